@@ -1,0 +1,108 @@
+//! Whether certificates on a host renew by themselves: schedules, hooks, locks.
+
+use std::fmt;
+
+use super::Moment;
+use crate::text::SafeText;
+
+/// How one client on one host renews.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Automation {
+    /// The kind of source, as in [`crate::source::ALL`].
+    pub source: &'static str,
+    /// The client's version, if the client is installed and says so.
+    pub version: Option<SafeText>,
+    /// Whether the client's program was found.
+    pub is_installed: bool,
+    /// What starts it.
+    pub schedule: Schedule,
+    /// Hooks for every certificate.
+    pub hooks: Vec<Hook>,
+    /// The client is at work.
+    pub lock: Option<Lock>,
+    /// When the client last ran, by its log.
+    pub last_run: Option<Moment>,
+}
+
+/// What starts a client by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// What runs timed work on the host.
+    pub scheduler: Scheduler,
+    /// Every timer or cron line that starts the client.
+    pub triggers: Vec<Trigger>,
+}
+
+/// What runs timed work on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheduler {
+    /// A cron daemon only.
+    Cron,
+    /// Neither runs, as in most containers: whatever renews is outside of this host.
+    None,
+    /// systemd, with or without cron.
+    Systemd,
+    /// It could not be told.
+    Unknown,
+}
+
+/// A timer or a cron line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// The unit, or the file and line.
+    pub name: SafeText,
+    /// Whether it will fire: enabled and active, or not commented out.
+    pub is_armed: bool,
+    /// Its state in the scheduler's own words.
+    pub state: SafeText,
+    /// When it last fired.
+    pub last: Option<Moment>,
+    /// When it fires next.
+    pub next: Option<Moment>,
+    /// How the last run ended, if that is known: `success`, `exit-code`.
+    pub result: Option<SafeText>,
+}
+
+/// A hook script for all certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// When it runs.
+    pub stage: HookStage,
+    /// The file.
+    pub path: SafeText,
+    /// Its mode bits, as in `0755`.
+    pub mode: u32,
+    /// Whether the client will run it: certbot skips files without an execute bit, silently,
+    /// and those whose names end in `~` (certbot 2.1.0, `hooks.list_hooks`).
+    pub is_executable: bool,
+}
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HookStage {
+    /// Before an attempt.
+    Pre,
+    /// After a certificate was renewed.
+    Deploy,
+    /// After an attempt, whether it worked or not.
+    Post,
+}
+
+impl fmt::Display for HookStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pre => "pre",
+            Self::Deploy => "deploy",
+            Self::Post => "post",
+        })
+    }
+}
+
+/// Somebody holds the client's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// The lock file.
+    pub path: SafeText,
+    /// The process, if the host shows it.
+    pub pid: Option<u32>,
+}

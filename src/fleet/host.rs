@@ -1,0 +1,175 @@
+//! A host of the fleet and what visits to it found.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Automation, Moment, Place, Problem};
+use crate::text::SafeText;
+
+/// The unique name of a host, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostName(Arc<str>);
+
+impl HostName {
+    /// Takes a name that the inventory has checked.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A host and the last that is known of it.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its unique name.
+    pub name: HostName,
+    /// What ssh is given.
+    pub address: String,
+    /// The groups it is in.
+    pub groups: Vec<String>,
+    /// How the last visit went.
+    pub reach: Reach,
+    /// When the last visit ended, however it went.
+    pub tried_at: Option<Moment>,
+    /// When it was last read; the age of everything below.
+    pub seen_at: Option<Moment>,
+    /// The host's clock minus ours, in seconds.
+    pub clock_offset: Option<i64>,
+    /// What is kept there, by name.
+    pub places: Vec<Place>,
+    /// How certificates are renewed there, one per source that renews.
+    pub automation: Vec<Automation>,
+    /// What could not be read, where it belongs to no place.
+    pub problems: Vec<Problem>,
+}
+
+impl Host {
+    /// A host that nobody has looked at yet.
+    pub fn new(name: HostName, address: &str, groups: &[String]) -> Self {
+        Self {
+            name,
+            address: address.to_owned(),
+            groups: groups.to_vec(),
+            reach: Reach::Never,
+            tried_at: None,
+            seen_at: None,
+            clock_offset: None,
+            places: Vec::new(),
+            automation: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn take_in(&mut self, visit: Visit) {
+        self.tried_at = Some(visit.at);
+        match visit.outcome {
+            Outcome::Seen(seen) => {
+                let Seen { clock_offset, mut places, automation, problems } = *seen;
+                places.sort_by(|a, b| (&a.name, a.source).cmp(&(&b.name, b.source)));
+                self.reach = Reach::Up;
+                self.seen_at = Some(visit.at);
+                self.clock_offset = clock_offset;
+                self.places = places;
+                self.automation = automation;
+                self.problems = problems;
+            }
+            Outcome::Unreached(why) => self.reach = Reach::Down(why),
+        }
+    }
+}
+
+/// Whether a host could be read the last time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Nobody has tried yet.
+    Never,
+    /// It was read.
+    Up,
+    /// It could not be read.
+    Down(Unreached),
+}
+
+/// What came of one visit to one host.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The host.
+    pub host: HostName,
+    /// When the visit ended.
+    pub at: Moment,
+    /// What was found.
+    pub outcome: Outcome,
+}
+
+/// The end of a visit.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The host was read.
+    Seen(Box<Seen>),
+    /// The host could not be read.
+    Unreached(Unreached),
+}
+
+/// What a host that was read has.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The host's clock minus ours, in seconds.
+    pub clock_offset: Option<i64>,
+    /// Its places.
+    pub places: Vec<Place>,
+    /// How certificates are renewed there.
+    pub automation: Vec<Automation>,
+    /// What could not be read, where it belongs to no place.
+    pub problems: Vec<Problem>,
+}
+
+/// Why a host could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// The kind of failure.
+    pub why: Why,
+    /// One line for people: what happened, and with whom.
+    pub text: SafeText,
+    /// What to do about it, as a line of its own.
+    pub hint: Option<SafeText>,
+}
+
+/// The kinds of failure that are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// ssh was not let in: no key was accepted.
+    Authentication,
+    /// The host key is not the one that is known.
+    ChangedKey,
+    /// The connection broke before the answer was complete.
+    CutShort,
+    /// The host or its jump host has no known key.
+    UnknownKey,
+    /// The address has no route.
+    NoRoute,
+    /// There is no usable ssh client on this machine.
+    NoSsh,
+    /// The host has no POSIX shell where one is needed.
+    NoShell,
+    /// The name of the host has no address.
+    NoSuchName,
+    /// Anything else that ssh says.
+    Other,
+    /// Nothing listens there.
+    Refused,
+    /// `sudo -n` was not allowed.
+    Sudo,
+    /// The deadline passed.
+    TimedOut,
+    /// The host sent more than it may.
+    TooLarge,
+}

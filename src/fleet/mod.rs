@@ -1,0 +1,83 @@
+//! What is known about the fleet: certificates, where they were seen, and how the hosts are.
+//! Nothing here asks the world; [`Fleet::apply`] takes in what a scan saw.
+
+mod automation;
+mod certificate;
+mod chain;
+mod host;
+mod moment;
+mod place;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
+pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable};
+pub use chain::{Chain, ChainFault};
+pub use host::{Host, HostName, Outcome, Reach, Seen, Unreached, Visit, Why};
+pub use moment::{DAY, HOUR, Moment, human};
+pub use place::{
+    ConfHook, Failure, KeySight, Layers, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting,
+    Version,
+};
+pub use verdict::{Severity, Verdict, Weight};
+
+/// All that is known, host by host.
+#[derive(Debug, Clone, Default)]
+pub struct Fleet {
+    hosts: BTreeMap<HostName, Host>,
+    /// Other things that expire, from the inventory.
+    pub expiries: Vec<Expiry>,
+    /// When the last visit was taken in.
+    pub scanned_at: Option<Moment>,
+}
+
+/// Something other than a certificate that expires: an API token, a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiry {
+    /// What it is, as the inventory names it.
+    pub name: crate::text::SafeText,
+    /// When it ends: midnight UTC at the beginning of the given day.
+    pub on: Moment,
+}
+
+impl Fleet {
+    /// A fleet of hosts that nobody has looked at yet.
+    pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
+        Self {
+            hosts: hosts.into_iter().map(|it| (it.name.clone(), it)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes in what one visit to a host found. A failed visit keeps what was known before; a
+    /// visit to a host that is not in the fleet is ignored.
+    pub fn apply(&mut self, visit: Visit) {
+        self.scanned_at = self.scanned_at.max(Some(visit.at));
+        if let Some(host) = self.hosts.get_mut(&visit.host) {
+            host.take_in(visit);
+        }
+    }
+
+    /// The hosts, by name.
+    pub fn hosts(&self) -> impl ExactSizeIterator<Item = &Host> {
+        self.hosts.values()
+    }
+
+    /// The host of that name.
+    pub fn host(&self, name: &HostName) -> Option<&Host> {
+        self.hosts.get(name)
+    }
+
+    /// Replaces the last known state of a host that is in the fleet, as when a snapshot is read.
+    pub fn recall(&mut self, host: Host) {
+        if let Some(known) = self.hosts.get_mut(&host.name) {
+            *known = host;
+        }
+    }
+
+    /// Every place with its host.
+    pub fn places(&self) -> impl Iterator<Item = (&Host, &Place)> {
+        self.hosts().flat_map(|host| host.places.iter().map(move |place| (host, place)))
+    }
+}

@@ -1,0 +1,185 @@
+//! A place: one certificate name at one host, with what each layer shows of it.
+
+use std::sync::Arc;
+
+use super::{Certificate, Chain, Fingerprint, HookStage, Moment};
+use crate::text::SafeText;
+
+/// The name of a place on its host: certbot's lineage name, or the path of a PEM file.
+pub type PlaceName = SafeText;
+
+/// One certificate name at one host.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The lineage; unique per host and source.
+    pub name: PlaceName,
+    /// The kind of source that told of it, as in [`crate::source::ALL`].
+    pub source: &'static str,
+    /// What each layer shows.
+    pub layers: Layers,
+    /// What is known of the private key on disk.
+    pub key: Option<KeySight>,
+    /// Every version that is kept, oldest first.
+    pub versions: Vec<Version>,
+    /// How it would be renewed.
+    pub renewal: Option<Renewal>,
+    /// What is wrong with what was read.
+    pub problems: Vec<Problem>,
+}
+
+impl Place {
+    /// A place of which nothing is known but its name.
+    pub fn new(source: &'static str, name: PlaceName) -> Self {
+        Self {
+            name,
+            source,
+            layers: Layers::default(),
+            key: None,
+            versions: Vec::new(),
+            renewal: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The sighting that is nearest to what clients get: the wire, what is loaded, the disk.
+    pub fn nearest(&self) -> Option<&Sighting> {
+        let Layers { issued, disk, loaded, wire } = &self.layers;
+        wire.first().or(loaded.as_ref()).or(disk.as_ref()).or(issued.as_ref())
+    }
+
+    /// The leaf of the nearest sighting.
+    pub fn leaf(&self) -> Option<&Certificate> {
+        self.nearest().map(|it| &*it.chain.leaf)
+    }
+
+    /// Whether the private key on disk belongs to the certificate on disk; `None` if either is
+    /// not known.
+    pub fn key_matches(&self) -> Option<bool> {
+        let spki = self.key.as_ref()?.spki?;
+        Some(spki == self.layers.disk.as_ref()?.chain.leaf.spki_sha256)
+    }
+}
+
+/// The four layers of truth about a certificate.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// The newest certificate that the CA gave.
+    pub issued: Option<Sighting>,
+    /// What a service would load if it restarted now.
+    pub disk: Option<Sighting>,
+    /// What the running process serves on the host's loopback.
+    pub loaded: Option<Sighting>,
+    /// What clients get, one per address.
+    pub wire: Vec<Sighting>,
+}
+
+/// One observation of one layer.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// The chain that was seen.
+    pub chain: Arc<Chain>,
+    /// The path or the address where it was seen.
+    pub location: SafeText,
+    /// When.
+    pub at: Moment,
+}
+
+/// What is known of a private key without having seen it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySight {
+    /// Its path.
+    pub path: SafeText,
+    /// Inode, size and times of the file: as long as it stays, so does the key. Sent back to
+    /// the host with the next scan, so that the same key is not read twice.
+    pub stamp: Option<SafeText>,
+    /// SHA-256 of its SubjectPublicKeyInfo in DER; `None` if the host could not tell.
+    pub spki: Option<Fingerprint>,
+}
+
+/// One kept version of a certificate.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Its number, counted from 1.
+    pub number: u32,
+    /// The certificate, where it was read and could be parsed.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// How a client would renew a certificate, from its own configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// How it proves control: `webroot`, `standalone`, `dns-rfc2136`, `manual`.
+    pub authenticator: Option<SafeText>,
+    /// What it configures afterwards: `nginx`, `apache`.
+    pub installer: Option<SafeText>,
+    /// The ACME directory.
+    pub server: Option<SafeText>,
+    /// The account's name at the client.
+    pub account: Option<SafeText>,
+    /// The key type that is asked for: `ecdsa`, `rsa`.
+    pub key_type: Option<SafeText>,
+    /// The version of the client that wrote the configuration.
+    pub client_version: Option<SafeText>,
+    /// Whether `renew` includes it.
+    pub is_enabled: bool,
+    /// Whether it can prove control with nobody at the keyboard.
+    pub is_unattended: bool,
+    /// Hooks of this certificate alone.
+    pub hooks: Vec<ConfHook>,
+    /// The last failure on record, if nothing succeeded since.
+    pub last_failure: Option<Failure>,
+}
+
+/// A hook command in a certificate's own renewal configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfHook {
+    /// When it runs.
+    pub stage: HookStage,
+    /// The shell command.
+    pub command: SafeText,
+}
+
+/// A failed renewal, from the client's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// When, by the host's clock and time zone as the log gives it.
+    pub at: Option<Moment>,
+    /// What the client says, on one line.
+    pub text: SafeText,
+}
+
+/// Something wrong with what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The kind.
+    pub kind: ProblemKind,
+    /// One line for people.
+    pub text: SafeText,
+    /// The file or folder.
+    pub path: Option<SafeText>,
+}
+
+/// The kinds of problem that are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// A file holds something that is no certificate.
+    BadCertificate,
+    /// A renewal configuration that the client cannot use.
+    BrokenConf,
+    /// A link that leads nowhere.
+    BrokenLink,
+    /// A second lineage for the same names.
+    Duplicate,
+    /// A file with nothing in it.
+    Empty,
+    /// Nothing is there at all.
+    Missing,
+    /// Links that lead to different versions.
+    MixedVersions,
+    /// Something other than a file: a pipe, a device, a folder.
+    NotAFile,
+    /// A file or an answer over the size that is read.
+    TooLarge,
+    /// No permission.
+    Unreadable,
+}

@@ -1,0 +1,244 @@
+//! What we were told: hosts, groups, issuers, hooks and other things that expire, from a TOML
+//! file. Reads text only; files are read in [`crate::cli`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::fleet::{Expiry, HostName};
+use crate::source::Source;
+
+/// An inventory in which nothing is wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// What holds for every host that does not say otherwise.
+    pub defaults: Defaults,
+    /// Groups, in the order of the file.
+    pub groups: Vec<Group>,
+    /// Hosts, in the order of the file.
+    pub hosts: Vec<Host>,
+    /// CA accounts to order from.
+    pub issuers: Vec<Issuer>,
+    /// DNS providers for dns-01.
+    pub dns: Vec<DnsZone>,
+    /// Commands that may be run on hosts.
+    pub hooks: Vec<NamedHook>,
+    /// Other things that expire.
+    pub expiries: Vec<Expiry>,
+}
+
+/// What holds for every host that does not say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defaults {
+    /// How commands become root.
+    pub r#become: Become,
+    /// How many hosts are read at once.
+    pub concurrency: usize,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long a whole visit to a host may take, connecting included.
+    pub scan_timeout: Duration,
+    /// How many hosts behind the same jump host are connected to at once.
+    pub jump_concurrency: usize,
+    /// How many sessions stay open between scans in the console.
+    pub keep_warm: usize,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            r#become: Become::None,
+            concurrency: 32,
+            connect_timeout: Duration::from_secs(10),
+            scan_timeout: Duration::from_secs(20),
+            // sshd's MaxStartups starts to drop at ten connections that have not logged in yet
+            // (sshd_config(5)); two are left for people.
+            jump_concurrency: 8,
+            keep_warm: 16,
+        }
+    }
+}
+
+/// How commands on a host become root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Become {
+    /// Not at all: as the user that logs in.
+    #[default]
+    None,
+    /// Through `sudo -n`.
+    Sudo,
+}
+
+/// How carefully changes to a group are guarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Protect {
+    /// As the action itself asks.
+    None,
+    /// A review card and one key.
+    #[default]
+    Confirm,
+    /// The name must be typed.
+    Typed,
+    /// Nothing may be changed.
+    ReadOnly,
+}
+
+/// A group of hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its unique name.
+    pub name: String,
+    /// How carefully changes are guarded.
+    pub protect: Protect,
+    /// Who to ask.
+    pub owner: Option<String>,
+    /// Where the runbook is.
+    pub runbook: Option<String>,
+    /// How many places are changed at once after the canary.
+    pub wave: Option<usize>,
+}
+
+/// A host to look at.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its unique name.
+    pub name: HostName,
+    /// What ssh is given: a name, an address, or an alias of ssh_config.
+    pub address: String,
+    /// The port, if ssh_config should not decide.
+    pub port: Option<u16>,
+    /// The user, if ssh_config should not decide.
+    pub user: Option<String>,
+    /// The key file, if ssh_config should not decide.
+    pub identity_file: Option<String>,
+    /// How commands become root.
+    pub r#become: Become,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long a whole visit may take.
+    pub scan_timeout: Duration,
+    /// The names of its groups.
+    pub groups: Vec<String>,
+    /// Where certificates are kept.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// What should be served from here.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What should be served from a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The name that clients ask for (SNI).
+    pub name: String,
+    /// The TCP port.
+    pub port: u16,
+    /// How TLS is begun.
+    pub starttls: StartTls,
+    /// From where it is looked at.
+    pub probe: Vec<Vantage>,
+}
+
+/// How TLS is begun on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StartTls {
+    /// With the first byte.
+    #[default]
+    None,
+    /// RFC 3207.
+    Smtp,
+    /// RFC 9051, section 6.2.1.
+    Imap,
+    /// PostgreSQL's SSLRequest.
+    Postgres,
+    /// RFC 4511, section 4.14.
+    Ldap,
+}
+
+/// From where an endpoint is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vantage {
+    /// On the host itself, through SSH.
+    Loopback,
+    /// From the console, at every public address.
+    Public,
+}
+
+/// A CA account to order from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// Its unique name.
+    pub name: String,
+    /// The URL of its ACME directory.
+    pub directory: String,
+    /// The URL of its staging twin.
+    pub staging: Option<String>,
+}
+
+/// A DNS provider that can answer dns-01 challenges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsZone {
+    /// Its unique name.
+    pub name: String,
+    /// The kind of provider.
+    pub kind: String,
+    /// The zones it can write.
+    pub zones: Vec<String>,
+    /// Where its secret is kept.
+    pub secret: Option<SecretPlace>,
+}
+
+/// Where a secret is kept; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// Printed by a command.
+    Command(String),
+    /// In an environment variable.
+    Env(String),
+    /// In a file.
+    File(String),
+}
+
+/// A command that may be run on hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedHook {
+    /// Its unique name.
+    pub name: String,
+    /// The shell command.
+    pub run: String,
+    /// What it does to the service.
+    pub impact: Impact,
+}
+
+/// What a hook does to the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Impact {
+    /// Nothing that clients notice.
+    #[default]
+    None,
+    /// New connections use the new configuration.
+    Reload,
+    /// Connections are dropped.
+    Restart,
+}
+
+impl Inventory {
+    /// The fleet that this inventory names, before anybody has looked at it.
+    pub fn fleet(&self) -> crate::fleet::Fleet {
+        let hosts = self
+            .hosts
+            .iter()
+            .map(|it| crate::fleet::Host::new(it.name.clone(), &it.address, &it.groups));
+        let mut fleet = crate::fleet::Fleet::new(hosts);
+        fleet.expiries.clone_from(&self.expiries);
+        fleet
+    }
+}
+
+impl fmt::Display for Become {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Sudo => "sudo",
+        })
+    }
+}

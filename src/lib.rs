@@ -1,0 +1,66 @@
+//! certdeck: a fleet certificate console.
+//!
+//! It reads a host inventory, looks at every host over SSH, and draws one timeline on which
+//! everything that expires can be seen.
+//!
+//! # The rooms
+//!
+//! Pure: values in, values out. No clock, disk, network, terminal, async, environment.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`text`] | foreign text made safe to show |
+//! | [`spanned`] | TOML that remembers where it stands, and complaints that point there |
+//! | [`fleet`] | what we know: certificates, places, hosts, visits |
+//! | [`source`] | where certificates live on a host: what to ask, how to read the answer |
+//! | [`inventory`] | what we were told |
+//! | [`diagnose`] | why something is broken |
+//! | [`filter`] | which of it to look at |
+//! | [`report`] | what other programs and people read |
+//!
+//! Effects: each touches one part of the world.
+//!
+//! | room | touches |
+//! |---|---|
+//! | [`clock`] | the wall clock |
+//! | [`remote`] | hosts, over the system's ssh |
+//! | [`scan`] | nothing itself: concurrency and deadlines of visits |
+//! | [`audit`] | the audit log |
+//! | [`store`] | the snapshot of the last known fleet |
+//! | [`practice`] | the embedded practice fleet |
+//!
+//! Shells: thin. They choose, wait and show.
+//!
+//! | room | is |
+//! |---|---|
+//! | [`cli`] | the command line |
+//! | [`tui`] | the console |
+//!
+//! # Laws
+//!
+//! 1. Pure rooms never wait, never fail on I/O, never read the clock: `now` is an argument.
+//! 2. Only `remote` speaks SSH.
+//! 3. Nothing is changed before its audit line is on disk.
+//! 4. Domain types are not serializable: wire shapes live in `report`, `audit` and `store`.
+//! 5. A host that fails is a fact in the fleet, not an error of the program.
+//! 6. State has one owner, the loop of the console. Nobody holds a lock on the fleet.
+//! 7. Nothing that a host printed reaches a terminal, a label or a log but as
+//!    [`text::SafeText`].
+
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod diagnose;
+pub mod filter;
+pub mod fleet;
+pub mod inventory;
+#[cfg(feature = "practice")]
+pub mod practice;
+pub mod remote;
+pub mod report;
+pub mod scan;
+pub mod source;
+pub mod spanned;
+pub mod store;
+pub mod text;
+pub mod tui;

@@ -1,0 +1,91 @@
+//! Where certificates live on a host. A source contributes a fragment of POSIX shell that is run
+//! once per scan, and reads what the fragment printed. No source does I/O.
+//!
+//! # Adding a source
+//! 1. A file here with `KIND`, its settings, `ask` and `read`.
+//! 2. Two lines below: `mod` and the entry in [`ALL`].
+//! 3. Recorded output of the real client under `tests/fixtures/<kind>/`, read by its tests.
+
+mod certbot;
+mod pem;
+mod script;
+
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::{Schema, SchemaGenerator};
+
+use crate::fleet::{Host, Moment, Seen};
+use crate::spanned::{Diagnostic, Table};
+
+pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section};
+
+/// Every kind of source, in the order they are shown.
+pub static ALL: &[Kind] = &[certbot::KIND, pem::KIND];
+
+/// What the rest of the program knows about a kind of source.
+#[derive(Debug)]
+pub struct Kind {
+    /// The name used in the inventory.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// The JSON Schema of its keys.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    build: fn(Table<'_>) -> Result<Arc<dyn Source>, Diagnostic>,
+}
+
+/// A place on a host where certificates are kept.
+pub trait Source: fmt::Debug + Send + Sync {
+    /// What kind it is.
+    fn kind(&self) -> &'static Kind;
+
+    /// Writes the shell fragment. `known` is the last known state of the host, so that what has
+    /// not changed (private keys, above all) need not be read again.
+    fn ask(&self, script: &mut Script, known: &Host);
+
+    /// Reads what the fragment printed, and adds it to what is seen of the host. `known` is the
+    /// same as for [`Self::ask`]; `now` is when the answer came.
+    fn read(&self, section: &Section<'_>, known: &Host, now: Moment, seen: &mut Seen);
+}
+
+/// Builds a source from its table in the inventory.
+pub fn build(table: Table<'_>) -> Result<Arc<dyn Source>, Diagnostic> {
+    match ALL.iter().find(|it| it.name == table.kind()) {
+        Some(kind) => (kind.build)(table),
+        None => Err(table.unknown_kind(&ALL.iter().map(|it| it.name).collect::<Vec<_>>())),
+    }
+}
+
+/// The script for one visit to a host with these sources. The answer is read with
+/// [`read_answer`] and the same `nonce`.
+pub fn ask_all(sources: &[Arc<dyn Source>], known: &Host, nonce: &Nonce) -> String {
+    let mut script = Script::new(nonce);
+    for source in sources {
+        script.begin_section();
+        source.ask(&mut script, known);
+    }
+    script.finish()
+}
+
+/// Reads the whole answer of a host, as it came, into what is seen there. `asked` and `now` are
+/// our clock before and after, for the offset of the host's clock.
+pub fn read_answer(
+    sources: &[Arc<dyn Source>],
+    answer: &[u8],
+    nonce: &Nonce,
+    known: &Host,
+    asked: Moment,
+    now: Moment,
+) -> Result<Seen, Incomplete> {
+    let answer = Answer::read(answer, nonce)?;
+    let mut seen = Seen {
+        // The host's clock was read at some moment between the two.
+        clock_offset: answer.clock.map(|it| it.since(asked.plus(now.since(asked) / 2))),
+        ..Seen::default()
+    };
+    for (source, section) in sources.iter().zip(&answer.sections) {
+        source.read(section, known, now, &mut seen);
+    }
+    Ok(seen)
+}

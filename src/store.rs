@@ -1,0 +1,1 @@
+//! The snapshot of the last known fleet. Losing it loses nothing that was audited.

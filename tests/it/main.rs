@@ -1,0 +1,10 @@
+//! Everything that is tested from outside: the binary, the terminal, real servers, house rules.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests stop at the first thing that is wrong"
+)]
