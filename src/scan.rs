@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::fleet::{Fleet, HostName, Visit};
 use crate::inventory::Inventory;
+use crate::remote::Sessions;
 
 /// What a running scan tells, as it happens.
 #[derive(Debug)]
@@ -22,7 +23,8 @@ pub struct Scan {}
 impl Scan {
     /// Starts to visit these hosts of the inventory. `known` is what the fleet knows of them now.
     pub fn start(
-        _inventory: &Arc<Inventory>,
+        _inventory: Arc<Inventory>,
+        _sessions: Arc<Sessions>,
         _known: &Fleet,
         _hosts: Vec<HostName>,
         _clock: Clock,
