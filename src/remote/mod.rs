@@ -1,6 +1,7 @@
 //! A host, over the system's ssh. The only room that speaks SSH; it knows nothing of
 //! certificates.
 
+pub mod client;
 mod error;
 
 use std::path::PathBuf;
