@@ -288,6 +288,7 @@ impl<'a> WireProblem<'a> {
             ProblemKind::BrokenLink => "broken-link",
             ProblemKind::Duplicate => "duplicate",
             ProblemKind::Empty => "empty",
+            ProblemKind::KeyUnchecked => "key-unchecked",
             ProblemKind::Missing => "missing",
             ProblemKind::MixedVersions => "mixed-versions",
             ProblemKind::NotAFile => "not-a-file",

@@ -11,3 +11,4 @@
 
 #[cfg(feature = "practice")]
 mod practice;
+mod source;
