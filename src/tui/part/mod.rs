@@ -1,6 +1,7 @@
 //! The pieces that screens are put together from: each draws plain data into a part of a buffer,
 //! the same picture for the same data. Nothing here keeps state, asks the clock or reacts to keys.
 
+mod axis;
 pub mod detail;
 pub mod findings;
 pub mod footer;
