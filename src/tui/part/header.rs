@@ -47,8 +47,8 @@ pub fn draw(view: &HeaderView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buffer
     let room = area.width.saturating_sub(cells(&time) + 1);
     let parts = fitting(view, page, room);
     let mut pen = Pen::new(buf, Rect { width: room, ..area }, 0, page);
-    for part in &parts {
-        pen.skip(part.gap);
+    for (index, part) in parts.iter().enumerate() {
+        pen.skip(if index == 0 { part.gap.min(1) } else { part.gap });
         for (text, style) in &part.spans {
             pen.put(text, *style);
         }

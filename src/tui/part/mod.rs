@@ -7,9 +7,12 @@ pub mod findings;
 pub mod footer;
 pub mod header;
 pub mod histogram;
+pub mod host;
 pub mod hosts;
 mod pen;
+mod sheet;
 pub mod timeline;
 pub mod window;
 
 pub use pen::{MINIMUM, Page, too_small};
+pub use sheet::draw as draw_lines;

@@ -90,7 +90,7 @@ pub fn layout(rows: &Rows, area: Rect) -> Layout {
         _ => (widest_host.min(area.width / 6), widest_name.min(area.width / 5)),
     };
     let before = SIGNS + host + 1 + name + 1;
-    let after = 1 + LEFT + if verdict > 0 { 1 + verdict } else { 0 };
+    let after = 2 + LEFT + if verdict > 0 { 1 + verdict } else { 0 };
     let axis = has_axis.then(|| Rect {
         x: list.x.saturating_add(before),
         width: list.width.saturating_sub(before + after),
@@ -164,7 +164,7 @@ fn draw_head(view: &TimelineView<'_>, layout: &Layout, page: &Page<'_>, buf: &mu
     pen.skip(SIGNS).column("HOST", layout.host, theme.title()).skip(1);
     pen.column("CERT", layout.name, theme.title()).skip(1);
     if let Some(axis) = layout.axis {
-        pen.skip(axis.width).skip(1);
+        pen.skip(axis.width).skip(2);
     }
     pen.column("LEFT", LEFT, theme.title()).skip(1);
     pen.column("STATE", layout.verdict, theme.title());
@@ -178,7 +178,7 @@ fn draw_herds(view: &TimelineView<'_>, line: Rect, axis: Rect, page: &Page<'_>, 
     let most = histogram::most(view.rows, view.window, axis.width);
     if most > 1 {
         let before = Rect { width: axis.x.saturating_sub(line.x + 1), ..line };
-        let text = format!("expiries, at most {most} per column");
+        let text = format!("expiries, up to {most}");
         let dim = page.theme.dim();
         Pen::new(buf, before, 0, page).skip(SIGNS).put(&text, dim);
     }
@@ -218,7 +218,7 @@ fn draw_row(
     }
     pen.skip(1);
     if let Some(axis) = layout.axis {
-        pen.skip(axis.width).skip(1);
+        pen.skip(axis.width).skip(2);
     }
     if row.members > 0 && !row.is_folded {
         if let Some(axis) = layout.axis {
@@ -226,7 +226,12 @@ fn draw_row(
         }
         return;
     }
-    pen.column(&left(row, view.now, page), LEFT, weight).skip(1);
+    let left = match row.left(view.now) {
+        Some(seconds) => Cow::Owned(left(seconds)),
+        None if row.weight() == Weight::Unknown => Cow::Borrowed("unknown"),
+        None => Cow::Borrowed(glyphs.none),
+    };
+    pen.column(&left, LEFT, weight).skip(1);
     pen.column(row.verdict.word(), layout.verdict, weight);
     if let Some(axis) = layout.axis {
         draw_life(view, row, page, on(line, axis), buf);
@@ -272,18 +277,18 @@ fn draw_life(view: &TimelineView<'_>, row: &Row, page: &Page<'_>, area: Rect, bu
     }
 }
 
-fn left(row: &Row, now: Moment, page: &Page<'_>) -> Cow<'static, str> {
-    match row.left(now) {
-        Some(seconds) if seconds > LONG => Cow::Borrowed(">100y"),
-        Some(seconds) if seconds < -LONG => Cow::Borrowed("<-100y"),
-        Some(seconds) => Cow::Owned(human(seconds)),
-        None if row.weight() == Weight::Unknown => Cow::Borrowed("unknown"),
-        None => Cow::Borrowed(page.theme.glyphs().none),
+/// The time left in seven cells at most.
+pub(super) fn left(seconds: i64) -> String {
+    match seconds {
+        LONG.. => ">100y".to_owned(),
+        ..=OVER => "<-100y".to_owned(),
+        _ => human(seconds),
     }
 }
 
 /// Longer than this, days say nothing: RFC 5280, section 4.1.2.5, writes "never" as year 9999.
 const LONG: i64 = 36_525 * DAY;
+const OVER: i64 = -LONG;
 
 /// A moment to the minute: `2026-12-02 14:00Z`.
 fn minute(moment: Moment) -> String {
