@@ -12,3 +12,5 @@
 #[cfg(feature = "practice")]
 mod practice;
 mod source;
+mod parts;
+mod picture;
