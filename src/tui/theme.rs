@@ -69,7 +69,7 @@ impl Theme {
 
     /// Ordinary text.
     pub const fn text(&self) -> Style {
-        self.palette.base
+        Style { bg: None, ..self.palette.base }
     }
 
     /// Text that matters less.
@@ -204,6 +204,8 @@ pub struct Glyphs {
     pub dot: &'static str,
     /// Between steps.
     pub arrow: &'static str,
+    /// Between a width and a height.
+    pub by: &'static str,
     /// Heights of a histogram; empty where digits stand instead.
     pub heights: &'static [&'static str],
     weights: [&'static str; 5],
@@ -247,6 +249,7 @@ static UNICODE: Glyphs = Glyphs {
     none: "–",
     dot: "·",
     arrow: "→",
+    by: "×",
     heights: &["▁", "▂", "▃", "▅", "▇"],
     weights: ["●", "▲", "?", "◆", "✖"],
 };
@@ -275,6 +278,7 @@ static ASCII: Glyphs = Glyphs {
     none: "-",
     dot: "-",
     arrow: ">",
+    by: "x",
     heights: &[],
     weights: ["=", "~", "?", "!", "X"],
 };

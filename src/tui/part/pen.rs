@@ -1,7 +1,6 @@
 //! Writing into cells: cut by display width, masked where privacy asks for it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -95,6 +94,20 @@ pub(super) fn dot(buf: &mut Buffer, x: u16, y: u16, glyph: &'static str, style: 
     }
 }
 
+/// Writes text so that it ends at the right end of a line of the area.
+pub(super) fn right(
+    buf: &mut Buffer,
+    area: Rect,
+    line: u16,
+    page: &Page<'_>,
+    text: &str,
+    style: Style,
+) {
+    let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+    let gap = area.width.saturating_sub(width);
+    Pen::new(buf, area, line, page).skip(gap).put(text, style);
+}
+
 /// The beginning of a text that fits into so many cells, and whether something was cut off; then
 /// one cell is left for the sign that says so.
 pub(super) fn cut(text: &str, room: u16) -> (&str, bool) {
@@ -115,12 +128,10 @@ pub(super) fn cut(text: &str, room: u16) -> (&str, bool) {
 /// Draws that the window is too small for anything else.
 pub fn too_small(page: &Page<'_>, area: Rect, buf: &mut Buffer) {
     let (width, height) = MINIMUM;
-    let text =
-        format!("window too small (need {width}×{height}, have {}×{})", area.width, area.height);
-    let _ = text.len();
-    let mut line = String::new();
-    let _ = write!(line, "{text}");
-    Pen::new(buf, area, 0, page).put(&line, page.theme.text());
+    let Rect { width: has, height: tall, .. } = area;
+    let by = page.theme.glyphs().by;
+    let text = format!("window too small (need {width}{by}{height}, have {has}{by}{tall})");
+    Pen::new(buf, area, 0, page).put(&text, page.theme.text());
 }
 
 /// The smallest window in cells that everything is drawn for.
