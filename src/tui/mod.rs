@@ -1,1 +1,6 @@
 //! The console.
+
+pub mod mask;
+pub mod part;
+pub mod rows;
+pub mod theme;

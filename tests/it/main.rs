@@ -9,4 +9,6 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+#[cfg(feature = "practice")]
+mod practice;
 mod source;
