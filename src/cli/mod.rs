@@ -273,7 +273,7 @@ fn usage(error: &clap::Error, typed: &[OsString]) -> Result<Exit, Failure> {
         return check::unknown(&Failure::say(Exit::BadRequest, first));
     }
     // Nobody is left to tell if stderr is closed.
-    let _ = error.print();
+    error.print().ok();
     Ok(Exit::BadRequest)
 }
 
@@ -293,7 +293,7 @@ fn complain(failure: &Failure) -> Exit {
     };
     let text: String = lines.into_iter().map(|it| it + "\n").collect();
     // Nobody is left to tell if stderr is closed.
-    let _ = io::stderr().write_all(text.as_bytes());
+    io::stderr().write_all(text.as_bytes()).ok();
     exit
 }
 

@@ -9,8 +9,8 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod parts;
+mod picture;
 #[cfg(feature = "practice")]
 mod practice;
 mod source;
-mod parts;
-mod picture;
