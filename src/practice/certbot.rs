@@ -36,12 +36,12 @@ impl Certbot {
         {
             stage.folder(&format!("{ETC}/{folder}"))?;
         }
-        stage.file(
+        stage.shared_file(
             &format!("{ETC}/cli.ini"),
             0o644,
             "# Logs are turned over by logrotate.\nmax-log-backups = 0\n",
         )?;
-        stage.file(
+        stage.shared_file(
             &format!("{ETC}/live/README"),
             0o644,
             "One folder per lineage; the links in it lead to the newest version in ../archive.\n",
@@ -51,7 +51,11 @@ impl Certbot {
         }
         write_accounts(stage, self)?;
         for hook in self.hooks {
-            stage.file(&format!("{ETC}/renewal-hooks/{}", hook.path), hook.mode, hook.text)?;
+            stage.shared_file(
+                &format!("{ETC}/renewal-hooks/{}", hook.path),
+                hook.mode,
+                hook.text,
+            )?;
         }
         for folder in ["accounts", "archive", "keys", "live"] {
             stage.mode(&format!("{ETC}/{folder}"), 0o700)?;
@@ -185,12 +189,12 @@ fn write_lineage(stage: &Stage<'_>, lineage: &Lineage) -> Result<(), Error> {
         )?;
         let archive = |kind: &str| format!("{ETC}/archive/{name}/{kind}{version}.pem");
         stage.file(&archive("cert"), 0o644, &issued.certificate)?;
-        stage.file(&archive("chain"), 0o644, &issued.chain)?;
+        stage.shared_file(&archive("chain"), 0o644, &issued.chain)?;
         let full = format!("{}{}", issued.certificate, issued.chain);
         stage.file(&archive("fullchain"), 0o644, full)?;
         stage.file(&archive("privkey"), 0o600, &issued.key)?;
     }
-    stage.file(
+    stage.shared_file(
         &format!("{ETC}/live/{name}/README"),
         0o644,
         "privkey.pem is the key, fullchain.pem what most servers want.\n",

@@ -12,24 +12,24 @@ use crate::fleet::{DAY, HOUR, Moment};
 pub(super) fn install(stage: &Stage<'_>, timer: Timer) -> Result<(), Error> {
     let certbot = CERTBOT.replace("VERSION", VERSION);
     for (name, text) in [("certbot", certbot.as_str()), ("nginx", NGINX)] {
-        stage.file(&format!("bin/{name}"), 0o755, text)?;
+        stage.shared_file(&format!("bin/{name}"), 0o755, text)?;
     }
     if timer == Timer::Cron {
-        return stage.file("etc/cron.d/certbot", 0o644, CRON);
+        return stage.shared_file("etc/cron.d/certbot", 0o644, CRON);
     }
     stage.folder("run/systemd/system")?;
-    stage.file("bin/systemctl", 0o755, SYSTEMCTL)?;
+    stage.shared_file("bin/systemctl", 0o755, SYSTEMCTL)?;
     let (clock, service) = units(stage.now, timer);
-    stage.file("units/certbot.timer", 0o644, clock)?;
-    stage.file("units/certbot.service", 0o644, service)?;
-    stage.file("units/nginx.service", 0o644, NGINX_SERVICE)?;
+    stage.shared_file("units/certbot.timer", 0o644, &clock)?;
+    stage.shared_file("units/certbot.service", 0o644, &service)?;
+    stage.shared_file("units/nginx.service", 0o644, NGINX_SERVICE)?;
     // Debian's package brings the cron line too; it stands aside where systemd runs.
-    stage.file("etc/cron.d/certbot", 0o644, CRON)
+    stage.shared_file("etc/cron.d/certbot", 0o644, CRON)
 }
 
 /// Writes a `date` for a clock that is off.
 pub(super) fn set_clock(stage: &Stage<'_>, offset: i64) -> Result<(), Error> {
-    stage.file("bin/date", 0o755, DATE.replace("OFFSET", &offset.to_string()))
+    stage.shared_file("bin/date", 0o755, &DATE.replace("OFFSET", &offset.to_string()))
 }
 
 /// What systemctl shows of certbot's timer, and of the service that it starts.
