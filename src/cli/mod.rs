@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand. Alone turns errors into text and exit codes.
 
+#[cfg(feature = "practice")]
+pub mod demo;
 mod paths;
 
 use std::process::ExitCode;

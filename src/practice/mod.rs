@@ -56,7 +56,7 @@ pub struct Practice {
 /// A host of a practice fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its name in the inventory and in the ssh_config.
+    /// Its name in the inventory and in the `ssh_config`.
     pub name: String,
     /// The folder that stands for its root.
     pub root: PathBuf,
@@ -107,7 +107,7 @@ impl Practice {
         &self.inventory_path
     }
 
-    /// The ssh_config by which the hosts are reached, and no other: for `ssh -F`.
+    /// The `ssh_config` by which the hosts are reached, and no other: for `ssh -F`.
     pub fn ssh_config(&self) -> &Path {
         &self.ssh_config
     }
@@ -235,8 +235,9 @@ fn config_head(folder: &Path) -> String {
 /// fleet are ten thousands of small files that nobody needs for long.
 fn new_folder() -> io::Result<TempDir> {
     let memory = Path::new("/dev/shm");
-    let places = [memory, &std::env::temp_dir()];
-    places.iter().for_each(|it| sweep(it));
+    for place in [memory, &std::env::temp_dir()] {
+        sweep(place);
+    }
     if let Ok(folder) = new_folder_in(memory)
         && is_fit(folder.path())
     {
