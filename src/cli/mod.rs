@@ -6,6 +6,7 @@ mod config;
 mod console;
 mod doctor;
 mod environment;
+mod inventory;
 mod keys;
 mod man;
 mod open;
@@ -105,6 +106,7 @@ enum Command {
     Scan(scan::Args),
     Check(check::Args),
     Doctor(doctor::Args),
+    Inventory(inventory::Args),
     Completions(completions::Args),
     Man(man::Args),
     Keys(keys::Args),
@@ -229,6 +231,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Scan(args) => scan::run(&args, &context),

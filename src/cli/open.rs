@@ -26,10 +26,15 @@ pub(super) fn text_if_any(path: &Path) -> Result<Option<String>, Failure> {
 
 /// Reads the inventory and says everything that is wrong with it at once.
 pub(super) fn inventory(context: &Context) -> Result<Inventory, Failure> {
-    let path = &context.paths.inventory;
-    let Some(text) = text_if_any(path)? else { return Err(no_inventory(path)) };
+    inventory_at(&context.paths.inventory, context.is_colored)
+}
+
+/// Reads the inventory in that file; `-` is stdin.
+pub(super) fn inventory_at(path: &Path, is_colored: bool) -> Result<Inventory, Failure> {
+    let text = if path == Path::new("-") { Some(text(path)?) } else { text_if_any(path)? };
+    let Some(text) = text else { return Err(no_inventory(path)) };
     let (inventory, complaints) = inventory::read(&text);
-    draw(&complaints, path, &text, context.is_colored)?;
+    draw(&complaints, path, &text, is_colored)?;
     Ok(inventory)
 }
 
@@ -45,11 +50,14 @@ pub(super) fn draw(
     }
     let path = path.display().to_string();
     let mut drawn = String::new();
-    for complaint in complaints {
+    for complaint in complaints.iter().take(MAX_DRAWN) {
         drawn.push_str(&complaint.render(&path, text, is_colored));
         drawn.push_str("\n\n");
     }
     let count = complaints.len();
+    if count > MAX_DRAWN {
+        drawn.push_str(&format!("… and {} more\n\n", count - MAX_DRAWN));
+    }
     let things = if count == 1 { "thing is" } else { "things are" };
     drawn.push_str(&format!("{count} {things} wrong in {path}\n"));
     Err(Failure::Complaints(drawn))
@@ -63,17 +71,25 @@ fn no_inventory(path: &Path) -> Failure {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let size = if path == Path::new("-") {
-        io::stdin().lock().take(MAX_BYTES + 1).read_to_string(&mut text)?
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     } else {
-        File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?
-    };
-    if size as u64 > MAX_BYTES {
+        File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    }
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 16 MiB"));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|it| {
+        let at = it.utf8_error().valid_up_to();
+        let before = it.as_bytes().get(..at).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let message = format!("line {line} is not UTF-8 text (byte {at} of the file)");
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    })
 }
 
 /// A thousand hosts with everything said about each take less than one.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// More complaints than anybody reads at once.
+const MAX_DRAWN: usize = 100;
