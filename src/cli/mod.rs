@@ -4,6 +4,8 @@ mod check;
 mod completions;
 mod config;
 mod console;
+#[cfg(feature = "practice")]
+mod demo;
 mod doctor;
 mod environment;
 mod inventory;
@@ -103,8 +105,11 @@ pub enum When {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "practice")]
+    Demo(demo::Args),
     Scan(scan::Args),
     Check(check::Args),
+    Inventory(inventory::Args),
     Doctor(doctor::Args),
     Inventory(inventory::Args),
     Completions(completions::Args),
@@ -230,7 +235,10 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match command {
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
+        #[cfg(feature = "practice")]
+        Command::Demo(args) => demo::run(&args, &console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Inventory(args) => inventory::run(&args, &context),
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
@@ -241,7 +249,11 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
 impl Command {
     /// Whether it opens the console.
     const fn is_console(&self) -> bool {
-        false
+        match self {
+            #[cfg(feature = "practice")]
+            Self::Demo(_) => true,
+            _ => false,
+        }
     }
 }
 
