@@ -93,7 +93,7 @@ impl Stage {
             }
             Body::Findings => {
                 let causes = findings::causes(&self.diagnosis.findings);
-                let list = Rect { height: inside.height / 2, ..inside };
+                let list = Rect { height: inside.height / 3, ..inside };
                 let all = &self.diagnosis.findings;
                 let view =
                     FindingsView { causes: &causes, findings: all, first: 0, selected: Some(1) };
@@ -322,7 +322,7 @@ fn screenshots() -> Vec<(&'static str, Stage, Body, (u16, u16))> {
     let light = || Stage::new("light", Depth::True, false);
     let mono = || Stage::new("mono", Depth::None, false);
     let ascii = || Stage::new("mono", Depth::None, true);
-    let zoom = Stage { cursor: Some(NOW.plus(131 * 3600)), ..Stage::dark() };
+    let zoom = Stage { cursor: Some(NOW.plus(76 * 3600)), ..Stage::dark() };
     vec![
         ("timeline-dark", Stage::dark(), Body::Timeline(window()), (120, 36)),
         ("timeline-light", light(), Body::Timeline(window()), (120, 36)),
