@@ -96,15 +96,10 @@ pub fn draw(view: &FindingsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buff
     }
 }
 
-/// The lines about one cause: where it holds, evidence, remedies; wrapped to a width.
-pub fn detail(
-    cause: &Cause,
-    findings: &[Finding],
-    page: &Page<'_>,
-    width: u16,
-) -> Vec<Line<'static>> {
+/// The lines about one cause: where it holds, evidence, remedies.
+pub fn detail(cause: &Cause, findings: &[Finding], page: &Page<'_>) -> Vec<Line<'static>> {
     let theme = page.theme;
-    let mut sheet = Sheet::new(page, width);
+    let mut sheet = Sheet::new(page);
     let weight = cause.verdict.weight();
     let head = format!("{} {}  {}", theme.glyphs().weight(weight), cause.verdict, cause.severity);
     sheet.text(0, &head, theme.weight(weight).add_modifier(Modifier::BOLD));

@@ -9,10 +9,10 @@ use super::detail::{self, Subject};
 use super::sheet::{Sheet, when};
 use crate::fleet::{Certificate, Weight, human};
 
-/// The lines about a host, wrapped to a width.
-pub fn lines(subject: &Subject<'_>, page: &Page<'_>, width: u16) -> Vec<Line<'static>> {
+/// The lines about a host.
+pub fn lines(subject: &Subject<'_>, page: &Page<'_>) -> Vec<Line<'static>> {
     let Subject { host, verdict, now, .. } = *subject;
-    let mut sheet = Sheet::new(page, width);
+    let mut sheet = Sheet::new(page);
     let weight = verdict.weight();
     let head = format!("{} {verdict}  {}", page.theme.glyphs().weight(weight), host.name);
     sheet.text(0, &head, page.theme.weight(weight).add_modifier(Modifier::BOLD));
@@ -42,7 +42,7 @@ pub fn lines(subject: &Subject<'_>, page: &Page<'_>, width: u16) -> Vec<Line<'st
         sheet.nothing("none is known");
     }
     let widest = host.places.iter().map(|it| page.shown(it.name.as_str()).width()).max();
-    let widest = widest.unwrap_or(0).min(usize::from(width / 2));
+    let widest = widest.unwrap_or(0).min(40);
     for place in &host.places {
         let name = page.shown(place.name.as_str());
         let gap = " ".repeat(widest.saturating_sub(name.width()));
