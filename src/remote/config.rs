@@ -66,7 +66,8 @@ pub(super) fn write(
             block.set("IdentityFile", file)?;
             block.set("IdentitiesOnly", "yes")?;
         }
-        for key in ALLOWED {
+        let is_settled = |key: &str| hop.identity_file.is_some() && key == "identityfile";
+        for key in ALLOWED.iter().filter(|it| !is_settled(it)) {
             if !hop.told.all(key).eq(plain.all(key)) {
                 for value in hop.told.all(key) {
                     block.set(key, &prefer_known(key, value, plain))?;

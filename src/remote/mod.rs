@@ -50,7 +50,6 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Sessions {
     settings: Settings,
-    folder: Folder,
     gates: Gates,
     jumps_at_once: AtomicUsize,
     book: Book,
@@ -58,6 +57,8 @@ pub struct Sessions {
     routes: Mutex<HashMap<Key, Arc<OnceCell<Arc<Route>>>>>,
     /// Sessions that nobody uses now, least recently used first.
     warm: Mutex<Vec<(Key, Master)>>,
+    /// Last, so that the sessions in it end first.
+    folder: Folder,
 }
 
 /// What a host answered.

@@ -18,7 +18,7 @@ use schemars::{Schema, SchemaGenerator};
 use crate::fleet::{Host, Moment, Seen};
 use crate::spanned::{Diagnostic, Table};
 
-pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section};
+pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section, quote};
 
 /// Every kind of source, in the order they are shown.
 pub static ALL: &[Kind] = &[certbot::KIND, pem::KIND];

@@ -8,3 +8,5 @@
     clippy::print_stderr,
     reason = "tests stop at the first thing that is wrong"
 )]
+
+mod lab;
