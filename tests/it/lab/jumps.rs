@@ -50,8 +50,6 @@ async fn a_fault_names_the_hop_that_it_is_about() {
     let bastion = lab.sshd("");
     let stranger = lab.unknown_sshd("");
     let inner = lab.sshd("");
-    lab.make_key("unknown");
-    let unknown_key = format!("  IdentitiesOnly yes\n  IdentityFile {}", lab.path("unknown").display());
     let cases = [
         (behind(bastion.port, ""), free_port(), Why::Refused, false),
         (behind(bastion.port, ""), stranger.port, Why::UnknownKey, false),
@@ -59,7 +57,6 @@ async fn a_fault_names_the_hop_that_it_is_about() {
         (behind(stranger.port, ""), inner.port, Why::UnknownKey, true),
         (behind(bastion.port, "  User nobody-here"), inner.port, Why::Authentication, true),
     ];
-    let _ = unknown_key;
     for (config, port, why, is_jump) in cases {
         lab.configure(&config);
         let failed = visit(&lab.sessions(), &host("web-01", port), "").await.unwrap_err();
