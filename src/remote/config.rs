@@ -66,13 +66,14 @@ pub(super) fn write(
         let _ = writeln!(block.text, "Host {}", alias(at));
         if at + 1 < hops.len() {
             // What ProxyJump would run, but for `-E`: the ssh of a jump host that belongs to a
-            // master has no stderr (`ssh_proxy_connect` in sshconnect.c).
+            // master has no stderr (`ssh_proxy_connect` in sshconnect.c). And why a jump host
+            // cannot reach the next is no more than information to ssh.
             let words = [
                 "ssh -F".to_owned(),
                 shell_word(&place.display().to_string()),
                 "-E".to_owned(),
                 shell_word(&said.display().to_string()),
-                "-W".to_owned(),
+                "-o LogLevel=INFO -W".to_owned(),
                 shell_word(&hop.told.place()),
                 alias(at + 1),
             ];

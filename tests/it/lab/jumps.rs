@@ -89,7 +89,7 @@ async fn two_jump_hosts_are_passed_in_order() {
     lab.configure("ProxyCommand false");
     let failed = visit(&lab.sessions(), &web, "").await.unwrap_err();
     assert!(failed.text.as_str().contains("ProxyCommand"), "{failed:?}");
-    lab.configure("Host 127.0.0.1 loop\n  ProxyJump loop\n");
+    lab.configure("Host 127.0.0.1 two\n  ProxyJump one\nHost one\n  ProxyJump two\n");
     let failed = visit(&lab.sessions(), &web, "").await.unwrap_err();
     assert!(failed.text.as_str().contains("circle"), "{failed:?}");
     lab.no_ssh_is_left();
