@@ -4,7 +4,7 @@ use crate::fleet::{Place, Sighting};
 use crate::inventory::{Become, Host};
 
 /// How a host is looked at.
-pub fn scan(host: &Host) -> String {
+pub(super) fn scan(host: &Host) -> String {
     match host.r#become {
         Become::None => format!("{} /bin/sh", ssh(host)),
         Become::Sudo => format!("{} sudo -n /bin/sh", ssh(host)),
@@ -12,12 +12,12 @@ pub fn scan(host: &Host) -> String {
 }
 
 /// Shows the certificate of a place on its host.
-pub fn show(host: &Host, place: &Place) -> Result<String, &'static str> {
+pub(super) fn show(host: &Host, place: &Place) -> Result<String, &'static str> {
     on_file(host, place, "openssl x509 -noout -subject -issuer -serial -dates -in")
 }
 
 /// Prints the file of a place on its host.
-pub fn print(host: &Host, place: &Place) -> Result<String, &'static str> {
+pub(super) fn print(host: &Host, place: &Place) -> Result<String, &'static str> {
     on_file(host, place, "cat")
 }
 
@@ -32,11 +32,14 @@ fn on_file(host: &Host, place: &Place, command: &str) -> Result<String, &'static
 }
 
 /// `ssh` with what the inventory says of a host.
-pub fn ssh(host: &Host) -> String {
+pub(super) fn ssh(host: &Host) -> String {
     let mut command = String::from("ssh");
     let port = host.port.map(|it| it.to_string());
-    let options =
-        [("-p", port.as_deref()), ("-l", host.user.as_deref()), ("-i", host.identity_file.as_deref())];
+    let options = [
+        ("-p", port.as_deref()),
+        ("-l", host.user.as_deref()),
+        ("-i", host.identity_file.as_deref()),
+    ];
     for (option, value) in options {
         if let Some(value) = value {
             command.push_str(&format!(" {option} {}", quoted(value)));

@@ -70,7 +70,9 @@ impl App {
                 return vec![Effect::Mouse(self.hears_mouse)];
             }
             Command::Edit => {
-                return vec![Effect::Edit(self.trail.screen().hosts(&self.desk).into_iter().next())];
+                return vec![Effect::Edit(
+                    self.trail.screen().hosts(&self.desk).into_iter().next(),
+                )];
             }
             Command::Pager => {
                 let text = self.trail.screen().text(&self.desk);
@@ -254,9 +256,8 @@ impl App {
     fn copied(&self, command: Command, id: &RowId) -> Result<(&'static str, String), &'static str> {
         let found = self.desk.find(id);
         let place = found.and_then(|it| it.1);
-        let told = id
-            .host()
-            .and_then(|name| self.desk.inventory.hosts.iter().find(|it| it.name == *name));
+        let told =
+            id.host().and_then(|name| self.desk.inventory.hosts.iter().find(|it| it.name == *name));
         match command {
             Command::CopyName => Ok(("the name", name_of(id))),
             Command::CopyRow => Ok(("the row", self.row_text(id))),

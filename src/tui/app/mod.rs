@@ -11,6 +11,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
+use super::Settings;
 use super::desk::Desk;
 use super::input::Input;
 use super::keys::{Command, Keymap, Lookup, Stroke, binding, table};
@@ -20,7 +21,6 @@ use super::part::footer::{self, FooterView};
 use super::part::header::{self, HeaderView, Mode};
 use super::part::{MINIMUM, too_small};
 use super::record::Record;
-use super::Settings;
 use crate::fleet::{HostName, Moment, Weight};
 use crate::text::SafeText;
 use trail::Trail;
@@ -95,14 +95,13 @@ impl App {
             }
             Msg::Resized(width, height) => self.size = (width, height),
             Msg::ScanBegan(hosts) => {
-                self.scan = Some(Scanning {
-                    hosts: hosts.len(),
-                    ended: 0,
-                    running: BTreeSet::new(),
-                });
+                self.scan =
+                    Some(Scanning { hosts: hosts.len(), ended: 0, running: BTreeSet::new() });
             }
             Msg::ScanEnded => {
-                self.scan = None;
+                if let Some(scan) = self.scan.take().filter(|it| it.ended < it.hosts) {
+                    self.say(&format!("stopped: {} of {} hosts were read", scan.ended, scan.hosts));
+                }
                 self.is_stale = true;
                 return vec![Effect::Save];
             }
@@ -149,9 +148,9 @@ impl App {
         self.size
     }
 
-    /// Whether a scan is running.
-    pub fn is_scanning(&self) -> bool {
-        self.scan.is_some()
+    /// Whether the mouse is listened to.
+    pub fn hears_mouse(&self) -> bool {
+        self.hears_mouse
     }
 
     /// What is known now.
@@ -258,8 +257,7 @@ impl App {
 
     fn draw_header(&self, area: Rect, buf: &mut Buffer) {
         let rows = &self.desk.rows;
-        let weights =
-            [Weight::Expired, Weight::Wrong, Weight::Due, Weight::Unknown, Weight::Fine];
+        let weights = [Weight::Expired, Weight::Wrong, Weight::Due, Weight::Unknown, Weight::Fine];
         let view = HeaderView {
             fleet: &self.settings.fleet_name,
             mode: Mode::ReadOnly,
@@ -298,9 +296,7 @@ impl App {
         };
         let hints: Vec<(String, &str)> = if chord.is_empty() {
             let hints = self.trail.screen().hints().iter();
-            hints
-                .filter_map(|it| Some((self.keymap.key(*it)?, binding(*it)?.title)))
-                .collect()
+            hints.filter_map(|it| Some((self.keymap.key(*it)?, binding(*it)?.title))).collect()
         } else {
             chord
                 .iter()
@@ -368,7 +364,9 @@ struct Areas {
 fn unknown(pressed: &[Stroke]) -> String {
     let keys = pressed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     match keys.as_str() {
-        "a" | "d" => format!("{keys}: this version only looks; it cannot change anything on a host"),
+        "a" | "d" => {
+            format!("{keys}: this version only looks; it cannot change anything on a host")
+        }
         "w" => format!("{keys}: there are no jobs, because this version only looks"),
         _ => format!("{keys} does nothing here; ? shows the keys"),
     }

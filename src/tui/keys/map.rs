@@ -59,7 +59,11 @@ impl Keymap {
                 }
             }
         }
-        if follow.is_empty() { elsewhere.unwrap_or(Lookup::Unknown) } else { Lookup::Prefix(follow) }
+        if follow.is_empty() {
+            elsewhere.unwrap_or(Lookup::Unknown)
+        } else {
+            Lookup::Prefix(follow)
+        }
     }
 
     /// The key to show for a command, if it has one.
@@ -81,12 +85,13 @@ impl Keymap {
         let all: Vec<_> = self
             .bound
             .iter()
-            .flat_map(|(command, place, chords)| chords.iter().map(move |it| (*command, *place, it)))
+            .flat_map(|(command, place, chords)| {
+                chords.iter().map(move |it| (*command, *place, it))
+            })
             .collect();
         for (position, (command, place, chord)) in all.iter().enumerate() {
             for (other, at, longer) in all.iter().skip(position + 1) {
-                let collide =
-                    longer.0.starts_with(&chord.0) || chord.0.starts_with(&longer.0);
+                let collide = longer.0.starts_with(&chord.0) || chord.0.starts_with(&longer.0);
                 if collide && place.meets(*at) {
                     complaints.push(format!(
                         "key `{chord}` of `{}` and key `{longer}` of `{}` get in each other's way",
@@ -191,7 +196,9 @@ mod tests {
         let keys = Keymap::default();
         assert_eq!(keys.lookup(&pressed("j"), Place::Details), Lookup::Command(Command::Down));
         assert_eq!(keys.lookup(&pressed("g g"), Place::Lists), Lookup::Command(Command::Top));
-        assert!(matches!(keys.lookup(&pressed("y"), Place::Lists), Lookup::Prefix(it) if it.len() == 5));
+        assert!(
+            matches!(keys.lookup(&pressed("y"), Place::Lists), Lookup::Prefix(it) if it.len() == 5)
+        );
         assert_eq!(keys.lookup(&pressed("w"), Place::Lists), Lookup::Unknown);
         assert_eq!(
             keys.lookup(&pressed("z"), Place::Lists),

@@ -52,8 +52,7 @@ impl Overlay for Log {
             return;
         }
         let first = sheet::first_shown(self.selected, entries.len(), list.height);
-        for (row, (position, entry)) in
-            (0..list.height).zip(entries.iter().enumerate().skip(first))
+        for (row, (position, entry)) in (0..list.height).zip(entries.iter().enumerate().skip(first))
         {
             let is_selected = position == self.selected;
             let mark = if is_selected { theme.glyphs().selected } else { " " };

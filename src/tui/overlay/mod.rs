@@ -19,8 +19,8 @@ use super::keys::{Command, Keymap};
 use super::record::Record;
 use super::rows::{GroupBy, Sort};
 
-pub use figures::Meter;
 pub(super) use figures::Figures;
+pub use figures::Meter;
 pub(super) use filter::FilterLine;
 pub(super) use help::Help;
 pub(super) use log::Log;

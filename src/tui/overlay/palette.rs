@@ -157,16 +157,19 @@ fn all() -> Vec<Entry> {
         let name = format!("sort {}", it.word().trim_start_matches("time "));
         entry(name, "put rows in this order", Do::Sort(it))
     }));
-    all.extend(GroupBy::ALL.map(|it| {
-        entry(format!("group {}", it.word()), "gather rows by this", Do::Group(it))
-    }));
+    all.extend(
+        GroupBy::ALL
+            .map(|it| entry(format!("group {}", it.word()), "gather rows by this", Do::Group(it))),
+    );
     all.extend(Window::LADDER.map(|it| {
         let days = if it < 172_800 { human(it) } else { format!("{}d", it / 86_400) };
         entry(format!("zoom {days}"), "a window of this length", Do::Zoom(it))
     }));
-    all.extend(theme::ALL.iter().map(|it| {
-        entry(format!("theme {}", it.name), it.about, Do::Theme(it.name))
-    }));
+    all.extend(
+        theme::ALL
+            .iter()
+            .map(|it| entry(format!("theme {}", it.name), it.about, Do::Theme(it.name))),
+    );
     all.push(entry("quit".to_owned(), "leave from here", Do::Leave));
     #[cfg(debug_assertions)]
     all.push(entry("panic".to_owned(), "fall over", Do::Panic));

@@ -4,11 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::list::Selection;
-use super::{Kind, Outcome, Screen, about, open_row, plain, split};
+use super::{Kind, Outcome, PAPER, Screen, about, open_row, plain, split};
 use crate::fleet::HostName;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
-use crate::tui::part::detail::{self, Pane};
+use crate::tui::part::detail::Pane;
+use crate::tui::part::draw_lines;
 use crate::tui::part::hosts::{self, HostsView};
 use crate::tui::rows::RowId;
 
@@ -38,7 +39,9 @@ impl Screen for Hosts {
             return Outcome::Done;
         }
         match (command, self.selected(desk)) {
-            (Command::Open, Some(id)) => open_row(&id, desk).map_or(Outcome::Ignored, Outcome::Open),
+            (Command::Open, Some(id)) => {
+                open_row(&id, desk).map_or(Outcome::Ignored, Outcome::Open)
+            }
             (Command::Open, None) => Outcome::Say("nothing is selected".to_owned()),
             _ => Outcome::Ignored,
         }
@@ -58,7 +61,8 @@ impl Screen for Hosts {
         };
         hosts::draw(&view, &desk.page(), area, buf);
         if let Some((id, look)) = self.selected(desk).zip(look) {
-            detail::draw(&about(&id, Pane::Overview, desk), 0, &desk.page(), look, buf);
+            let lines = about(&id, Pane::Overview, desk, look.width);
+            draw_lines(&lines, 0, &desk.page(), look, buf);
         }
     }
 
@@ -68,7 +72,7 @@ impl Screen for Hosts {
 
     fn text(&self, desk: &Desk) -> String {
         let id = self.selected(desk);
-        id.map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk)))
+        id.map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk, PAPER)))
     }
 
     fn hints(&self) -> &'static [Command] {

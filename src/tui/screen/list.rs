@@ -1,11 +1,11 @@
 //! The selection in a list: it follows what it is on, not where that stands.
 
+use crate::fleet::HostName;
+use crate::text::SafeText;
 use crate::tui::keys::Command;
 use crate::tui::part::findings::Cause;
 use crate::tui::part::hosts::HostRow;
 use crate::tui::rows::{RowId, Rows};
-use crate::fleet::HostName;
-use crate::text::SafeText;
 
 /// Lines that can be selected.
 pub(super) trait Lines {
@@ -73,12 +73,7 @@ impl<Id: Clone + PartialEq> Selection<Id> {
     }
 
     /// Moves, if the command is one to move; whether it was.
-    pub(super) fn go(
-        &mut self,
-        command: Command,
-        lines: &impl Lines<Id = Id>,
-        page: u16,
-    ) -> bool {
+    pub(super) fn go(&mut self, command: Command, lines: &impl Lines<Id = Id>, page: u16) -> bool {
         let Some(position) = moved(command, self.position, lines.count(), page) else {
             return false;
         };
