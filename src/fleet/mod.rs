@@ -15,7 +15,7 @@ pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Tri
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable};
 pub use chain::{Chain, ChainFault};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Unreached, Visit, Why};
-pub use moment::{DAY, HOUR, Moment, human};
+pub use moment::{DAY, HOUR, Moment, human, seconds};
 pub use place::{
     ConfHook, Failure, KeySight, Layers, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting,
     Version,
