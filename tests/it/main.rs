@@ -8,3 +8,6 @@
     clippy::print_stderr,
     reason = "tests stop at the first thing that is wrong"
 )]
+
+#[cfg(feature = "practice")]
+mod practice;
