@@ -61,6 +61,10 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// Picks the known word that is nearest to a mistyped one, if one is near at all.
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing costs the product of both lengths, and no known word is that long.
+    if typed.len() > 64 {
+        return None;
+    }
     known
         .into_iter()
         .map(|it| (strsim::damerau_levenshtein(typed, it), it))

@@ -9,5 +9,7 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod parts;
+mod picture;
 #[cfg(feature = "practice")]
 mod practice;

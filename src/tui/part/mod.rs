@@ -1,0 +1,18 @@
+//! The pieces that screens are put together from: each draws plain data into a part of a buffer,
+//! the same picture for the same data. Nothing here keeps state, asks the clock or reacts to keys.
+
+mod axis;
+pub mod detail;
+pub mod findings;
+pub mod footer;
+pub mod header;
+pub mod histogram;
+pub mod host;
+pub mod hosts;
+mod pen;
+mod sheet;
+pub mod timeline;
+pub mod window;
+
+pub use pen::{MINIMUM, Page, too_small};
+pub use sheet::draw as draw_lines;

@@ -1,0 +1,419 @@
+//! Colours, emphasis and glyphs by what they mean. Screens ask for a role, never for a colour.
+//! Every meaning has a glyph and a word beside its colour.
+//!
+//! # Adding a theme
+//! One function that returns its [`Palette`] and one entry in [`ALL`]. The tests measure contrast
+//! and what people with colour blindness can tell apart.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::fleet::Weight;
+
+/// Every theme, the default first.
+pub static ALL: &[Kind] = &[
+    Kind { name: "dark", about: "for dark terminals", palette: dark },
+    Kind { name: "light", about: "for light terminals", palette: light },
+    Kind { name: "mono", about: "bold, reverse and underline only", palette: |_| MONO },
+    Kind { name: "high-contrast", about: "pure black and bright colours", palette: high_contrast },
+];
+
+/// A theme that can be chosen.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name in `--theme` and in the configuration.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    palette: fn(Depth) -> Palette,
+}
+
+/// How many colours the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// 24-bit colours.
+    True,
+    /// The sixteen colours that the terminal's owner has chosen.
+    Ansi16,
+    /// None at all, as with `NO_COLOR`.
+    None,
+}
+
+/// How things look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Theme {
+    /// Its name, as in [`ALL`].
+    pub name: &'static str,
+    palette: Palette,
+    glyphs: &'static Glyphs,
+}
+
+impl Theme {
+    /// The theme of that name; `None` if there is none. Without colours, every theme is the
+    /// monochrome one.
+    pub fn named(name: &str, depth: Depth, is_ascii: bool) -> Option<Self> {
+        let kind = ALL.iter().find(|it| it.name == name)?;
+        let palette = if depth == Depth::None { MONO } else { (kind.palette)(depth) };
+        let glyphs = if is_ascii { &ASCII } else { &UNICODE };
+        Some(Self { name: kind.name, palette, glyphs })
+    }
+
+    /// The glyphs.
+    pub const fn glyphs(&self) -> &'static Glyphs {
+        self.glyphs
+    }
+
+    /// What everything is drawn on: the style that a frame is filled with first.
+    pub const fn base(&self) -> Style {
+        self.palette.base
+    }
+
+    /// Ordinary text.
+    pub const fn text(&self) -> Style {
+        Style { bg: None, ..self.palette.base }
+    }
+
+    /// Text that matters less.
+    pub const fn dim(&self) -> Style {
+        self.palette.dim
+    }
+
+    /// Lines and ticks, which are seen rather than read.
+    pub const fn faint(&self) -> Style {
+        self.palette.faint
+    }
+
+    /// Headings and what is selected.
+    pub const fn title(&self) -> Style {
+        self.palette.title
+    }
+
+    /// The program's name in the header.
+    pub const fn badge(&self) -> Style {
+        self.palette.badge
+    }
+
+    /// That nothing can be changed now.
+    pub const fn calm(&self) -> Style {
+        self.palette.calm
+    }
+
+    /// That changes are possible now.
+    pub const fn alarm(&self) -> Style {
+        self.palette.alarm
+    }
+
+    /// A key that can be pressed.
+    pub const fn key(&self) -> Style {
+        self.palette.title
+    }
+
+    /// What is laid over the selected row.
+    pub const fn selected(&self) -> Style {
+        self.palette.selected
+    }
+
+    /// The line of the present.
+    pub const fn now(&self) -> Style {
+        self.palette.now
+    }
+
+    /// The part of a text that a complaint is about.
+    pub const fn culprit(&self) -> Style {
+        self.palette.culprit
+    }
+
+    /// Everything of that weight.
+    pub const fn weight(&self, weight: Weight) -> Style {
+        let palette = &self.palette;
+        match weight {
+            Weight::Fine => palette.fine,
+            Weight::Due => palette.due,
+            Weight::Unknown => palette.unknown,
+            Weight::Wrong => palette.wrong,
+            Weight::Expired => palette.expired,
+        }
+    }
+}
+
+/// The styles of a theme, by role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Palette {
+    base: Style,
+    dim: Style,
+    faint: Style,
+    title: Style,
+    badge: Style,
+    calm: Style,
+    alarm: Style,
+    selected: Style,
+    now: Style,
+    culprit: Style,
+    fine: Style,
+    due: Style,
+    unknown: Style,
+    wrong: Style,
+    expired: Style,
+}
+
+/// The characters things are drawn with; each is one cell wide.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Glyphs {
+    /// The part of a life that has passed: left half, right half, both.
+    pub lived: [&'static str; 3],
+    /// The part of a life that is left: left half, right half, both.
+    pub left: [&'static str; 3],
+    /// A life that passes into what is left within one cell.
+    pub passing: &'static str,
+    /// Time since the end: left half, right half, both.
+    pub since: [&'static str; 3],
+    /// Renewal is due from here.
+    pub due: &'static str,
+    /// The end.
+    pub end: &'static str,
+    /// The end of an intermediate, before that of the leaf.
+    pub chain_end: &'static str,
+    /// It goes on to the left.
+    pub before: &'static str,
+    /// It goes on to the right.
+    pub after: &'static str,
+    /// The present, where nothing else is.
+    pub now: &'static str,
+    /// The present on a life.
+    pub now_on: &'static str,
+    /// The cursor on the axis.
+    pub cursor: &'static str,
+    /// The cursor where nothing else is.
+    pub cursor_line: &'static str,
+    /// Before a text that stands where a life would be.
+    pub silence: &'static str,
+    /// Beside the selected row.
+    pub selected: &'static str,
+    /// Beside a marked row.
+    pub marked: &'static str,
+    /// Before a group that is folded.
+    pub folded: &'static str,
+    /// Before a group that is open.
+    pub open: &'static str,
+    /// Where text is cut off.
+    pub cut: &'static str,
+    /// A level line.
+    pub rule: &'static str,
+    /// Nothing to show here.
+    pub none: &'static str,
+    /// Between parts of a line.
+    pub dot: &'static str,
+    /// Between steps.
+    pub arrow: &'static str,
+    /// Between a width and a height.
+    pub by: &'static str,
+    /// Heights of a histogram; empty where digits stand instead.
+    pub heights: &'static [&'static str],
+    weights: [&'static str; 5],
+}
+
+impl Glyphs {
+    /// The sign of a weight.
+    pub const fn weight(&self, weight: Weight) -> &'static str {
+        let [fine, due, unknown, wrong, expired] = self.weights;
+        match weight {
+            Weight::Fine => fine,
+            Weight::Due => due,
+            Weight::Unknown => unknown,
+            Weight::Wrong => wrong,
+            Weight::Expired => expired,
+        }
+    }
+}
+
+static UNICODE: Glyphs = Glyphs {
+    lived: ["╴", "╶", "─"],
+    left: ["╸", "╺", "━"],
+    passing: "╼",
+    since: ["╸", "╺", "╍"],
+    due: "┿",
+    end: "┫",
+    chain_end: "╫",
+    before: "‹",
+    after: "›",
+    now: "┊",
+    now_on: "╋",
+    cursor: "▼",
+    cursor_line: "╎",
+    silence: "┄┄┄",
+    selected: "▌",
+    marked: "✓",
+    folded: "▸",
+    open: "▾",
+    cut: "…",
+    rule: "─",
+    none: "–",
+    dot: "·",
+    arrow: "→",
+    by: "×",
+    heights: &["▁", "▂", "▃", "▅", "▇"],
+    weights: ["●", "▲", "?", "◆", "✖"],
+};
+
+static ASCII: Glyphs = Glyphs {
+    lived: ["-", "-", "-"],
+    left: ["=", "=", "="],
+    passing: "=",
+    since: [".", ".", "."],
+    due: "+",
+    end: "]",
+    chain_end: "%",
+    before: "<",
+    after: ">",
+    now: ":",
+    now_on: "|",
+    cursor: "v",
+    cursor_line: ":",
+    silence: "...",
+    selected: ">",
+    marked: "*",
+    folded: "+",
+    open: "-",
+    cut: "~",
+    rule: "-",
+    none: "-",
+    dot: "-",
+    arrow: ">",
+    by: "x",
+    heights: &[],
+    weights: ["=", "~", "?", "!", "X"],
+};
+
+const PLAIN: Style = Style::new();
+const BOLD: Style = PLAIN.add_modifier(Modifier::BOLD);
+
+const MONO: Palette = Palette {
+    base: PLAIN,
+    dim: PLAIN,
+    faint: PLAIN,
+    title: BOLD,
+    badge: BOLD.add_modifier(Modifier::REVERSED),
+    calm: BOLD,
+    alarm: BOLD.add_modifier(Modifier::REVERSED),
+    selected: BOLD,
+    now: PLAIN,
+    culprit: PLAIN.add_modifier(Modifier::UNDERLINED),
+    fine: PLAIN,
+    due: BOLD,
+    unknown: BOLD,
+    wrong: BOLD,
+    expired: BOLD.add_modifier(Modifier::UNDERLINED),
+};
+
+const fn rgb(hex: u32) -> Color {
+    Color::from_u32(hex)
+}
+
+fn dark(depth: Depth) -> Palette {
+    if depth != Depth::True {
+        return Palette {
+            base: PLAIN,
+            dim: PLAIN.fg(Color::Gray),
+            faint: PLAIN.fg(Color::DarkGray),
+            title: BOLD.fg(Color::White),
+            badge: BOLD.fg(Color::Black).bg(Color::Gray),
+            calm: BOLD.fg(Color::Cyan),
+            alarm: BOLD.fg(Color::Black).bg(Color::LightRed),
+            selected: BOLD,
+            now: PLAIN.fg(Color::White),
+            culprit: PLAIN.fg(Color::LightRed).add_modifier(Modifier::UNDERLINED),
+            fine: PLAIN.fg(Color::Cyan),
+            due: PLAIN.fg(Color::LightYellow),
+            unknown: PLAIN.fg(Color::White),
+            wrong: PLAIN.fg(Color::LightMagenta),
+            expired: BOLD.fg(Color::LightRed),
+        };
+    }
+    let base = PLAIN.fg(rgb(0x00d5_dae3)).bg(rgb(0x0016_1a21));
+    Palette {
+        base,
+        dim: PLAIN.fg(rgb(0x0093_9bab)),
+        faint: PLAIN.fg(rgb(0x0058_6172)),
+        title: BOLD.fg(rgb(0x00ff_ffff)),
+        badge: BOLD.fg(rgb(0x0016_1a21)).bg(rgb(0x00d5_dae3)),
+        calm: BOLD.fg(rgb(0x0062_c3ce)),
+        alarm: BOLD.fg(rgb(0x0016_1a21)).bg(rgb(0x00ff_5f50)),
+        selected: BOLD.bg(rgb(0x0023_2936)),
+        now: PLAIN.fg(rgb(0x00ff_ffff)),
+        culprit: PLAIN.fg(rgb(0x00ff_5f50)).add_modifier(Modifier::UNDERLINED),
+        fine: PLAIN.fg(rgb(0x0056_b4e9)),
+        due: PLAIN.fg(rgb(0x00f0_e442)),
+        unknown: PLAIN.fg(rgb(0x00cd_cdcd)),
+        wrong: PLAIN.fg(rgb(0x00e6_8c14)),
+        expired: BOLD.fg(rgb(0x00ff_5f50)),
+    }
+}
+
+fn light(depth: Depth) -> Palette {
+    if depth != Depth::True {
+        return Palette {
+            base: PLAIN,
+            dim: PLAIN.fg(Color::DarkGray),
+            faint: PLAIN.fg(Color::Gray),
+            title: BOLD.fg(Color::Black),
+            badge: BOLD.fg(Color::White).bg(Color::Black),
+            calm: BOLD.fg(Color::Blue),
+            alarm: BOLD.fg(Color::White).bg(Color::Red),
+            selected: BOLD,
+            now: PLAIN.fg(Color::Black),
+            culprit: PLAIN.fg(Color::Red).add_modifier(Modifier::UNDERLINED),
+            fine: PLAIN.fg(Color::Blue),
+            due: BOLD.fg(Color::Black),
+            unknown: PLAIN.fg(Color::Magenta),
+            wrong: PLAIN.fg(Color::Red),
+            expired: BOLD.fg(Color::Red).add_modifier(Modifier::UNDERLINED),
+        };
+    }
+    let base = PLAIN.fg(rgb(0x0024_2932)).bg(rgb(0x00fb_fbf8));
+    Palette {
+        base,
+        dim: PLAIN.fg(rgb(0x0060_6875)),
+        faint: PLAIN.fg(rgb(0x00a4_aab4)),
+        title: BOLD.fg(rgb(0x0000_0000)),
+        badge: BOLD.fg(rgb(0x00fb_fbf8)).bg(rgb(0x0024_2932)),
+        calm: BOLD.fg(rgb(0x0000_6470)),
+        alarm: BOLD.fg(rgb(0x00ff_ffff)).bg(rgb(0x00de_1433)),
+        selected: BOLD.bg(rgb(0x00e9_edf2)),
+        now: PLAIN.fg(rgb(0x0000_0000)),
+        culprit: PLAIN.fg(rgb(0x00de_1433)).add_modifier(Modifier::UNDERLINED),
+        fine: PLAIN.fg(rgb(0x000d_3c4b)),
+        due: PLAIN.fg(rgb(0x0059_5207)),
+        unknown: PLAIN.fg(rgb(0x00b5_1ed0)),
+        wrong: PLAIN.fg(rgb(0x0048_1f04)),
+        expired: BOLD.fg(rgb(0x00de_1433)),
+    }
+}
+
+fn high_contrast(depth: Depth) -> Palette {
+    if depth != Depth::True {
+        return Palette {
+            base: PLAIN.fg(Color::White).bg(Color::Black),
+            dim: PLAIN.fg(Color::White),
+            faint: PLAIN.fg(Color::Gray),
+            fine: PLAIN.fg(Color::LightCyan),
+            selected: BOLD.add_modifier(Modifier::REVERSED),
+            ..dark(depth)
+        };
+    }
+    Palette {
+        base: PLAIN.fg(rgb(0x00ff_ffff)).bg(rgb(0x0000_0000)),
+        dim: PLAIN.fg(rgb(0x00dd_dddd)),
+        faint: PLAIN.fg(rgb(0x0099_9999)),
+        title: BOLD.fg(rgb(0x00ff_ffff)),
+        badge: BOLD.fg(rgb(0x0000_0000)).bg(rgb(0x00ff_ffff)),
+        calm: BOLD.fg(rgb(0x006f_e7f2)),
+        alarm: BOLD.fg(rgb(0x0000_0000)).bg(rgb(0x00ff_8070)),
+        selected: BOLD.bg(rgb(0x0000_2d5c)),
+        now: PLAIN.fg(rgb(0x00ff_ffff)),
+        culprit: PLAIN.fg(rgb(0x00ff_8070)).add_modifier(Modifier::UNDERLINED),
+        fine: PLAIN.fg(rgb(0x0063_c6ff)),
+        due: PLAIN.fg(rgb(0x00ff_f25c)),
+        unknown: PLAIN.fg(rgb(0x00ff_ffff)),
+        wrong: PLAIN.fg(rgb(0x00ff_a82e)),
+        expired: BOLD.fg(rgb(0x00ff_8070)),
+    }
+}
