@@ -19,6 +19,9 @@ pub enum Error {
         /// What it is.
         text: SafeText,
     },
+    /// Asking after the sessions were closed.
+    #[error("the scan was stopped")]
+    Closed,
     /// Connecting to the host or to a jump host before it.
     #[error("{}", connect_text(jump.as_ref(), *fault, said))]
     Connect {
@@ -140,6 +143,7 @@ impl Error {
             Self::TimedOut { .. } => Why::TimedOut,
             Self::TooLarge { .. } => Why::TooLarge,
             Self::Address { .. }
+            | Self::Closed
             | Self::Folder { .. }
             | Self::Jumps { .. }
             | Self::KnownHosts { .. }
@@ -172,7 +176,11 @@ impl Error {
             }
             Self::TooLarge { .. } => format!("see what `ssh {} true` prints", host.address),
             Self::Address { .. } => format!("look at `address` and `user` of {name}"),
-            Self::Folder { .. } | Self::Jumps { .. } | Self::KnownHosts { .. } | Self::Stale => {
+            Self::Closed
+            | Self::Folder { .. }
+            | Self::Jumps { .. }
+            | Self::KnownHosts { .. }
+            | Self::Stale => {
                 return None;
             }
         })

@@ -51,16 +51,8 @@ impl Folder {
         &self.run
     }
 
-    /// Writes a new file that only its owner can read.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
-        let path = self.path().join(name);
-        write_private(&path, text)
-            .map_err(|source| Error::Folder { path: path.clone(), source })?;
-        Ok(path)
-    }
-
-    /// Makes a folder for one control socket.
-    pub(super) fn socket_dir(&self) -> Result<TempDir, Error> {
+    /// Makes a folder for one session.
+    pub(super) fn session_dir(&self) -> Result<TempDir, Error> {
         tempfile::Builder::new()
             .prefix("s")
             .tempdir_in(self.path())
@@ -74,7 +66,8 @@ impl Drop for Folder {
     }
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a new file that only its owner can read.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     io::Write::write_all(&mut file, text.as_bytes())
 }
@@ -168,7 +161,8 @@ mod tests {
         let folder = Folder::make(&open).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!((mode(&open), mode(folder.path())), (0o700, 0o700));
-        let file = folder.write("x", "").unwrap();
+        let file = folder.path().join("x");
+        write_private(&file, "").unwrap();
         assert_eq!(mode(&file), 0o600);
     }
 

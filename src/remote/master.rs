@@ -1,6 +1,6 @@
 //! One ssh in the background that holds a connection, and the commands that go through it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
-use super::folder::Folder;
+use super::config::alias;
+use super::folder::{Folder, write_private};
 use super::route::{Route, ssh};
 use super::{Answer, Error, words};
 use crate::inventory::Become;
@@ -22,7 +23,7 @@ use crate::text::SafeText;
 #[derive(Debug)]
 pub(super) struct Master {
     session: Session,
-    /// Holds the control socket.
+    /// Holds the control socket, the configuration and what ssh says.
     dir: TempDir,
 }
 
@@ -46,20 +47,20 @@ impl Master {
         route: &Route,
         patience: Duration,
     ) -> Result<Self, Error> {
-        let dir = folder.socket_dir()?;
-        let problem = |source| Error::Folder { path: dir.path().to_owned(), source };
-        let said = dir.path().join("said");
-        // The ssh of a jump host writes to the same place, and not to the log of `-E`.
-        let file = File::create(&said).map_err(problem)?;
-        let socket = dir.path().join("master");
+        let dir = folder.session_dir()?;
+        let [socket, config, said] = ["master", "config", "said"].map(|it| dir.path().join(it));
+        let text = route.config(&config, &said)?;
+        let file = write_private(&config, &text)
+            .and_then(|()| OpenOptions::new().append(true).create(true).open(&said))
+            .map_err(|source| Error::Folder { path: dir.path().to_owned(), source })?;
         let session = Session::resume_mux(socket.clone().into_boxed_path(), None);
         let master = Self { session, dir };
         let mut ssh = ssh()
             .args(["-M", "-N", "-f", "-F"])
-            .arg(&route.config)
+            .arg(&config)
             .arg("-S")
             .arg(&socket)
-            .arg("target")
+            .arg(alias(0))
             .stderr(file)
             .spawn()
             .map_err(Error::Start)?;

@@ -14,3 +14,4 @@ mod picture;
 #[cfg(feature = "practice")]
 mod practice;
 mod source;
+mod lab;
