@@ -52,9 +52,9 @@ impl Keymap {
             for chord in chords {
                 let Some(rest) = chord.0.strip_prefix(pressed) else { continue };
                 match rest.first() {
-                    None if at.meets_screen(place) => return Lookup::Command(*command),
+                    None if at.is_on(place) => return Lookup::Command(*command),
                     None => elsewhere = Some(Lookup::Elsewhere(*command, *at)),
-                    Some(next) if at.meets_screen(place) => follow.push((*next, *command)),
+                    Some(next) if at.is_on(place) => follow.push((*next, *command)),
                     Some(_) => {}
                 }
             }
@@ -109,7 +109,7 @@ impl Default for Keymap {
 impl Place {
     /// Whether a binding of this place works on a screen, which is one place of its own: the
     /// timeline is a list, the other lists are no timeline.
-    fn meets_screen(self, screen: Self) -> bool {
+    pub fn is_on(self, screen: Self) -> bool {
         match self {
             Self::Everywhere => true,
             Self::Lists => matches!(screen, Self::Lists | Self::Timeline),
