@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use super::{Context, Exit, Failure, complaint_lines, print, survey};
+use super::{Context, Exit, Failure, print, survey};
 use crate::diagnose;
 use crate::fleet::{HostName, Place, Severity, Verdict};
 use crate::report::{Page, Report, Shown};
@@ -56,7 +56,7 @@ pub(super) fn unknown(failure: &Failure) -> Result<Exit, Failure> {
     match failure {
         // Nobody is left to tell.
         Failure::OutputClosed => Ok(Exit::Code(State::Unknown.code())),
-        _ => say(State::Unknown, &complaint_lines(failure).join("\n").replace('|', "/")),
+        _ => say(State::Unknown, &failure.lines().join("\n").replace('|', "/")),
     }
 }
 

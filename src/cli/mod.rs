@@ -111,7 +111,6 @@ enum Command {
     Check(check::Args),
     Inventory(inventory::Args),
     Doctor(doctor::Args),
-    Inventory(inventory::Args),
     Completions(completions::Args),
     Man(man::Args),
     Keys(keys::Args),
@@ -203,6 +202,18 @@ impl Failure {
         }
         self
     }
+
+    /// What happened, line by line, made safe: names from outside may stand in it.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::OutputClosed => Vec::new(),
+            // Drawn from the operator's own file, by a crate that spells controls out.
+            Self::Complaints(drawn) => drawn.lines().map(str::to_owned).collect(),
+            Self::Refused { error, .. } => {
+                format!("{error:#}").lines().map(|it| SafeText::new(it).to_string()).collect()
+            }
+        }
+    }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -238,7 +249,6 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         #[cfg(feature = "practice")]
         Command::Demo(args) => demo::run(&args, &console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
-        Command::Inventory(args) => inventory::run(&args, &context),
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
@@ -294,7 +304,7 @@ fn usage(error: &clap::Error, typed: &[OsString]) -> Result<Exit, Failure> {
 
 /// Writes a failure to stderr, and says how the program ends.
 fn complain(failure: &Failure) -> Exit {
-    let mut lines = complaint_lines(failure);
+    let mut lines = failure.lines();
     let exit = match failure {
         Failure::OutputClosed => Exit::Done,
         Failure::Complaints(_) => Exit::BadRequest,
@@ -310,18 +320,6 @@ fn complain(failure: &Failure) -> Exit {
     // Nobody is left to tell if stderr is closed.
     io::stderr().write_all(text.as_bytes()).ok();
     exit
-}
-
-/// What a failure says, line by line, made safe: names from outside may stand in it.
-fn complaint_lines(failure: &Failure) -> Vec<String> {
-    match failure {
-        Failure::OutputClosed => Vec::new(),
-        // Drawn from the operator's own file, by a crate that spells controls out.
-        Failure::Complaints(drawn) => drawn.lines().map(str::to_owned).collect(),
-        Failure::Refused { error, .. } => {
-            format!("{error:#}").lines().map(|it| SafeText::new(it).to_string()).collect()
-        }
-    }
 }
 
 /// Writes to stdout; a reader that has gone away ends the program quietly.

@@ -51,7 +51,6 @@ impl Told {
 /// to the file `said`. `plain` is what ssh does
 /// without any configuration: what does not differ from it is left out, because some defaults
 /// mean more than their value (without `HostKeyAlgorithms`, ssh prefers the keys it knows).
-<<<<<<< HEAD
 pub(super) fn write(
     host: &inventory::Host,
     hops: &[Hop],
@@ -59,9 +58,6 @@ pub(super) fn write(
     place: &Path,
     said: &Path,
 ) -> Result<String, Error> {
-=======
-pub(super) fn write(host: &inventory::Host, hops: &[Hop], plain: &Told) -> Result<String, Error> {
->>>>>>> d1ec50d7ca8e64e767add3e264a8587a6360eee6
     let mut text = String::from(HARD);
     // Whole seconds, and never 0, which would mean for ever.
     let _ = writeln!(text, "ConnectTimeout {}", host.connect_timeout.as_secs().max(1));

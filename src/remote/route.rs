@@ -91,7 +91,6 @@ impl Book {
         }
     }
 
-<<<<<<< HEAD
     /// Finds the way to a host.
     pub(super) async fn route_to(&self, host: &inventory::Host) -> Result<Route, Error> {
         let question = Question {
@@ -99,16 +98,6 @@ impl Book {
             user: host.user.clone(),
             port: host.port,
         };
-=======
-    /// Finds the way to a host and writes the configuration file for it.
-    pub(super) async fn route_to(
-        &self,
-        host: &inventory::Host,
-        folder: &Folder,
-    ) -> Result<Route, Error> {
-        let question =
-            Question { host: host.address.clone(), user: host.user.clone(), port: host.port };
->>>>>>> d1ec50d7ca8e64e767add3e264a8587a6360eee6
         let target = self.ask(question).await?;
         let mut pending = target.jumps()?;
         let mut hops = vec![Hop {

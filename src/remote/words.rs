@@ -45,16 +45,6 @@ pub enum SudoFault {
 /// Reads what ssh said when it failed to connect: which hop it is about, counted from the host
 /// itself, and what happened.
 pub(super) fn connecting(said: &str, jumps: usize) -> (usize, Fault) {
-<<<<<<< HEAD
-=======
-    // Each ssh on the way whose own connection was the one that failed adds this line.
-    let above = said.matches("closed by UNKNOWN port 65535").count();
-    let hop =
-        if said.contains("stdio forwarding failed") { above.saturating_sub(1) } else { above };
-    // Without a route there is no port either: only the first connection is a TCP one.
-    let is_tcp = said.contains("ssh: connect to host") || said.contains("Could not resolve");
-    let hop = if is_tcp { jumps } else { hop.min(jumps) };
->>>>>>> d1ec50d7ca8e64e767add3e264a8587a6360eee6
     let fault = FAULTS.iter().find(|(_, words)| words.iter().any(|it| said.contains(it)));
     let fault = fault.map_or(Fault::Other, |it| it.0);
     // Each ssh whose way was cut off before a greeting came adds this: all those nearer to the
@@ -89,8 +79,7 @@ pub(super) fn sudo(said: &str, was_found: bool) -> Option<SudoFault> {
 
 /// The line of ssh's complaint that says most, without its line end.
 pub(super) fn gist(said: &str) -> &str {
-    let lines =
-        || said.lines().map(|it| it.trim_end_matches('\r').trim()).filter(|it| !it.is_empty());
+    let lines = || said.lines().map(|it| it.trim_end_matches('\r').trim()).filter(|it| !it.is_empty());
     let is_echo = |it: &&str| {
         it.contains("UNKNOWN port 65535")
             || it.starts_with("kex_exchange_identification:")
@@ -180,18 +169,8 @@ Host key verification failed.\r
             0,
             Fault::Dropped,
         );
-        check(
-            "/run/x.conf: line 3: Bad configuration option: requiredrsasize\r\n",
-            0,
-            0,
-            Fault::OldClient,
-        );
-        check(
-            "Unable to negotiate with 127.0.0.1 port 22: no matching cipher found.",
-            0,
-            0,
-            Fault::Other,
-        );
+        check("/run/x.conf: line 3: Bad configuration option: requiredrsasize\r\n", 0, 0, Fault::OldClient);
+        check("Unable to negotiate with 127.0.0.1 port 22: no matching cipher found.", 0, 0, Fault::Other);
     }
 
     #[test]
@@ -199,12 +178,7 @@ Host key verification failed.\r
         let refused = "channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed\r\n";
         check(&format!("{refused}{CLOSED}"), 1, 0, Fault::Refused);
         check(&format!("{refused}{CLOSED}{CLOSED}"), 2, 1, Fault::Refused);
-        check(
-            &format!("ops@127.0.0.1: Permission denied (publickey).\r\n{CLOSED}"),
-            1,
-            1,
-            Fault::Authentication,
-        );
+        check(&format!("ops@127.0.0.1: Permission denied (publickey).\r\n{CLOSED}"), 1, 1, Fault::Authentication);
         check("ops@127.0.0.1: Permission denied (publickey).\r\n", 1, 0, Fault::Authentication);
         check(&format!("{UNKNOWN}{CLOSED}"), 1, 1, Fault::UnknownKey);
         check(UNKNOWN, 1, 0, Fault::UnknownKey);
@@ -223,13 +197,7 @@ Host key verification failed.\r
             Fault::Refused,
         );
         check(
-<<<<<<< HEAD
             &format!("kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\n{CLOSED}"),
-=======
-            &format!(
-                "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\nkex_exchange_identification: Connection closed by remote host\r\n{CLOSED}"
-            ),
->>>>>>> d1ec50d7ca8e64e767add3e264a8587a6360eee6
             1,
             1,
             Fault::Dropped,
@@ -261,10 +229,7 @@ Host key verification failed.\r
             gist(UNKNOWN),
             "No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict checking."
         );
-        assert_eq!(
-            gist(&format!("ops@b: Permission denied (publickey).\r\n{CLOSED}")),
-            "ops@b: Permission denied (publickey)."
-        );
+        assert_eq!(gist(&format!("ops@b: Permission denied (publickey).\r\n{CLOSED}")), "ops@b: Permission denied (publickey).");
         assert_eq!(gist(""), "");
     }
 }

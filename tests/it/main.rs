@@ -13,5 +13,3 @@ mod parts;
 mod picture;
 #[cfg(feature = "practice")]
 mod practice;
-mod source;
-mod lab;
