@@ -1,6 +1,13 @@
 //! Where things are kept on the operator's machine.
 
-use std::path::PathBuf;
+use std::fs::{DirBuilder, Metadata};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use directories::ProjectDirs;
+
+use super::{Environment, Exit, Failure};
 
 /// The folders and files of this program; nothing is created by asking for them.
 #[derive(Debug, Clone)]
@@ -15,4 +22,110 @@ pub struct Paths {
     pub runtime: PathBuf,
     /// The operator's own ssh_config, if it exists.
     pub ssh_config: Option<PathBuf>,
+}
+
+impl Paths {
+    /// Finds them by the XDG rules, the environment and the inventory that was asked for.
+    pub fn find(environment: &Environment, inventory: Option<&Path>) -> Result<Self, Failure> {
+        let folders = ProjectDirs::from("", "", "certdeck").ok_or_else(|| {
+            Failure::say(Exit::BadRequest, "this user has no home folder").with_hint("set HOME")
+        })?;
+        let chosen = |it: &Option<_>| it.as_ref().map(PathBuf::from);
+        let config =
+            chosen(&environment.config_dir).unwrap_or_else(|| folders.config_dir().to_owned());
+        let state = chosen(&environment.state_dir).unwrap_or_else(|| {
+            folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned()
+        });
+        let ssh_config = chosen(&environment.home).map(|it| it.join(".ssh/config"));
+        Ok(Self {
+            inventory: inventory
+                .filter(|it| !it.as_os_str().is_empty())
+                .map_or_else(|| config.join("inventory.toml"), Path::to_owned),
+            config,
+            state,
+            runtime: folders.runtime_dir().map_or_else(fallback, Path::to_owned),
+            ssh_config: ssh_config.filter(|it| it.is_file()),
+        })
+    }
+
+    /// Makes the folder of control sockets, or checks that the one that is there is ours alone:
+    /// whoever can write there could answer in the place of a host.
+    pub fn prepare_runtime(&self) -> Result<(), Failure> {
+        let path = &self.runtime;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        let found = path
+            .symlink_metadata()
+            .with_context(|| format!("cannot look at {}", path.display()))?;
+        match intruder(&found) {
+            None => Ok(()),
+            Some(fault) => {
+                Err(Failure::say(Exit::BadRequest, format!("{}: {fault}", path.display()))
+                    .with_hint("remove it; certdeck makes a new one"))
+            }
+        }
+    }
+}
+
+/// What makes a folder of control sockets unsafe.
+pub(super) fn intruder(found: &Metadata) -> Option<&'static str> {
+    if !found.is_dir() {
+        Some("not a folder")
+    } else if found.uid() != rustix::process::getuid().as_raw() {
+        Some("belongs to somebody else")
+    } else if found.mode() & 0o077 != 0 {
+        Some("others may enter this folder")
+    } else {
+        None
+    }
+}
+
+/// Where the sockets go without `XDG_RUNTIME_DIR`, as over `su` or in containers.
+fn fallback() -> PathBuf {
+    let user = rustix::process::getuid().as_raw();
+    std::env::temp_dir().join(format!("certdeck-{user}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn paths(runtime: PathBuf) -> Paths {
+        let nowhere = PathBuf::from("/nowhere");
+        Paths {
+            inventory: nowhere.clone(),
+            config: nowhere.clone(),
+            state: nowhere,
+            runtime,
+            ssh_config: None,
+        }
+    }
+
+    #[test]
+    fn the_runtime_folder_is_made_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path().join("a/b"));
+        paths.prepare_runtime().unwrap();
+        assert_eq!(paths.runtime.metadata().unwrap().mode() & 0o777, 0o700);
+        paths.prepare_runtime().unwrap();
+    }
+
+    #[test]
+    fn a_runtime_folder_of_others_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = folder.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+        assert!(paths(open.clone()).prepare_runtime().is_err());
+
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&open, &link).unwrap();
+        assert!(paths(link).prepare_runtime().is_err());
+    }
 }

@@ -42,11 +42,7 @@ impl Told {
 /// Writes the configuration for a host and the jump hosts before it. `plain` is what ssh does
 /// without any configuration: what does not differ from it is left out, because some defaults
 /// mean more than their value (without `HostKeyAlgorithms`, ssh prefers the keys it knows).
-pub(super) fn write(
-    host: &inventory::Host,
-    hops: &[Hop],
-    plain: &Told,
-) -> Result<String, Error> {
+pub(super) fn write(host: &inventory::Host, hops: &[Hop], plain: &Told) -> Result<String, Error> {
     let mut text = String::from(HARD);
     // Whole seconds, and never 0, which would mean for ever.
     let _ = writeln!(text, "ConnectTimeout {}", host.connect_timeout.as_secs().max(1));

@@ -3,7 +3,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -27,7 +29,8 @@ impl Folder {
         let problem = |source| Error::Folder { path: base.to_owned(), source };
         let (base, short) = if base.as_os_str().len() > LONGEST_BASE {
             sweep_short();
-            let short = tempfile::Builder::new().prefix(SHORT).tempdir_in("/tmp").map_err(problem)?;
+            let short =
+                tempfile::Builder::new().prefix(SHORT).tempdir_in("/tmp").map_err(problem)?;
             (short.path().to_owned(), Some(short))
         } else {
             own(base).map_err(problem)?;
@@ -114,9 +117,7 @@ fn sweep(base: &Path) {
 fn sweep_short() {
     for base in entries(Path::new("/tmp")).filter(|it| has_prefix(it, SHORT)) {
         let is_ours = fs::symlink_metadata(&base).is_ok_and(|it| {
-            it.is_dir()
-                && it.uid() == rustix::process::geteuid().as_raw()
-                && it.mode() & 0o077 == 0
+            it.is_dir() && it.uid() == rustix::process::geteuid().as_raw() && it.mode() & 0o077 == 0
         });
         if is_ours {
             sweep(&base);

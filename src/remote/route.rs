@@ -96,11 +96,8 @@ impl Book {
         host: &inventory::Host,
         folder: &Folder,
     ) -> Result<Route, Error> {
-        let question = Question {
-            host: host.address.clone(),
-            user: host.user.clone(),
-            port: host.port,
-        };
+        let question =
+            Question { host: host.address.clone(), user: host.user.clone(), port: host.port };
         let target = self.ask(question).await?;
         let mut pending = target.jumps()?;
         let mut hops = vec![Hop {

@@ -47,7 +47,8 @@ pub enum SudoFault {
 pub(super) fn connecting(said: &str, jumps: usize) -> (usize, Fault) {
     // Each ssh on the way whose own connection was the one that failed adds this line.
     let above = said.matches("closed by UNKNOWN port 65535").count();
-    let hop = if said.contains("stdio forwarding failed") { above.saturating_sub(1) } else { above };
+    let hop =
+        if said.contains("stdio forwarding failed") { above.saturating_sub(1) } else { above };
     // Without a route there is no port either: only the first connection is a TCP one.
     let is_tcp = said.contains("ssh: connect to host") || said.contains("Could not resolve");
     let hop = if is_tcp { jumps } else { hop.min(jumps) };
@@ -73,7 +74,8 @@ pub(super) fn sudo(said: &str, was_found: bool) -> Option<SudoFault> {
 
 /// The line of ssh's complaint that says most, without its line end.
 pub(super) fn gist(said: &str) -> &str {
-    let lines = || said.lines().map(|it| it.trim_end_matches('\r').trim()).filter(|it| !it.is_empty());
+    let lines =
+        || said.lines().map(|it| it.trim_end_matches('\r').trim()).filter(|it| !it.is_empty());
     let is_echo = |it: &&str| {
         it.contains("UNKNOWN port 65535")
             || it.starts_with("stdio forwarding failed")
@@ -161,8 +163,18 @@ Host key verification failed.\r
             0,
             Fault::Dropped,
         );
-        check("/run/x.conf: line 3: Bad configuration option: requiredrsasize\r\n", 0, 0, Fault::OldClient);
-        check("Unable to negotiate with 127.0.0.1 port 22: no matching cipher found.", 0, 0, Fault::Other);
+        check(
+            "/run/x.conf: line 3: Bad configuration option: requiredrsasize\r\n",
+            0,
+            0,
+            Fault::OldClient,
+        );
+        check(
+            "Unable to negotiate with 127.0.0.1 port 22: no matching cipher found.",
+            0,
+            0,
+            Fault::Other,
+        );
     }
 
     #[test]
@@ -170,7 +182,12 @@ Host key verification failed.\r
         let refused = "channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed\r\n";
         check(&format!("{refused}{CLOSED}"), 1, 0, Fault::Refused);
         check(&format!("{refused}{CLOSED}{CLOSED}"), 2, 1, Fault::Refused);
-        check(&format!("ops@127.0.0.1: Permission denied (publickey).\r\n{CLOSED}"), 1, 1, Fault::Authentication);
+        check(
+            &format!("ops@127.0.0.1: Permission denied (publickey).\r\n{CLOSED}"),
+            1,
+            1,
+            Fault::Authentication,
+        );
         check("ops@127.0.0.1: Permission denied (publickey).\r\n", 1, 0, Fault::Authentication);
         check(&format!("{UNKNOWN}{CLOSED}"), 1, 1, Fault::UnknownKey);
         check(UNKNOWN, 1, 0, Fault::UnknownKey);
@@ -182,7 +199,9 @@ Host key verification failed.\r
             Fault::Refused,
         );
         check(
-            &format!("kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\nkex_exchange_identification: Connection closed by remote host\r\n{CLOSED}"),
+            &format!(
+                "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\nkex_exchange_identification: Connection closed by remote host\r\n{CLOSED}"
+            ),
             1,
             1,
             Fault::Dropped,
@@ -214,7 +233,10 @@ Host key verification failed.\r
             gist(UNKNOWN),
             "No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict checking."
         );
-        assert_eq!(gist(&format!("ops@b: Permission denied (publickey).\r\n{CLOSED}")), "ops@b: Permission denied (publickey).");
+        assert_eq!(
+            gist(&format!("ops@b: Permission denied (publickey).\r\n{CLOSED}")),
+            "ops@b: Permission denied (publickey)."
+        );
         assert_eq!(gist(""), "");
     }
 }
