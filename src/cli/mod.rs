@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Alone turns errors into text and exit codes.
 
+mod host;
 mod paths;
 
 use std::process::ExitCode;
