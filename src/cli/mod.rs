@@ -6,6 +6,7 @@ mod config;
 mod console;
 mod doctor;
 mod environment;
+mod host;
 mod inventory;
 mod keys;
 mod man;

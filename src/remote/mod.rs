@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::inventory;
@@ -51,7 +51,6 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Sessions {
     settings: Settings,
-    folder: Folder,
     gates: Gates,
     jumps_at_once: AtomicUsize,
     book: Book,
@@ -59,6 +58,10 @@ pub struct Sessions {
     routes: Mutex<HashMap<Key, Arc<OnceCell<Arc<Route>>>>>,
     /// Sessions that nobody uses now, least recently used first.
     warm: Mutex<Vec<(Key, Master)>>,
+    /// Turns true when the pool closes. Each visit under way holds a receiver.
+    closing: watch::Sender<bool>,
+    /// Last, so that the sessions in it end first.
+    folder: Folder,
 }
 
 /// What a host answered.
@@ -91,6 +94,7 @@ impl Sessions {
             jumps_at_once: AtomicUsize::new(inventory::Defaults::default().jump_concurrency),
             routes: Mutex::default(),
             warm: Mutex::default(),
+            closing: watch::Sender::new(false),
             settings,
         }))
     }
@@ -110,6 +114,26 @@ impl Sessions {
         script: &str,
         cap: usize,
     ) -> Result<Answer, Error> {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            biased;
+            // Fails only without a sender, which is in `self`.
+            _ = closing.wait_for(|it| *it) => Err(Error::Closed),
+            answer = self.ask(host, script, cap) => answer,
+        }
+    }
+
+    /// Ends every visit and every session for good; no process of this run is left.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        // A visit that was dropped or told to end has ended its ssh when its receiver is gone.
+        self.closing.closed().await;
+        let warm = std::mem::take(&mut *lock(&self.warm));
+        let ends: Vec<_> = warm.into_iter().map(|(_, master)| master.close()).collect();
+        futures_util::future::join_all(ends).await;
+    }
+
+    async fn ask(&self, host: &inventory::Host, script: &str, cap: usize) -> Result<Answer, Error> {
         let key = Key::of(host);
         let call = master::Call { r#become: host.r#become, script, cap };
         let begin = Instant::now();
@@ -137,13 +161,6 @@ impl Sessions {
             Err(_) => master.close().await,
         }
         answer
-    }
-
-    /// Ends every session; no process and no file of this run is left.
-    pub async fn close(&self) {
-        let warm = std::mem::take(&mut *lock(&self.warm));
-        let ends: Vec<_> = warm.into_iter().map(|(_, master)| master.close()).collect();
-        futures_util::future::join_all(ends).await;
     }
 
     /// Opens a session, in turn with others that take the same way. Returns the deadline for
@@ -180,9 +197,7 @@ impl Sessions {
 
     async fn route_to(&self, key: &Key, host: &inventory::Host) -> Result<Arc<Route>, Error> {
         let cell = Arc::clone(lock(&self.routes).entry(key.clone()).or_default());
-        let route = cell.get_or_try_init(|| async {
-            self.book.route_to(host, &self.folder).await.map(Arc::new)
-        });
+        let route = cell.get_or_try_init(|| async { self.book.route_to(host).await.map(Arc::new) });
         route.await.map(Arc::clone)
     }
 

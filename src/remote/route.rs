@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
 use super::config::{self, Told};
-use super::folder::Folder;
 use super::{Error, lock};
 use crate::inventory;
 use crate::text::SafeText;
@@ -19,8 +17,8 @@ use crate::text::SafeText;
 pub(super) struct Route {
     /// The host itself, then its jump hosts, nearest to the host first.
     pub(super) hops: Vec<Hop>,
-    /// The configuration file in which they are `target`, `jump-1`, `jump-2` …
-    pub(super) config: PathBuf,
+    host: inventory::Host,
+    plain: Arc<Told>,
 }
 
 /// One sshd on the way.
@@ -35,6 +33,11 @@ pub(super) struct Hop {
 }
 
 impl Route {
+    /// The configuration of one connection, in which the hops are `target`, `jump-1`, `jump-2` …
+    pub(super) fn config(&self, place: &Path, said: &Path) -> Result<String, Error> {
+        config::write(&self.host, &self.hops, &self.plain, place, said)
+    }
+
     /// The sshd of the host, as one string.
     pub(super) fn door(&self) -> String {
         let jumps = self.hops.iter().skip(1);
@@ -67,8 +70,7 @@ impl Hop {
 pub(super) struct Book {
     ssh_config: Option<PathBuf>,
     told: Mutex<HashMap<Question, Arc<OnceCell<Arc<Told>>>>>,
-    plain: OnceCell<Told>,
-    files: AtomicUsize,
+    plain: OnceCell<Arc<Told>>,
 }
 
 /// What `ssh -G` is asked.
@@ -82,20 +84,11 @@ struct Question {
 impl Book {
     /// `ssh_config` replaces ssh's own default files.
     pub(super) fn new(ssh_config: Option<PathBuf>) -> Self {
-        Self {
-            ssh_config,
-            told: Mutex::default(),
-            plain: OnceCell::new(),
-            files: AtomicUsize::new(0),
-        }
+        Self { ssh_config, told: Mutex::default(), plain: OnceCell::new() }
     }
 
-    /// Finds the way to a host and writes the configuration file for it.
-    pub(super) async fn route_to(
-        &self,
-        host: &inventory::Host,
-        folder: &Folder,
-    ) -> Result<Route, Error> {
+    /// Finds the way to a host.
+    pub(super) async fn route_to(&self, host: &inventory::Host) -> Result<Route, Error> {
         let question =
             Question { host: host.address.clone(), user: host.user.clone(), port: host.port };
         let target = self.ask(question).await?;
@@ -119,10 +112,7 @@ impl Book {
             hops.push(Hop { name, told, identity_file: None });
         }
         let plain = self.plain().await?;
-        let text = config::write(host, &hops, plain)?;
-        let number = self.files.fetch_add(1, Ordering::Relaxed);
-        let config = folder.write(&format!("{number}.conf"), &text)?;
-        Ok(Route { hops, config })
+        Ok(Route { hops, host: host.clone(), plain })
     }
 
     async fn ask(&self, question: Question) -> Result<Arc<Told>, Error> {
@@ -134,10 +124,11 @@ impl Book {
     }
 
     /// What ssh does when no file tells it anything.
-    async fn plain(&self) -> Result<&Told, Error> {
+    async fn plain(&self) -> Result<Arc<Told>, Error> {
         let question = Question { host: "host".to_owned(), user: None, port: None };
         let nothing = Some(Path::new("/dev/null"));
-        self.plain.get_or_try_init(|| async { ask_ssh(&question, nothing).await }).await
+        let asked = || async { ask_ssh(&question, nothing).await.map(Arc::new) };
+        self.plain.get_or_try_init(asked).await.map(Arc::clone)
     }
 }
 
@@ -211,7 +202,13 @@ async fn ask_ssh(question: &Question, file: Option<&Path>) -> Result<Told, Error
     if !output.status.success() {
         return Err(Error::Settings { said: SafeText::from_bytes(output.stderr.trim_ascii()) });
     }
-    Ok(Told::read(&String::from_utf8_lossy(&output.stdout)))
+    let told = Told::read(&String::from_utf8_lossy(&output.stdout));
+    let hostname = told.first("hostname").unwrap_or_default();
+    let place = Question { host: hostname.to_owned(), user: None, port: None };
+    if !place.is_sound() {
+        return Err(Error::Address { text: SafeText::new(hostname) });
+    }
+    Ok(told)
 }
 
 /// The system's ssh, with nothing of our terminal: every process of this room begins here.
@@ -222,6 +219,8 @@ pub(super) fn ssh() -> tokio::process::Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // What runs ssh for a jump host; a login shell may print something first.
+        .env("SHELL", "/bin/sh")
         // Keys typed at the console are not for ssh: Ctrl-C reaches it through us.
         .process_group(0)
         .kill_on_drop(true);
