@@ -177,7 +177,8 @@ const VARIABLES: [(&str, &str); 2] = [("{dir}", "d"), ("{name}", "n")];
 const FILTER: &str = r##"certificates() { awk -v z="==> $Z" '
 index($0, z) == 1 { print ""; print; f = substr($0, 5, length($0) - 8); first = 1; open = n = named = 0; next }
 f == "" { next }
-first { first = 0; print "#text"
+first { if ($0 == "") next
+first = 0; print "#text"
 if (index($0, "\357\273\277") == 1) $0 = substr($0, 4)
 if ($0 ~ /^0[\200-\204]/) { print "#binary"; f = ""; next } }
 /PRIVATE KEY-----/ && !named { named = 1; print "#key"; print f > "/dev/stderr" }

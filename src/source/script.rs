@@ -169,6 +169,8 @@ pub struct Answer<'a> {
 /// What one fragment printed.
 #[derive(Debug, Default)]
 pub struct Section<'a> {
+    /// The host's clock when the script began.
+    pub clock: Option<Moment>,
     /// Its frames, in order.
     pub frames: Vec<Frame<'a>>,
 }
@@ -219,7 +221,10 @@ impl<'a> Answer<'a> {
             match word {
                 b"open" => opened = true,
                 b"clock" => answer.clock = number(rest.word).map(Moment::from_unix),
-                b"section" => answer.sections.push(Section::default()),
+                b"section" => {
+                    let frames = Vec::new();
+                    answer.sections.push(Section { clock: answer.clock, frames });
+                }
                 b"frame" => {
                     if let Some(section) = answer.sections.last_mut() {
                         section.frames.push(rest);
