@@ -123,8 +123,8 @@ pub fn size() -> (u16, u16) {
 pub fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(LEAVE).and_then(|()| out.flush());
-        let _ = crossterm::terminal::disable_raw_mode();
+        drop(out.write_all(LEAVE).and_then(|()| out.flush()));
+        drop(crossterm::terminal::disable_raw_mode());
     }
 }
 
