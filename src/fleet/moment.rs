@@ -40,7 +40,12 @@ impl Moment {
             return Some(Self(stamp.as_second()));
         }
         let date = text.parse::<jiff::civil::Date>().ok()?;
-        Some(Self(date.to_datetime(jiff::civil::Time::midnight()).duration_since(EPOCH).as_secs()))
+        Some(Self::from_civil(date.to_datetime(jiff::civil::Time::midnight())))
+    }
+
+    /// The moment when clocks in UTC show that date and time.
+    pub fn from_civil(it: DateTime) -> Self {
+        Self(it.duration_since(EPOCH).as_secs())
     }
 
     /// The date and time in UTC; `None` outside of the years -9999 to 9999.

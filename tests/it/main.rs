@@ -11,3 +11,5 @@
 
 mod parts;
 mod picture;
+#[cfg(feature = "practice")]
+mod practice;

@@ -224,6 +224,7 @@ enum WireProblemKind {
     BrokenLink,
     Duplicate,
     Empty,
+    KeyUnchecked,
     Missing,
     MixedVersions,
     NotAFile,
