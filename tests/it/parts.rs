@@ -17,7 +17,7 @@ use certdeck::tui::part::header::{self, HeaderView, Mode};
 use certdeck::tui::part::hosts::{self, HostsView};
 use certdeck::tui::part::timeline::{self, TimelineView};
 use certdeck::tui::part::window::{Window, Zoom};
-use certdeck::tui::part::{self, MINIMUM, Page, draw_lines};
+use certdeck::tui::part::{self, MINIMUM, Page};
 use certdeck::tui::rows::{Arrangement, GroupBy, RowId, Rows};
 use certdeck::tui::sample::{self, NOW};
 use certdeck::tui::theme::{Depth, Theme};
@@ -86,26 +86,26 @@ impl Stage {
                 detail::draw_tabs(pane, &page, tabs, &mut buf);
                 let name = "api.example.net";
                 self.with_subject("edge-fra-2", Some(name), |subject| {
-                    let lines = detail::place(subject, pane, &page, width);
+                    let lines = detail::place(subject, pane, &page);
                     let below = Rect { y: 4, height: inside.height.saturating_sub(3), ..inside };
-                    draw_lines(&lines, 0, &page, below, &mut buf);
+                    detail::draw(&lines, 0, &page, below, &mut buf);
                 });
             }
             Body::Findings => {
                 let causes = findings::causes(&self.diagnosis.findings);
-                let list = Rect { height: inside.height / 2, ..inside };
+                let list = Rect { height: inside.height / 3, ..inside };
                 let all = &self.diagnosis.findings;
                 let view =
                     FindingsView { causes: &causes, findings: all, first: 0, selected: Some(1) };
                 findings::draw(&view, &page, list, &mut buf);
-                let lines = findings::detail(&causes[1], all, &page, width);
+                let lines = findings::detail(&causes[1], all, &page);
                 let below =
                     Rect { y: list.bottom(), height: inside.height - list.height, ..inside };
-                draw_lines(&lines, 0, &page, below, &mut buf);
+                detail::draw(&lines, 0, &page, below, &mut buf);
             }
             Body::Host => self.with_subject("git-fra-1", None, |subject| {
-                let lines = part::host::lines(subject, &page, width);
-                draw_lines(&lines, 0, &page, inside, &mut buf);
+                let lines = detail::host(subject, &page);
+                detail::draw(&lines, 0, &page, inside, &mut buf);
             }),
             Body::Hosts => {
                 let rows = hosts::rows(&self.fleet, &self.diagnosis, &Filter::default(), NOW);
@@ -322,7 +322,7 @@ fn screenshots() -> Vec<(&'static str, Stage, Body, (u16, u16))> {
     let light = || Stage::new("light", Depth::True, false);
     let mono = || Stage::new("mono", Depth::None, false);
     let ascii = || Stage::new("mono", Depth::None, true);
-    let zoom = Stage { cursor: Some(NOW.plus(131 * 3600)), ..Stage::dark() };
+    let zoom = Stage { cursor: Some(NOW.plus(76 * 3600)), ..Stage::dark() };
     vec![
         ("timeline-dark", Stage::dark(), Body::Timeline(window()), (120, 36)),
         ("timeline-light", light(), Body::Timeline(window()), (120, 36)),

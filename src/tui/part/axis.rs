@@ -194,3 +194,86 @@ fn joined(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample::NOW;
+    use crate::tui::theme::{Depth, Theme};
+
+    /// Draws a life given in days from now into forty cells of one day each, now at the tenth.
+    fn drawn(
+        from: Option<i64>,
+        due: Option<i64>,
+        chain: Option<i64>,
+        until: i64,
+        ascii: bool,
+    ) -> String {
+        let theme = Theme::named("mono", Depth::None, ascii).unwrap();
+        let at = |it: i64| NOW.plus(it.saturating_mul(DAY));
+        let life = Life {
+            from: from.map(at),
+            due: due.map(at),
+            chain_until: chain.map(at),
+            until: at(until),
+        };
+        let window = Window::new(NOW, 30 * DAY).now_at_quarter(NOW);
+        let area = Rect::new(0, 0, 30, 1);
+        let mut buf = Buffer::empty(area);
+        let style = theme.text();
+        let view =
+            AxisView { life: &life, window, now: NOW, cursor: None, left: style, lived: style };
+        draw(&view, &Page::new(&theme), area, &mut buf);
+        buf.content
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
+    }
+
+    #[track_caller]
+    fn check(days: (i64, i64, i64), expect: &str) {
+        let (from, due, until) = days;
+        assert_eq!(drawn(Some(from), Some(due), None, until, false), expect);
+    }
+
+    #[test]
+    fn a_life_is_drawn_from_its_beginning_to_its_end() {
+        check((-60, -2, 8), "‹────┿─╋━━━━━━━┫");
+        check((-4, 4, 8), "   ╶───╋━━━┿━━━┫");
+        check((-90, 30, 60), "‹──────╋━━━━━━━━━━━━━━━━━━━━━›");
+    }
+
+    #[test]
+    fn what_is_over_goes_on_as_time_since() {
+        check((-60, -20, -4), "‹──┫╍╍╍╋");
+        check((-90, -60, -30), "‹╍╍╍╍╍╍╋");
+    }
+
+    #[test]
+    fn what_has_not_begun_is_drawn_in_the_future() {
+        check((3, 8, 12), "       ┊  ╺━━━━┿━━━┫");
+        check((100, 130, 160), "       ┊                     ›");
+    }
+
+    #[test]
+    fn nonsense_is_drawn_without_harm() {
+        check((10, 5, 2), "       ┊ ┫");
+        check((i64::MIN, i64::MIN, i64::MAX), "‹──────╋━━━━━━━━━━━━━━━━━━━━━›");
+        check((i64::MAX, 0, i64::MIN), "‹╍╍╍╍╍╍╋");
+    }
+
+    #[test]
+    fn other_ends_are_marked() {
+        assert_eq!(drawn(None, None, None, 6, false), "       ╋━━━━━┫");
+        assert_eq!(drawn(Some(-60), None, Some(4), 8, false), "‹──────╋━━━╫───┫");
+        assert_eq!(drawn(Some(-60), Some(-2), Some(4), 8, true), "<----+-|===%---]");
+    }
+
+    #[test]
+    fn labels_name_hours_and_days() {
+        assert_eq!(label(-14 * DAY), "-14d");
+        assert_eq!(label(36 * HOUR), "+36h");
+    }
+}

@@ -1,9 +1,12 @@
-//! Everything about one place, in panes of lines that can be scrolled.
+//! Everything about one place or host, in panes of lines that can be scrolled.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::Line;
+
+pub use super::host::lines as host;
+pub use super::sheet::draw;
 
 use super::Page;
 use super::pen::Pen;
@@ -76,9 +79,9 @@ pub struct Subject<'a> {
     pub now: Moment,
 }
 
-/// The lines of a pane of a place, wrapped to a width.
-pub fn place(subject: &Subject<'_>, pane: Pane, page: &Page<'_>, width: u16) -> Vec<Line<'static>> {
-    let mut sheet = Sheet::new(page, width);
+/// The lines of a pane of a place.
+pub fn place(subject: &Subject<'_>, pane: Pane, page: &Page<'_>) -> Vec<Line<'static>> {
+    let mut sheet = Sheet::new(page);
     if let Some(place) = subject.place {
         match pane {
             Pane::Overview => overview(subject, place, page, &mut sheet),

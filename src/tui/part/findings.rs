@@ -67,14 +67,14 @@ pub fn draw(view: &FindingsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buff
     let theme = page.theme;
     let area = area.intersection(buf.area);
     let place = if area.width < 100 { 0 } else { area.width / 3 };
-    let cause = area.width.saturating_sub(3 + URGENCY + 1 + VERDICT + 1 + COUNT + 2 + place);
+    let cause = area.width.saturating_sub(4 + URGENCY + 1 + VERDICT + 1 + COUNT + 2 + place);
     let mut pen = Pen::new(buf, area, 0, page);
-    pen.skip(3).column("URGENCY", URGENCY, theme.title()).skip(1);
+    pen.skip(4).column("URGENCY", URGENCY, theme.title()).skip(1);
     pen.column("STATE", VERDICT, theme.title()).skip(1);
     pen.column("COUNT", COUNT, theme.title()).skip(1);
     pen.column("CAUSE", cause, theme.title()).skip(1).column("WHERE", place, theme.title());
     if view.causes.is_empty() {
-        Pen::new(buf, area, 1, page).skip(3).put("nothing was found", theme.dim());
+        Pen::new(buf, area, 1, page).skip(4).put("nothing was found", theme.dim());
     }
     let shown = view.causes.iter().enumerate().skip(view.first);
     for (y, (position, it)) in (1..area.height).zip(shown) {
@@ -86,7 +86,7 @@ pub fn draw(view: &FindingsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buff
         let glyphs = theme.glyphs();
         let style = theme.weight(it.verdict.weight());
         let mut pen = Pen::new(buf, area, y, page);
-        pen.column(if is_selected { glyphs.selected } else { " " }, 1, style);
+        pen.column(if is_selected { glyphs.selected } else { " " }, 1, style).skip(1);
         pen.column(glyphs.weight(it.verdict.weight()), 1, style).skip(1);
         pen.column(it.severity.word(), URGENCY, style).skip(1);
         pen.column(it.verdict.word(), VERDICT, style).skip(1);
@@ -96,15 +96,10 @@ pub fn draw(view: &FindingsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buff
     }
 }
 
-/// The lines about one cause: where it holds, evidence, remedies; wrapped to a width.
-pub fn detail(
-    cause: &Cause,
-    findings: &[Finding],
-    page: &Page<'_>,
-    width: u16,
-) -> Vec<Line<'static>> {
+/// The lines about one cause: where it holds, evidence, remedies.
+pub fn detail(cause: &Cause, findings: &[Finding], page: &Page<'_>) -> Vec<Line<'static>> {
     let theme = page.theme;
-    let mut sheet = Sheet::new(page, width);
+    let mut sheet = Sheet::new(page);
     let weight = cause.verdict.weight();
     let head = format!("{} {}  {}", theme.glyphs().weight(weight), cause.verdict, cause.severity);
     sheet.text(0, &head, theme.weight(weight).add_modifier(Modifier::BOLD));

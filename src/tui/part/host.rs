@@ -2,16 +2,17 @@
 
 use ratatui::style::Modifier;
 use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Page;
 use super::detail::{self, Subject};
 use super::sheet::{Sheet, when};
 use crate::fleet::{Certificate, Weight, human};
 
-/// The lines about a host, wrapped to a width.
-pub fn lines(subject: &Subject<'_>, page: &Page<'_>, width: u16) -> Vec<Line<'static>> {
+/// The lines about a host.
+pub fn lines(subject: &Subject<'_>, page: &Page<'_>) -> Vec<Line<'static>> {
     let Subject { host, verdict, now, .. } = *subject;
-    let mut sheet = Sheet::new(page, width);
+    let mut sheet = Sheet::new(page);
     let weight = verdict.weight();
     let head = format!("{} {verdict}  {}", page.theme.glyphs().weight(weight), host.name);
     sheet.text(0, &head, page.theme.weight(weight).add_modifier(Modifier::BOLD));
@@ -40,10 +41,14 @@ pub fn lines(subject: &Subject<'_>, page: &Page<'_>, width: u16) -> Vec<Line<'st
     if host.places.is_empty() {
         sheet.nothing("none is known");
     }
+    let widest = host.places.iter().map(|it| page.shown(it.name.as_str()).width()).max();
+    let widest = widest.unwrap_or(0).min(40);
     for place in &host.places {
+        let name = page.shown(place.name.as_str());
+        let gap = " ".repeat(widest.saturating_sub(name.width()));
         let ends = place.leaf().map(|it: &Certificate| when(it.not_after, now));
         let ends = ends.unwrap_or_else(|| "no certificate was read".to_owned());
-        sheet.text(0, place.name.as_str(), page.theme.text()).text(2, &ends, page.theme.dim());
+        sheet.text(0, &format!("{name}{gap}  {ends}"), page.theme.text());
     }
     for it in &host.problems {
         sheet.styled_field("Problem", it.text.as_str(), page.theme.weight(Weight::Wrong));

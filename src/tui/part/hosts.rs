@@ -53,8 +53,8 @@ pub fn rows(fleet: &Fleet, diagnosis: &Diagnosis, filter: &Filter, now: Moment) 
         let found: Vec<Verdict> = verdicts.by_ref().take(host.places.len()).collect();
         let base = match host.reach {
             Reach::Down(_) => Verdict::Unreachable,
-            Reach::Never => Verdict::Unknown,
-            Reach::Up => Verdict::Ok,
+            Reach::Up if !host.places.is_empty() => Verdict::Ok,
+            Reach::Never | Reach::Up => Verdict::Unknown,
         };
         let keeps = |place: Option<&Place>, verdict: Verdict| {
             filter.keeps(&Candidate { host, place, verdict, now })
@@ -92,7 +92,7 @@ pub fn draw(view: &HostsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buffer)
     let area = area.intersection(buf.area);
     let columns = columns(area.width);
     let mut pen = Pen::new(buf, area, 0, page);
-    pen.skip(3).column("HOST", columns.host, theme.title()).skip(1);
+    pen.skip(4).column("HOST", columns.host, theme.title()).skip(1);
     pen.column("CERTS", CERTS, theme.title()).skip(1);
     pen.column("FIRST END", ENDS, theme.title()).skip(1);
     pen.column("READ", READ, theme.title()).skip(1);
@@ -140,7 +140,7 @@ fn draw_row(
     let style = theme.weight(weight);
     let ends = row.ends.map_or_else(|| glyphs.none.to_owned(), |it| left(it.since(now)));
     let read = row.seen_at.map(|it| format!("{} ago", human(now.since(it).max(0))));
-    pen.column(if is_selected { glyphs.selected } else { " " }, 1, style);
+    pen.column(if is_selected { glyphs.selected } else { " " }, 1, style).skip(1);
     pen.column(glyphs.weight(weight), 1, style).skip(1);
     pen.column(&page.shown(row.name.as_str()), columns.host, theme.text()).skip(1);
     pen.column(&format!("{:>5}", row.places), CERTS, theme.text()).skip(1);

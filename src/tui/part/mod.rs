@@ -7,7 +7,7 @@ pub mod findings;
 pub mod footer;
 pub mod header;
 pub mod histogram;
-pub mod host;
+mod host;
 pub mod hosts;
 mod pen;
 mod sheet;
@@ -15,4 +15,3 @@ pub mod timeline;
 pub mod window;
 
 pub use pen::{MINIMUM, Page, too_small};
-pub use sheet::draw as draw_lines;

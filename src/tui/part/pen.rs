@@ -136,3 +136,24 @@ pub fn too_small(page: &Page<'_>, area: Rect, buf: &mut Buffer) {
 
 /// The smallest window in cells that everything is drawn for.
 pub const MINIMUM: (u16, u16) = (60, 14);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, room: u16, expect: &str, is_cut: bool) {
+        assert_eq!(cut(text, room), (expect, is_cut));
+    }
+
+    #[test]
+    fn text_is_cut_by_its_width() {
+        check("api.example.net", 15, "api.example.net", false);
+        check("api.example.net", 8, "api.exa", true);
+        check("証明書", 6, "証明書", false);
+        check("証明書", 5, "証明", true);
+        check("証明書", 4, "証", true);
+        check("e\u{301}e\u{301}", 2, "e\u{301}e\u{301}", false);
+        check("abc", 0, "", true);
+    }
+}

@@ -1,4 +1,4 @@
-//! Lines of a page of details: labels, values, headings, wrapped to a width by words.
+//! Lines of a page of details: labels, values, headings, broken between words where they are drawn.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,13 +14,12 @@ use crate::fleet::{Moment, human};
 /// A page of details that is being written.
 pub(super) struct Sheet<'a> {
     page: &'a Page<'a>,
-    width: u16,
     lines: Vec<Line<'static>>,
 }
 
 impl<'a> Sheet<'a> {
-    pub(super) const fn new(page: &'a Page<'a>, width: u16) -> Self {
-        Self { page, width, lines: Vec::new() }
+    pub(super) const fn new(page: &'a Page<'a>) -> Self {
+        Self { page, lines: Vec::new() }
     }
 
     /// The finished lines.
@@ -56,25 +55,20 @@ impl<'a> Sheet<'a> {
 
     /// A value with its label, in a style of its own.
     pub(super) fn styled_field(&mut self, label: &str, value: &str, style: Style) -> &mut Self {
-        let room = self.width.saturating_sub(1 + LABEL).max(1);
-        let mut label = label;
-        for part in wrapped(&self.page.shown(value), room) {
-            let label = format!(" {:<1$}", std::mem::take(&mut label), usize::from(LABEL));
-            self.lines.push(Line::from(vec![
-                Span::styled(label, self.page.theme.dim()),
-                Span::styled(part, style),
-            ]));
-        }
+        let label = format!(" {label:<0$}", usize::from(LABEL));
+        let value = self.page.shown(value).into_owned();
+        self.lines.push(Line::from(vec![
+            Span::styled(label, self.page.theme.dim()),
+            Span::styled(value, style),
+        ]));
         self
     }
 
     /// Text, set in by so many cells.
     pub(super) fn text(&mut self, inset: u16, text: &str, style: Style) -> &mut Self {
-        let room = self.width.saturating_sub(1 + inset).max(1);
-        for part in wrapped(&self.page.shown(text), room) {
-            let gap = " ".repeat(usize::from(1 + inset));
-            self.lines.push(Line::from(vec![Span::raw(gap), Span::styled(part, style)]));
-        }
+        let gap = " ".repeat(usize::from(1 + inset));
+        let text = self.page.shown(text).into_owned();
+        self.lines.push(Line::from(vec![Span::raw(gap), Span::styled(text, style)]));
         self
     }
 
@@ -84,14 +78,36 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// Draws lines from `first` on.
+/// Draws lines from `first` on. What is too long goes on below, set in as far as its first part.
 pub fn draw(lines: &[Line<'_>], first: usize, page: &Page<'_>, area: Rect, buf: &mut Buffer) {
-    for (y, line) in (0..area.height).zip(lines.iter().skip(first)) {
-        let mut pen = Pen::new(buf, area, y, page);
-        for span in line {
-            pen.put(&span.content, page.theme.text().patch(span.style));
+    let mut y = 0;
+    for line in lines.iter().skip(first) {
+        if y >= area.height {
+            return;
         }
+        y = y.saturating_add(draw_line(line, y, page, area, buf));
     }
+}
+
+/// Draws one line and tells how many it took.
+fn draw_line(line: &Line<'_>, y: u16, page: &Page<'_>, area: Rect, buf: &mut Buffer) -> u16 {
+    let style = |span: &Span<'_>| page.theme.text().patch(line.style).patch(span.style);
+    let mut pen = Pen::new(buf, area, y, page);
+    let [head, rest] = line.spans.as_slice() else {
+        for span in line {
+            pen.put(&span.content, style(span));
+        }
+        return 1;
+    };
+    pen.put(&head.content, style(head));
+    let inset = u16::try_from(head.content.width()).unwrap_or(u16::MAX);
+    let parts = wrapped(&rest.content, area.width.saturating_sub(inset).max(1));
+    let mut taken = 0;
+    for part in &parts {
+        Pen::new(buf, area, y.saturating_add(taken), page).skip(inset).put(part, style(rest));
+        taken = taken.saturating_add(1);
+    }
+    taken
 }
 
 /// A moment with its distance: `2026-11-24 18:42:44Z (in 39h)`.

@@ -149,8 +149,8 @@ const JOINED_BELOW: u16 = 100;
 const VERDICT_FROM: u16 = 110;
 /// From this height on herds are drawn.
 const HERDS_FROM: u16 = 16;
-/// The selection, the weight and the mark.
-const SIGNS: u16 = 3;
+/// The selection, the mark, the weight and a gap.
+const SIGNS: u16 = 4;
 /// `unknown`, the longest text of the column, with room.
 const LEFT: u16 = 7;
 /// `unreachable`, the longest verdict.
@@ -201,9 +201,9 @@ fn draw_row(
     let is_group = matches!(row.id, RowId::Group(_));
     let mut pen = Pen::new(buf, line, 0, page);
     pen.column(if is_selected { glyphs.selected } else { " " }, 1, weight);
-    pen.column(glyphs.weight(row.weight()), 1, weight);
     let is_marked = !is_group && (view.marked)(&row.id);
     pen.column(if is_marked { glyphs.marked } else { " " }, 1, theme.title());
+    pen.column(glyphs.weight(row.weight()), 1, weight).skip(1);
     if is_group {
         let fold = if row.is_folded { glyphs.folded } else { glyphs.open };
         let text = format!("{fold} {} ({})", page.shown(row.title.as_str()), row.members);
@@ -317,4 +317,29 @@ fn herd_before(cursor: Moment, rows: &Rows, now: Moment) -> String {
     }
     let count = before.saturating_sub(rows.ending_before(now));
     format!("{count} expire{} before this", if count == 1 { "s" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_and_distances_are_read_at_a_glance() {
+        let moment = Moment::parse("2026-12-02T14:00:09Z").unwrap();
+        assert_eq!(minute(moment), "2026-12-02 14:00Z");
+        assert_eq!(minute(Moment::from_unix(i64::MAX)), format!("@{}", i64::MAX));
+        assert_eq!(distance(9 * DAY + 10 * HOUR + 59), "+9d 10h");
+        assert_eq!(distance(-3 * HOUR - 1200), "-3h 20m");
+        assert_eq!(distance(i64::MIN).chars().next(), Some('-'));
+    }
+
+    #[test]
+    fn the_time_left_fits_its_column() {
+        for (seconds, expect) in
+            [(i64::MAX, ">100y"), (i64::MIN, "<-100y"), (7900 * DAY, "7900d"), (-17_280, "-0.2d")]
+        {
+            assert_eq!(left(seconds), expect);
+            assert!(left(seconds).len() <= usize::from(LEFT));
+        }
+    }
 }
