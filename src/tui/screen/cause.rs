@@ -7,12 +7,12 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::scroll::Scroll;
-use super::{Outcome, PAPER, Screen, open_row, plain};
+use super::{Outcome, Screen, open_row, plain};
 use crate::fleet::HostName;
 use crate::text::SafeText;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
-use crate::tui::part::draw_lines;
+use crate::tui::part::detail;
 use crate::tui::part::findings::{self, Cause};
 use crate::tui::rows::RowId;
 
@@ -40,7 +40,7 @@ impl Screen for CauseDetail {
     }
 
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
-        if self.scroll.go(command, lines(&self.cause, desk, area.width).len(), area.height) {
+        if self.scroll.go(command, &lines(&self.cause, desk), area) {
             return Outcome::Done;
         }
         match (command, self.selected(desk)) {
@@ -53,12 +53,12 @@ impl Screen for CauseDetail {
     }
 
     fn settle(&mut self, desk: &Desk, area: Rect) {
-        self.scroll.settle(lines(&self.cause, desk, area.width).len(), area.height);
+        self.scroll.settle(&lines(&self.cause, desk), area);
     }
 
     fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
-        let lines = lines(&self.cause, desk, area.width);
-        draw_lines(&lines, self.scroll.first(), &desk.page(), area, buf);
+        let lines = lines(&self.cause, desk);
+        detail::draw(&lines, self.scroll.first(), &desk.page(), area, buf);
     }
 
     fn selected(&self, desk: &Desk) -> Option<RowId> {
@@ -74,7 +74,7 @@ impl Screen for CauseDetail {
     }
 
     fn text(&self, desk: &Desk) -> String {
-        plain(&lines(&self.cause, desk, PAPER))
+        plain(&lines(&self.cause, desk))
     }
 
     fn hints(&self) -> &'static [Command] {
@@ -83,9 +83,9 @@ impl Screen for CauseDetail {
 }
 
 /// The lines about a cause, or that it is gone.
-pub(super) fn lines(cause: &SafeText, desk: &Desk, width: u16) -> Vec<Line<'static>> {
+pub(super) fn lines(cause: &SafeText, desk: &Desk) -> Vec<Line<'static>> {
     match find(cause, desk) {
-        Some(cause) => findings::detail(cause, &desk.findings, &desk.page(), width),
+        Some(cause) => findings::detail(cause, &desk.findings, &desk.page()),
         None => vec![Line::raw(format!("Nothing has this cause any more: {cause}"))],
     }
 }

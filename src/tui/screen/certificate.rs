@@ -5,11 +5,10 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use super::scroll::Scroll;
-use super::{Outcome, PAPER, Screen, about, open_row, plain};
+use super::{Outcome, Screen, about, open_row, plain};
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
 use crate::tui::part::detail::{self, Pane};
-use crate::tui::part::draw_lines;
 use crate::tui::rows::RowId;
 
 /// A screen about one place.
@@ -26,11 +25,11 @@ impl Certificate {
         Self { id, pane: Pane::default(), scroll: Scroll::default() }
     }
 
-    fn lines(&self, desk: &Desk, width: u16) -> Vec<Line<'static>> {
+    fn lines(&self, desk: &Desk) -> Vec<Line<'static>> {
         if desk.find(&self.id).is_none() {
             return vec![Line::raw("The last visit did not find this certificate any more.")];
         }
-        about(&self.id, self.pane, desk, width)
+        about(&self.id, self.pane, desk)
     }
 
     fn turn(&mut self, steps: usize) -> Outcome {
@@ -55,8 +54,8 @@ impl Screen for Certificate {
     }
 
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
-        let page = areas(area).2.height;
-        if self.scroll.go(command, self.lines(desk, area.width).len(), page) {
+        let page = areas(area).2;
+        if self.scroll.go(command, &self.lines(desk), page) {
             return Outcome::Done;
         }
         match command {
@@ -71,16 +70,16 @@ impl Screen for Certificate {
     }
 
     fn settle(&mut self, desk: &Desk, area: Rect) {
-        self.scroll.settle(self.lines(desk, area.width).len(), areas(area).2.height);
+        self.scroll.settle(&self.lines(desk), areas(area).2);
     }
 
     fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
         let (title, tabs, text) = areas(area);
         let page = desk.page();
         let heading = Line::styled(page.shown(&self.title()).into_owned(), desk.theme.title());
-        draw_lines(&[heading], 0, &page, title, buf);
+        detail::draw(&[heading], 0, &page, title, buf);
         detail::draw_tabs(self.pane, &page, tabs, buf);
-        draw_lines(&self.lines(desk, text.width), self.scroll.first(), &page, text, buf);
+        detail::draw(&self.lines(desk), self.scroll.first(), &page, text, buf);
     }
 
     fn selected(&self, _desk: &Desk) -> Option<RowId> {
@@ -91,7 +90,7 @@ impl Screen for Certificate {
         let mut text = format!("{}\n", self.title());
         for pane in Pane::ALL {
             text.push_str(&format!("\n== {} ==\n", pane.word()));
-            text.push_str(&plain(&about(&self.id, pane, desk, PAPER)));
+            text.push_str(&plain(&about(&self.id, pane, desk)));
         }
         text
     }

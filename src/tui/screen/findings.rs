@@ -7,13 +7,13 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::list::Selection;
-use super::{Kind, Outcome, PAPER, Screen, cause, plain, split};
+use super::{Kind, Outcome, Screen, cause, plain, split};
 use crate::diagnose::Finding;
 use crate::fleet::HostName;
 use crate::text::SafeText;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
-use crate::tui::part::draw_lines;
+use crate::tui::part::detail;
 use crate::tui::part::findings::{self, FindingsView};
 use crate::tui::rows::RowId;
 
@@ -30,9 +30,9 @@ struct Findings {
 }
 
 impl Findings {
-    fn lines(&self, desk: &Desk, width: u16) -> Vec<Line<'static>> {
+    fn lines(&self, desk: &Desk) -> Vec<Line<'static>> {
         let cause = self.selection.id(&desk.causes);
-        cause.map_or_else(Vec::new, |it| cause::lines(&it, desk, width))
+        cause.map_or_else(Vec::new, |it| cause::lines(&it, desk))
     }
 
     /// The findings of the selected cause.
@@ -77,7 +77,7 @@ impl Screen for Findings {
         };
         findings::draw(&view, &desk.page(), area, buf);
         if let Some(look) = look {
-            draw_lines(&self.lines(desk, look.width), 0, &desk.page(), look, buf);
+            detail::draw(&self.lines(desk), 0, &desk.page(), look, buf);
         }
     }
 
@@ -92,7 +92,7 @@ impl Screen for Findings {
     }
 
     fn text(&self, desk: &Desk) -> String {
-        plain(&self.lines(desk, PAPER))
+        plain(&self.lines(desk))
     }
 
     fn hints(&self) -> &'static [Command] {

@@ -5,12 +5,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use super::scroll::Scroll;
-use super::{Outcome, PAPER, Screen, about, plain};
+use super::{Outcome, Screen, about, plain};
 use crate::fleet::HostName;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
-use crate::tui::part::detail::Pane;
-use crate::tui::part::draw_lines;
+use crate::tui::part::detail::{self, Pane};
 use crate::tui::rows::RowId;
 
 /// A screen about one host.
@@ -26,11 +25,11 @@ impl HostDetail {
         Self { host, scroll: Scroll::default() }
     }
 
-    fn lines(&self, desk: &Desk, width: u16) -> Vec<Line<'static>> {
+    fn lines(&self, desk: &Desk) -> Vec<Line<'static>> {
         if desk.fleet.host(&self.host).is_none() {
             return vec![Line::raw("This host is not in the inventory any more.")];
         }
-        about(&RowId::Host(self.host.clone()), Pane::Overview, desk, width)
+        about(&RowId::Host(self.host.clone()), Pane::Overview, desk)
     }
 }
 
@@ -44,7 +43,7 @@ impl Screen for HostDetail {
     }
 
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
-        if self.scroll.go(command, self.lines(desk, area.width).len(), areas(area).1.height) {
+        if self.scroll.go(command, &self.lines(desk), areas(area).1) {
             return Outcome::Done;
         }
         match command {
@@ -57,15 +56,15 @@ impl Screen for HostDetail {
     }
 
     fn settle(&mut self, desk: &Desk, area: Rect) {
-        self.scroll.settle(self.lines(desk, area.width).len(), areas(area).1.height);
+        self.scroll.settle(&self.lines(desk), areas(area).1);
     }
 
     fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
         let (title, text) = areas(area);
         let page = desk.page();
         let heading = Line::styled(page.shown(&self.title()).into_owned(), desk.theme.title());
-        draw_lines(&[heading], 0, &page, title, buf);
-        draw_lines(&self.lines(desk, text.width), self.scroll.first(), &page, text, buf);
+        detail::draw(&[heading], 0, &page, title, buf);
+        detail::draw(&self.lines(desk), self.scroll.first(), &page, text, buf);
     }
 
     fn selected(&self, _desk: &Desk) -> Option<RowId> {
@@ -73,7 +72,7 @@ impl Screen for HostDetail {
     }
 
     fn text(&self, desk: &Desk) -> String {
-        plain(&self.lines(desk, PAPER))
+        plain(&self.lines(desk))
     }
 
     fn hints(&self) -> &'static [Command] {

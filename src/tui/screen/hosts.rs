@@ -4,12 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::list::Selection;
-use super::{Kind, Outcome, PAPER, Screen, about, open_row, plain, split};
+use super::{Kind, Outcome, Screen, about, open_row, plain, split};
 use crate::fleet::HostName;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
-use crate::tui::part::detail::Pane;
-use crate::tui::part::draw_lines;
+use crate::tui::part::detail::{self, Pane};
 use crate::tui::part::hosts::{self, HostsView};
 use crate::tui::rows::RowId;
 
@@ -61,8 +60,8 @@ impl Screen for Hosts {
         };
         hosts::draw(&view, &desk.page(), area, buf);
         if let Some((id, look)) = self.selected(desk).zip(look) {
-            let lines = about(&id, Pane::Overview, desk, look.width);
-            draw_lines(&lines, 0, &desk.page(), look, buf);
+            let lines = about(&id, Pane::Overview, desk);
+            detail::draw(&lines, 0, &desk.page(), look, buf);
         }
     }
 
@@ -72,7 +71,7 @@ impl Screen for Hosts {
 
     fn text(&self, desk: &Desk) -> String {
         let id = self.selected(desk);
-        id.map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk, PAPER)))
+        id.map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk)))
     }
 
     fn hints(&self) -> &'static [Command] {

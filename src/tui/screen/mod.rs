@@ -23,7 +23,6 @@ use ratatui::text::Line;
 use super::desk::Desk;
 use super::keys::{Command, Place};
 use super::part::detail::{self, Pane, Subject};
-use super::part::host::lines as host_lines;
 use super::rows::RowId;
 use crate::fleet::HostName;
 
@@ -114,14 +113,14 @@ pub fn open_row(id: &RowId, desk: &Desk) -> Option<Box<dyn Screen>> {
 }
 
 /// The lines about a row: a pane of its place, or its host.
-fn about(id: &RowId, pane: Pane, desk: &Desk, width: u16) -> Vec<Line<'static>> {
+fn about(id: &RowId, pane: Pane, desk: &Desk) -> Vec<Line<'static>> {
     let Some((host, place)) = desk.find(id) else { return Vec::new() };
     let (verdict, findings) = desk.findings_of(id);
     let subject = Subject { host, place, verdict, findings: &findings, now: desk.now };
     if place.is_some() {
-        detail::place(&subject, pane, &desk.page(), width)
+        detail::place(&subject, pane, &desk.page())
     } else {
-        host_lines(&subject, &desk.page(), width)
+        detail::host(&subject, &desk.page())
     }
 }
 
@@ -144,9 +143,6 @@ fn split(area: Rect) -> (Rect, Option<Rect>) {
 const WIDE: u16 = 180;
 /// Rows from which a list leaves room below.
 const TALL: u16 = 32;
-
-/// How wide texts for the pager and the clipboard are.
-const PAPER: u16 = 100;
 
 /// The text of lines, without their style.
 fn plain(lines: &[Line<'_>]) -> String {

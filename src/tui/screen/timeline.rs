@@ -6,12 +6,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use super::list::{Lines as _, Selection};
-use super::{Kind, Outcome, PAPER, Screen, about, open_row, plain, split};
+use super::{Kind, Outcome, Screen, about, open_row, plain, split};
 use crate::fleet::{HostName, Moment};
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
-use crate::tui::part::detail::Pane;
-use crate::tui::part::draw_lines;
+use crate::tui::part::detail::{self, Pane};
 use crate::tui::part::timeline::{self, TimelineView};
 use crate::tui::part::window::{Window, Zoom};
 use crate::tui::rows::{GroupBy, RowId, Sort};
@@ -236,7 +235,7 @@ impl Screen for Timeline {
             timeline::draw_read_out(cursor, &desk.rows, desk.now, &page, read_out, buf);
         }
         if let Some((id, look)) = self.selected(desk).zip(look) {
-            draw_lines(&about(&id, Pane::Overview, desk, look.width), 0, &page, look, buf);
+            detail::draw(&about(&id, Pane::Overview, desk), 0, &page, look, buf);
         }
     }
 
@@ -256,7 +255,7 @@ impl Screen for Timeline {
 
     fn text(&self, desk: &Desk) -> String {
         self.selected(desk)
-            .map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk, PAPER)))
+            .map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk)))
     }
 
     fn hints(&self) -> &'static [Command] {
