@@ -109,14 +109,14 @@ impl Drop for Reader {
         // The closed pipe wakes the thread.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            drop(thread.join());
         }
     }
 }
 
 /// Reads until told to stop or until the terminal is gone. Sleeps in `poll` in between.
 fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Input>) {
-    let terminal = std::io::stdin();
+    let terminal = io::stdin();
     let mut parser = Parser::default();
     let mut buffer = [0; 4096];
     loop {
@@ -256,8 +256,7 @@ fn sequence(bytes: &[u8]) -> Step {
     };
     let text = std::str::from_utf8(parameters).unwrap_or_default();
     if let Some(mouse) = text.strip_prefix('<') {
-        return mouse_event(mouse, *last)
-            .map_or(Step::Skip(used), |it| Step::Found(used, it));
+        return mouse_event(mouse, *last).map_or(Step::Skip(used), |it| Step::Found(used, it));
     }
     let mut numbers = text.split(';').map(|it| it.parse::<u16>().ok());
     let first = numbers.next().flatten();
@@ -380,12 +379,10 @@ mod tests {
     fn characters_and_controls() {
         check(b"jG", &[character('j'), character('G')]);
         check("ü証".as_bytes(), &[character('ü'), character('証')]);
-        check(b"\x03\r\t\x7f", &[
-            control('c'),
-            key(KeyCode::Enter),
-            key(KeyCode::Tab),
-            key(KeyCode::Backspace),
-        ]);
+        check(
+            b"\x03\r\t\x7f",
+            &[control('c'), key(KeyCode::Enter), key(KeyCode::Tab), key(KeyCode::Backspace)],
+        );
         check(b"\x1c\x00", &[control('4'), control(' ')]);
         check(b"\xff\xfea", &[character('a')]);
     }
@@ -394,11 +391,10 @@ mod tests {
     fn sequences() {
         check(b"\x1b", &[key(KeyCode::Esc)]);
         check(b"\x1b[A\x1bOB", &[key(KeyCode::Up), key(KeyCode::Down)]);
-        check(b"\x1b[5~\x1b[24~\x1b[Z", &[
-            key(KeyCode::PageUp),
-            key(KeyCode::F(12)),
-            key(KeyCode::BackTab),
-        ]);
+        check(
+            b"\x1b[5~\x1b[24~\x1b[Z",
+            &[key(KeyCode::PageUp), key(KeyCode::F(12)), key(KeyCode::BackTab)],
+        );
         check(b"\x1b[1;5C", &[with(KeyCode::Right, KeyModifiers::CONTROL)]);
         check(b"\x1bj", &[with(KeyCode::Char('j'), KeyModifiers::ALT)]);
         check(b"\x1b[I\x1b[O", &[Input::Focus]);

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use ratatui::backend::{Backend as _, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use tokio::sync::Notify;
 
 /// A terminal in our hands. It is given back when this is dropped.
 #[derive(Debug)]
@@ -23,8 +24,7 @@ impl Terminal {
         // crossterm 0.29 turns every colour into a bare reset where NO_COLOR is set, which also
         // drops bold and reverse. Themes leave colours out themselves.
         crossterm::style::force_color_output(true);
-        let mut terminal =
-            Self { shown: Buffer::default(), next: Buffer::default(), written: 0 };
+        let mut terminal = Self { shown: Buffer::default(), next: Buffer::default(), written: 0 };
         terminal.enter()?;
         Ok(terminal)
     }
@@ -45,7 +45,11 @@ impl Terminal {
     }
 
     /// Draws one frame, and writes what differs from the frame before; nothing if nothing does.
-    pub fn draw(&mut self, size: (u16, u16), draw: impl FnOnce(Rect, &mut Buffer)) -> io::Result<()> {
+    pub fn draw(
+        &mut self,
+        size: (u16, u16),
+        draw: impl FnOnce(Rect, &mut Buffer),
+    ) -> io::Result<()> {
         let area = Rect::new(0, 0, size.0, size.1);
         let mut bytes = Vec::new();
         if self.shown.area == area {
@@ -119,8 +123,8 @@ pub fn size() -> (u16, u16) {
 pub fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(LEAVE).and_then(|()| out.flush());
-        let _ = crossterm::terminal::disable_raw_mode();
+        drop(out.write_all(LEAVE).and_then(|()| out.flush()));
+        drop(crossterm::terminal::disable_raw_mode());
     }
 }
 
@@ -129,8 +133,9 @@ pub fn give_back_on_panic() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         give_back();
-        PANICKED.store(true, Ordering::SeqCst);
         print(panic);
+        PANICKED.store(true, Ordering::SeqCst);
+        PANIC.notify_one();
     }));
 }
 
@@ -139,9 +144,15 @@ pub fn has_panicked() -> bool {
     PANICKED.load(Ordering::SeqCst)
 }
 
+/// Waits until something in this process panics.
+pub async fn panicked() {
+    PANIC.notified().await;
+}
+
 /// Statics, because a panic hook owns nothing.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static PANICKED: AtomicBool = AtomicBool::new(false);
+static PANIC: Notify = Notify::const_new();
 
 // Modes of xterm's `ctlseqs`: 1049 alternate screen, 25 cursor, 2004 bracketed paste, 1004 focus,
 // 1000 and 1006 mouse buttons in SGR form, 2026 synchronized output.

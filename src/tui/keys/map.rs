@@ -52,14 +52,18 @@ impl Keymap {
             for chord in chords {
                 let Some(rest) = chord.0.strip_prefix(pressed) else { continue };
                 match rest.first() {
-                    None if at.meets_screen(place) => return Lookup::Command(*command),
+                    None if at.is_on(place) => return Lookup::Command(*command),
                     None => elsewhere = Some(Lookup::Elsewhere(*command, *at)),
-                    Some(next) if at.meets_screen(place) => follow.push((*next, *command)),
+                    Some(next) if at.is_on(place) => follow.push((*next, *command)),
                     Some(_) => {}
                 }
             }
         }
-        if follow.is_empty() { elsewhere.unwrap_or(Lookup::Unknown) } else { Lookup::Prefix(follow) }
+        if follow.is_empty() {
+            elsewhere.unwrap_or(Lookup::Unknown)
+        } else {
+            Lookup::Prefix(follow)
+        }
     }
 
     /// The key to show for a command, if it has one.
@@ -81,12 +85,13 @@ impl Keymap {
         let all: Vec<_> = self
             .bound
             .iter()
-            .flat_map(|(command, place, chords)| chords.iter().map(move |it| (*command, *place, it)))
+            .flat_map(|(command, place, chords)| {
+                chords.iter().map(move |it| (*command, *place, it))
+            })
             .collect();
         for (position, (command, place, chord)) in all.iter().enumerate() {
             for (other, at, longer) in all.iter().skip(position + 1) {
-                let collide =
-                    longer.0.starts_with(&chord.0) || chord.0.starts_with(&longer.0);
+                let collide = longer.0.starts_with(&chord.0) || chord.0.starts_with(&longer.0);
                 if collide && place.meets(*at) {
                     complaints.push(format!(
                         "key `{chord}` of `{}` and key `{longer}` of `{}` get in each other's way",
@@ -109,7 +114,7 @@ impl Default for Keymap {
 impl Place {
     /// Whether a binding of this place works on a screen, which is one place of its own: the
     /// timeline is a list, the other lists are no timeline.
-    fn meets_screen(self, screen: Self) -> bool {
+    pub fn is_on(self, screen: Self) -> bool {
         match self {
             Self::Everywhere => true,
             Self::Lists => matches!(screen, Self::Lists | Self::Timeline),
@@ -191,7 +196,9 @@ mod tests {
         let keys = Keymap::default();
         assert_eq!(keys.lookup(&pressed("j"), Place::Details), Lookup::Command(Command::Down));
         assert_eq!(keys.lookup(&pressed("g g"), Place::Lists), Lookup::Command(Command::Top));
-        assert!(matches!(keys.lookup(&pressed("y"), Place::Lists), Lookup::Prefix(it) if it.len() == 5));
+        assert!(
+            matches!(keys.lookup(&pressed("y"), Place::Lists), Lookup::Prefix(it) if it.len() == 5)
+        );
         assert_eq!(keys.lookup(&pressed("w"), Place::Lists), Lookup::Unknown);
         assert_eq!(
             keys.lookup(&pressed("z"), Place::Lists),

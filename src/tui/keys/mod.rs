@@ -62,6 +62,8 @@ pub enum Command {
     Mouse,
     /// The next pane or screen.
     NextPane,
+    /// The next tab.
+    NextTab,
     /// Puts now into view.
     Now,
     /// Opens the selection.
@@ -88,6 +90,8 @@ pub enum Command {
     PointRight,
     /// The previous pane or screen.
     PreviousPane,
+    /// The previous tab.
+    PreviousTab,
     /// One step back, and out of the program at the beginning.
     Quit,
     /// Draws the screen anew.
@@ -225,11 +229,11 @@ static TABLE: &[Binding] = table! {
     Rescan "rescan" Everywhere ["r"] "rescan": "look again at the marked hosts, or at the selected one"
     RescanAll "rescan-all" Everywhere ["R"] "rescan all": "look again at every host"
     StopScan "stop-scan" Everywhere ["x"] "stop": "stop the scan; what was read stays"
-    Mark "mark" Lists ["space"] "mark": "mark the row and go on to the next"
-    MarkRange "mark-range" Lists ["v"] "range": "mark from here to where you go; again to end"
-    MarkVisible "mark-visible" Lists ["ctrl-a"] "mark all": "mark every row that the filter shows"
-    MarksClear "clear-marks" Lists ["\\"] "unmark": "take all marks away, hidden ones too"
-    SortNext "sort" Lists ["s"] "sort": "next order: urgency, time left, host, name, issuer, age"
+    Mark "mark" Timeline ["space"] "mark": "mark the row and go on to the next"
+    MarkRange "mark-range" Timeline ["v"] "range": "mark from here to where you go; again to end"
+    MarkVisible "mark-visible" Timeline ["ctrl-a"] "mark all": "mark every row that the filter shows"
+    MarksClear "clear-marks" Timeline ["\\"] "unmark": "take all marks away, hidden ones too"
+    SortNext "sort" Timeline ["s"] "sort": "next order: urgency, time left, host, name, issuer, age"
     GroupNext "group" Timeline ["b"] "group": "next grouping: nothing, host, group, issuer, name set, verdict"
     Fold "fold" Timeline ["z"] "fold": "hide or show the rows of a group"
     ZoomIn "zoom-in" Timeline ["+" "="] "zoom in": "a shorter window; the time cursor stays where it is"
@@ -242,6 +246,8 @@ static TABLE: &[Binding] = table! {
     PanFarRight "pan-far-right" Timeline ["L"] "far on": "a whole window on"
     PointLeft "cursor-left" Timeline ["," "ctrl-left"] "cursor": "time cursor back: how much expires before it"
     PointRight "cursor-right" Timeline ["." "ctrl-right"] "cursor": "time cursor on: how much expires before it"
+    NextTab "next-tab" Details ["l" "right"] "next tab": "next tab of a certificate"
+    PreviousTab "previous-tab" Details ["h" "left"] "previous tab": "previous tab of a certificate"
     CopyName "copy-name" Everywhere ["y n"] "copy name": "copy the name of the selection"
     CopyCommand "copy-command" Everywhere ["y c"] "copy command": "copy a command that shows the certificate on its host"
     CopySerial "copy-serial" Everywhere ["y s"] "copy serial": "copy the serial number"
