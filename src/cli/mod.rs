@@ -4,6 +4,8 @@ mod check;
 mod completions;
 mod config;
 mod console;
+#[cfg(feature = "practice")]
+mod demo;
 mod doctor;
 mod environment;
 mod host;
@@ -104,8 +106,11 @@ pub enum When {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "practice")]
+    Demo(demo::Args),
     Scan(scan::Args),
     Check(check::Args),
+    Inventory(inventory::Args),
     Doctor(doctor::Args),
     Inventory(inventory::Args),
     Completions(completions::Args),
@@ -231,7 +236,10 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match command {
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
+        #[cfg(feature = "practice")]
+        Command::Demo(args) => demo::run(&args, &console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Inventory(args) => inventory::run(&args, &context),
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
@@ -242,7 +250,11 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
 impl Command {
     /// Whether it opens the console.
     const fn is_console(&self) -> bool {
-        false
+        match self {
+            #[cfg(feature = "practice")]
+            Self::Demo(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -277,7 +289,7 @@ fn usage(error: &clap::Error, typed: &[OsString]) -> Result<Exit, Failure> {
         return check::unknown(&Failure::say(Exit::BadRequest, first));
     }
     // Nobody is left to tell if stderr is closed.
-    let _ = error.print();
+    error.print().ok();
     Ok(Exit::BadRequest)
 }
 
@@ -297,7 +309,7 @@ fn complain(failure: &Failure) -> Exit {
     };
     let text: String = lines.into_iter().map(|it| it + "\n").collect();
     // Nobody is left to tell if stderr is closed.
-    let _ = io::stderr().write_all(text.as_bytes());
+    io::stderr().write_all(text.as_bytes()).ok();
     exit
 }
 

@@ -29,7 +29,7 @@ pub(super) fn inventory(context: &Context) -> Result<Inventory, Failure> {
     inventory_at(&context.paths.inventory, context.is_colored)
 }
 
-/// Reads the inventory in that file; `-` is stdin.
+/// Reads the inventory in this file; `-` is stdin.
 pub(super) fn inventory_at(path: &Path, is_colored: bool) -> Result<Inventory, Failure> {
     let text = if path == Path::new("-") { Some(text(path)?) } else { text_if_any(path)? };
     let Some(text) = text else { return Err(no_inventory(path)) };

@@ -32,8 +32,7 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
     let mut fleet = inventory.fleet();
     let store = Store::new(&context.paths.state);
     // A snapshot that cannot be used costs nothing but the memory of hosts that are down.
-    let _ = store.recall(&mut fleet);
-    context.paths.prepare_runtime()?;
+    store.recall(&mut fleet).ok();
     let hosts = fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
     runtime()?.block_on(visit(context, inventory, &mut fleet, hosts))?;
     if let Err(error) = store.save(&fleet) {
@@ -165,7 +164,7 @@ impl Line {
 
 /// Writes to stderr; if it is closed, nobody is there to be told.
 fn note(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    io::stderr().write_all(text.as_bytes()).ok();
 }
 
 /// So many hosts are named while they are waited for.

@@ -224,7 +224,21 @@ mod tests {
 
     #[test]
     fn the_worst_stands_first() {
-        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @"");
+        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @r"
+        VERDICT        HOST        CERTIFICATE           LEFT  NOT AFTER   ISSUER
+        ✖ expired      edge-ams-1  legacy.example.org   -0.2d  2026-11-22  R10
+        ? unreachable  edge-syd-2  -                        -  -
+        ? unknown      spare       -                        -  -
+        ● ok           edge-ams-1  shop.example.net     30.0d  2026-12-23  R10
+
+        ✖ edge-ams-1 legacy.example.org: expired 5 h ago
+          renewal has failed since 24 October
+        ? edge-syd-2: no answer within 10s
+          renewal has failed since 24 October
+          hint: is the host up?
+
+        3 hosts, 2 certificates: 1 expired, 1 unreachable, 1 unknown, 1 ok
+        ");
     }
 
     #[test]

@@ -15,3 +15,4 @@ mod picture;
 #[cfg(feature = "practice")]
 mod practice;
 mod source;
+mod lab;
