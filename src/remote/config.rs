@@ -39,6 +39,23 @@ impl Told {
         format!("[{}]:{}", part("hostname"), part("port"))
     }
 
+    /// The name under which its key is known, as `ssh-keygen -R` takes it.
+    pub(super) fn known_as(&self) -> String {
+        let part = |key| self.first(key).unwrap_or_default();
+        match (self.first("hostkeyalias"), part("port")) {
+            (Some(alias), _) => alias.to_owned(),
+            (None, "22") => part("hostname").to_owned(),
+            (None, port) => format!("[{}]:{port}", part("hostname")),
+        }
+    }
+
+    /// The first of the operator's files of known hosts; ssh prints it with its whole path.
+    pub(super) fn known_hosts(&self) -> Option<&Path> {
+        let paths = self.first("userknownhostsfile")?;
+        let end = paths.match_indices(" /").next().map_or(paths.len(), |it| it.0);
+        paths.get(..end).map(Path::new).filter(|it| it.is_absolute())
+    }
+
     /// Address and port, as one string.
     pub(super) fn door(&self) -> String {
         let part = |key| self.first(key).unwrap_or_default();

@@ -33,6 +33,8 @@ pub enum Error {
         said: SafeText,
         /// As whom, and with which keys.
         identity: SafeText,
+        /// The name under which its key is known.
+        known_as: SafeText,
     },
     /// The connection broke while the answer was read.
     #[error("the connection broke before the answer was complete{}", tail(said))]

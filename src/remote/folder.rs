@@ -3,7 +3,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -27,7 +29,7 @@ impl Folder {
         let problem = |source| Error::Folder { path: base.to_owned(), source };
         let (base, short) = if base.as_os_str().len() > LONGEST_BASE {
             sweep_short();
-            let short = tempfile::Builder::new().prefix(SHORT).tempdir_in("/tmp").map_err(problem)?;
+            let short = private().prefix(SHORT).tempdir_in("/tmp").map_err(problem)?;
             (short.path().to_owned(), Some(short))
         } else {
             own(base).map_err(problem)?;
@@ -35,7 +37,7 @@ impl Folder {
         };
         sweep(&base);
         // Under another name until it is locked, so that nobody takes it for a dead one.
-        let new = tempfile::Builder::new().prefix("new-").tempdir_in(&base).map_err(problem)?;
+        let new = private().prefix("new-").tempdir_in(&base).map_err(problem)?;
         let lock = File::create(new.path().join("lock")).map_err(problem)?;
         lock.try_lock().map_err(|it| problem(it.into()))?;
         let name = new.path().file_name().and_then(|it| it.to_str()).unwrap_or_default();
@@ -53,7 +55,7 @@ impl Folder {
 
     /// Makes a folder for one session.
     pub(super) fn session_dir(&self) -> Result<TempDir, Error> {
-        tempfile::Builder::new()
+        private()
             .prefix("s")
             .tempdir_in(self.path())
             .map_err(|source| Error::Folder { path: self.path().to_owned(), source })
@@ -70,6 +72,13 @@ impl Drop for Folder {
 pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     io::Write::write_all(&mut file, text.as_bytes())
+}
+
+/// Makes folders that are closed to others from the beginning.
+fn private() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(Permissions::from_mode(0o700));
+    builder
 }
 
 /// Makes sure that a folder is there, is ours and is closed to others.
@@ -107,9 +116,7 @@ fn sweep(base: &Path) {
 fn sweep_short() {
     for base in entries(Path::new("/tmp")).filter(|it| has_prefix(it, SHORT)) {
         let is_ours = fs::symlink_metadata(&base).is_ok_and(|it| {
-            it.is_dir()
-                && it.uid() == rustix::process::geteuid().as_raw()
-                && it.mode() & 0o077 == 0
+            it.is_dir() && it.uid() == rustix::process::geteuid().as_raw() && it.mode() & 0o077 == 0
         });
         if is_ours {
             sweep(&base);

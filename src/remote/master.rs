@@ -205,21 +205,26 @@ fn judge(end: End, answer: Vec<u8>, said: &[u8], r#become: Become) -> Result<Vec
 impl Route {
     fn failure(&self, said: &str) -> Error {
         let (at, fault) = words::connecting(said, self.hops.len().saturating_sub(1));
+        self.error(at, fault, words::gist(said))
+    }
+
+    fn silence(&self) -> Error {
+        self.fault(0, words::Fault::TimedOut)
+    }
+
+    /// What happened at a hop, where ssh has no words for it.
+    pub(super) fn fault(&self, at: usize, fault: words::Fault) -> Error {
+        self.error(at, fault, "")
+    }
+
+    fn error(&self, at: usize, fault: words::Fault, said: &str) -> Error {
         let hop = self.hops.get(at);
         Error::Connect {
             jump: hop.filter(|_| at > 0).map(|it| SafeText::new(&it.name)),
             fault,
-            said: SafeText::new(words::gist(said)),
+            said: SafeText::new(said),
             identity: hop.map(|it| SafeText::new(&it.identity())).unwrap_or_default(),
-        }
-    }
-
-    fn silence(&self) -> Error {
-        Error::Connect {
-            jump: None,
-            fault: words::Fault::TimedOut,
-            said: SafeText::default(),
-            identity: SafeText::default(),
+            known_as: hop.map(|it| SafeText::new(&it.told.known_as())).unwrap_or_default(),
         }
     }
 }
@@ -241,7 +246,7 @@ async fn read_capped(mut from: impl AsyncRead + Unpin) -> Vec<u8> {
     kept
 }
 
-fn read_head(path: &Path) -> String {
+pub(super) fn read_head(path: &Path) -> String {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(path) {
         file.take(SAID_CAP).read_to_end(&mut bytes).ok();
@@ -258,7 +263,7 @@ const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
 const SAID_CAP: u64 = 8 * 1024;
 
 /// How much longer than its ConnectTimeout ssh may take, so that its own words come first.
-const GRACE: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 /// How long a master may take to end before it is left to its ControlPersist.
 const FAREWELL: Duration = Duration::from_millis(500);

@@ -133,12 +133,7 @@ impl Sessions {
         futures_util::future::join_all(ends).await;
     }
 
-    async fn ask(
-        &self,
-        host: &inventory::Host,
-        script: &str,
-        cap: usize,
-    ) -> Result<Answer, Error> {
+    async fn ask(&self, host: &inventory::Host, script: &str, cap: usize) -> Result<Answer, Error> {
         let key = Key::of(host);
         let call = master::Call { r#become: host.r#become, script, cap };
         let begin = Instant::now();
@@ -210,9 +205,7 @@ impl Sessions {
 
     async fn route_to(&self, key: &Key, host: &inventory::Host) -> Result<Arc<Route>, Error> {
         let cell = Arc::clone(lock(&self.routes).entry(key.clone()).or_default());
-        let route = cell.get_or_try_init(|| async {
-            self.book.route_to(host).await.map(Arc::new)
-        });
+        let route = cell.get_or_try_init(|| async { self.book.route_to(host).await.map(Arc::new) });
         route.await.map(Arc::clone)
     }
 

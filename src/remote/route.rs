@@ -84,20 +84,13 @@ struct Question {
 impl Book {
     /// `ssh_config` replaces ssh's own default files.
     pub(super) fn new(ssh_config: Option<PathBuf>) -> Self {
-        Self {
-            ssh_config,
-            told: Mutex::default(),
-            plain: OnceCell::new(),
-        }
+        Self { ssh_config, told: Mutex::default(), plain: OnceCell::new() }
     }
 
     /// Finds the way to a host.
     pub(super) async fn route_to(&self, host: &inventory::Host) -> Result<Route, Error> {
-        let question = Question {
-            host: host.address.clone(),
-            user: host.user.clone(),
-            port: host.port,
-        };
+        let question =
+            Question { host: host.address.clone(), user: host.user.clone(), port: host.port };
         let target = self.ask(question).await?;
         let mut pending = target.jumps()?;
         let mut hops = vec![Hop {

@@ -9,6 +9,7 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod lab;
 mod parts;
 mod picture;
 #[cfg(feature = "practice")]

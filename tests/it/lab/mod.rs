@@ -189,7 +189,11 @@ pub(crate) fn host(name: &str, port: u16) -> Host {
 }
 
 /// Visits a host; what went wrong is given in words.
-pub(crate) async fn visit(sessions: &Sessions, host: &Host, script: &str) -> Result<String, Unreached> {
+pub(crate) async fn visit(
+    sessions: &Sessions,
+    host: &Host,
+    script: &str,
+) -> Result<String, Unreached> {
     match sessions.visit(host, script, 1 << 20).await {
         Ok(answer) => Ok(String::from_utf8(answer.bytes).unwrap()),
         Err(error) => Err(error.unreached(host)),
