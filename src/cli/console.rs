@@ -3,9 +3,8 @@
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
-use super::{Context, Exit, Failure, open, runtime};
+use super::{Context, Exit, Failure, open, runtime, survey};
 use crate::inventory::Inventory;
-use crate::remote::{self, Sessions};
 use crate::store::Store;
 use crate::text::SafeText;
 use crate::tui::theme::{self, Theme};
@@ -46,13 +45,7 @@ pub(super) async fn open_console(
     is_practice: bool,
 ) -> Result<Exit, Failure> {
     let paths = &context.paths;
-    let sessions = Sessions::open(remote::Settings {
-        runtime_dir: paths.runtime.clone(),
-        state_dir: paths.state.clone(),
-        ssh_config: paths.ssh_config.clone(),
-        keep_warm: inventory.defaults.keep_warm,
-    })
-    .map_err(|it| Failure::new(Exit::Unknown, it))?;
+    let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
     let deck = Deck {
         inventory: Arc::new(inventory),
         inventory_path: paths.inventory.clone(),

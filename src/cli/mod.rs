@@ -111,6 +111,7 @@ enum Command {
     Scan(scan::Args),
     Check(check::Args),
     Inventory(inventory::Args),
+    Host(host::Command),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -250,6 +251,13 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         #[cfg(feature = "practice")]
         Command::Demo(args) => demo::run(&args, &console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Host(args) => {
+            let inventory = open::inventory(&context)?;
+            runtime()?.block_on(async {
+                let sessions = survey::sessions(&context, 0)?;
+                Ok(host::run(args, &inventory, &sessions, &context).await?)
+            })
+        }
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),

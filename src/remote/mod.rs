@@ -165,17 +165,9 @@ impl Sessions {
 
     /// Opens a session, in turn with others that take the same way. Returns the deadline for
     /// what is left of the visit too: waiting for a turn does not count.
-    async fn connect(
-        &self,
-        key: &Key,
-        host: &inventory::Host,
-    ) -> Result<(Master, Instant), Error> {
-        let route = within(
-            Instant::now() + host.scan_timeout,
-            host,
-            self.route_to(key, host),
-        )
-        .await?;
+    async fn connect(&self, key: &Key, host: &inventory::Host) -> Result<(Master, Instant), Error> {
+        let route =
+            within(Instant::now() + host.scan_timeout, host, self.route_to(key, host)).await?;
         let at_once = self.jumps_at_once.load(Ordering::Relaxed);
         let mut turn = self.gates.enter(&route, at_once).await;
         let deadline = Instant::now() + host.scan_timeout;

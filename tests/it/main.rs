@@ -14,3 +14,5 @@ mod parts;
 mod picture;
 #[cfg(feature = "practice")]
 mod practice;
+mod source;
+mod lab;
