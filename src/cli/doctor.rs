@@ -165,7 +165,7 @@ fn terminal(context: &Context) -> Look {
     let out = io::stdout();
     let Some(size) = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten()
     else {
-        return ok("stdout is none; the console needs one");
+        return ok("stdout is not one; the console needs it");
     };
     let colors = match context.depth {
         Depth::True => "24-bit colours",
