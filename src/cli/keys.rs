@@ -1,7 +1,7 @@
 //! `certdeck keys`: what the keys of the console do.
 
 use super::{Context, Exit, Failure, print};
-use crate::tui::keys::{Keymap, table};
+use crate::tui::keys::{Keymap, Place, table};
 
 /// Print what the keys of the console do
 ///
@@ -14,13 +14,18 @@ pub(super) fn run(_args: &Args, context: &Context) -> Result<Exit, Failure> {
     if !conflicts.is_empty() {
         return Err(Failure::say(Exit::BadRequest, conflicts.join("\n")));
     }
+    let mut places: Vec<Place> = Vec::new();
+    for it in table() {
+        if !places.contains(&it.place) {
+            places.push(it.place);
+        }
+    }
     print(|out| {
-        let mut place = None;
-        for it in table() {
-            if place.replace(it.place) != Some(it.place) {
-                writeln!(out, "{}", it.place.title())?;
+        for place in places {
+            writeln!(out, "{}", place.title())?;
+            for it in table().iter().filter(|it| it.place == place) {
+                writeln!(out, "  {:20}  {:15}  {}", keymap.keys(it.command), it.name, it.help)?;
             }
-            writeln!(out, "  {:22} {:18} {}", keymap.keys(it.command), it.name, it.help)?;
         }
         Ok(())
     })?;

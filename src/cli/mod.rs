@@ -242,7 +242,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let context = Context::find(&shared)?;
     let Some(command) = command else { return console::run(&console, &context) };
     if console != Options::default() && !command.is_console() {
-        return Err(Failure::say(Exit::BadRequest, "an option of the console before a command")
+        return Err(Failure::say(Exit::BadRequest, "this command takes no options of the console")
             .with_hint("`certdeck --help` shows which options every command takes"));
     }
     match command {
