@@ -9,10 +9,14 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod cli;
 mod lab;
 mod parts;
 mod picture;
 #[cfg(feature = "practice")]
 mod practice;
+#[cfg(feature = "practice")]
+mod readme;
+mod serve;
 mod source;
-mod lab;
+mod tidy;
