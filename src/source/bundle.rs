@@ -17,8 +17,7 @@ pub(super) fn read_chain(
     text: &[u8],
     problems: &mut Vec<Problem>,
 ) -> Option<Arc<Chain>> {
-    let mut complain =
-        |kind, what: &str| problems.push(problem(kind, what, path.as_bytes()));
+    let mut complain = |kind, what: &str| problems.push(problem(kind, what, path.as_bytes()));
     if text.is_empty() {
         complain(ProblemKind::Empty, "is empty");
         return None;
@@ -40,7 +39,10 @@ pub(super) fn read_chain(
     bad += whole - ders.len();
     if is_cut || count > MAX_CERTIFICATES {
         let read = ders.len();
-        complain(ProblemKind::TooLarge, &format!("is too large: the first {read} certificates were read"));
+        complain(
+            ProblemKind::TooLarge,
+            &format!("is too large: the first {read} certificates were read"),
+        );
     }
     if bad > 0 {
         let text = format!("holds {bad} blocks after the first that are no certificates");

@@ -92,8 +92,11 @@ impl<'a> Keys<'a> {
             problems.push(problem(ProblemKind::KeyUnchecked, text, path.as_bytes()));
         }
         let stamp = self.stamp(path).map(SafeText::from_bytes);
-        (stamp.is_some() || spki.is_some())
-            .then(|| KeySight { path: SafeText::new(path), stamp, spki })
+        (stamp.is_some() || spki.is_some()).then(|| KeySight {
+            path: SafeText::new(path),
+            stamp,
+            spki,
+        })
     }
 }
 

@@ -71,7 +71,8 @@ impl Source for Pem {
                 let disk = Some(Sighting { chain, location, at: now });
                 place.layers = Layers { disk, ..Layers::default() };
             }
-            let was = known.places.iter().find(|it| it.source == KIND.name && it.name == place.name);
+            let was =
+                known.places.iter().find(|it| it.source == KIND.name && it.name == place.name);
             let key = key_path(self.key.as_ref().map(AbsolutePath::as_str), &path);
             let known_key = was.and_then(|it| it.key.as_ref());
             place.key = keys.sight(&key, known_key, &mut place.problems);

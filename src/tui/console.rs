@@ -90,6 +90,7 @@ impl Console {
         let settings = deck.settings.clone();
         let (theme, now) = (settings.theme.clone(), deck.clock.now());
         let mut desk = Desk::new(Arc::clone(&deck.inventory), fleet, theme, now);
+        desk.ssh_config.clone_from(&settings.ssh_config);
         if settings.is_private {
             let mut mask = Mask::default();
             mask.learn(&desk.fleet);
