@@ -247,6 +247,8 @@ impl Console {
                 self.come_back().await?;
             }
             Asked::Resize => {
+                // Even if the size is as before: what happened in between has moved what is shown.
+                self.terminal.forget();
                 let (width, height) = terminal::size();
                 self.tell(Msg::Resized(width, height)).await?;
             }

@@ -13,3 +13,4 @@ mod parts;
 mod picture;
 #[cfg(feature = "practice")]
 mod practice;
+mod pty;

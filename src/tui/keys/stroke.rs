@@ -65,6 +65,12 @@ impl From<KeyEvent> for Stroke {
     }
 }
 
+impl From<Stroke> for KeyEvent {
+    fn from(stroke: Stroke) -> Self {
+        Self::new(stroke.code, stroke.modifiers)
+    }
+}
+
 impl fmt::Display for Stroke {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (held, word) in [
