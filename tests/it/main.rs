@@ -20,3 +20,4 @@ mod readme;
 mod serve;
 mod source;
 mod tidy;
+mod pty;
