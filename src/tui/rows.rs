@@ -204,7 +204,7 @@ pub struct Arrangement {
 /// All rows, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
-    rows: Vec<Row>,
+    lines: Vec<Row>,
     /// Every known end, soonest first, groups aside: for herds and for "so many before this".
     ends: Vec<Moment>,
     counts: [usize; 5],
@@ -231,37 +231,38 @@ impl Rows {
         }
         rows.ends.sort_unstable();
         sort(&mut all, arrangement.sort);
-        rows.rows = if arrangement.group == GroupBy::Nothing {
-            all.into_iter().map(|it| it.row).collect()
+        if arrangement.group == GroupBy::Nothing {
+            rows.lines = all.into_iter().map(|it| it.row).collect();
         } else {
-            gather(all, arrangement)
-        };
+            rows.lines = gather(all, arrangement);
+            rows.host_width = rows.host_width.saturating_add(INSET);
+        }
         rows
     }
 
     /// How many lines there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.lines.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.lines.is_empty()
     }
 
     /// The line at that position.
     pub fn get(&self, position: usize) -> Option<&Row> {
-        self.rows.get(position)
+        self.lines.get(position)
     }
 
     /// The lines, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Row> {
-        self.rows.iter()
+        self.lines.iter()
     }
 
     /// Where a row stands now.
     pub fn position(&self, id: &RowId) -> Option<usize> {
-        self.rows.iter().position(|it| it.id == *id)
+        self.lines.iter().position(|it| it.id == *id)
     }
 
     /// How many things of that weight the filter keeps, folded or not.
@@ -289,7 +290,7 @@ impl Rows {
         Some((*self.ends.first()?, *self.ends.last()?))
     }
 
-    /// The widest host name, in cells.
+    /// The widest host name, in cells, set in as it is.
     pub const fn host_width(&self) -> u16 {
         self.host_width
     }
@@ -310,6 +311,18 @@ impl Rows {
         self.title_width = self.title_width.max(cells(row.title.as_str().width()));
     }
 }
+
+impl<'a> IntoIterator for &'a Rows {
+    type Item = &'a Row;
+    type IntoIter = std::slice::Iter<'a, Row>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// How many cells the rows of a group are set in.
+pub const INSET: u16 = 2;
 
 /// A row with what it is ordered and filtered by.
 struct Draft<'a> {

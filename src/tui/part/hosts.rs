@@ -178,3 +178,23 @@ fn state(host: &Host) -> SafeText {
     let text = clients.collect::<Vec<_>>().join("; ");
     SafeText::new(if text.is_empty() { "nothing renews certificates here" } else { &text })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample::{self, NOW};
+
+    #[test]
+    fn hosts_have_the_worst_of_their_places() {
+        let (fleet, diagnosis) = sample::prod_eu();
+        let rows = rows(&fleet, &diagnosis, &Filter::default(), NOW);
+        assert_eq!(rows.len(), 18);
+        let of = |name: &str| rows.iter().find(|it| it.name.as_str() == name).unwrap();
+        assert_eq!(rows[0].verdict, Verdict::Expired);
+        assert_eq!(of("edge-fra-2").verdict, Verdict::Overdue);
+        assert_eq!(of("edge-syd-1").verdict, Verdict::Unreachable);
+        assert_eq!(of("new-waw-1").verdict, Verdict::Unknown);
+        assert_eq!(of("edge-fra-1").state, "certbot 2.1.0, certbot.timer active");
+        assert!(rows.iter().map(|it| Reverse(it.verdict.weight())).is_sorted());
+    }
+}
