@@ -1,10 +1,20 @@
 //! Hosts in, visits out, as they end: concurrency and deadlines, nothing else.
 
+use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::fleet::{Fleet, HostName, Visit};
-use crate::inventory::Inventory;
+use crate::fleet::{self, Fleet, HostName, Outcome, Unreached, Visit, Why};
+use crate::inventory::{self, Inventory};
+use crate::remote::Sessions;
+use crate::source::{self, Incomplete, Nonce};
+use crate::text::SafeText;
 
 /// What a running scan tells, as it happens.
 #[derive(Debug)]
@@ -17,21 +27,133 @@ pub enum Progress {
 
 /// A scan under way. Dropping it stops it.
 #[derive(Debug)]
-pub struct Scan {}
+pub struct Scan {
+    progress: mpsc::UnboundedReceiver<Progress>,
+    /// Owns the visits: they end with this value.
+    _visits: JoinSet<()>,
+}
 
 impl Scan {
-    /// Starts to visit these hosts of the inventory. `known` is what the fleet knows of them now.
+    /// Starts to visit these hosts of the inventory, each once. `known` is what the fleet knows
+    /// of them now. Needs a tokio runtime around it.
     pub fn start(
-        _inventory: &Arc<Inventory>,
-        _known: &Fleet,
-        _hosts: Vec<HostName>,
-        _clock: Clock,
+        inventory: Arc<Inventory>,
+        sessions: Arc<Sessions>,
+        known: &Fleet,
+        hosts: Vec<HostName>,
+        clock: Clock,
     ) -> Self {
-        todo!()
+        sessions.limit_jumps(inventory.defaults.jump_concurrency);
+        let (tell, progress) = mpsc::unbounded_channel();
+        let concurrency = inventory.defaults.concurrency.max(1);
+        let room = Arc::new(Room {
+            busy: Semaphore::new(concurrency),
+            all: Semaphore::new(concurrency.saturating_mul(SLOW_FOR_ONE)),
+            sessions,
+            clock,
+        });
+        let mut wanted: HashSet<HostName> = hosts.into_iter().collect();
+        let mut visits = JoinSet::new();
+        for (at, host) in inventory.hosts.iter().enumerate() {
+            if !wanted.remove(&host.name) {
+                continue;
+            }
+            let known = known.host(&host.name).cloned().unwrap_or_else(|| {
+                fleet::Host::new(host.name.clone(), &host.address, &host.groups)
+            });
+            let (inventory, room, tell) = (Arc::clone(&inventory), Arc::clone(&room), tell.clone());
+            visits.spawn(async move {
+                if let Some(host) = inventory.hosts.get(at) {
+                    room.visit(host, known, &tell).await;
+                }
+            });
+        }
+        Self { progress, _visits: visits }
     }
 
-    /// What happened next; `None` once every visit has ended.
+    /// What happened next; `None` once every visit has ended. Nothing is lost when the future
+    /// is dropped.
     pub async fn next(&mut self) -> Option<Progress> {
-        todo!()
+        self.progress.recv().await
     }
 }
+
+/// What the visits of a scan share.
+#[derive(Debug)]
+struct Room {
+    /// Visits that make work here.
+    busy: Semaphore,
+    /// These, and those that only wait for a slow host.
+    all: Semaphore,
+    sessions: Arc<Sessions>,
+    clock: Clock,
+}
+
+impl Room {
+    async fn visit(
+        &self,
+        host: &inventory::Host,
+        known: fleet::Host,
+        tell: &mpsc::UnboundedSender<Progress>,
+    ) {
+        let _in = self.all.acquire().await;
+        let turn = self.busy.acquire().await;
+        // Nobody listens any more only when the scan is being dropped.
+        tell.send(Progress::Began(host.name.clone())).ok();
+        let mut asking = pin!(self.ask(host, known));
+        let outcome = if let Ok(outcome) = timeout(PATIENCE, &mut asking).await {
+            outcome
+        } else {
+            // A host that is down or slow must not keep the others waiting until its deadline.
+            drop(turn);
+            asking.await
+        };
+        let visit = Visit { host: host.name.clone(), at: self.clock.now(), outcome };
+        tell.send(Progress::Ended(visit)).ok();
+    }
+
+    async fn ask(&self, host: &inventory::Host, known: fleet::Host) -> Outcome {
+        let nonce = Nonce::new(uuid::Uuid::new_v4().into_bytes());
+        let script = source::ask_all(&host.sources, &known, &nonce);
+        let answer = match self.sessions.visit(host, &script, ANSWER_CAP).await {
+            Ok(answer) => answer,
+            Err(error) => return Outcome::Unreached(error.unreached(host)),
+        };
+        let now = self.clock.now();
+        let took = i64::try_from(answer.took.as_secs()).unwrap_or(i64::MAX);
+        let asked = now.plus(-took);
+        let sources = host.sources.clone();
+        // Thousands of certificates take longer to read than a screen may stand still.
+        let reading = spawn_blocking(move || {
+            source::read_answer(&sources, &answer.bytes, &nonce, &known, asked, now)
+        });
+        match reading.await {
+            Ok(Ok(seen)) => Outcome::Seen(Box::new(seen)),
+            Ok(Err(incomplete)) => Outcome::Unreached(unread(incomplete)),
+            Err(_) => Outcome::Unreached(unreached(Why::Other, "the answer could not be read")),
+        }
+    }
+}
+
+fn unread(incomplete: Incomplete) -> Unreached {
+    let why = match incomplete {
+        Incomplete::NeverOpened => Why::NoShell,
+        Incomplete::CutShort => Why::CutShort,
+    };
+    unreached(why, &incomplete.to_string())
+}
+
+fn unreached(why: Why, text: &str) -> Unreached {
+    Unreached { why, text: SafeText::new(text), hint: None }
+}
+
+/// How much of an answer is read: what a host with some thousand certificates has to say. With
+/// the default concurrency, no more than a quarter of a gigabyte can be under way at once.
+const ANSWER_CAP: usize = 8 * 1024 * 1024;
+
+/// How long a visit counts as work; most are over long before.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many visits may be under way for each that works: a tenth of a fleet may be down and
+/// the rest is still read in the time that it takes.
+const SLOW_FOR_ONE: usize = 4;

@@ -40,7 +40,12 @@ impl Moment {
             return Some(Self(stamp.as_second()));
         }
         let date = text.parse::<jiff::civil::Date>().ok()?;
-        Some(Self(date.to_datetime(jiff::civil::Time::midnight()).duration_since(EPOCH).as_secs()))
+        Some(Self::from_civil(date.to_datetime(jiff::civil::Time::midnight())))
+    }
+
+    /// The moment when clocks in UTC show that date and time.
+    pub fn from_civil(it: DateTime) -> Self {
+        Self(it.duration_since(EPOCH).as_secs())
     }
 
     /// The date and time in UTC; `None` outside of the years -9999 to 9999.
@@ -90,6 +95,27 @@ pub fn human(seconds: i64) -> String {
     }
 }
 
+/// Reads what [`human`] writes: `45s`, `12m`, `39h`, `6.3d`, and weeks as `2w`.
+pub fn seconds(text: &str) -> Option<i64> {
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => HOUR,
+        'd' => DAY,
+        'w' => 7 * DAY,
+        _ => return None,
+    };
+    let number = text.get(..text.len() - 1)?;
+    let (sign, number) = number.strip_prefix('-').map_or((1, number), |it| (-1, it));
+    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |it: &str| {
+        let is_number = !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+        is_number.then(|| it.parse::<i64>().ok()).flatten()
+    };
+    let tenths = digits(tenths).filter(|_| tenths.len() == 1)?;
+    Some(sign * digits(whole)?.checked_mul(unit)?.checked_add(tenths * unit / 10)?)
+}
+
 /// Seconds in a day.
 pub const DAY: i64 = 86_400;
 /// Seconds in an hour.
@@ -129,6 +155,29 @@ mod tests {
         ];
         for (seconds, expect) in cases {
             assert_eq!(human(seconds), expect);
+        }
+    }
+
+    #[test]
+    fn lengths_are_read_back() {
+        let cases = [
+            ("0s", Some(0)),
+            ("12m", Some(720)),
+            ("39h", Some(39 * HOUR)),
+            ("6.5d", Some(6 * DAY + 12 * HOUR)),
+            ("-0.2d", Some(-17_280)),
+            ("2w", Some(14 * DAY)),
+            ("", None),
+            ("7", None),
+            ("d", None),
+            ("7 d", None),
+            ("1.d", None),
+            ("+1d", None),
+            ("99999999999999999999d", None),
+            ("1ä", None),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(seconds(text), expect, "{text}");
         }
     }
 }

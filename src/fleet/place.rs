@@ -172,6 +172,8 @@ pub enum ProblemKind {
     Duplicate,
     /// A file with nothing in it.
     Empty,
+    /// Whether the private key belongs to the certificate could not be told, and why.
+    KeyUnchecked,
     /// Nothing is there at all.
     Missing,
     /// Links that lead to different versions.

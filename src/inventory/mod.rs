@@ -1,12 +1,25 @@
 //! What we were told: hosts, groups, issuers, hooks and other things that expire, from a TOML
 //! file. Reads text only; files are read in [`crate::cli`].
 
+mod grammar;
+pub mod import;
+mod prune;
+mod read;
+mod schema;
+mod shape;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::fleet::{Expiry, HostName};
 use crate::source::Source;
+
+pub use read::read;
+pub use schema::schema;
 
 /// An inventory in which nothing is wrong.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +73,8 @@ impl Default for Defaults {
 }
 
 /// How commands on a host become root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Become {
     /// Not at all: as the user that logs in.
     #[default]
@@ -70,7 +84,8 @@ pub enum Become {
 }
 
 /// How carefully changes to a group are guarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Protect {
     /// As the action itself asks.
     None,
@@ -139,7 +154,8 @@ pub struct Endpoint {
 }
 
 /// How TLS is begun on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum StartTls {
     /// With the first byte.
     #[default]
@@ -155,7 +171,8 @@ pub enum StartTls {
 }
 
 /// From where an endpoint is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Vantage {
     /// On the host itself, through SSH.
     Loopback,
@@ -210,7 +227,8 @@ pub struct NamedHook {
 }
 
 /// What a hook does to the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Impact {
     /// Nothing that clients notice.
     #[default]

@@ -1,2 +1,250 @@
 //! A host, over the system's ssh. The only room that speaks SSH; it knows nothing of
 //! certificates.
+//!
+//! Every connection is one `ssh` that becomes a master in the background. Its settings are a file
+//! of ours in which the operator's own settings appear only where they are on a list, and the
+//! only words on a remote command line are constants: scripts travel on stdin.
+
+pub mod client;
+mod config;
+mod error;
+mod folder;
+mod gate;
+pub mod keys;
+mod master;
+mod route;
+mod words;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, watch};
+use tokio::time::{Instant, timeout_at};
+
+use crate::inventory;
+
+use folder::Folder;
+use gate::Gates;
+use master::Master;
+use route::{Book, Route};
+
+pub use error::Error;
+pub use words::{Fault, SudoFault};
+
+/// What the pool of sessions needs to know of this machine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder of control sockets, 0700; made if it is missing.
+    pub runtime_dir: PathBuf,
+    /// Folder of the log of what ssh said.
+    pub state_dir: PathBuf,
+    /// The ssh_config to ask for each host (`ssh -F`); `None` is ssh's own default files.
+    pub ssh_config: Option<PathBuf>,
+    /// How many sessions stay open after their visit.
+    pub keep_warm: usize,
+}
+
+/// Open sessions, and how many may be opened at once.
+#[derive(Debug)]
+pub struct Sessions {
+    settings: Settings,
+    gates: Gates,
+    jumps_at_once: AtomicUsize,
+    book: Book,
+    /// The way to each host, once it is known.
+    routes: Mutex<HashMap<Key, Arc<OnceCell<Arc<Route>>>>>,
+    /// Sessions that nobody uses now, least recently used first.
+    warm: Mutex<Vec<(Key, Master)>>,
+    /// Turns true when the pool closes. Each visit under way holds a receiver.
+    closing: watch::Sender<bool>,
+    /// Last, so that the sessions in it end first.
+    folder: Folder,
+}
+
+/// What a host answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What the script printed.
+    pub bytes: Vec<u8>,
+    /// How long it took from the question on, connecting not included.
+    pub took: Duration,
+}
+
+/// What makes two hosts of an inventory the same to ssh.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    address: String,
+    port: Option<u16>,
+    user: Option<String>,
+    identity_file: Option<String>,
+    connect_timeout: Duration,
+}
+
+impl Sessions {
+    /// Makes the folder of this run, and sweeps those of runs that died.
+    pub fn open(settings: Settings) -> Result<Arc<Self>, Error> {
+        let folder = Folder::make(&settings.runtime_dir)?;
+        Ok(Arc::new(Self {
+            book: Book::new(settings.ssh_config.clone()),
+            folder,
+            gates: Gates::default(),
+            jumps_at_once: AtomicUsize::new(inventory::Defaults::default().jump_concurrency),
+            routes: Mutex::default(),
+            warm: Mutex::default(),
+            closing: watch::Sender::new(false),
+            settings,
+        }))
+    }
+
+    /// How many connections through the same jump host may be in the making at once.
+    pub fn limit_jumps(&self, at_once: usize) {
+        self.jumps_at_once.store(at_once.max(1), Ordering::Relaxed);
+    }
+
+    /// Runs one script on a host and takes at most `cap` bytes of answer.
+    ///
+    /// Ends within the host's `scan-timeout`, not counting the wait for a turn at a jump host.
+    /// Dropping the future ends the ssh process behind it.
+    pub async fn visit(
+        &self,
+        host: &inventory::Host,
+        script: &str,
+        cap: usize,
+    ) -> Result<Answer, Error> {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            biased;
+            // Fails only without a sender, which is in `self`.
+            _ = closing.wait_for(|it| *it) => Err(Error::Closed),
+            answer = self.ask(host, script, cap) => answer,
+        }
+    }
+
+    /// Ends every visit and every session for good; no process of this run is left.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        // A visit that was dropped or told to end has ended its ssh when its receiver is gone.
+        self.closing.closed().await;
+        let warm = std::mem::take(&mut *lock(&self.warm));
+        let ends: Vec<_> = warm.into_iter().map(|(_, master)| master.close()).collect();
+        futures_util::future::join_all(ends).await;
+    }
+
+    async fn ask(&self, host: &inventory::Host, script: &str, cap: usize) -> Result<Answer, Error> {
+        let key = Key::of(host);
+        let call = master::Call { r#become: host.r#become, script, cap };
+        let begin = Instant::now();
+        if let Some(master) = self.take_warm(&key) {
+            // A session whose host has gone away answers nothing for as long as ssh's own
+            // keep-alive takes, so the answer must begin within the time for connecting.
+            let deadline = begin + host.scan_timeout;
+            let patience = Some(host.connect_timeout);
+            match within(deadline, host, master.run(&call, patience)).await {
+                Ok(answer) => {
+                    self.put_back(key, master).await;
+                    return Ok(answer);
+                }
+                Err(Error::Stale) => master.close().await,
+                Err(error) => {
+                    master.close().await;
+                    return Err(error);
+                }
+            }
+        }
+        let (master, deadline) = self.connect(&key, host).await?;
+        let answer = within(deadline, host, master.run(&call, None)).await;
+        match answer {
+            Ok(_) => self.put_back(key, master).await,
+            Err(_) => master.close().await,
+        }
+        answer
+    }
+
+    /// Opens a session, in turn with others that take the same way. Returns the deadline for
+    /// what is left of the visit too: waiting for a turn does not count.
+    async fn connect(&self, key: &Key, host: &inventory::Host) -> Result<(Master, Instant), Error> {
+        let route =
+            within(Instant::now() + host.scan_timeout, host, self.route_to(key, host)).await?;
+        let at_once = self.jumps_at_once.load(Ordering::Relaxed);
+        let mut turn = self.gates.enter(&route, at_once).await;
+        let deadline = Instant::now() + host.scan_timeout;
+        let mut tries = 0;
+        loop {
+            let connecting = Master::connect(&self.folder, &route, host.connect_timeout);
+            match within(deadline, host, turn.beside(connecting)).await {
+                // sshd drops connections beyond MaxStartups without a word, as it does when it
+                // is really unwell; a few tries, farther and farther apart, tell them apart.
+                Err(Error::Connect { fault: Fault::Dropped, .. }) if tries < gate::TRIES => {
+                    turn.narrow();
+                    let again = async {
+                        gate::wait_out(tries).await;
+                        Ok(self.gates.enter(&route, at_once).await)
+                    };
+                    turn = within(deadline, host, again).await?;
+                    tries += 1;
+                }
+                Err(error) => {
+                    tracing::info!(host = %host.name, %error, "no session");
+                    return Err(error);
+                }
+                Ok(master) => return Ok((master, deadline)),
+            }
+        }
+    }
+
+    async fn route_to(&self, key: &Key, host: &inventory::Host) -> Result<Arc<Route>, Error> {
+        let cell = Arc::clone(lock(&self.routes).entry(key.clone()).or_default());
+        let route = cell.get_or_try_init(|| async { self.book.route_to(host).await.map(Arc::new) });
+        route.await.map(Arc::clone)
+    }
+
+    fn take_warm(&self, key: &Key) -> Option<Master> {
+        let mut warm = lock(&self.warm);
+        let at = warm.iter().position(|(it, _)| it == key)?;
+        Some(warm.remove(at).1)
+    }
+
+    async fn put_back(&self, key: Key, master: Master) {
+        let surplus = {
+            let mut warm = lock(&self.warm);
+            warm.push((key, master));
+            let surplus = warm.len().saturating_sub(self.settings.keep_warm);
+            warm.drain(..surplus).collect::<Vec<_>>()
+        };
+        for (_, master) in surplus {
+            master.close().await;
+        }
+    }
+}
+
+impl Key {
+    fn of(host: &inventory::Host) -> Self {
+        Self {
+            address: host.address.clone(),
+            port: host.port,
+            user: host.user.clone(),
+            identity_file: host.identity_file.clone(),
+            connect_timeout: host.connect_timeout,
+        }
+    }
+}
+
+/// Waits for something on a host until the deadline of the visit.
+async fn within<T>(
+    deadline: Instant,
+    host: &inventory::Host,
+    doing: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match timeout_at(deadline, doing).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::TimedOut { after: host.scan_timeout }),
+    }
+}
+
+/// Nothing is ever half done while one of our locks is held.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -6,19 +6,23 @@
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 //! 3. Recorded output of the real client under `tests/fixtures/<kind>/`, read by its tests.
 
+mod bundle;
 mod certbot;
+mod found;
+mod key;
 mod pem;
 mod script;
 
 use std::fmt;
 use std::sync::Arc;
 
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
 
 use crate::fleet::{Host, Moment, Seen};
 use crate::spanned::{Diagnostic, Table};
 
-pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section};
+pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section, quote};
 
 /// Every kind of source, in the order they are shown.
 pub static ALL: &[Kind] = &[certbot::KIND, pem::KIND];
@@ -88,4 +92,40 @@ pub fn read_answer(
         source.read(section, known, now, &mut seen);
     }
     Ok(seen)
+}
+
+/// A path on a host, from the root, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+struct AbsolutePath(String);
+
+impl AbsolutePath {
+    /// Takes a path that is known to be right.
+    fn new(path: &str) -> Self {
+        Self(path.to_owned())
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The shell word for it.
+    fn quoted(&self) -> String {
+        quote(&self.0)
+    }
+}
+
+impl TryFrom<String> for AbsolutePath {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        if !path.starts_with('/') {
+            return Err(format!("`{path}` must begin with `/`"));
+        }
+        if path.contains(['\0', '\n']) {
+            return Err("a path has no line breaks and no NUL".to_owned());
+        }
+        let short = path.trim_end_matches('/');
+        Ok(Self(short.to_owned()))
+    }
 }

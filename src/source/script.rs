@@ -2,16 +2,24 @@
 //!
 //! The script goes to `/bin/sh` on stdin, so no login shell ever sees its text. Whatever comes
 //! from the inventory is single-quoted, the one form in which POSIX shells take every byte but
-//! NUL as it is. The answer is lines that begin with a nonce, which no file on the host can
-//! know, and the bytes between them:
+//! NUL as it is. All of it is one function that is called by the last line but one: a script
+//! that the connection cut short does nothing at all, and no command in it can read the script.
+//!
+//! The answer is lines that begin with a nonce, which no file on the host can know, and the
+//! bytes between them:
 //!
 //! ```text
 //! <nonce> open
-//! <nonce> clock 1795403564
+//! <nonce> clock 1795403564 +0100
 //! <nonce> section
-//! <nonce> frame KEY…        the bytes of this frame, up to the line break before the next line
+//! <nonce> frame WORD KEY…       the bytes of this frame, up to the line break before the next line
+//! ==> <path nonce>PATH <==      the bytes of a file: a frame with the word `file`
 //! <nonce> done
 //! ```
+//!
+//! Files are printed by one `head` for many of them, which costs the host as much as for one.
+//! Its header lines cannot be forged either: every file is named by a way that spells the nonce,
+//! `/./` for a one and `//` for a zero, and leads to the same file.
 
 use std::fmt::{self, Write as _};
 
@@ -19,7 +27,10 @@ use crate::fleet::Moment;
 
 /// A word that no file on a host can know: made anew for every visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nonce(String);
+pub struct Nonce {
+    word: String,
+    way: String,
+}
 
 impl Nonce {
     /// Takes 16 random bytes.
@@ -28,14 +39,26 @@ impl Nonce {
         for byte in random {
             let _ = write!(word, "{byte:02x}");
         }
-        Self(word)
+        // POSIX lets a path that begins with exactly two slashes mean something else.
+        let mut way = String::from("/.");
+        for byte in random.iter().take(WAY_BYTES) {
+            for bit in 0..8 {
+                way.push_str(if byte >> bit & 1 == 1 { "/." } else { "/" });
+            }
+        }
+        way.push_str("/.");
+        Self { word, way }
     }
 
     /// The word.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.word
     }
 }
+
+/// How many of the random bytes a way spells: enough that nobody guesses, few enough that a
+/// deep path stays under the 4096 bytes of Linux.
+const WAY_BYTES: usize = 8;
 
 /// A script that is being written.
 #[derive(Debug)]
@@ -44,11 +67,9 @@ pub struct Script {
 }
 
 impl Script {
-    /// Begins a script: the prelude defines `frame` and `slurp` for the fragments.
+    /// Begins a script.
     pub fn new(nonce: &Nonce) -> Self {
-        // The last line of the script is the only one that may end it, so that a script cut
-        // short by the connection runs to no end and prints no `done`.
-        let text = format!("N={}\n{PRELUDE}", nonce.as_str());
+        let text = format!("N={}\nZ={}\n{PRELUDE}visit() {{\n{OPENING}", nonce.word, nonce.way);
         Self { text }
     }
 
@@ -67,7 +88,7 @@ impl Script {
 
     /// Ends the script.
     pub fn finish(mut self) -> String {
-        self.text.push_str("mark done\nexit 0\n");
+        self.text.push_str("mark done\n}\nvisit 3>&1 </dev/null 2>/dev/null\nexit 0\n");
         self.text
     }
 }
@@ -77,29 +98,64 @@ pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// What every fragment may use:
+/// What every fragment may use. All of it is built into the shell but for the one program that a
+/// line names, because a process costs a host more than everything else here.
 ///
-/// - `mark WORD…` prints a line of the protocol;
-/// - `frame KEY…` begins a frame, whose bytes are whatever is printed next;
-/// - `slurp CAP KEY FILE` frames the first CAP bytes of a file that is a regular file when it is
-///   looked at, and again once it is open; else it frames why not: `state KEY missing|link|…`.
-const PRELUDE: &str = r#"LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+/// - `mark WORD…` prints a line of the protocol, `mark frame WORD KEY` begins a frame;
+/// - `want FILE` succeeds if it is a regular file that can be read, and is silent if nothing is
+///   there; else it frames what is there instead, as `state folder|special|broken|unreadable FILE`;
+/// - `heads "$Z$FILE"…` frames the beginning of each file, with one `head`. What became a FIFO
+///   since `want` looked would hold it up: that is what the deadline of a visit is for;
+/// - `look FOLDER` frames `folder missing|special|unreadable FOLDER` unless it can be listed;
+/// - `stamps FILE…` prints one line for each: type and mode, inode, size, times, name;
+/// - `same LINE` succeeds if that line of stamps is in `$B`, what is known from the last visit;
+/// - `public LINE` frames the public key of the private key with that line of stamps, or why not:
+///   `nokey WHY FILE`. The private key stays where it is.
+///
+/// A name with a line break in it is told as `state newline`, and not read.
+const PRELUDE: &str = r#"LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/snap/bin
 export LC_ALL PATH
+NL='
+'
+B= keys=0
 mark() { printf '\n%s %s\n' "$N" "$*"; }
-frame() { mark frame "$@"; }
-state() { k=$1; f=$2
-if [ -d "$f" ]; then s=folder
-elif [ -f "$f" ]; then if [ -r "$f" ]; then s=file; else s=unreadable; fi
-elif [ -e "$f" ]; then s=special
-elif [ -L "$f" ]; then s=broken
+want() {
+case $1 in *"$NL"*) mark frame state newline "${1%%"$NL"*}"; return 1;; esac
+if [ -f "$1" ]; then [ -r "$1" ] && return; s=unreadable
+elif [ -d "$1" ]; then s=folder
+elif [ -e "$1" ]; then s=special
+elif [ -L "$1" ]; then s=broken
+else return 1; fi
+mark frame state $s "$1"; return 1; }
+heads() { [ $# -eq 0 ] || { mark frame heads; head -c 262144 /dev/null "$@"; }; }
+look() {
+if [ -d "$1" ]; then [ -r "$1" ] && [ -x "$1" ] && return; s=unreadable
+elif [ -e "$1" ]; then s=special
 else s=missing; fi
-[ "$s" = file ] || { frame state "$k"; printf '%s' "$s"; return 1; }; }
-slurp() { state "$2" "$3" || return 0
-{ [ -f /dev/fd/3 ] || [ ! -e /dev/fd/3 ] || return 0
-frame "$2"; head -c "$1" <&3; } 3<"$3"; }
-mark open
-mark clock "$(date +%s)"
+mark frame folder $s "$1"; }
+stamps() { stat -L -c '%f %i %s %Y %Z %n' "$@"; }
+same() { case $NL$B$NL in *"$NL$1$NL"*) return 0;; esac; return 1; }
+public() { f=${1#* * * * * } s=${1#* * }
+s=${s%% *}
+if ! [ -f "$f" ] || ! [ -r "$f" ]; then s=unreadable
+elif [ "$s" -gt 65536 ]; then s=large
+elif [ $keys -ge 64 ]; then s=later
+elif ! command -v openssl >/dev/null; then s=openssl
+else keys=$((keys+1))
+mark frame key "$f"
+openssl pkey -in "$f" -passin pass: -pubout -outform DER && return
+a= b=
+{ IFS= read -r a; IFS= read -r b; } <"$f"
+case $a$b in *ENCRYPTED*) s=encrypted;; *) s=foreign;; esac
+fi
+mark frame nokey $s "$f"; }
 "#;
+
+/// How the answer begins.
+const OPENING: &str = "mark open\nT=$(date '+%s %z')\nmark clock \"$T\"\n";
+
+/// How much of a file `heads` prints.
+pub(super) const HEAD_BYTES: usize = 262_144;
 
 /// A whole answer, cut into the sections of its sources.
 #[derive(Debug)]
@@ -113,6 +169,8 @@ pub struct Answer<'a> {
 /// What one fragment printed.
 #[derive(Debug, Default)]
 pub struct Section<'a> {
+    /// The host's clock when the script began.
+    pub clock: Option<Moment>,
     /// Its frames, in order.
     pub frames: Vec<Frame<'a>>,
 }
@@ -120,7 +178,9 @@ pub struct Section<'a> {
 /// Some bytes with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// The key: as the fragment wrote it, lossy bytes included.
+    /// What it is about.
+    pub word: &'a [u8],
+    /// What exactly, as the fragment wrote it: most often a path, which may hold any byte.
     pub key: &'a [u8],
     /// The bytes.
     pub body: &'a [u8],
@@ -149,19 +209,25 @@ impl<'a> Answer<'a> {
     pub fn read(bytes: &'a [u8], nonce: &Nonce) -> Result<Self, Incomplete> {
         let mut answer = Self { clock: None, sections: Vec::new() };
         let (mut opened, mut done) = (false, false);
-        for (line, body) in Marks::new(bytes, nonce.as_str().as_bytes()) {
-            let (word, rest) = split_word(line);
+        for Mark { line, body } in Marks::new(bytes, nonce) {
+            let (word, rest) = match line {
+                Line::File(path) => (b"frame".as_slice(), Frame { word: b"file", key: path, body }),
+                Line::Word(line) => {
+                    let (first, rest) = split_word(line);
+                    let (word, key) = split_word(rest);
+                    (first, Frame { word, key, body })
+                }
+            };
             match word {
                 b"open" => opened = true,
-                b"clock" => {
-                    let seconds =
-                        std::str::from_utf8(rest).ok().and_then(|it| it.trim().parse().ok());
-                    answer.clock = seconds.map(Moment::from_unix);
+                b"clock" => answer.clock = number(rest.word).map(Moment::from_unix),
+                b"section" => {
+                    let frames = Vec::new();
+                    answer.sections.push(Section { clock: answer.clock, frames });
                 }
-                b"section" => answer.sections.push(Section::default()),
                 b"frame" => {
                     if let Some(section) = answer.sections.last_mut() {
-                        section.frames.push(Frame { key: rest, body });
+                        section.frames.push(rest);
                     }
                 }
                 b"done" => done = true,
@@ -177,42 +243,77 @@ impl<'a> Answer<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// The frames whose key begins with that word, with the rest of the key.
+    /// The frames with that word.
     pub fn with<'s>(&'s self, word: &'s str) -> impl Iterator<Item = Frame<'a>> + 's {
-        self.frames.iter().filter_map(move |frame| {
-            let (first, rest) = split_word(frame.key);
-            (first == word.as_bytes()).then_some(Frame { key: rest, body: frame.body })
-        })
+        self.frames.iter().filter(move |it| it.word == word.as_bytes()).copied()
     }
 
-    /// The bytes of the first frame with exactly that key.
-    pub fn body(&self, key: &str) -> Option<&'a [u8]> {
-        self.frames.iter().find(|it| it.key == key.as_bytes()).map(|it| it.body)
+    /// The key of the first frame with that word.
+    pub fn key(&self, word: &str) -> Option<&'a [u8]> {
+        self.with(word).next().map(|it| it.key)
+    }
+
+    /// The bytes of the first frame with that word.
+    pub fn body(&self, word: &str) -> Option<&'a [u8]> {
+        self.with(word).next().map(|it| it.body)
     }
 }
 
-/// The lines of the protocol in an answer, each with the bytes up to the next.
-struct Marks<'a, 'n> {
+/// A line of the protocol and the bytes up to the next.
+struct Mark<'a> {
+    line: Line<'a>,
+    body: &'a [u8],
+}
+
+/// What a line of the protocol says.
+#[derive(Clone, Copy)]
+enum Line<'a> {
+    /// A header of `head`, with the path.
+    File(&'a [u8]),
+    /// What follows the nonce.
+    Word(&'a [u8]),
+}
+
+/// The lines of the protocol in an answer.
+struct Marks<'a> {
     rest: Option<&'a [u8]>,
-    nonce: &'n [u8],
+    word: Vec<u8>,
+    header: Vec<u8>,
 }
 
-impl<'a, 'n> Marks<'a, 'n> {
-    fn new(bytes: &'a [u8], nonce: &'n [u8]) -> Self {
-        let rest = find_mark(bytes, nonce).and_then(|at| bytes.get(at..));
-        Self { rest, nonce }
+impl<'a> Marks<'a> {
+    fn new(bytes: &'a [u8], nonce: &Nonce) -> Self {
+        let mut marks = Self {
+            rest: None,
+            word: format!("{} ", nonce.word).into_bytes(),
+            header: format!("==> {}", nonce.way).into_bytes(),
+        };
+        marks.rest = marks.seek(bytes).and_then(|at| bytes.get(at..));
+        marks
+    }
+
+    /// Where the next line of the protocol begins.
+    fn seek(&self, bytes: &[u8]) -> Option<usize> {
+        let mut from = 0;
+        while let Some(rest) = bytes.get(from..) {
+            if rest.starts_with(&self.word) || rest.starts_with(&self.header) {
+                return Some(from);
+            }
+            from += rest.iter().position(|it| *it == b'\n')? + 1;
+        }
+        None
     }
 }
 
-impl<'a> Iterator for Marks<'a, '_> {
-    type Item = (&'a [u8], &'a [u8]);
+impl<'a> Iterator for Marks<'a> {
+    type Item = Mark<'a>;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let text = self.rest.take()?.get(self.nonce.len() + 1..)?;
-        let end = text.iter().position(|it| *it == b'\n')?;
-        let (line, after) = text.split_at_checked(end)?;
+    fn next(&mut self) -> Option<Mark<'a>> {
+        let rest = self.rest.take()?;
+        let end = rest.iter().position(|it| *it == b'\n')?;
+        let (line, after) = rest.split_at_checked(end)?;
         let after = after.get(1..)?;
-        let body = match find_mark(after, self.nonce) {
+        let body = match self.seek(after) {
             Some(at) => {
                 self.rest = after.get(at..);
                 // The line break before a mark belongs to the mark.
@@ -220,26 +321,26 @@ impl<'a> Iterator for Marks<'a, '_> {
             }
             None => after,
         };
-        Some((line, body))
+        let line = match line.strip_prefix(self.word.as_slice()) {
+            Some(words) => Line::Word(words),
+            None => {
+                let path = line.get(self.header.len()..)?;
+                Line::File(path.strip_suffix(b" <==").unwrap_or(path))
+            }
+        };
+        Some(Mark { line, body })
     }
 }
 
-/// Where the next line that begins with the nonce and a space begins.
-fn find_mark(bytes: &[u8], nonce: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(rest) = bytes.get(from..) {
-        let line_start = from == 0 || bytes.get(from - 1) == Some(&b'\n');
-        if line_start && rest.starts_with(nonce) && rest.get(nonce.len()) == Some(&b' ') {
-            return Some(from);
-        }
-        from += rest.iter().position(|it| *it == b'\n')? + 1;
-    }
-    None
-}
-
-fn split_word(line: &[u8]) -> (&[u8], &[u8]) {
+/// The first word of a line, and the rest.
+pub(super) fn split_word(line: &[u8]) -> (&[u8], &[u8]) {
     match line.iter().position(|it| *it == b' ') {
         Some(at) => (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default()),
         None => (line, &[]),
     }
+}
+
+/// A decimal number.
+pub(super) fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
 }

@@ -9,5 +9,10 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod lab;
 mod parts;
 mod picture;
+#[cfg(feature = "practice")]
+mod practice;
+mod source;
+mod lab;

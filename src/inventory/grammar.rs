@@ -1,0 +1,316 @@
+//! The grammar of single values: what a host, a user, a URL, a length of time may look like, and
+//! how to say in words why something is none. The same definitions make the JSON Schema.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use crate::fleet::{Moment, seconds};
+use crate::text::SafeText;
+
+/// Text that keeps to the grammar `G`.
+#[derive(Debug, Clone)]
+pub(super) struct Checked<G>(String, PhantomData<G>);
+
+/// What texts of one kind look like.
+pub(super) trait Grammar {
+    /// What it is, with its article.
+    const NAME: &'static str;
+    /// The same rule for editors, as far as ECMA-262 can say it.
+    const PATTERN: &'static str;
+    /// Why a text is none.
+    fn fault(text: &str) -> Option<String>;
+}
+
+/// The name of a host or what ssh is given. The ssh client is called without `--`, so what
+/// begins with a dash would be an option.
+#[derive(Debug, Clone)]
+pub(super) enum HostText {}
+/// A user as ssh and useradd(8) take it.
+#[derive(Debug, Clone)]
+pub(super) enum UserText {}
+/// Text that people read.
+#[derive(Debug, Clone)]
+pub(super) enum LabelText {}
+/// A path; `~` at the beginning is the home folder.
+#[derive(Debug, Clone)]
+pub(super) enum PathText {}
+/// A command line.
+#[derive(Debug, Clone)]
+pub(super) enum CommandText {}
+/// The name of an environment variable (POSIX, section 8.1).
+#[derive(Debug, Clone)]
+pub(super) enum VariableText {}
+/// Where an ACME directory is.
+#[derive(Debug, Clone)]
+pub(super) enum UrlText {}
+/// A length of time.
+#[derive(Debug, Clone)]
+pub(super) enum LengthText {}
+
+impl<G> Checked<G> {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl Checked<LengthText> {
+    pub(super) fn duration(&self) -> Duration {
+        let length = seconds(&self.0).and_then(|it| u64::try_from(it).ok());
+        Duration::from_secs(length.unwrap_or_default())
+    }
+}
+
+impl<'de, G: Grammar> Deserialize<'de> for Checked<G> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match G::fault(&text) {
+            None => Ok(Self(text, PhantomData)),
+            Some(fault) => Err(D::Error::custom(fault)),
+        }
+    }
+}
+
+impl<G: Grammar> JsonSchema for Checked<G> {
+    fn schema_name() -> Cow<'static, str> {
+        G::NAME.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": G::PATTERN })
+    }
+}
+
+impl Grammar for HostText {
+    const NAME: &'static str = "a host name";
+    const PATTERN: &'static str = "^[A-Za-z0-9._:][A-Za-z0-9._:-]{0,252}$";
+
+    fn fault(text: &str) -> Option<String> {
+        let wrong = |c: &char| !(c.is_ascii_alphanumeric() || "._:-".contains(*c));
+        sized("a host name", text, 253).or_else(|| {
+            if text.starts_with('-') {
+                Some("a host name cannot begin with `-`: ssh would take it for an option".into())
+            } else {
+                text.chars().find(wrong).map(|c| {
+                    format!(
+                        "a host name cannot hold {}: only letters, digits and `.` `_` `:` `-`",
+                        quoted(c)
+                    )
+                })
+            }
+        })
+    }
+}
+
+impl Grammar for UserText {
+    const NAME: &'static str = "a user name";
+    const PATTERN: &'static str = "^[a-z_][a-z0-9_.-]{0,31}$";
+
+    fn fault(text: &str) -> Option<String> {
+        let first = |c: &char| !(c.is_ascii_lowercase() || *c == '_');
+        let other = |c: &char| first(c) && !(c.is_ascii_digit() || ".-".contains(*c));
+        sized("a user name", text, 32).or_else(|| {
+            if let Some(c) = text.chars().next().filter(first) {
+                let c = quoted(c);
+                return Some(format!("a user name begins with a small letter or `_`, not {c}"));
+            }
+            text.chars().find(other).map(|c| {
+                format!(
+                    "a user name cannot hold {}: only small letters, digits and `_` `.` `-`",
+                    quoted(c)
+                )
+            })
+        })
+    }
+}
+
+impl Grammar for LabelText {
+    const NAME: &'static str = "text";
+    const PATTERN: &'static str = r"^[^\u0000-\u001f\u007f]{1,253}$";
+
+    fn fault(text: &str) -> Option<String> {
+        sized("this text", text, 253).or_else(|| unseen("this text", text))
+    }
+}
+
+impl Grammar for PathText {
+    const NAME: &'static str = "a path";
+    const PATTERN: &'static str = r"^[^\u0000-\u001f\u007f]{1,4096}$";
+
+    fn fault(text: &str) -> Option<String> {
+        // PATH_MAX of Linux.
+        sized("a path", text, 4096).or_else(|| unseen("a path", text))
+    }
+}
+
+impl Grammar for CommandText {
+    const NAME: &'static str = "a command";
+    const PATTERN: &'static str = r"\S";
+
+    fn fault(text: &str) -> Option<String> {
+        if text.trim().is_empty() {
+            return Some("a command cannot be empty".into());
+        }
+        text.contains('\0').then(|| "a command cannot hold `^@` (NUL)".into())
+    }
+}
+
+impl Grammar for VariableText {
+    const NAME: &'static str = "the name of an environment variable";
+    const PATTERN: &'static str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+    fn fault(text: &str) -> Option<String> {
+        let is_name = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        // The value is not repeated: it may be the secret itself.
+        let fault = "this is not the name of an environment variable: \
+                     letters, digits and `_`, the first no digit";
+        (!is_name).then(|| fault.into())
+    }
+}
+
+impl Grammar for UrlText {
+    const NAME: &'static str = "the URL of an ACME directory";
+    const PATTERN: &'static str =
+        r"^(https://[^/?#@\s]|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$))[^@\s]*$";
+
+    fn fault(text: &str) -> Option<String> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Some("expected a URL that begins with `https://`".into());
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Some("this is not the URL of an ACME directory".into());
+        }
+        if authority.contains('@') {
+            return Some("a URL cannot hold a user or a password here".into());
+        }
+        match scheme {
+            "https" => None,
+            "http" if is_loopback(authority) => None,
+            "http" => Some("an ACME directory needs `https`; `http` only on this machine".into()),
+            _ => Some("expected a URL that begins with `https://`".into()),
+        }
+    }
+}
+
+impl Grammar for LengthText {
+    const NAME: &'static str = "a length of time";
+    const PATTERN: &'static str = "^[0-9]+(\\.[0-9]+)?[smh]$";
+
+    fn fault(text: &str) -> Option<String> {
+        match seconds(text) {
+            Some(1..=3600) => None,
+            Some(_) => Some("a timeout lies between 1s and 1h".into()),
+            None => Some("expected a length of time, as in \"10s\" or \"2m\"".into()),
+        }
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Count<const MIN: u16, const MAX: u16>(u16);
+
+impl<const MIN: u16, const MAX: u16> Count<MIN, MAX> {
+    pub(super) fn value(self) -> u16 {
+        self.0
+    }
+}
+
+impl<'de, const MIN: u16, const MAX: u16> Deserialize<'de> for Count<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        match u16::try_from(number) {
+            Ok(it) if (MIN..=MAX).contains(&it) => Ok(Self(it)),
+            _ => Err(D::Error::custom(format!("expected a number from {MIN} to {MAX}"))),
+        }
+    }
+}
+
+impl<const MIN: u16, const MAX: u16> JsonSchema for Count<MIN, MAX> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("a number from {MIN} to {MAX}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
+
+/// A TOML date, or a date and time with an offset.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Day(Moment);
+
+impl Day {
+    pub(super) fn moment(self) -> Moment {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let datetime = toml::value::Datetime::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("expected a date without quotes, as in `2027-02-01`"))?;
+        if datetime.time.is_some() && datetime.offset.is_none() {
+            let fault = "a time needs its offset from UTC, as in `2027-02-01T12:00:00Z`";
+            return Err(D::Error::custom(fault));
+        }
+        let moment = Moment::parse(&datetime.to_string());
+        moment.map(Self).ok_or_else(|| {
+            D::Error::custom("expected a date, as in `2027-02-01`, or a date and time")
+        })
+    }
+}
+
+impl JsonSchema for Day {
+    fn schema_name() -> Cow<'static, str> {
+        "a date".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Editors hand TOML dates to a schema as text.
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))?$",
+        })
+    }
+}
+
+/// Whether a URL's host and port are on this machine.
+fn is_loopback(authority: &str) -> bool {
+    if authority.starts_with('[') {
+        return authority == "[::1]" || authority.starts_with("[::1]:");
+    }
+    let host = authority.split(':').next().unwrap_or_default();
+    host == "localhost"
+        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn sized(what: &str, text: &str, max: usize) -> Option<String> {
+    if text.is_empty() {
+        return Some(format!("{what} cannot be empty"));
+    }
+    (text.chars().count() > max).then(|| format!("{what} has at most {max} characters"))
+}
+
+/// A fault where text would look different from what it is.
+fn unseen(what: &str, text: &str) -> Option<String> {
+    let is_unseen = |c: &char| SafeText::new(c.encode_utf8(&mut [0; 4])).as_str().chars().ne([*c]);
+    text.chars().find(is_unseen).map(|c| format!("{what} cannot hold {}", quoted(c)))
+}
+
+/// A character so that it can be seen.
+fn quoted(c: char) -> String {
+    match c {
+        ' ' => "a blank".into(),
+        '`' => "a backtick".into(),
+        _ => format!("`{}`", SafeText::new(&c.to_string())),
+    }
+}

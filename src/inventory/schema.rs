@@ -1,0 +1,66 @@
+//! The JSON Schema of the file, for editors: made from the same definitions that read it.
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value, json};
+
+use super::shape::File;
+use crate::source;
+
+/// The schema of the whole file (JSON Schema, draft 2020-12).
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|it| {
+        // Without references, the keys of a source can be joined with its `kind`.
+        it.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<File>().to_value();
+    forbid_null(&mut schema);
+    schema
+}
+
+/// Takes `null` out of every choice: TOML has none, a key is there or not.
+fn forbid_null(schema: &mut Value) {
+    let null = json!("null");
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|it| *it != null);
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema["type"] = only;
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|it| it.get("type") != Some(&null));
+    }
+    match schema {
+        Value::Object(parts) => parts.values_mut().for_each(forbid_null),
+        Value::Array(parts) => parts.iter_mut().for_each(forbid_null),
+        _ => {}
+    }
+}
+
+/// The schema of `[[host.source]]`: one choice per kind.
+pub(super) fn sources(generator: &mut SchemaGenerator) -> Schema {
+    let kinds: Vec<_> = source::ALL.iter().map(|it| source_kind(it, generator)).collect();
+    json_schema!({ "type": "array", "items": { "oneOf": kinds } })
+}
+
+/// The keys of one kind of source, with `kind` itself.
+fn source_kind(kind: &source::Kind, generator: &mut SchemaGenerator) -> Value {
+    let Value::Object(mut keys) = (kind.schema)(generator).to_value() else {
+        return Value::Bool(true);
+    };
+    let choice = json!({ "const": kind.name, "description": kind.about });
+    let mut properties = Map::from_iter([("kind".to_owned(), choice)]);
+    if let Some(Value::Object(others)) = keys.remove("properties") {
+        properties.extend(others);
+    }
+    let mut required = vec![json!("kind")];
+    if let Some(Value::Array(others)) = keys.remove("required") {
+        required.extend(others);
+    }
+    keys.insert("type".into(), json!("object"));
+    keys.insert("properties".into(), Value::Object(properties));
+    keys.insert("required".into(), Value::Array(required));
+    keys.insert("additionalProperties".into(), json!(false));
+    Value::Object(keys)
+}

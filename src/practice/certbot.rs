@@ -1,0 +1,308 @@
+//! The tree that certbot 2.1.0 keeps under `/etc/letsencrypt`, for any set of lineages.
+
+use std::fmt::Write as _;
+
+use super::authority::{Ca, Claim, KeyKind};
+use super::stage::Stage;
+use super::{Error, journal, programs};
+use crate::fleet::{DAY, Moment};
+
+/// What certbot keeps on a host.
+pub(super) struct Certbot {
+    pub(super) lineages: Vec<Lineage>,
+    /// What starts certbot.
+    pub(super) timer: Timer,
+    /// Hook scripts for all lineages.
+    pub(super) hooks: &'static [HookFile],
+    /// How many of the timer's runs are in the log.
+    pub(super) runs: i64,
+}
+
+impl Certbot {
+    /// certbot as Debian sets it up, with a hook that works.
+    pub(super) const fn new(lineages: Vec<Lineage>) -> Self {
+        Self {
+            lineages,
+            timer: Timer::Armed,
+            hooks: &[HookFile { path: "deploy/10-reload-nginx.sh", mode: 0o755, text: RELOAD }],
+            runs: 10,
+        }
+    }
+
+    /// Writes the tree, the log and the programs that go with them, and adds the source.
+    pub(super) fn install(&self, stage: &mut Stage<'_>) -> Result<(), Error> {
+        for folder in
+            ["csr", "keys", "renewal-hooks/pre", "renewal-hooks/post", "renewal-hooks/deploy"]
+        {
+            stage.folder(&format!("{ETC}/{folder}"))?;
+        }
+        stage.shared_file(
+            &format!("{ETC}/cli.ini"),
+            0o644,
+            "# Logs are turned over by logrotate.\nmax-log-backups = 0\n",
+        )?;
+        stage.shared_file(
+            &format!("{ETC}/live/README"),
+            0o644,
+            "One folder per lineage; the links in it lead to the newest version in ../archive.\n",
+        )?;
+        for lineage in &self.lineages {
+            write_lineage(stage, lineage)?;
+        }
+        write_accounts(stage, self)?;
+        for hook in self.hooks {
+            stage.shared_file(
+                &format!("{ETC}/renewal-hooks/{}", hook.path),
+                hook.mode,
+                hook.text,
+            )?;
+        }
+        for folder in ["accounts", "archive", "keys", "live"] {
+            stage.mode(&format!("{ETC}/{folder}"), 0o700)?;
+        }
+        stage.folder("var/lib/letsencrypt")?;
+        let log = journal::write(stage, self);
+        stage.file("var/log/letsencrypt/letsencrypt.log", 0o644, log)?;
+        let last = journal::last_run(stage.now);
+        let has_failed = self.lineages.iter().any(|it| {
+            it.flaw == Some(Flaw::BrokenConf) || it.failing_at(stage.now, last).is_some()
+        });
+        programs::install(stage, self.timer, has_failed)?;
+        let source = format!(
+            "\n  [[host.source]]\n  kind = \"certbot\"\n  config-dir = \"{root}/{ETC}\"\n  \
+         logs-dir = \"{root}/var/log/letsencrypt\"\n",
+            root = stage.root.display()
+        );
+        stage.inventory(&source);
+        Ok(())
+    }
+}
+
+/// What starts certbot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// systemd's timer, as Debian sets it up.
+    Armed,
+    /// cron, on a host without systemd.
+    Cron,
+    /// systemd's timer, and somebody has disabled it.
+    Disabled,
+}
+
+/// A script in one of the hook folders.
+#[derive(Debug)]
+pub(super) struct HookFile {
+    /// The path below `renewal-hooks`.
+    pub(super) path: &'static str,
+    pub(super) mode: u32,
+    pub(super) text: &'static str,
+}
+
+/// One lineage with the versions before it.
+#[derive(Debug, Clone)]
+pub(super) struct Lineage {
+    pub(super) name: String,
+    pub(super) names: Vec<String>,
+    pub(super) ca: Ca,
+    pub(super) key: KeyKind,
+    /// Seconds that each version lives.
+    pub(super) life: i64,
+    /// Seconds until the last version ends.
+    pub(super) left: i64,
+    pub(super) versions: u32,
+    pub(super) authenticator: Authenticator,
+    /// What the log says of the attempts since it became due.
+    pub(super) failure: Option<journal::Failure>,
+    pub(super) flaw: Option<Flaw>,
+    /// What stands for the first name in the certificate's subject.
+    pub(super) subject: Option<&'static str>,
+}
+
+/// How control of a name is shown to the CA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Authenticator {
+    Dns,
+    Manual,
+    Standalone,
+    Webroot,
+}
+
+impl Authenticator {
+    /// certbot's name for it.
+    pub(super) const fn plugin(self) -> &'static str {
+        match self {
+            Self::Dns => "dns-rfc2136",
+            Self::Manual => "manual",
+            Self::Standalone => "standalone",
+            Self::Webroot => "webroot",
+        }
+    }
+}
+
+/// What is wrong with the files of a lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// The renewal configuration names no `fullchain`.
+    BrokenConf,
+    /// `privkey.pem` is the key of the version before.
+    StaleKey,
+}
+
+impl Lineage {
+    /// A lineage for these names in the middle of its life of 90 days.
+    pub(super) fn new(names: &[&str]) -> Self {
+        let first = names.first().copied().unwrap_or_default();
+        let is_wildcard = names.iter().any(|it| it.starts_with("*."));
+        Self {
+            // certbot names a lineage after its first name, without the wildcard's label.
+            name: first.trim_start_matches("*.").to_owned(),
+            names: names.iter().map(|&it| it.to_owned()).collect(),
+            ca: Ca::Public,
+            key: KeyKind::Ecdsa,
+            life: 90 * DAY,
+            left: 61 * DAY,
+            versions: 3,
+            authenticator: if is_wildcard { Authenticator::Dns } else { Authenticator::Webroot },
+            failure: None,
+            flaw: None,
+            subject: None,
+        }
+    }
+
+    /// When the first second of that version is.
+    pub(super) fn not_before(&self, now: Moment, version: u32) -> Moment {
+        let age = i64::from(self.versions.saturating_sub(version)) * self.period();
+        now.plus(self.left - self.life - age)
+    }
+
+    /// Why an attempt fails at that time, if it does.
+    pub(super) fn failing_at(&self, now: Moment, at: Moment) -> Option<journal::Failure> {
+        let due = self.not_before(now, self.versions).plus(self.period());
+        self.failure.filter(|_| at >= due)
+    }
+
+    /// How long after its beginning a version is replaced: two thirds of its life, or half of a
+    /// life under ten days.
+    fn period(&self) -> i64 {
+        if self.life < 10 * DAY { self.life / 2 } else { self.life / 3 * 2 }
+    }
+}
+
+fn write_lineage(stage: &Stage<'_>, lineage: &Lineage) -> Result<(), Error> {
+    let name = &lineage.name;
+    for version in 1..=lineage.versions {
+        let not_before = lineage.not_before(stage.now, version);
+        let issued = stage.issue_claim(
+            lineage.ca,
+            lineage.key,
+            &Claim {
+                names: &lineage.names,
+                subject: lineage.subject,
+                not_before,
+                not_after: not_before.plus(lineage.life),
+            },
+        )?;
+        let archive = |kind: &str| format!("{ETC}/archive/{name}/{kind}{version}.pem");
+        stage.file(&archive("cert"), 0o644, &issued.certificate)?;
+        stage.shared_file(&archive("chain"), 0o644, &issued.chain)?;
+        let full = format!("{}{}", issued.certificate, issued.chain);
+        stage.file(&archive("fullchain"), 0o644, full)?;
+        stage.file(&archive("privkey"), 0o600, &issued.key)?;
+    }
+    stage.shared_file(
+        &format!("{ETC}/live/{name}/README"),
+        0o644,
+        "privkey.pem is the key, fullchain.pem what most servers want.\n",
+    )?;
+    for kind in ["cert", "chain", "fullchain", "privkey"] {
+        let version = match (lineage.flaw, kind) {
+            (Some(Flaw::StaleKey), "privkey") => lineage.versions.saturating_sub(1),
+            _ => lineage.versions,
+        };
+        stage.link(
+            &format!("{ETC}/live/{name}/{kind}.pem"),
+            &format!("../../archive/{name}/{kind}{version}.pem"),
+        )?;
+    }
+    stage.file(&format!("{ETC}/renewal/{name}.conf"), 0o644, renewal_conf(stage, lineage))
+}
+
+fn renewal_conf(stage: &Stage<'_>, lineage: &Lineage) -> String {
+    let name = &lineage.name;
+    let etc = format!("{}/{ETC}", stage.root.display());
+    let mut conf = format!(
+        "# renew_before_expiry = 30 days\nversion = {VERSION}\narchive_dir = {etc}/archive/{name}\n"
+    );
+    for kind in ["cert", "privkey", "chain", "fullchain"] {
+        if lineage.flaw == Some(Flaw::BrokenConf) && kind == "fullchain" {
+            continue;
+        }
+        let _ = writeln!(conf, "{kind} = {etc}/live/{name}/{kind}.pem");
+    }
+    let server = directory(lineage.ca);
+    let key_type = match lineage.key {
+        KeyKind::Ecdsa => "ecdsa",
+        KeyKind::Rsa => "rsa",
+    };
+    let _ = write!(
+        conf,
+        "\n# Options used in the renewal process\n[renewalparams]\naccount = {ACCOUNT}\n\
+         server = {server}\nkey_type = {key_type}\n"
+    );
+    let _ = writeln!(conf, "authenticator = {}", lineage.authenticator.plugin());
+    match lineage.authenticator {
+        Authenticator::Dns => {
+            let _ = writeln!(conf, "dns_rfc2136_credentials = {etc}/rfc2136.ini");
+        }
+        Authenticator::Manual => conf.push_str("pref_challs = dns-01,\n"),
+        Authenticator::Standalone => {}
+        Authenticator::Webroot => {
+            conf.push_str("webroot_path = /var/www/html,\n[[webroot_map]]\n");
+            for name in &lineage.names {
+                let _ = writeln!(conf, "{name} = /var/www/html");
+            }
+        }
+    }
+    conf
+}
+
+/// One account at each CA that the lineages use.
+fn write_accounts(stage: &Stage<'_>, certbot: &Certbot) -> Result<(), Error> {
+    let mut directories: Vec<&str> = certbot.lineages.iter().map(|it| directory(it.ca)).collect();
+    directories.sort_unstable();
+    directories.dedup();
+    for directory in directories {
+        let place = directory.trim_start_matches("https://");
+        let account = format!("{ETC}/accounts/{place}/{ACCOUNT}");
+        let uri = directory.replace("directory", "account/4711");
+        stage.file(
+            &format!("{account}/regr.json"),
+            0o644,
+            format!("{{\"body\": {{}}, \"uri\": \"{uri}\"}}\n"),
+        )?;
+        // Nobody can order anything with it: the CA of a practice fleet has no door.
+        stage.file(&format!("{account}/private_key.json"), 0o400, "{\"kty\": \"EC\"}\n")?;
+    }
+    Ok(())
+}
+
+/// The ACME directory of a CA.
+pub(super) const fn directory(ca: Ca) -> &'static str {
+    match ca {
+        Ca::Public => "https://acme.practice.example/directory",
+        Ca::Second => "https://acme.rehearsal.example/directory",
+        Ca::Staging => "https://acme-staging.practice.example/directory",
+        Ca::Private => "https://acme.corp.example/directory",
+    }
+}
+
+/// certbot's configuration folder, below the root of a host.
+pub(super) const ETC: &str = "etc/letsencrypt";
+
+/// The version whose files these are: that of Debian 12.
+pub(super) const VERSION: &str = "2.1.0";
+
+const ACCOUNT: &str = "5d0c6f2a9b7e41b3a8c2f1d4e6079b58";
+
+/// What most deploy hooks are.
+pub(super) const RELOAD: &str = "#!/bin/sh\nset -e\nnginx -t\nsystemctl reload nginx\n";

@@ -1,0 +1,161 @@
+//! A practice host while it is set up: its folder, what the inventory says of it, and how its
+//! server behaves.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Error;
+use super::authority::{Authorities, Ca, Claim, Issued, KeyKind};
+use crate::fleet::Moment;
+
+/// A practice host while it is set up.
+pub(super) struct Stage<'a> {
+    /// The time of the whole fleet.
+    pub(super) now: Moment,
+    /// The folder of the host.
+    pub(super) root: PathBuf,
+    /// How its server behaves.
+    pub(super) manner: Manner,
+    /// Its keys in the inventory besides name and groups, and its sources.
+    pub(super) inventory: String,
+    /// Its clock minus the machine's, in seconds.
+    pub(super) clock_offset: i64,
+    authorities: &'a Authorities,
+    shared: &'a Shared,
+}
+
+/// Files that are the same on many hosts, by mode and text: they are written once, and linked.
+///
+/// To make a file appear is what building a fleet costs, not the bytes in it. A file that is to
+/// differ later has to be replaced, never written over.
+#[derive(Debug, Default)]
+pub(super) struct Shared(RefCell<HashMap<(u32, Vec<u8>), PathBuf>>);
+
+/// How the server of a host behaves.
+#[derive(Debug, Default)]
+pub(super) struct Manner {
+    /// Nothing listens.
+    pub(super) is_down: bool,
+    /// Nobody knows its key.
+    pub(super) is_stranger: bool,
+    /// How long a client waits for the first byte.
+    pub(super) delay: Duration,
+    /// What is sent before anybody has logged in.
+    pub(super) banner: Option<String>,
+    /// What a login prints before the command does.
+    pub(super) noise: Vec<u8>,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(
+        authorities: &'a Authorities,
+        shared: &'a Shared,
+        now: Moment,
+        root: PathBuf,
+    ) -> Self {
+        Self {
+            now,
+            root,
+            manner: Manner::default(),
+            inventory: String::new(),
+            clock_offset: 0,
+            authorities,
+            shared,
+        }
+    }
+
+    /// Issues a certificate that ends in `left` seconds and lives `life` seconds in all.
+    pub(super) fn issue(
+        &self,
+        ca: Ca,
+        names: &[&str],
+        life: i64,
+        left: i64,
+    ) -> Result<Issued, Error> {
+        let names: Vec<String> = names.iter().map(|&it| it.into()).collect();
+        let not_after = self.now.plus(left);
+        self.issue_claim(
+            ca,
+            KeyKind::Ecdsa,
+            &Claim { names: &names, subject: None, not_before: not_after.plus(-life), not_after },
+        )
+    }
+
+    pub(super) fn issue_claim(
+        &self,
+        ca: Ca,
+        key: KeyKind,
+        claim: &Claim<'_>,
+    ) -> Result<Issued, Error> {
+        self.authorities.issue(ca, key, claim).map_err(Error::Issue)
+    }
+
+    /// Makes a folder of the host, and those above it.
+    pub(super) fn folder(&self, path: &str) -> Result<(), Error> {
+        let path = self.root.join(path);
+        fs::create_dir_all(&path).map_err(|source| Error::Write { path, source })
+    }
+
+    /// Sets the mode of a file or folder.
+    pub(super) fn mode(&self, path: &str, mode: u32) -> Result<(), Error> {
+        let path = self.root.join(path);
+        fs::set_permissions(&path, Permissions::from_mode(mode))
+            .map_err(|source| Error::Write { path, source })
+    }
+
+    /// Writes a file of the host, and makes its folder where there is none.
+    pub(super) fn file(&self, path: &str, mode: u32, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        let path = self.root.join(path);
+        write(&path, mode, text.as_ref()).map_err(|source| Error::Write { path, source })
+    }
+
+    /// As [`Self::file`], for what other hosts have in the same words.
+    pub(super) fn shared_file(&self, path: &str, mode: u32, text: &str) -> Result<(), Error> {
+        let mut shared = self.shared.0.borrow_mut();
+        let key = (mode, text.as_bytes().to_vec());
+        let to = self.root.join(path);
+        if let Some(first) = shared.get(&key) {
+            let link = || fs::hard_link(first, &to);
+            return in_folder_of(&to, link).map_err(|source| Error::Write { path: to, source });
+        }
+        self.file(path, mode, text)?;
+        shared.insert(key, to);
+        Ok(())
+    }
+
+    /// Makes a link; `target` is what it says.
+    pub(super) fn link(&self, path: &str, target: &str) -> Result<(), Error> {
+        let path = self.root.join(path);
+        symlink(target, &path).map_err(|source| Error::Write { path, source })
+    }
+
+    /// Adds a source, or any other text that belongs to this host, to the inventory.
+    pub(super) fn inventory(&mut self, text: &str) {
+        self.inventory.push_str(text);
+    }
+}
+
+/// Writes a new file with that mode.
+pub(super) fn write(path: &Path, mode: u32, text: &[u8]) -> io::Result<()> {
+    let open = || OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = in_folder_of(path, open)?;
+    file.write_all(text)?;
+    // The umask of whoever runs this has no say: hooks are told apart by their mode.
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Makes `path` by `make`, and its folder if that is missing.
+fn in_folder_of<T>(path: &Path, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match (make(), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder)?;
+            make()
+        }
+        (made, _) => made,
+    }
+}

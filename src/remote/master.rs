@@ -1,0 +1,279 @@
+//! One ssh in the background that holds a connection, and the commands that go through it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use openssh::{Session, Stdio};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout};
+
+use super::config::alias;
+use super::folder::{Folder, write_private};
+use super::route::{Route, ssh};
+use super::{Answer, Error, words};
+use crate::inventory::Become;
+use crate::text::SafeText;
+
+/// A master and its control socket. Dropping it ends the master.
+#[derive(Debug)]
+pub(super) struct Master {
+    session: Session,
+    /// Holds the control socket, the configuration and what ssh says.
+    dir: TempDir,
+}
+
+/// One script to run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// How it becomes root.
+    pub(super) r#become: Become,
+    /// What the shell reads.
+    pub(super) script: &'a str,
+    /// How many bytes of answer are taken.
+    pub(super) cap: usize,
+}
+
+impl Master {
+    /// Connects and logs in.
+    ///
+    /// ssh goes to the background once it is logged in; until then it dies with this future.
+    pub(super) async fn connect(
+        folder: &Folder,
+        route: &Route,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let dir = folder.session_dir()?;
+        let [socket, config, said] = ["master", "config", "said"].map(|it| dir.path().join(it));
+        let text = route.config(&config, &said)?;
+        let file = write_private(&config, &text)
+            .and_then(|()| OpenOptions::new().append(true).create(true).open(&said))
+            .map_err(|source| Error::Folder { path: dir.path().to_owned(), source })?;
+        let session = Session::resume_mux(socket.clone().into_boxed_path(), None);
+        let master = Self { session, dir };
+        let mut ssh = ssh()
+            .args(["-M", "-N", "-f", "-F"])
+            .arg(&config)
+            .arg("-S")
+            .arg(&socket)
+            .arg(alias(0))
+            .stderr(file)
+            .spawn()
+            .map_err(Error::Start)?;
+        // ssh keeps to its ConnectTimeout while it connects, but not while it logs in.
+        match timeout(patience + GRACE, ssh.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(master),
+            Ok(Ok(_)) => Err(route.failure(&read_head(&said))),
+            Ok(Err(error)) => Err(Error::Start(error)),
+            Err(_) => Err(route.silence()),
+        }
+    }
+
+    /// Runs a script. With `patience`, the answer must begin within it, else the session is
+    /// taken for dead.
+    pub(super) async fn run(
+        &self,
+        call: &Call<'_>,
+        patience: Option<Duration>,
+    ) -> Result<Answer, Error> {
+        let is_old = patience.is_some();
+        let lost = |text: String| {
+            if is_old { Error::Stale } else { Error::Open(SafeText::new(&text)) }
+        };
+        let mut command = self.session.raw_command(match call.r#become {
+            Become::None => SHELL,
+            Become::Sudo => ROOT_SHELL,
+        });
+        // Everything else would be our terminal.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let opening = async {
+            let mut child = command.spawn().await.map_err(|it| lost(root_cause(&it)))?;
+            let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+            let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+                return Err(lost("no pipes".to_owned()));
+            };
+            Ok((child, stdin, stdout, stderr))
+        };
+        let begin = Instant::now();
+        let (child, mut stdin, mut stdout, stderr) = match patience {
+            Some(patience) => timeout(patience, opening).await.map_err(|_| Error::Stale)??,
+            None => opening.await?,
+        };
+        let writing = async {
+            // A shell that does not read says so by its answer.
+            stdin.write_all(call.script.as_bytes()).await.ok();
+            drop(stdin);
+            Ok(())
+        };
+        let reading = async {
+            let mut answer = Vec::new();
+            let first = stdout.read_buf(&mut answer);
+            match patience {
+                Some(patience) => timeout(patience, first).await.map_err(|_| Error::Stale)?.ok(),
+                None => first.await.ok(),
+            };
+            // A broken pipe is an answer that ends early.
+            let rest = (call.cap + 1).saturating_sub(answer.len()) as u64;
+            stdout.take(rest).read_to_end(&mut answer).await.ok();
+            if answer.len() > call.cap {
+                Err(Error::TooLarge { cap: call.cap })
+            } else {
+                Ok(answer)
+            }
+        };
+        let complaining = async { Ok(read_capped(stderr).await) };
+        let (answer, said, ()) = tokio::try_join!(reading, complaining, writing)?;
+        let end = End::of(child.wait().await);
+        if is_old && end == End::Lost && answer.is_empty() {
+            return Err(Error::Stale);
+        }
+        let bytes = judge(end, answer, &said, call.r#become)?;
+        Ok(Answer { bytes, took: begin.elapsed() })
+    }
+
+    /// Ends the master and waits until it is gone.
+    pub(super) async fn close(self) {
+        // Ending takes the master some milliseconds, which are not for a thread of the loop.
+        tokio::task::spawn_blocking(move || drop(self)).await.ok();
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        end_master(&self.dir.path().join("master"));
+    }
+}
+
+/// Asks a master to end, channels or not, and waits a moment for it to do so.
+///
+/// The openssh crate can only ask it to stop listening, after which it goes on as long as a
+/// channel is open: for ever, if the host is silent. So this speaks the few bytes of the
+/// protocol itself (`PROTOCOL.mux` of OpenSSH).
+pub(super) fn end_master(socket: &Path) {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return };
+    stream.set_read_timeout(Some(FAREWELL)).ok();
+    stream.set_write_timeout(Some(FAREWELL)).ok();
+    let hello = [8, MUX_MSG_HELLO, 4];
+    let terminate = [8, MUX_C_TERMINATE, 0];
+    let bytes: Vec<u8> =
+        [hello, terminate].concat().into_iter().flat_map(u32::to_be_bytes).collect();
+    if stream.write_all(&bytes).is_ok() {
+        // It closes the socket by ending. A caller that does not wait is not listened to either.
+        stream.take(ENOUGH).read_to_end(&mut Vec::new()).ok();
+    }
+}
+
+/// How a remote command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Code(i32),
+    /// The connection or the command was killed.
+    Lost,
+}
+
+impl End {
+    fn of(status: Result<ExitStatus, openssh::Error>) -> Self {
+        match status {
+            Ok(status) => status.code().map_or(Self::Lost, Self::Code),
+            // The crate's way to say 127.
+            Err(openssh::Error::Remote(_)) => Self::Code(127),
+            Err(_) => Self::Lost,
+        }
+    }
+}
+
+/// Tells what came of a command from how it ended. The scripts always end with `exit 0`.
+fn judge(end: End, answer: Vec<u8>, said: &[u8], r#become: Become) -> Result<Vec<u8>, Error> {
+    if end == End::Code(0) {
+        return Ok(answer);
+    }
+    let text = String::from_utf8_lossy(said);
+    if r#become == Become::Sudo
+        && let Some(fault) = words::sudo(&text, end != End::Code(127))
+    {
+        return Err(Error::Sudo { fault });
+    }
+    let head = answer.get(..200).unwrap_or(&answer);
+    let said = if said.trim_ascii().is_empty() { head } else { said };
+    let said = SafeText::from_bytes(words::gist(&String::from_utf8_lossy(said)).as_bytes());
+    // 255 is what a forced ssh to somewhere else gives when it breaks.
+    Err(match end {
+        End::Lost | End::Code(255) => Error::CutShort { said },
+        End::Code(_) => Error::Shell { said },
+    })
+}
+
+impl Route {
+    fn failure(&self, said: &str) -> Error {
+        let (at, fault) = words::connecting(said, self.hops.len().saturating_sub(1));
+        self.error(at, fault, words::gist(said))
+    }
+
+    fn silence(&self) -> Error {
+        self.fault(0, words::Fault::TimedOut)
+    }
+
+    /// What happened at a hop, where ssh has no words for it.
+    pub(super) fn fault(&self, at: usize, fault: words::Fault) -> Error {
+        self.error(at, fault, "")
+    }
+
+    fn error(&self, at: usize, fault: words::Fault, said: &str) -> Error {
+        let hop = self.hops.get(at);
+        Error::Connect {
+            jump: hop.filter(|_| at > 0).map(|it| SafeText::new(&it.name)),
+            fault,
+            said: SafeText::new(said),
+            identity: hop.map(|it| SafeText::new(&it.identity())).unwrap_or_default(),
+            known_as: hop.map(|it| SafeText::new(&it.told.known_as())).unwrap_or_default(),
+        }
+    }
+}
+
+/// The last message of a chain of errors, which is the one that says what happened.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+async fn read_capped(mut from: impl AsyncRead + Unpin) -> Vec<u8> {
+    let mut kept = Vec::new();
+    (&mut from).take(SAID_CAP).read_to_end(&mut kept).await.ok();
+    // The rest is read all the same: a full pipe would hold up the host.
+    tokio::io::copy(&mut from, &mut tokio::io::sink()).await.ok();
+    kept
+}
+
+pub(super) fn read_head(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(path) {
+        file.take(SAID_CAP).read_to_end(&mut bytes).ok();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The only words that ever are on a remote command line.
+const SHELL: &str = "exec /bin/sh -s";
+/// The same, as root.
+const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
+
+/// How much of what a host complains about is read.
+const SAID_CAP: u64 = 8 * 1024;
+
+/// How much longer than its ConnectTimeout ssh may take, so that its own words come first.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a master may take to end before it is left to its ControlPersist.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// More than a master says when it ends.
+const ENOUGH: u64 = 1024;
+
+const MUX_MSG_HELLO: u32 = 0x0000_0001;
+const MUX_C_TERMINATE: u32 = 0x1000_0005;

@@ -1,0 +1,146 @@
+//! certbot's renewal configurations: the subset of ConfigObj that certbot writes. Tolerant where
+//! a value is concerned; what makes certbot refuse the whole file is told.
+
+use crate::fleet::{ConfHook, HookStage, Renewal};
+use crate::text::SafeText;
+
+/// A renewal configuration.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Conf {
+    entries: Vec<Entry>,
+    /// Why certbot cannot use it.
+    pub(super) fault: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    section: Part,
+    key: String,
+    value: String,
+}
+
+/// The parts of the file that matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Top,
+    Params,
+    Other,
+}
+
+impl Conf {
+    /// Reads a file, or as much of it as makes sense.
+    pub(super) fn read(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let mut conf = Self::default();
+        let mut part = Part::Top;
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some(name) = line.strip_prefix('[') {
+                part = match name.split(']').next().unwrap_or_default().trim() {
+                    "renewalparams" => Part::Params,
+                    _ => Part::Other,
+                };
+            } else if let Some((key, value)) = line.split_once('=') {
+                conf.add(part, unquote(key), value);
+            } else if conf.fault.is_none() {
+                conf.fault = Some(format!("line {} is neither a setting nor a section", index + 1));
+            }
+        }
+        conf.fault = conf.fault.take().or_else(|| conf.missing());
+        conf
+    }
+
+    fn add(&mut self, section: Part, key: String, value: &str) {
+        if self.find(section, &key).is_some() && section != Part::Other {
+            // ConfigObj refuses the whole file.
+            self.fault.get_or_insert_with(|| format!("`{key}` is set twice"));
+        }
+        // Far more than certbot writes; a file of 256 KiB cannot make a long list of it.
+        if self.entries.len() < MAX_ENTRIES {
+            self.entries.push(Entry { section, key, value: unquote(value) });
+        }
+    }
+
+    /// What certbot's own checks say (certbot 2.1.0, `storage.RenewableCert.__init__` and
+    /// `renewal.reconstitute`).
+    fn missing(&self) -> Option<String> {
+        let absent = KINDS.iter().find(|it| self.path(it).is_none());
+        if let Some(kind) = absent {
+            return Some(format!("it is missing a required file reference: `{kind}`"));
+        }
+        if !self.entries.iter().any(|it| it.section == Part::Params) {
+            return Some("it has no [renewalparams]".to_owned());
+        }
+        self.param("authenticator").is_none().then(|| "it names no authenticator".to_owned())
+    }
+
+    fn find(&self, section: Part, key: &str) -> Option<&str> {
+        let entry = self.entries.iter().find(|it| it.section == section && it.key == key)?;
+        Some(&entry.value)
+    }
+
+    /// A path at the top of the file: `fullchain`, `privkey`, `archive_dir`.
+    pub(super) fn path(&self, key: &str) -> Option<&str> {
+        self.find(Part::Top, key).filter(|it| it.starts_with('/'))
+    }
+
+    fn param(&self, key: &str) -> Option<&str> {
+        self.find(Part::Params, key).filter(|it| !it.is_empty() && *it != "None")
+    }
+
+    /// How the certificate would be renewed.
+    pub(super) fn renewal(&self) -> Renewal {
+        let text = |key| self.param(key).map(SafeText::new);
+        let hooks = [
+            (HookStage::Pre, "pre_hook"),
+            (HookStage::Deploy, "renew_hook"),
+            (HookStage::Deploy, "deploy_hook"),
+            (HookStage::Post, "post_hook"),
+        ];
+        let hooks = hooks
+            .into_iter()
+            .filter_map(|(stage, key)| Some(ConfHook { stage, command: text(key)? }))
+            .collect();
+        let is_manual = self.param("authenticator") == Some("manual");
+        // certbot looked for it at the top of the file before version 2, and in the parameters
+        // since.
+        let autorenew = self.param("autorenew").or_else(|| self.find(Part::Top, "autorenew"));
+        Renewal {
+            authenticator: text("authenticator"),
+            installer: text("installer"),
+            server: text("server"),
+            account: text("account"),
+            key_type: text("key_type"),
+            client_version: self.find(Part::Top, "version").map(SafeText::new),
+            is_enabled: !autorenew.is_some_and(is_false),
+            is_unattended: !is_manual || self.param("manual_auth_hook").is_some(),
+            hooks,
+            last_failure: None,
+        }
+    }
+}
+
+/// The four files of a lineage, by the names of their settings.
+pub(super) const KINDS: [&str; 4] = ["cert", "privkey", "chain", "fullchain"];
+
+/// What ConfigObj's `as_bool` takes for no.
+fn is_false(value: &str) -> bool {
+    ["false", "no", "off", "0"].iter().any(|it| value.eq_ignore_ascii_case(it))
+}
+
+/// A value without the quotes around it, or a list without the comma at its end; a comment after
+/// a value in quotes is dropped.
+fn unquote(value: &str) -> String {
+    let value = value.trim();
+    for quote in ['"', '\''] {
+        if let Some((inner, _)) = value.strip_prefix(quote).and_then(|it| it.split_once(quote)) {
+            return inner.to_owned();
+        }
+    }
+    value.split(" #").next().unwrap_or(value).trim_end().trim_end_matches(',').to_owned()
+}
+
+const MAX_ENTRIES: usize = 500;

@@ -1,0 +1,175 @@
+//! What certbot's log tells of renewals that failed. certbot exits 0 when a deploy hook fails, and
+//! the log is the only place that says so.
+
+use std::collections::HashMap;
+
+use jiff::civil::DateTime;
+
+use crate::fleet::{Failure, Moment};
+use crate::text::SafeText;
+
+/// What the end of a log tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    /// When certbot last ran.
+    pub(super) last_run: Option<Moment>,
+    /// The version that ran last.
+    pub(super) version: Option<SafeText>,
+    failures: HashMap<String, Told>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    failure: Failure,
+    /// The number of the run, for a hook that failed after the certificate had been written.
+    hook_of: Option<usize>,
+}
+
+/// One run of certbot as far as it has been read.
+#[derive(Debug, Default)]
+struct Run<'a> {
+    number: usize,
+    is_trial: bool,
+    lineage: Option<&'a str>,
+    hook: Option<&'a str>,
+    refused: Refused<'a>,
+}
+
+/// What the CA said of the last name that it refused.
+#[derive(Debug, Default)]
+struct Refused<'a> {
+    domain: &'a str,
+    kind: &'a str,
+    detail: &'a str,
+}
+
+/// The lines that [`Log::read`] needs, for `grep -E` on the host: a log holds every certificate
+/// and every nonce, and nobody needs those.
+pub(super) const PATTERN: &str = "certbot version: |:Arguments: |^ *(Domain|Type|Detail): \
+    |Failed to renew cert|Attempting to renew cert|Hook .* reported error|-hook command: \
+    |Writing (new private key|certificate) to |fullchain.pem [(]success|Processing .*[.]conf$";
+
+impl Log {
+    /// Reads the end of a log; `zone` is how far the host's clock on the wall is ahead of UTC.
+    pub(super) fn read(text: &[u8], zone: i64) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let mut log = Self::default();
+        let mut run = Run::default();
+        for line in text.lines() {
+            let (at, message) = split_stamp(line, zone);
+            log.last_run = at.or(log.last_run);
+            log.take_in(&mut run, at.or(log.last_run), message);
+        }
+        log
+    }
+
+    /// The last failure of that lineage, if nothing succeeded since.
+    pub(super) fn failure(&self, lineage: &str) -> Option<&Failure> {
+        Some(&self.failures.get(lineage)?.failure)
+    }
+
+    fn take_in<'a>(&mut self, run: &mut Run<'a>, at: Option<Moment>, message: &'a str) {
+        if let Some(version) = after(message, "certbot version: ") {
+            self.version = Some(SafeText::capped(version, 32));
+            *run = Run { number: run.number + 1, ..Run::default() };
+        } else if let Some(arguments) = after(message, "Arguments: ") {
+            // A dry run says nothing about the certificate in use.
+            run.is_trial |= ["--dry-run", "--test-cert", "--staging"]
+                .iter()
+                .any(|it| arguments.contains(&format!("'{it}'")));
+        } else if let Some(domain) = message.trim_start().strip_prefix("Domain: ") {
+            run.refused = Refused { domain: domain.trim(), ..Refused::default() };
+        } else if let Some(kind) = message.trim_start().strip_prefix("Type: ") {
+            run.refused.kind = kind.trim();
+        } else if let Some(detail) = message.trim_start().strip_prefix("Detail: ") {
+            run.refused.detail = detail.trim();
+        } else if let Some(path) = after(message, "Processing ") {
+            run.lineage = path.rsplit('/').next().and_then(|it| it.strip_suffix(".conf"));
+            run.refused = Refused::default();
+        } else if let Some(command) = after(message, "-hook command: ") {
+            run.hook = Some(command);
+        } else if !run.is_trial {
+            self.take_in_outcome(run, at, message);
+        }
+    }
+
+    fn take_in_outcome<'a>(&mut self, run: &mut Run<'a>, at: Option<Moment>, message: &'a str) {
+        if let Some((lineage, error)) = failed(message) {
+            let refused = std::mem::take(&mut run.refused);
+            self.tell(lineage, at, &refused.explain(error), None);
+        } else if message.contains("Writing new private key to ")
+            || message.contains("Writing certificate to ")
+        {
+            run.lineage = message.rsplit('/').nth(1);
+            if let Some(lineage) = run.lineage {
+                self.failures.remove(lineage);
+            }
+        } else if let Some((hook, code)) = failed_hook(message) {
+            let command = run.hook.map(|it| format!(": {it}")).unwrap_or_default();
+            let text = format!("{hook} failed with exit code {code}{command}");
+            if let Some(lineage) = run.lineage {
+                self.tell(lineage, at, &text, Some(run.number));
+            }
+        } else if let Some(path) = message.trim().strip_suffix("/fullchain.pem (success)")
+            && let Some(lineage) = path.rsplit('/').next()
+            // The certificate is there; that its deploy hook failed remains true.
+            && self.failures.get(lineage).is_some_and(|it| it.hook_of != Some(run.number))
+        {
+            self.failures.remove(lineage);
+        }
+    }
+
+    fn tell(&mut self, lineage: &str, at: Option<Moment>, text: &str, hook_of: Option<usize>) {
+        if self.failures.len() < MAX_FAILURES || self.failures.contains_key(lineage) {
+            let failure = Failure { at, text: SafeText::capped(text, MAX_TEXT) };
+            self.failures.insert(lineage.to_owned(), Told { failure, hook_of });
+        }
+    }
+}
+
+impl Refused<'_> {
+    /// The client's own words, and the CA's.
+    fn explain(&self, error: &str) -> String {
+        let Self { domain, kind, detail } = self;
+        if detail.is_empty() { error.to_owned() } else { format!("{domain}: {kind}: {detail}") }
+    }
+}
+
+fn after<'a>(message: &'a str, words: &str) -> Option<&'a str> {
+    Some(message.split_once(words)?.1.trim_end())
+}
+
+/// The lineage and the error of a line that tells of a failed renewal.
+fn failed(message: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = after(message, "Failed to renew certificate ") {
+        return rest.split_once(" with error: ");
+    }
+    // Before certbot 1.7: "Attempting to renew cert (NAME) from CONF produced an unexpected
+    // error: ERROR. Skipping."
+    let rest = after(message, "Attempting to renew cert (")?;
+    let (lineage, rest) = rest.split_once(')')?;
+    let error = after(rest, "unexpected error: ")?;
+    Some((lineage, error.strip_suffix(". Skipping.").unwrap_or(error)))
+}
+
+/// The hook and the exit code of a line that tells of a failed hook.
+fn failed_hook(message: &str) -> Option<(&str, &str)> {
+    let (hook, rest) = after(message, "Hook '")?.split_once('\'')?;
+    Some((hook, after(rest, "reported error code ")?))
+}
+
+/// The time of a line and the rest of it: `2026-11-23 21:22:26,418:WARNING:module:message`.
+fn split_stamp(line: &str, zone: i64) -> (Option<Moment>, &str) {
+    let Some((stamp, rest)) = line.split_at_checked(19) else { return (None, line) };
+    let Some(rest) = rest.strip_prefix(',') else { return (None, line) };
+    match stamp.parse::<DateTime>() {
+        Ok(it) => (Some(Moment::from_civil(it).plus(-zone)), rest),
+        Err(_) => (None, line),
+    }
+}
+
+/// More lineages than a host has.
+const MAX_FAILURES: usize = 1000;
+
+/// Enough for the CA's detail with a URL in it.
+const MAX_TEXT: usize = 400;

@@ -1,0 +1,130 @@
+//! certbot's lineages: what is in `live/`, `archive/` and `renewal/`, and whether certbot runs by
+//! itself. Reads only; certbot itself is never started, it takes most of a second to say a word.
+
+mod automation;
+mod conf;
+mod lineage;
+mod log;
+mod schedule;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use self::lineage::Lineages;
+use self::log::Log;
+use super::found::{Found, folders};
+use super::key::{Keys, known_keys, places};
+use super::script::number;
+use super::{AbsolutePath, Kind, Script, Section, Source, quote};
+use crate::fleet::{Host, Moment, ProblemKind, Seen};
+
+pub(super) const KIND: Kind = Kind {
+    name: "certbot",
+    about: "certbot's lineages, with archive, hooks, log and timers",
+    schema: |generator| generator.subschema_for::<Certbot>(),
+    build: |table| Ok(Arc::new(table.read::<Certbot>()?)),
+};
+
+/// Where certbot keeps things on a host.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Certbot {
+    /// The folder with `live`, `archive` and `renewal`.
+    config_dir: AbsolutePath,
+    /// The folder with `letsencrypt.log`.
+    logs_dir: AbsolutePath,
+}
+
+impl Default for Certbot {
+    fn default() -> Self {
+        Self {
+            config_dir: AbsolutePath::new("/etc/letsencrypt"),
+            logs_dir: AbsolutePath::new("/var/log/letsencrypt"),
+        }
+    }
+}
+
+impl Source for Certbot {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn ask(&self, script: &mut Script, known: &Host) {
+        script.push(&format!("c={} l={}", self.config_dir.quoted(), self.logs_dir.quoted()));
+        script.push(&known_keys(KIND.name, known));
+        script.push(&known_versions(known));
+        script.push(lineage::ASK);
+        script.push(&format!("P={}", quote(log::PATTERN)));
+        script.push(automation::ASK);
+        script.push(schedule::ASK);
+        // Public keys last: each costs the host a process.
+        script.push(KEYS);
+    }
+
+    fn read(&self, section: &Section<'_>, known: &Host, now: Moment, seen: &mut Seen) {
+        let zone = section.key("zone").and_then(zone).unwrap_or_default();
+        let log = Log::read(section.body("log").unwrap_or_default(), zone);
+        let lineages = Lineages {
+            root: self.config_dir.as_str(),
+            section,
+            found: Found::new(section),
+            keys: Keys::new(section),
+            known,
+            log: &log,
+            now,
+        };
+        let mut places: Vec<_> = lineages.names().iter().map(|it| lineages.place(it)).collect();
+        lineage::mark_duplicates(&mut places);
+        let has_root = folders(section).all(|it| {
+            it.kind != ProblemKind::Missing
+                || it.path.is_none_or(|path| path != *self.config_dir.as_str())
+        });
+        seen.problems.extend(folders(section).filter(|it| {
+            // certbot makes the folders below with its first certificate.
+            it.kind != ProblemKind::Missing || !has_root
+        }));
+        seen.automation.push(automation::read(section, &lineages, &log, &places));
+        seen.places.append(&mut places);
+    }
+}
+
+/// Which versions are known of each lineage, as `W`: one line each, and not read again as long
+/// as the key of the lineage stays.
+fn known_versions(known: &Host) -> String {
+    let mut lines = String::from("\n");
+    for place in places(KIND.name, known) {
+        let read = place.versions.iter().filter(|it| it.certificate.is_some());
+        let numbers: BTreeSet<_> = read.map(|it| it.number).collect();
+        if !numbers.is_empty() {
+            let _ = write!(lines, "{}/ ", place.name);
+            for number in numbers {
+                let _ = write!(lines, "{number} ");
+            }
+            lines.push('\n');
+        }
+    }
+    format!("W={}\n", quote(&lines))
+}
+
+/// Sends the public key of every private key that is new.
+const KEYS: &str = r#"
+set -f
+IFS=$NL
+for line in $K; do
+unset IFS
+case $line in *"$c"/renewal-hooks/*|*/.certbot.lock) continue;; esac
+same "$line" || public "$line"
+done
+unset IFS
+set +f
+"#;
+
+/// Seconds that `+0130` is ahead of UTC.
+fn zone(text: &[u8]) -> Option<i64> {
+    let value: i64 = number(text)?;
+    (value.abs() <= 2400).then(|| (value / 100) * 3600 + (value % 100) * 60)
+}

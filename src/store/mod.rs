@@ -1,0 +1,353 @@
+//! The snapshot of the last known fleet: public facts of certificates and of how they are
+//! renewed, for the first picture of the next start. Losing it loses nothing that was audited.
+
+mod wire;
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::fleet::{Fingerprint, Fleet, Moment};
+
+/// Where the snapshot is kept.
+#[derive(Debug, Clone)]
+pub struct Store {
+    state: PathBuf,
+}
+
+/// Why a snapshot could not be written or is not used. Neither stops anything else.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes are not what was written.
+    #[error("{0}: the snapshot is damaged")]
+    Damaged(PathBuf),
+    /// Another version of this program wrote it.
+    #[error("{0}: another version of certdeck wrote this snapshot")]
+    OtherVersion(PathBuf),
+    /// It could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is larger than any snapshot that is read.
+    #[error("{0}: more than {MAX_BYTES} bytes are not read")]
+    TooLarge(PathBuf),
+    /// It could not be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Store {
+    /// A store in the state folder; nothing is touched yet.
+    pub fn new(state: &Path) -> Self {
+        Self { state: state.to_owned() }
+    }
+
+    /// Where the snapshot lies.
+    pub fn path(&self) -> PathBuf {
+        self.state.join("fleet.snapshot")
+    }
+
+    /// Writes the snapshot: whole or not at all, readable by its owner only.
+    pub fn save(&self, fleet: &Fleet) -> Result<(), Error> {
+        let path = self.path();
+        let written = encode(fleet).and_then(|bytes| replace(&self.state, &path, &bytes));
+        written.map_err(|source| Error::Write { path, source })
+    }
+
+    /// Fills the hosts of the fleet that the snapshot knows under the same name and address, as
+    /// they were then, and tells when that was. `None` if there is no snapshot. With an error the
+    /// fleet is as before.
+    pub fn recall(&self, fleet: &mut Fleet) -> Result<Option<Moment>, Error> {
+        let path = self.path();
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|it| it.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+        match read {
+            Err(it) if it.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Read { path, source }),
+            Ok(size) if size as u64 > MAX_BYTES => Err(Error::TooLarge(path)),
+            Ok(_) => match decode(&bytes, fleet) {
+                Ok(scanned_at) => Ok(scanned_at),
+                Err(Unusable::Damaged) => Err(Error::Damaged(path)),
+                Err(Unusable::OtherVersion) => Err(Error::OtherVersion(path)),
+            },
+        }
+    }
+}
+
+/// Why bytes are no snapshot.
+#[derive(Debug, PartialEq, Eq)]
+enum Unusable {
+    Damaged,
+    OtherVersion,
+}
+
+fn encode(fleet: &Fleet) -> io::Result<Vec<u8>> {
+    let body = postcard::to_stdvec(&wire::Snapshot::of(fleet)).map_err(io::Error::other)?;
+    let mut bytes = Vec::with_capacity(HEADER + body.len());
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&VERSION.to_be_bytes());
+    bytes.extend_from_slice(Fingerprint::of(&body).digest());
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8], fleet: &mut Fleet) -> Result<Option<Moment>, Unusable> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or(Unusable::Damaged)?;
+    let (version, rest) = rest.split_first_chunk().ok_or(Unusable::Damaged)?;
+    if u16::from_be_bytes(*version) != VERSION {
+        return Err(Unusable::OtherVersion);
+    }
+    let (digest, body) = rest.split_first_chunk::<32>().ok_or(Unusable::Damaged)?;
+    // The digest is checked first, so that only what this program wrote is ever decoded.
+    if Fingerprint::of(body).digest() != digest {
+        return Err(Unusable::Damaged);
+    }
+    let snapshot: wire::Snapshot = postcard::from_bytes(body).map_err(|_| Unusable::Damaged)?;
+    snapshot.fill(fleet).ok_or(Unusable::Damaged)
+}
+
+/// Writes beside the file, then renames over it.
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // Temporary files are made with mode 0600.
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    // The new name is on disk once the folder is.
+    File::open(folder)?.sync_all()
+}
+
+const MAGIC: &[u8] = b"certdeck";
+/// Raised with every change of [`wire`].
+const VERSION: u16 = 1;
+const HEADER: usize = MAGIC.len() + 2 + 32;
+/// Twenty times what a thousand hosts with ten certificates each need.
+const MAX_BYTES: u64 = 128 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fleet::{
+        Automation, Certificate, Chain, ChainFault, ConfHook, Failure, Hook, HookStage, Host,
+        HostName, KeyKind, KeySight, Lock, Outcome, Place, Problem, ProblemKind, Reach, Renewal,
+        Schedule, Scheduler, Seen, Sighting, Trigger, Unreached, Version, Visit, Why,
+    };
+    use crate::source;
+    use crate::text::SafeText;
+
+    #[test]
+    fn a_fleet_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(&folder.path().join("not/yet/there"));
+        let fleet = fleet();
+        store.save(&fleet).unwrap();
+        let mode = store.path().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+
+        let mut again = empty();
+        assert_eq!(store.recall(&mut again).unwrap(), fleet.scanned_at);
+        assert_eq!(format!("{again:#?}"), format!("{fleet:#?}"));
+    }
+
+    #[test]
+    fn certificates_that_were_one_are_one_again() {
+        let mut again = empty();
+        decode(&encode(&fleet()).unwrap(), &mut again).unwrap();
+        let place = &again.hosts().next().unwrap().places[0];
+        let disk = &place.layers.disk.as_ref().unwrap().chain;
+        let issued = &place.layers.issued.as_ref().unwrap().chain;
+        assert!(Arc::ptr_eq(disk, issued));
+        assert!(Arc::ptr_eq(&disk.leaf, place.versions[0].certificate.as_ref().unwrap()));
+    }
+
+    #[test]
+    fn hosts_that_moved_or_left_are_not_filled() {
+        let bytes = encode(&fleet()).unwrap();
+        let name = HostName::new("web-1");
+        let mut moved = Fleet::new([Host::new(name.clone(), "10.0.0.9", &[])]);
+        decode(&bytes, &mut moved).unwrap();
+        assert_eq!(moved.host(&name).unwrap().reach, Reach::Never);
+        assert_eq!(moved.hosts().len(), 1);
+    }
+
+    #[test]
+    fn groups_are_those_of_the_inventory_of_now() {
+        let name = HostName::new("web-1");
+        let mut fleet_now = Fleet::new([Host::new(name.clone(), "10.0.0.1", &["new".into()])]);
+        decode(&encode(&fleet()).unwrap(), &mut fleet_now).unwrap();
+        assert_eq!(fleet_now.host(&name).unwrap().groups, ["new"]);
+    }
+
+    #[test]
+    fn no_snapshot_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Store::new(folder.path()).recall(&mut empty()).unwrap(), None);
+    }
+
+    #[test]
+    fn another_version_is_told_apart_from_damage() {
+        let mut bytes = encode(&fleet()).unwrap();
+        bytes[MAGIC.len() + 1] += 1;
+        assert_eq!(decode(&bytes, &mut empty()), Err(Unusable::OtherVersion));
+        assert_eq!(decode(b"#!/bin/sh\n", &mut empty()), Err(Unusable::Damaged));
+        assert_eq!(decode(b"", &mut empty()), Err(Unusable::Damaged));
+    }
+
+    #[test]
+    fn damage_of_any_kind_changes_nothing() {
+        let bytes = encode(&fleet()).unwrap();
+        for size in 0..bytes.len() {
+            check_damaged(&bytes[..size]);
+        }
+        for at in MAGIC.len() + 2..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 0x55;
+            check_damaged(&bytes);
+        }
+    }
+
+    #[track_caller]
+    fn check_damaged(bytes: &[u8]) {
+        let mut fleet = empty();
+        assert_eq!(decode(bytes, &mut fleet), Err(Unusable::Damaged));
+        assert_eq!(fleet.hosts().next().unwrap().reach, Reach::Never);
+    }
+
+    proptest::proptest! {
+        /// Bytes with a right digest that this program never wrote: no panic, and nothing is
+        /// set aside for lengths that the bytes cannot have.
+        #[test]
+        fn a_body_of_any_bytes_does_no_harm(body: Vec<u8>) {
+            let _ = decode(&sealed(&body), &mut empty());
+        }
+
+        #[test]
+        fn a_changed_body_does_no_harm(at in 0..1000_usize, byte: u8) {
+            let bytes = encode(&fleet()).unwrap();
+            let mut body = bytes[HEADER..].to_vec();
+            let at = at % body.len();
+            body[at] = byte;
+            let _ = decode(&sealed(&body), &mut empty());
+        }
+    }
+
+    fn sealed(body: &[u8]) -> Vec<u8> {
+        [MAGIC, &VERSION.to_be_bytes(), Fingerprint::of(body).digest(), body].concat()
+    }
+
+    fn empty() -> Fleet {
+        Fleet::new([
+            Host::new(HostName::new("web-1"), "10.0.0.1", &["production".into()]),
+            Host::new(HostName::new("web-2"), "10.0.0.2", &[]),
+        ])
+    }
+
+    /// One of everything.
+    fn fleet() -> Fleet {
+        let at = Moment::from_unix(1_795_403_564);
+        let text = SafeText::new;
+        let certificate = |name: &str, is_ca| {
+            Arc::new(Certificate {
+                sha256: Fingerprint::of(name.as_bytes()),
+                spki_sha256: Fingerprint::of(b"key"),
+                serial: text("04aa"),
+                subject: text(&format!("CN={name}")),
+                issuer: text("CN=R10,O=Let's Encrypt"),
+                names: vec![text(name), text("*.example.net")],
+                not_before: at.plus(-1000),
+                not_after: at.plus(1000),
+                key: if is_ca { KeyKind::Rsa(4096) } else { KeyKind::Ecdsa(256) },
+                is_ca,
+            })
+        };
+        let leaf = certificate("example.net", false);
+        let chain = Arc::new(Chain {
+            leaf: leaf.clone(),
+            rest: vec![certificate("R10", true)],
+            fault: Some(ChainFault::WrongOrder),
+        });
+        let sighting = |path: &str| Sighting { chain: chain.clone(), location: text(path), at };
+        let problem = Problem {
+            kind: ProblemKind::MixedVersions,
+            text: text("fullchain.pem is of version 2"),
+            path: Some(text("/etc/letsencrypt/live/example.net")),
+        };
+        let mut place = Place::new(source::ALL[0].name, text("example.net"));
+        place.layers.issued = Some(sighting("archive/example.net/fullchain3.pem"));
+        place.layers.disk = Some(sighting("live/example.net/fullchain.pem"));
+        place.layers.wire = vec![sighting("192.0.2.7:443")];
+        place.key = Some(KeySight {
+            path: text("privkey.pem"),
+            stamp: Some(text("7 241 1795403564")),
+            spki: Some(Fingerprint::of(b"key")),
+        });
+        place.versions = vec![
+            Version { number: 1, certificate: Some(leaf) },
+            Version { number: 2, certificate: None },
+        ];
+        place.renewal = Some(Renewal {
+            authenticator: Some(text("webroot")),
+            is_enabled: true,
+            hooks: vec![ConfHook { stage: HookStage::Deploy, command: text("true") }],
+            last_failure: Some(Failure { at: Some(at), text: text("rate limited") }),
+            ..Renewal::default()
+        });
+        place.problems = vec![problem.clone()];
+        let automation = Automation {
+            source: source::ALL[0].name,
+            version: Some(text("2.1.0")),
+            is_installed: true,
+            schedule: Schedule {
+                scheduler: Scheduler::Systemd,
+                triggers: vec![Trigger {
+                    name: text("certbot.timer"),
+                    is_armed: true,
+                    state: text("enabled active"),
+                    last: Some(at),
+                    next: None,
+                    result: Some(text("success")),
+                }],
+            },
+            hooks: vec![Hook {
+                stage: HookStage::Post,
+                path: text("renewal-hooks/post/reload"),
+                mode: 0o644,
+                is_executable: false,
+            }],
+            lock: Some(Lock { path: text("/var/lock"), pid: Some(7) }),
+            last_run: Some(at),
+        };
+        let seen = Seen {
+            clock_offset: Some(-3),
+            places: vec![place],
+            automation: vec![automation],
+            problems: vec![problem],
+        };
+        let down = Unreached {
+            why: Why::TimedOut,
+            text: text("connection timed out"),
+            hint: Some(text("is it up?")),
+        };
+        let mut fleet = empty();
+        let visit = |host: &str, outcome| Visit { host: HostName::new(host), at, outcome };
+        fleet.apply(visit("web-1", Outcome::Seen(Box::new(seen))));
+        fleet.apply(visit("web-2", Outcome::Unreached(down)));
+        fleet
+    }
+}

@@ -1,0 +1,135 @@
+//! How certificates are renewed, in the snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Text, kind, moment, safe, text, text_if, unix};
+use crate::fleet::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireAutomation {
+    source: String,
+    version: Option<Text>,
+    is_installed: bool,
+    #[serde(with = "WireScheduler")]
+    scheduler: Scheduler,
+    triggers: Vec<WireTrigger>,
+    hooks: Vec<WireHook>,
+    lock: Option<WireLock>,
+    last_run: Option<i64>,
+}
+
+impl WireAutomation {
+    pub(super) fn of(it: &Automation) -> Self {
+        Self {
+            source: it.source.to_owned(),
+            version: text_if(it.version.as_ref()),
+            is_installed: it.is_installed,
+            scheduler: it.schedule.scheduler,
+            triggers: it.schedule.triggers.iter().map(WireTrigger::of).collect(),
+            hooks: it.hooks.iter().map(WireHook::of).collect(),
+            lock: it.lock.as_ref().map(|it| WireLock { path: text(&it.path), pid: it.pid }),
+            last_run: unix(it.last_run),
+        }
+    }
+
+    pub(super) fn automation(self) -> Option<Automation> {
+        Some(Automation {
+            source: kind(&self.source)?,
+            version: safe(self.version),
+            is_installed: self.is_installed,
+            schedule: Schedule {
+                scheduler: self.scheduler,
+                triggers: self.triggers.into_iter().map(WireTrigger::trigger).collect(),
+            },
+            hooks: self.hooks.into_iter().map(WireHook::hook).collect(),
+            lock: self.lock.map(|it| Lock { path: it.path.0, pid: it.pid }),
+            last_run: moment(self.last_run),
+        })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireTrigger {
+    name: Text,
+    is_armed: bool,
+    state: Text,
+    last: Option<i64>,
+    next: Option<i64>,
+    result: Option<Text>,
+}
+
+impl WireTrigger {
+    fn of(it: &Trigger) -> Self {
+        Self {
+            name: text(&it.name),
+            is_armed: it.is_armed,
+            state: text(&it.state),
+            last: unix(it.last),
+            next: unix(it.next),
+            result: text_if(it.result.as_ref()),
+        }
+    }
+
+    fn trigger(self) -> Trigger {
+        Trigger {
+            name: self.name.0,
+            is_armed: self.is_armed,
+            state: self.state.0,
+            last: moment(self.last),
+            next: moment(self.next),
+            result: safe(self.result),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireHook {
+    #[serde(with = "WireHookStage")]
+    stage: HookStage,
+    path: Text,
+    mode: u32,
+    is_executable: bool,
+}
+
+impl WireHook {
+    fn of(it: &Hook) -> Self {
+        Self {
+            stage: it.stage,
+            path: text(&it.path),
+            mode: it.mode,
+            is_executable: it.is_executable,
+        }
+    }
+
+    fn hook(self) -> Hook {
+        Hook {
+            stage: self.stage,
+            path: self.path.0,
+            mode: self.mode,
+            is_executable: self.is_executable,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireLock {
+    path: Text,
+    pid: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Scheduler")]
+enum WireScheduler {
+    Cron,
+    None,
+    Systemd,
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "HookStage")]
+pub(super) enum WireHookStage {
+    Pre,
+    Deploy,
+    Post,
+}

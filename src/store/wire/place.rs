@@ -1,0 +1,233 @@
+//! Places in the snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use super::automation::WireHookStage;
+use super::{Seen, Tables, Text, at, moment, safe, text, text_if, unix};
+use crate::fleet::{
+    ConfHook, Failure, Fingerprint, HookStage, KeySight, Layers, Moment, Place, Problem,
+    ProblemKind, Renewal, Sighting, Version,
+};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WirePlace {
+    name: Text,
+    pub(super) source: String,
+    issued: Option<WireSighting>,
+    disk: Option<WireSighting>,
+    loaded: Option<WireSighting>,
+    wire: Vec<WireSighting>,
+    key: Option<WireKeySight>,
+    versions: Vec<WireVersion>,
+    renewal: Option<WireRenewal>,
+    problems: Vec<WireProblem>,
+}
+
+impl WirePlace {
+    pub(super) fn of(it: &Place, tables: &mut Tables) -> Self {
+        let Layers { issued, disk, loaded, wire } = &it.layers;
+        let mut sighting = |it: &Sighting| WireSighting {
+            chain: tables.chain(&it.chain),
+            location: text(&it.location),
+            at: it.at.unix(),
+        };
+        Self {
+            name: text(&it.name),
+            source: it.source.to_owned(),
+            issued: issued.as_ref().map(&mut sighting),
+            disk: disk.as_ref().map(&mut sighting),
+            loaded: loaded.as_ref().map(&mut sighting),
+            wire: wire.iter().map(&mut sighting).collect(),
+            key: it.key.as_ref().map(WireKeySight::of),
+            versions: it
+                .versions
+                .iter()
+                .map(|it| WireVersion {
+                    number: it.number,
+                    certificate: it.certificate.as_ref().map(|it| tables.certificate(it)),
+                })
+                .collect(),
+            renewal: it.renewal.as_ref().map(WireRenewal::of),
+            problems: it.problems.iter().map(WireProblem::of).collect(),
+        }
+    }
+
+    pub(super) fn place(self, source: &'static str, seen: &Seen) -> Option<Place> {
+        let one = |it: Option<WireSighting>| match it {
+            Some(it) => it.sighting(seen).map(Some),
+            None => Some(None),
+        };
+        Some(Place {
+            name: self.name.0,
+            source,
+            layers: Layers {
+                issued: one(self.issued)?,
+                disk: one(self.disk)?,
+                loaded: one(self.loaded)?,
+                wire: self.wire.into_iter().map(|it| it.sighting(seen)).collect::<Option<_>>()?,
+            },
+            key: self.key.map(WireKeySight::key),
+            versions: self.versions.into_iter().map(|it| it.version(seen)).collect(),
+            renewal: self.renewal.map(WireRenewal::renewal),
+            problems: self.problems.into_iter().map(WireProblem::problem).collect(),
+        })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireSighting {
+    chain: u32,
+    location: Text,
+    at: i64,
+}
+
+impl WireSighting {
+    fn sighting(self, seen: &Seen) -> Option<Sighting> {
+        Some(Sighting {
+            chain: at(&seen.chains, self.chain)?,
+            location: self.location.0,
+            at: Moment::from_unix(self.at),
+        })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireKeySight {
+    path: Text,
+    stamp: Option<Text>,
+    spki: Option<[u8; 32]>,
+}
+
+impl WireKeySight {
+    fn of(it: &KeySight) -> Self {
+        Self {
+            path: text(&it.path),
+            stamp: text_if(it.stamp.as_ref()),
+            spki: it.spki.map(|it| *it.digest()),
+        }
+    }
+
+    fn key(self) -> KeySight {
+        KeySight {
+            path: self.path.0,
+            stamp: safe(self.stamp),
+            spki: self.spki.map(Fingerprint::from_digest),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireVersion {
+    number: u32,
+    certificate: Option<u32>,
+}
+
+impl WireVersion {
+    fn version(self, seen: &Seen) -> Version {
+        let certificate = self.certificate.and_then(|it| at(&seen.certificates, it));
+        Version { number: self.number, certificate }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireRenewal {
+    authenticator: Option<Text>,
+    installer: Option<Text>,
+    server: Option<Text>,
+    account: Option<Text>,
+    key_type: Option<Text>,
+    client_version: Option<Text>,
+    is_enabled: bool,
+    is_unattended: bool,
+    hooks: Vec<WireConfHook>,
+    last_failure: Option<WireFailure>,
+}
+
+impl WireRenewal {
+    fn of(it: &Renewal) -> Self {
+        Self {
+            authenticator: text_if(it.authenticator.as_ref()),
+            installer: text_if(it.installer.as_ref()),
+            server: text_if(it.server.as_ref()),
+            account: text_if(it.account.as_ref()),
+            key_type: text_if(it.key_type.as_ref()),
+            client_version: text_if(it.client_version.as_ref()),
+            is_enabled: it.is_enabled,
+            is_unattended: it.is_unattended,
+            hooks: it
+                .hooks
+                .iter()
+                .map(|it| WireConfHook { stage: it.stage, command: text(&it.command) })
+                .collect(),
+            last_failure: it
+                .last_failure
+                .as_ref()
+                .map(|it| WireFailure { at: unix(it.at), text: text(&it.text) }),
+        }
+    }
+
+    fn renewal(self) -> Renewal {
+        let hook = |it: WireConfHook| ConfHook { stage: it.stage, command: it.command.0 };
+        Renewal {
+            authenticator: safe(self.authenticator),
+            installer: safe(self.installer),
+            server: safe(self.server),
+            account: safe(self.account),
+            key_type: safe(self.key_type),
+            client_version: safe(self.client_version),
+            is_enabled: self.is_enabled,
+            is_unattended: self.is_unattended,
+            hooks: self.hooks.into_iter().map(hook).collect(),
+            last_failure: self
+                .last_failure
+                .map(|it| Failure { at: moment(it.at), text: it.text.0 }),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireConfHook {
+    #[serde(with = "WireHookStage")]
+    stage: HookStage,
+    command: Text,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireFailure {
+    at: Option<i64>,
+    text: Text,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireProblem {
+    #[serde(with = "WireProblemKind")]
+    kind: ProblemKind,
+    text: Text,
+    path: Option<Text>,
+}
+
+impl WireProblem {
+    pub(super) fn of(it: &Problem) -> Self {
+        Self { kind: it.kind, text: text(&it.text), path: text_if(it.path.as_ref()) }
+    }
+
+    pub(super) fn problem(self) -> Problem {
+        Problem { kind: self.kind, text: self.text.0, path: safe(self.path) }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ProblemKind")]
+enum WireProblemKind {
+    BadCertificate,
+    BrokenConf,
+    BrokenLink,
+    Duplicate,
+    Empty,
+    KeyUnchecked,
+    Missing,
+    MixedVersions,
+    NotAFile,
+    TooLarge,
+    Unreadable,
+}

@@ -1,0 +1,359 @@
+//! The practice fleet, seen from outside: by the system's ssh, as any host would be.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use certdeck::clock::Clock;
+use certdeck::practice::{ALL, Member, Practice};
+
+/// Starts a fleet on a runtime of the caller's own.
+fn start(hosts: usize) -> (tokio::runtime::Runtime, Practice) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let practice = runtime.block_on(Practice::start(hosts, Clock::default().now())).unwrap();
+    (runtime, practice)
+}
+
+fn ssh(practice: &Practice, options: &[&str]) -> Command {
+    let mut command = Command::new("ssh");
+    command.arg("-F").arg(practice.ssh_config()).arg("-oBatchMode=yes");
+    command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command with that input.
+fn feed(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().unwrap()
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn host_of<'a>(practice: &'a Practice, scenario: &str) -> &'a Member {
+    let host = ALL.iter().find(|it| it.name == scenario).unwrap().host;
+    practice.hosts().iter().find(|it| it.name == host).unwrap()
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn every_host_answers_as_its_scenario_says() {
+    let (_runtime, practice) = start(ALL.len());
+    assert_eq!(practice.hosts().len(), ALL.len());
+    std::thread::scope(|scope| {
+        let visits: Vec<_> = ALL
+            .iter()
+            .map(|kind| {
+                // Long for the slow one, and long enough to see that the silent one says nothing.
+                let patience = if kind.name == "silent" { 1 } else { 20 };
+                let patience = format!("-oConnectTimeout={patience}");
+                let command = [&patience, kind.host, "pwd && certbot --version"];
+                let mut command = ssh(&practice, &command);
+                scope.spawn(move || (kind, command.output().unwrap()))
+            })
+            .collect();
+        for visit in visits {
+            let (kind, output) = visit.join().unwrap();
+            let (out, err) = (text(&output.stdout), text(&output.stderr));
+            match kind.name {
+                "down" => assert!(err.contains("Connection refused"), "{err}"),
+                "silent" => assert!(err.contains("timed out"), "{err}"),
+                "stranger" => assert!(err.contains("Host key verification failed"), "{err}"),
+                "private CA" | "no intermediate" => {
+                    assert!(out.starts_with('/'), "{}: {out}{err}", kind.name);
+                }
+                "hostile" => assert!(out.contains("\u{1b}]52;"), "{out}"),
+                _ => assert!(out.ends_with("certbot 2.1.0\n"), "{}: {out}{err}", kind.name),
+            }
+        }
+    });
+}
+
+#[test]
+fn scripts_and_bytes_pass_unchanged() {
+    let (_runtime, practice) = start(1);
+    let host = practice.hosts()[0].name.as_str();
+
+    let mut script = String::new();
+    while script.len() < 100_000 {
+        script.push_str("# a line that a shell has to read and may not act on\n: nothing\n");
+    }
+    script.push_str("head -c 1048576 /dev/zero | tr '\\0' '\\377'\necho to stderr >&2\nexit 7\n");
+    let output = feed(ssh(&practice, &[host, "exec /bin/sh -s"]), script.as_bytes());
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+    assert_eq!(output.stdout.len(), 1 << 20);
+    assert!(output.stdout.iter().all(|it| *it == 0xff));
+    assert_eq!(text(&output.stderr), "to stderr\n");
+
+    // More than every window and every pipe between the two ends can hold, both ways at once.
+    let bytes: Vec<u8> =
+        (0..20_000_000_u32).map(|it| it.wrapping_mul(2_654_435_761) as u8).collect();
+    let output = feed(ssh(&practice, &[host, "cat"]), &bytes);
+    assert!(output.stdout == bytes, "{} of {} bytes", output.stdout.len(), bytes.len());
+}
+
+#[test]
+fn a_host_has_its_own_home_path_and_root() {
+    let (_runtime, practice) = start(1);
+    let Member { name, root, .. } = &practice.hosts()[0];
+    let command =
+        "printf '%s\\n' \"$HOME\" \"$CERTDECK_ROOT\" \"$(command -v systemctl)\"; env | wc -l";
+    let output = ssh(&practice, &["-oSendEnv=LANG", name, command]).output().unwrap();
+    let out = text(&output.stdout);
+    let root = root.to_str().unwrap();
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[..3], [root, root, &format!("{root}/bin/systemctl")]);
+    assert!(lines[3].trim().parse::<u32>().unwrap() < 8, "{out}");
+}
+
+#[test]
+fn ends_are_told_apart() {
+    let (_runtime, practice) = start(1);
+    let host = practice.hosts()[0].name.as_str();
+    for (command, code) in [("exit 0", 0), ("no-such-program", 127), ("kill -9 $$", 137)] {
+        let output = ssh(&practice, &[host, command]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{command}");
+    }
+}
+
+#[test]
+fn systemctl_tells_of_the_timer() {
+    let (_runtime, practice) = start(ALL.len());
+    let ask = |scenario: &str, command: &str| {
+        let host = &host_of(&practice, scenario).name;
+        text(&ssh(&practice, &[host, command]).output().unwrap().stdout)
+    };
+    let show = "systemctl show -p Id,ActiveState --property=UnitFileState certbot.timer none.timer";
+    assert_eq!(
+        ask("fine", show),
+        "Id=certbot.timer\nActiveState=active\nUnitFileState=enabled\n\n\
+         Id=none.timer\nActiveState=inactive\n"
+    );
+    assert_eq!(ask("timer disabled", "systemctl is-enabled certbot.timer"), "disabled\n");
+    assert_eq!(
+        ask("service failed", "systemctl show -pResult --value certbot.service"),
+        "exit-code\n"
+    );
+    let next = "systemctl show --timestamp=unix -p NextElapseUSecRealtime certbot.timer";
+    assert!(ask("fine", next).starts_with("NextElapseUSecRealtime=@1"), "{}", ask("fine", next));
+}
+
+#[test]
+fn one_connection_carries_many_commands() {
+    let (_runtime, practice) = start(1);
+    let host = practice.hosts()[0].name.as_str();
+    let socket = practice.folder().join("m");
+    let control = format!("-oControlPath={}", socket.display());
+    let master = ssh(&practice, &["-M", "-N", "-f", &control, "-oControlPersist=60", host])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(master.success());
+    let commands: Vec<_> = (0..8)
+        .map(|it| {
+            ssh(&practice, &[&control, host, &format!("sleep 0.1; echo {it}")]).spawn().unwrap()
+        })
+        .collect();
+    for (number, command) in commands.into_iter().enumerate() {
+        assert_eq!(text(&command.wait_with_output().unwrap().stdout), format!("{number}\n"));
+    }
+    // A command that reads nothing does not hold up the others.
+    let mut stuck =
+        ssh(&practice, &[&control, host, "sleep 600"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = stuck.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(&vec![b'x'; 8 << 20]));
+    let output = ssh(&practice, &[&control, host, "echo free"]).output().unwrap();
+    assert_eq!(text(&output.stdout), "free\n");
+    stuck.kill().unwrap();
+    stuck.wait().unwrap();
+    drop(writer.join().unwrap());
+    ssh(&practice, &[&control, "-O", "exit", host]).status().unwrap();
+}
+
+#[test]
+fn only_the_key_of_this_run_is_let_in() {
+    let (_runtime, practice) = start(1);
+    let host = practice.hosts()[0].name.as_str();
+    let other = practice.folder().join("other");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&other)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let identity = format!("-oIdentityFile={}", other.display());
+    // A file given first does not keep ssh from trying the configured one as well.
+    let config = fs::read_to_string(practice.ssh_config()).unwrap();
+    let without: String = config
+        .lines()
+        .filter(|it| !it.contains("IdentityFile"))
+        .map(|it| format!("{it}\n"))
+        .collect();
+    let path = practice.folder().join("other_config");
+    fs::write(&path, without).unwrap();
+    for options in [
+        [identity.as_str(), "-oBatchMode=yes"],
+        ["-oPreferredAuthentications=password,keyboard-interactive,none", "-oBatchMode=yes"],
+    ] {
+        let output = Command::new("ssh")
+            .arg("-F")
+            .arg(&path)
+            .args(options)
+            .args([host, "true"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(255));
+        let err = text(&output.stderr);
+        assert!(err.contains("Permission denied (publickey)"), "{err}");
+    }
+    for request in [vec!["-s", host, "sftp"], vec!["-tt", host]] {
+        let output = ssh(&practice, &request).output().unwrap();
+        assert!(!output.status.success(), "{request:?}");
+    }
+}
+
+#[test]
+fn a_command_ends_with_its_client() {
+    let (_runtime, practice) = start(1);
+    let Member { name, root, .. } = &practice.hosts()[0];
+    let pid_file = root.join("pid");
+    let mut client = ssh(&practice, &[name, "sleep 600 & echo $! >pid.new; mv pid.new pid; wait"])
+        .spawn()
+        .unwrap();
+    wait_until("the command runs", || pid_file.exists());
+    let pid = fs::read_to_string(&pid_file).unwrap().trim().to_owned();
+    assert!(is_alive(&pid));
+    client.kill().unwrap();
+    client.wait().unwrap();
+    wait_until("the command is killed", || !is_alive(&pid));
+}
+
+#[test]
+fn nothing_is_left_of_a_fleet() {
+    let (_runtime, practice) = start(3);
+    let Member { name, root, port } = practice.hosts()[0].clone();
+    let folder = practice.folder().to_owned();
+    let pid_file = root.join("pid");
+    let mut client =
+        ssh(&practice, &[&name, "echo $$ >pid.new; mv pid.new pid; sleep 600"]).spawn().unwrap();
+    wait_until("the command runs", || pid_file.exists());
+    let pid = fs::read_to_string(&pid_file).unwrap().trim().to_owned();
+    drop(practice);
+    assert!(!folder.exists());
+    wait_until("the command is killed", || !is_alive(&pid));
+    assert_eq!(client.wait().unwrap().code(), Some(255));
+    wait_until("the port is closed", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn folders_of_dead_runs_are_swept() {
+    let (_runtime, first) = start(1);
+    let mut child = Command::new("true").spawn().unwrap();
+    let dead = std::env::temp_dir().join(format!("certdeck-practice-{}-swept", child.id()));
+    child.wait().unwrap();
+    fs::create_dir(&dead).unwrap();
+    let (_runtime, second) = start(1);
+    assert!(!dead.exists());
+    assert!(first.folder().exists() && second.folder().exists());
+}
+
+#[test]
+fn three_hundred_hosts_start_soon_and_only_on_loopback() {
+    let began = Instant::now();
+    let (_runtime, practice) = start(300);
+    let took = began.elapsed();
+    eprintln!("300 hosts after {took:.2?}");
+    assert_eq!(practice.hosts().len(), 300);
+    let last = &practice.hosts().last().unwrap().name;
+    let output = ssh(&practice, &[last, "echo here"]).output().unwrap();
+    assert_eq!(text(&output.stdout), "here\n", "{}", text(&output.stderr));
+    for (address, port) in listening() {
+        if practice.hosts().iter().any(|it| it.port == port) {
+            assert_eq!(address, "0100007F", "port {port}");
+        }
+    }
+}
+
+#[test]
+fn secrets_are_for_this_user_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_runtime, practice) = start(1);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(practice.folder()), 0o700);
+    assert_eq!(mode(&practice.folder().join("id_ed25519")), 0o600);
+    let key = practice.hosts()[0].root.join("etc/letsencrypt/live/cdn.example.net/privkey.pem");
+    assert_eq!(mode(&key), 0o600);
+}
+
+#[test]
+fn trees_are_as_certbot_writes_them() {
+    let (_runtime, practice) = start(ALL.len());
+    let etc = |scenario: &str| host_of(&practice, scenario).root.join("etc/letsencrypt");
+
+    let fine = etc("fine");
+    let link = fs::read_link(fine.join("live/cdn.example.net/fullchain.pem")).unwrap();
+    assert_eq!(link.to_str(), Some("../../archive/cdn.example.net/fullchain3.pem"));
+    let full = fs::read_to_string(fine.join("live/cdn.example.net/fullchain.pem")).unwrap();
+    assert_eq!(full.matches("BEGIN CERTIFICATE").count(), 2);
+    let conf = fs::read_to_string(fine.join("renewal/cdn.example.net.conf")).unwrap();
+    assert!(conf.contains("authenticator = dns-rfc2136"), "{conf}");
+    assert!(conf.contains(&format!("archive_dir = {}/archive/", fine.display())), "{conf}");
+
+    let link = fs::read_link(etc("stale key").join("live/mx2.example.com/privkey.pem")).unwrap();
+    assert_eq!(link.to_str(), Some("../../archive/mx2.example.com/privkey2.pem"));
+    let conf =
+        fs::read_to_string(etc("broken conf").join("renewal/graphql.example.com.conf")).unwrap();
+    assert!(!conf.contains("\nfullchain ="), "{conf}");
+    assert!(etc("duplicate").join("live/www.example.com-0001/cert.pem").exists());
+
+    let log = |scenario: &str| {
+        fs::read_to_string(
+            host_of(&practice, scenario).root.join("var/log/letsencrypt/letsencrypt.log"),
+        )
+        .unwrap()
+    };
+    assert!(log("fine").contains("Congratulations, all renewals succeeded"));
+    assert!(log("overdue").trim_end().ends_with("1 renew failure(s), 0 parse failure(s)"));
+    assert!(log("expired").contains("NXDOMAIN"));
+    assert!(log("due").contains("Could not bind TCP port 80"));
+
+    assert!(host_of(&practice, "manual").root.join("etc/cron.d/certbot").exists());
+    assert!(!host_of(&practice, "manual").root.join("run/systemd/system").exists());
+}
+
+fn is_alive(pid: &str) -> bool {
+    // A zombie has ended; only its parent does not know yet.
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|it| !it.contains(") Z "))
+}
+
+/// Address and port of every IPv4 socket that listens, as the kernel prints addresses, and
+/// every IPv6 one with its own address.
+fn listening() -> Vec<(String, u16)> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|it| fs::read_to_string(it).ok())
+        .flat_map(|table| table.lines().skip(1).map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (address, port) = fields.next()?.split_once(':')?;
+            let state = fields.nth(1)?;
+            let port = u16::from_str_radix(port, 16).ok()?;
+            (state == "0A").then(|| (address.to_owned(), port))
+        })
+        .collect()
+}
