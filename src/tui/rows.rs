@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -363,16 +363,14 @@ impl<'a> Draft<'a> {
         Self { row, host: Cow::Borrowed(host), place: Some(place) }
     }
 
-    fn host(host: &'a Host, found: Option<Verdict>) -> Self {
-        let (verdict, note) = match &host.reach {
+    fn host(host: &'a Host, found: Verdict) -> Self {
+        let (least, note) = match &host.reach {
             Reach::Never => (Verdict::Unknown, SafeText::new("not read yet")),
-            Reach::Up => {
-                (found.unwrap_or(Verdict::Unknown), SafeText::new("no certificates found"))
-            }
+            Reach::Up => (Verdict::Ok, SafeText::new("no certificates found")),
             Reach::Down(it) => (Verdict::Unreachable, it.text.clone()),
         };
         let row = Row {
-            verdict: found.map_or(verdict, |it| it.max(verdict)),
+            verdict: found.max(least),
             note: Some(note),
             seen_at: host.seen_at,
             is_stale: matches!(host.reach, Reach::Down(_)),
@@ -457,20 +455,17 @@ fn title(place: &Place) -> SafeText {
 }
 
 fn drafts<'a>(fleet: &'a Fleet, diagnosis: &Diagnosis, now: Moment) -> Vec<Draft<'a>> {
-    let mut of_hosts: HashMap<&HostName, Verdict> = HashMap::new();
-    for it in diagnosis.findings.iter().filter(|it| it.place.is_none()) {
-        let worst = of_hosts.entry(&it.host).or_insert(it.verdict);
-        *worst = it.verdict.max(*worst);
-    }
     let mut verdicts = diagnosis.places.iter();
+    let mut of_hosts = diagnosis.hosts.iter();
     let mut drafts = Vec::with_capacity(diagnosis.places.len());
     for host in fleet.hosts() {
+        let of_host = of_hosts.next().copied().unwrap_or(Verdict::Unknown);
         for place in &host.places {
             let verdict = verdicts.next().copied().unwrap_or(Verdict::Unknown);
             drafts.push(Draft::place(host, place, verdict));
         }
         if host.places.is_empty() {
-            drafts.push(Draft::host(host, of_hosts.get(&host.name).copied()));
+            drafts.push(Draft::host(host, of_host));
         }
     }
     drafts.extend(fleet.expiries.iter().map(|it| Draft::expiry(it, now)));

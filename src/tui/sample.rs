@@ -231,6 +231,11 @@ fn diagnosis(fleet: &Fleet) -> Diagnosis {
             remedies: &["dry-run", "renew"],
         }));
     }
+    let mut verdicts = diagnosis.places.iter().copied();
+    diagnosis.hosts = fleet
+        .hosts()
+        .map(|it| verdicts.by_ref().take(it.places.len()).max().unwrap_or(Verdict::Unknown))
+        .collect();
     diagnosis.findings.sort_by_key(|it| std::cmp::Reverse((it.severity, it.verdict)));
     diagnosis
 }
