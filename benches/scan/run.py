@@ -27,7 +27,8 @@ import sys
 import tempfile
 import time
 
-PORTS_PER_SSHD = 50
+# sshd has at most 16 listening sockets (MAX_LISTEN_SOCKS in sshd.c).
+PORTS_PER_SSHD = 16
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -129,6 +130,8 @@ def start_hosts(folder, count, kex):
             + f"ListenAddress 127.0.0.1\nHostKey {folder}/host\n"
             + f"AuthorizedKeysFile {folder}/authorized_keys\nPidFile none\nStrictModes no\n"
             + "UsePAM no\nPermitRootLogin yes\nMaxStartups 500\n"
+            # bash takes itself for nested and leaves out the rc file of whoever measures.
+            + "SetEnv SHLVL=2\n"
         )
         servers.append(subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", file, "-E", folder / "log"]))
     for at, port in enumerate(ports):

@@ -39,7 +39,10 @@ pub(super) fn write(dir: &Path, last: Last) -> io::Result<()> {
         .truncate(false)
         .mode(0o600)
         .open(dir.join("head"))?;
-    file.write_all_at(format!("{line:<width$}\n", width = SLOT - 1).as_bytes(), last.seq % 2 * SLOT as u64)
+    file.write_all_at(
+        format!("{line:<width$}\n", width = SLOT - 1).as_bytes(),
+        last.seq % 2 * SLOT as u64,
+    )
 }
 
 fn checksum(text: &str) -> String {

@@ -130,7 +130,7 @@ pub(super) fn alias(at: usize) -> String {
     if at == 0 { "target".to_owned() } else { format!("jump-{at}") }
 }
 
-/// A word for the shell that runs a ProxyCommand, in which ssh replaces no token.
+/// A word for the shell that runs a `ProxyCommand`, in which ssh replaces no token.
 fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''").replace('%', "%%"))
 }

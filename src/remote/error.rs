@@ -67,7 +67,7 @@ pub enum Error {
     /// Opening a channel of a session.
     #[error("the host opens no channel for a command: {0}")]
     Open(SafeText),
-    /// ssh_config has a ProxyCommand for the host.
+    /// `ssh_config` has a `ProxyCommand` for the host.
     #[error("ssh_config has a ProxyCommand for this host, which certdeck does not run")]
     ProxyCommand {
         /// The command.
@@ -159,17 +159,20 @@ impl Error {
     pub fn hint(&self, host: &inventory::Host) -> Option<String> {
         let name = &host.name;
         Some(match self {
-            Self::Connect { fault, jump, identity, .. } => connect_hint(host, *fault, jump.as_ref(), identity)?,
-            Self::CutShort { .. } => "scan again; if it stays so, look at sshd's log there".to_owned(),
-            Self::Open(_) => {
-                "look at MaxSessions and ForceCommand in sshd_config there".to_owned()
+            Self::Connect { fault, jump, identity, .. } => {
+                connect_hint(host, *fault, jump.as_ref(), identity)?
             }
+            Self::CutShort { .. } => {
+                "scan again; if it stays so, look at sshd's log there".to_owned()
+            }
+            Self::Open(_) => "look at MaxSessions and ForceCommand in sshd_config there".to_owned(),
             Self::ProxyCommand { .. } => {
                 "use ProxyJump instead, as in `ProxyJump bastion.example.net`".to_owned()
             }
             Self::Settings { .. } => format!("try `ssh -G {}`", host.address),
             Self::Shell { .. } => {
-                "the user that logs in needs a login shell that can run `exec /bin/sh -s`".to_owned()
+                "the user that logs in needs a login shell that can run `exec /bin/sh -s`"
+                    .to_owned()
             }
             Self::Start(_) => "install the OpenSSH client".to_owned(),
             Self::Sudo { fault } => sudo_hint(host, *fault),

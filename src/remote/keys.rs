@@ -99,8 +99,7 @@ impl Sessions {
             let [config, said] = ["config", "said"].map(|it| dir.path().join(it));
             let problem = |source| Error::Folder { path: dir.path().to_owned(), source };
             write_private(&config, &route.config(&config, &said)?).map_err(problem)?;
-            let file =
-                OpenOptions::new().append(true).create(true).open(&said).map_err(problem)?;
+            let file = OpenOptions::new().append(true).create(true).open(&said).map_err(problem)?;
             let mut ssh = ssh();
             ssh.arg("-F").arg(&config).args(["-o", "PreferredAuthentications=none"]);
             if let Some(learn) = learn {
@@ -164,9 +163,6 @@ mod tests {
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"no end").unwrap();
         append_line(&path, "c ssh-ed25519 CCCC").unwrap();
         let text = String::from_utf8(fs::read(&path).unwrap()).unwrap();
-        assert_eq!(
-            text,
-            "a ssh-ed25519 AAAA\nb ssh-ed25519 BBBB\nno end\nc ssh-ed25519 CCCC\n"
-        );
+        assert_eq!(text, "a ssh-ed25519 AAAA\nb ssh-ed25519 BBBB\nno end\nc ssh-ed25519 CCCC\n");
     }
 }

@@ -119,7 +119,11 @@ impl Master {
             // A broken pipe is an answer that ends early.
             let rest = (call.cap + 1).saturating_sub(answer.len()) as u64;
             stdout.take(rest).read_to_end(&mut answer).await.ok();
-            if answer.len() > call.cap { Err(Error::TooLarge { cap: call.cap }) } else { Ok(answer) }
+            if answer.len() > call.cap {
+                Err(Error::TooLarge { cap: call.cap })
+            } else {
+                Ok(answer)
+            }
         };
         let complaining = async { Ok(read_capped(stderr).await) };
         let (answer, said, ()) = tokio::try_join!(reading, complaining, writing)?;
@@ -155,7 +159,8 @@ pub(super) fn end_master(socket: &Path) {
     stream.set_write_timeout(Some(FAREWELL)).ok();
     let hello = [8, MUX_MSG_HELLO, 4];
     let terminate = [8, MUX_C_TERMINATE, 0];
-    let bytes: Vec<u8> = [hello, terminate].concat().into_iter().flat_map(u32::to_be_bytes).collect();
+    let bytes: Vec<u8> =
+        [hello, terminate].concat().into_iter().flat_map(u32::to_be_bytes).collect();
     if stream.write_all(&bytes).is_ok() {
         // It closes the socket by ending. A caller that does not wait is not listened to either.
         stream.take(ENOUGH).read_to_end(&mut Vec::new()).ok();
@@ -262,10 +267,10 @@ const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
 /// How much of what a host complains about is read.
 const SAID_CAP: u64 = 8 * 1024;
 
-/// How much longer than its ConnectTimeout ssh may take, so that its own words come first.
+/// How much longer than its `ConnectTimeout` ssh may take, so that its own words come first.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 
-/// How long a master may take to end before it is left to its ControlPersist.
+/// How long a master may take to end before it is left to its `ControlPersist`.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// More than a master says when it ends.
 const ENOUGH: u64 = 1024;

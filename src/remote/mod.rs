@@ -40,7 +40,7 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// Folder of the log of what ssh said.
     pub state_dir: PathBuf,
-    /// The ssh_config to ask for each host (`ssh -F`); `None` is ssh's own default files.
+    /// The `ssh_config` to ask for each host (`ssh -F`); `None` is ssh's own default files.
     pub ssh_config: Option<PathBuf>,
     /// How many sessions stay open after their visit.
     pub keep_warm: usize,
@@ -132,12 +132,7 @@ impl Sessions {
         futures_util::future::join_all(ends).await;
     }
 
-    async fn ask(
-        &self,
-        host: &inventory::Host,
-        script: &str,
-        cap: usize,
-    ) -> Result<Answer, Error> {
+    async fn ask(&self, host: &inventory::Host, script: &str, cap: usize) -> Result<Answer, Error> {
         let key = Key::of(host);
         let call = master::Call { r#become: host.r#become, script, cap };
         let begin = Instant::now();
@@ -169,17 +164,9 @@ impl Sessions {
 
     /// Opens a session, in turn with others that take the same way. Returns the deadline for
     /// what is left of the visit too: waiting for a turn does not count.
-    async fn connect(
-        &self,
-        key: &Key,
-        host: &inventory::Host,
-    ) -> Result<(Master, Instant), Error> {
-        let route = within(
-            Instant::now() + host.scan_timeout,
-            host,
-            self.route_to(key, host),
-        )
-        .await?;
+    async fn connect(&self, key: &Key, host: &inventory::Host) -> Result<(Master, Instant), Error> {
+        let route =
+            within(Instant::now() + host.scan_timeout, host, self.route_to(key, host)).await?;
         let at_once = self.jumps_at_once.load(Ordering::Relaxed);
         let mut turn = self.gates.enter(&route, at_once).await;
         let deadline = Instant::now() + host.scan_timeout;
@@ -209,9 +196,7 @@ impl Sessions {
 
     async fn route_to(&self, key: &Key, host: &inventory::Host) -> Result<Arc<Route>, Error> {
         let cell = Arc::clone(lock(&self.routes).entry(key.clone()).or_default());
-        let route = cell.get_or_try_init(|| async {
-            self.book.route_to(host).await.map(Arc::new)
-        });
+        let route = cell.get_or_try_init(|| async { self.book.route_to(host).await.map(Arc::new) });
         route.await.map(Arc::clone)
     }
 

@@ -1,4 +1,4 @@
-//! The way to a host as the operator's ssh_config has it: asked of `ssh -G`, jump hosts included.
+//! The way to a host as the operator's `ssh_config` has it: asked of `ssh -G`, jump hosts included.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(super) struct Route {
 pub(super) struct Hop {
     /// What the operator calls it.
     pub(super) name: String,
-    /// What ssh_config says about it.
+    /// What `ssh_config` says about it.
     pub(super) told: Arc<Told>,
     /// The key file of the inventory; no other is tried then.
     pub(super) identity_file: Option<String>,
@@ -41,8 +41,8 @@ impl Route {
     /// The sshd of the host, as one string.
     pub(super) fn door(&self) -> String {
         let jumps = self.hops.iter().skip(1);
-        let via: String = jumps.map(|it| format!(" via {}", it.told.door())).collect();
-        self.hops.first().map(|it| it.told.door()).unwrap_or_default() + &via
+        let target = self.hops.first().map(|it| it.told.door()).unwrap_or_default();
+        jumps.fold(target, |way, it| way + " via " + &it.told.door())
     }
 
     /// The sshd that is connected to first, if that is a jump host.
@@ -55,13 +55,11 @@ impl Hop {
     /// As whom and with which keys ssh logs in there.
     pub(super) fn identity(&self) -> String {
         let user = self.told.first("user").unwrap_or("?");
-        match &self.identity_file {
-            Some(file) => format!("user {user} with {file}"),
-            None => {
-                let keys: Vec<_> = self.told.all("identityfile").collect();
-                format!("user {user} with the keys of the agent and {}", keys.join(", "))
-            }
+        if let Some(file) = &self.identity_file {
+            return format!("user {user} with {file}");
         }
+        let keys: Vec<_> = self.told.all("identityfile").collect();
+        format!("user {user} with the keys of the agent and {}", keys.join(", "))
     }
 }
 
@@ -84,20 +82,13 @@ struct Question {
 impl Book {
     /// `ssh_config` replaces ssh's own default files.
     pub(super) fn new(ssh_config: Option<PathBuf>) -> Self {
-        Self {
-            ssh_config,
-            told: Mutex::default(),
-            plain: OnceCell::new(),
-        }
+        Self { ssh_config, told: Mutex::default(), plain: OnceCell::new() }
     }
 
     /// Finds the way to a host.
     pub(super) async fn route_to(&self, host: &inventory::Host) -> Result<Route, Error> {
-        let question = Question {
-            host: host.address.clone(),
-            user: host.user.clone(),
-            port: host.port,
-        };
+        let question =
+            Question { host: host.address.clone(), user: host.user.clone(), port: host.port };
         let target = self.ask(question).await?;
         let mut pending = target.jumps()?;
         let mut hops = vec![Hop {
@@ -234,7 +225,7 @@ pub(super) fn ssh() -> tokio::process::Command {
     command
 }
 
-/// More is a loop in ssh_config: each costs a process here and a login there.
+/// More is a loop in `ssh_config`: each costs a process here and a login there.
 const MOST_JUMPS: usize = 8;
 
 #[cfg(test)]

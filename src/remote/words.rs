@@ -79,7 +79,8 @@ pub(super) fn sudo(said: &str, was_found: bool) -> Option<SudoFault> {
 
 /// The line of ssh's complaint that says most, without its line end.
 pub(super) fn gist(said: &str) -> &str {
-    let lines = || said.lines().map(|it| it.trim_end_matches('\r').trim()).filter(|it| !it.is_empty());
+    let lines =
+        || said.lines().map(|it| it.trim_end_matches('\r').trim()).filter(|it| !it.is_empty());
     let is_echo = |it: &&str| {
         it.contains("UNKNOWN port 65535")
             || it.starts_with("kex_exchange_identification:")
@@ -169,8 +170,18 @@ Host key verification failed.\r
             0,
             Fault::Dropped,
         );
-        check("/run/x.conf: line 3: Bad configuration option: requiredrsasize\r\n", 0, 0, Fault::OldClient);
-        check("Unable to negotiate with 127.0.0.1 port 22: no matching cipher found.", 0, 0, Fault::Other);
+        check(
+            "/run/x.conf: line 3: Bad configuration option: requiredrsasize\r\n",
+            0,
+            0,
+            Fault::OldClient,
+        );
+        check(
+            "Unable to negotiate with 127.0.0.1 port 22: no matching cipher found.",
+            0,
+            0,
+            Fault::Other,
+        );
     }
 
     #[test]
@@ -178,13 +189,20 @@ Host key verification failed.\r
         let refused = "channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed\r\n";
         check(&format!("{refused}{CLOSED}"), 1, 0, Fault::Refused);
         check(&format!("{refused}{CLOSED}{CLOSED}"), 2, 1, Fault::Refused);
-        check(&format!("ops@127.0.0.1: Permission denied (publickey).\r\n{CLOSED}"), 1, 1, Fault::Authentication);
+        check(
+            &format!("ops@127.0.0.1: Permission denied (publickey).\r\n{CLOSED}"),
+            1,
+            1,
+            Fault::Authentication,
+        );
         check("ops@127.0.0.1: Permission denied (publickey).\r\n", 1, 0, Fault::Authentication);
         check(&format!("{UNKNOWN}{CLOSED}"), 1, 1, Fault::UnknownKey);
         check(UNKNOWN, 1, 0, Fault::UnknownKey);
         check(&format!("{CHANGED}{CLOSED}{CLOSED}"), 2, 2, Fault::ChangedKey);
         check(
-            &format!("{CLOSED}channel 0: open failed: administratively prohibited: open failed\r\nstdio forwarding failed\r\n"),
+            &format!(
+                "{CLOSED}channel 0: open failed: administratively prohibited: open failed\r\nstdio forwarding failed\r\n"
+            ),
             1,
             0,
             Fault::Other,
@@ -197,7 +215,9 @@ Host key verification failed.\r
             Fault::Refused,
         );
         check(
-            &format!("kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\n{CLOSED}"),
+            &format!(
+                "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\n{CLOSED}"
+            ),
             1,
             1,
             Fault::Dropped,
@@ -229,7 +249,10 @@ Host key verification failed.\r
             gist(UNKNOWN),
             "No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict checking."
         );
-        assert_eq!(gist(&format!("ops@b: Permission denied (publickey).\r\n{CLOSED}")), "ops@b: Permission denied (publickey).");
+        assert_eq!(
+            gist(&format!("ops@b: Permission denied (publickey).\r\n{CLOSED}")),
+            "ops@b: Permission denied (publickey)."
+        );
         assert_eq!(gist(""), "");
     }
 }

@@ -48,7 +48,9 @@ async fn nobody_listens_or_the_name_is_nowhere() {
     let sessions = lab.sessions();
     let refused = visit(&sessions, &host("web-01", free_port()), "").await.unwrap_err();
     assert_eq!(refused.why, Why::Refused);
-    assert!(refused.text.as_str().starts_with("connection refused (ssh: connect to host 127.0.0.1"));
+    assert!(
+        refused.text.as_str().starts_with("connection refused (ssh: connect to host 127.0.0.1")
+    );
     let mut nowhere = host("web-02", 22);
     nowhere.address = "nowhere.invalid".to_owned();
     assert_eq!(visit(&sessions, &nowhere, "").await.unwrap_err().why, Why::NoSuchName);

@@ -10,10 +10,15 @@ use certdeck::inventory::Become;
 use super::{Lab, host, visit};
 
 /// Visits a host whose sshd runs this instead of what it was asked to.
-async fn visit_forced(command: &str, r#become: Become, cap: usize) -> Option<Result<String, Unreached>> {
+async fn visit_forced(
+    command: &str,
+    r#become: Become,
+    cap: usize,
+) -> Option<Result<String, Unreached>> {
     let mut lab = Lab::new()?;
     let script = lab.path("forced");
-    fs::write(&script, format!("#!/bin/sh\nPATH={}:$PATH\n{command}\n", lab.path("bin").display())).unwrap();
+    fs::write(&script, format!("#!/bin/sh\nPATH={}:$PATH\n{command}\n", lab.path("bin").display()))
+        .unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let sshd = lab.sshd(&format!("ForceCommand {}", script.display()));
     let sessions = lab.sessions();
@@ -22,7 +27,11 @@ async fn visit_forced(command: &str, r#become: Become, cap: usize) -> Option<Res
     let result = sessions.visit(&web, "echo begin; echo end\nexit 0\n", cap).await;
     sessions.close().await;
     lab.no_ssh_is_left();
-    Some(result.map(|it| String::from_utf8_lossy(&it.bytes).into_owned()).map_err(|it| it.unreached(&web)))
+    Some(
+        result
+            .map(|it| String::from_utf8_lossy(&it.bytes).into_owned())
+            .map_err(|it| it.unreached(&web)),
+    )
 }
 
 async fn check(command: &str, r#become: Become, why: Why, words: &str) {
@@ -62,11 +71,14 @@ async fn an_answer_that_is_cut_short_or_never_ends_is_told_apart() {
 async fn what_sudo_says_is_told_apart() {
     let fake = |words: &str| {
         let original = ORIGINAL.replace("exec ", "");
-        format!("sudo() {{ echo \"{words}\" >&2; exit 1; }}\n[ \"$SSH_ORIGINAL_COMMAND\" = 'exec sudo -n /bin/sh -s' ] && sudo\n{original}")
+        format!(
+            "sudo() {{ echo \"{words}\" >&2; exit 1; }}\n[ \"$SSH_ORIGINAL_COMMAND\" = 'exec sudo -n /bin/sh -s' ] && sudo\n{original}"
+        )
     };
     let line = "ALL=(root) NOPASSWD: /bin/sh -s";
     check(&fake("sudo: a password is required"), Become::Sudo, Why::Sudo, line).await;
-    let not_allowed = "Sorry, user deploy is not allowed to execute '/bin/sh -s' as root on web-01.";
+    let not_allowed =
+        "Sorry, user deploy is not allowed to execute '/bin/sh -s' as root on web-01.";
     check(&fake(not_allowed), Become::Sudo, Why::Sudo, "does not allow").await;
     let no_tty = "sudo: sorry, you must have a tty to run sudo";
     check(&fake(no_tty), Become::Sudo, Why::Sudo, "!requiretty").await;
@@ -98,7 +110,8 @@ async fn every_value_arrives_as_it_is_whatever_the_login_shell() {
             let length = random() % 24;
             (0..length)
                 .map(|_| match random() % 4 {
-                    0 => ['\'', '"', '\\', '$', '`', '\n', '!', ';', '*', '~', '\r'][random() as usize % 11],
+                    0 => ['\'', '"', '\\', '$', '`', '\n', '!', ';', '*', '~', '\r']
+                        [random() as usize % 11],
                     1 => char::from_u32(0x80 + random() % 0x700).unwrap(),
                     _ => char::from_u32(1 + random() % 0x7f).unwrap(),
                 })
