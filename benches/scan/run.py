@@ -55,7 +55,7 @@ def compare(folder, hosts, args):
     config = folder / "ssh_config"
     names = folder / "hosts"
     names.write_text("".join(f"{host}\n" for host in hosts))
-    plain = ["sh", "-c", f"xargs -P64 -I HOST ssh -F {config} HOST cat {' '.join(files)} < {names}"]
+    plain = ["sh", "-c", f"xargs -P64 -I PORT ssh -F {config} -p PORT 127.0.0.1 cat {' '.join(files)} < {names}"]
     if args.certdeck:
         inventory = write_inventory(folder, hosts)
         home = {"HOME": str(folder), "CERTDECK_STATE_DIR": str(folder / "state")}
@@ -134,8 +134,7 @@ def start_hosts(folder, count, kex):
             + "SetEnv SHLVL=2\n"
         )
         servers.append(subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", file, "-E", folder / "log"]))
-    for at, port in enumerate(ports):
-        config.append(f"Host host-{at:03}\n  HostName 127.0.0.1\n  Port {port}\n")
+    for port in ports:
         known.append(f"[127.0.0.1]:{port} {public}")
     (folder / "known_hosts").write_text("".join(known))
     config.append(
@@ -147,7 +146,7 @@ def start_hosts(folder, count, kex):
     (folder / "ssh_config").write_text("".join(config))
     for port in ports:
         wait_for(port)
-    return [f"host-{at:03}" for at in range(count)], servers
+    return [str(port) for port in ports], servers
 
 
 def make_lineages(folder):
@@ -168,7 +167,7 @@ def write_inventory(folder, hosts):
     path = folder / "inventory.toml"
     path.write_text(
         "".join(
-            f'[[host]]\nname = "{host}"\n'
+            f'[[host]]\nname = "host-{host}"\naddress = "127.0.0.1"\nport = {host}\n'
             f'[[host.source]]\nkind = "pem"\nglob = "{folder}/live/*/fullchain.pem"\n'
             for host in hosts
         )

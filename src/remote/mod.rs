@@ -12,6 +12,7 @@ mod gate;
 pub mod keys;
 mod master;
 mod route;
+mod sharing;
 mod words;
 
 use std::collections::HashMap;
