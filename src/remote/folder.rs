@@ -89,7 +89,7 @@ fn own(path: &Path) -> io::Result<()> {
         let text = "not a folder of the user who runs this";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
-    if meta.mode() & 0o077 != 0 {
+    if meta.mode().trailing_zeros() < 6 {
         fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }
     Ok(())

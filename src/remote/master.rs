@@ -267,10 +267,10 @@ const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
 /// How much of what a host complains about is read.
 const SAID_CAP: u64 = 8 * 1024;
 
-/// How much longer than its ConnectTimeout ssh may take, so that its own words come first.
+/// How much longer than its `ConnectTimeout` ssh may take, so that its own words come first.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 
-/// How long a master may take to end before it is left to its ControlPersist.
+/// How long a master may take to end before it is left to its `ControlPersist`.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// More than a master says when it ends.
 const ENOUGH: u64 = 1024;

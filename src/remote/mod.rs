@@ -13,6 +13,7 @@ mod gate;
 pub mod keys;
 mod master;
 mod route;
+mod sharing;
 mod words;
 
 use std::collections::HashMap;
@@ -41,7 +42,7 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// Folder of the log of what ssh said.
     pub state_dir: PathBuf,
-    /// The ssh_config to ask for each host (`ssh -F`); `None` is ssh's own default files.
+    /// The `ssh_config` to ask for each host (`ssh -F`); `None` is ssh's own default files.
     pub ssh_config: Option<PathBuf>,
     /// How many sessions stay open after their visit.
     pub keep_warm: usize,
