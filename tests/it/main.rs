@@ -10,3 +10,5 @@
 )]
 
 mod source;
+
+mod certificate;
