@@ -80,9 +80,9 @@ fn names(text: &str) -> Vec<String> {
     line.split(", ")
         .filter_map(|it| {
             let address = || it.strip_prefix("IP Address:").and_then(|it| it.parse().ok());
-            it.strip_prefix("DNS:").map(str::to_owned).or_else(|| {
-                address().map(|it: std::net::IpAddr| it.to_string())
-            })
+            it.strip_prefix("DNS:")
+                .map(str::to_owned)
+                .or_else(|| address().map(|it: std::net::IpAddr| it.to_string()))
         })
         .collect()
 }
@@ -194,7 +194,8 @@ fn keys_of_every_kind() {
 fn subjects_in_every_alphabet() {
     use rcgen::{DnType, DnValue};
     let named = |value: DnValue| made(|it| it.distinguished_name.push(DnType::CommonName, value));
-    for text in ["bücher.test", "証明書", " lead and trail ", "#x", "a,b+c\"d\\e<f>g;h=i", "a\tb"] {
+    for text in ["bücher.test", "証明書", " lead and trail ", "#x", "a,b+c\"d\\e<f>g;h=i", "a\tb"]
+    {
         named(DnValue::Utf8String(text.to_owned()));
     }
     named(DnValue::BmpString("証明書".try_into().unwrap()));
@@ -232,10 +233,8 @@ fn hostile_subjects_and_names_are_harmless() {
     assert_eq!(named(&"x".repeat(64 * 1024)), Err(Unparsable::TooLarge));
 
     let names = |names: &[&str]| {
-        let names: Vec<_> = names
-            .iter()
-            .map(|it| rcgen::SanType::DnsName((*it).try_into().unwrap()))
-            .collect();
+        let names: Vec<_> =
+            names.iter().map(|it| rcgen::SanType::DnsName((*it).try_into().unwrap())).collect();
         read(der(&|it| it.subject_alt_names.clone_from(&names))).unwrap().names
     };
     assert!(names(&["a\0b.test", "\x1b[2J"]).iter().all(|it| is_safe(it.as_str())));

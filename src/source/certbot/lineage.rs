@@ -189,14 +189,20 @@ impl Lineages<'_, '_> {
             let path = format!("{}/live/{name}/{kind}.pem", self.root);
             let mut complain = |kind, text| problems.push(problem(kind, text, path.as_bytes()));
             match self.link(kind, name) {
-                Some(b"broken") => complain(ProblemKind::BrokenLink, "is a link that leads nowhere"),
-                Some(b"closed") => complain(ProblemKind::Unreadable, "leads to a folder that may not be read"),
+                Some(b"broken") => {
+                    complain(ProblemKind::BrokenLink, "is a link that leads nowhere")
+                }
+                Some(b"closed") => {
+                    complain(ProblemKind::Unreadable, "leads to a folder that may not be read")
+                }
                 Some(b"file") => complain(
                     ProblemKind::BrokenConf,
                     "is a file, not a link: certbot will not renew this",
                 ),
                 // The file itself is complained of where it is read.
-                Some(b"missing") if kind != "fullchain" => complain(ProblemKind::Missing, "is missing"),
+                Some(b"missing") if kind != "fullchain" => {
+                    complain(ProblemKind::Missing, "is missing")
+                }
                 Some(version) => {
                     if let Some(version) = number(version) {
                         versions.insert(kind, version);
@@ -212,7 +218,8 @@ impl Lineages<'_, '_> {
             problems.push(problem(ProblemKind::MixedVersions, &text, path.as_bytes()));
         }
         // One is enough to say so.
-        let left = self.section.with("previous").find(|it| split_slash(it.key).0 == name.as_bytes());
+        let left =
+            self.section.with("previous").find(|it| split_slash(it.key).0 == name.as_bytes());
         if let Some(frame) = left {
             let path = [self.root.as_bytes(), b"/live/", frame.key].concat();
             let text = "is left over from a renewal that was cut off";
@@ -259,7 +266,8 @@ impl Lineages<'_, '_> {
             }
             let chain = read_chain(&path, self.found.file(&path)?, problems)?;
             // The same file under another name is the same chain.
-            let chain = disk.clone().filter(|it| it.leaf.sha256 == chain.leaf.sha256).unwrap_or(chain);
+            let chain =
+                disk.clone().filter(|it| it.leaf.sha256 == chain.leaf.sha256).unwrap_or(chain);
             Some(sighting(&chain, &path))
         });
         Layers { issued, disk: disk.map(|it| sighting(&it, fullchain)), ..Layers::default() }

@@ -79,8 +79,10 @@ impl Source for Certbot {
         };
         let mut places: Vec<_> = lineages.names().iter().map(|it| lineages.place(it)).collect();
         lineage::mark_duplicates(&mut places);
-        let has_root = folders(section)
-            .all(|it| it.kind != ProblemKind::Missing || it.path.is_none_or(|path| path != *self.config_dir.as_str()));
+        let has_root = folders(section).all(|it| {
+            it.kind != ProblemKind::Missing
+                || it.path.is_none_or(|path| path != *self.config_dir.as_str())
+        });
         seen.problems.extend(folders(section).filter(|it| {
             // certbot makes the folders below with its first certificate.
             it.kind != ProblemKind::Missing || !has_root
