@@ -21,3 +21,5 @@ mod serve;
 mod source;
 mod tidy;
 mod pty;
+
+mod certificate;
