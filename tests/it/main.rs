@@ -9,17 +9,16 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod certificate;
 mod cli;
 mod lab;
 mod parts;
 mod picture;
 #[cfg(feature = "practice")]
 mod practice;
+mod pty;
 #[cfg(feature = "practice")]
 mod readme;
 mod serve;
 mod source;
 mod tidy;
-mod pty;
-
-mod certificate;
