@@ -275,7 +275,7 @@ fn completions_man_and_keys_name_every_command() {
     };
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = text(&["completions", shell]);
-        assert!(["scan", "check", "doctor", "prometheus"].iter().all(|it| script.contains(it)));
+        assert!(["scan", "check", "doctor"].iter().all(|it| script.contains(it)));
     }
     let page = text(&["man"]);
     assert!(page.contains(".SH \"CERTDECK INVENTORY IMPORT\""), "{page}");
