@@ -8,7 +8,6 @@ mod console;
 mod demo;
 mod doctor;
 mod environment;
-mod host;
 mod inventory;
 mod keys;
 mod man;

@@ -15,4 +15,3 @@ mod picture;
 #[cfg(feature = "practice")]
 mod practice;
 mod source;
-mod lab;
