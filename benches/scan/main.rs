@@ -2,7 +2,7 @@
 //! each took. Driven by `run.py` in this folder, which starts the hosts.
 //!
 //! ```text
-//! scan SSH_CONFIG ROUNDS SCRIPT_FILE HOST…
+//! scan SSH_CONFIG ROUNDS SCRIPT_FILE PORT…
 //! ```
 #![allow(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ fn main() {
     };
     let rounds: usize = args.next().and_then(|it| it.parse().ok()).unwrap();
     let script = fs::read_to_string(args.next().unwrap()).unwrap();
-    let hosts: Vec<_> = args.map(|it| host(&it)).collect();
+    let hosts: Vec<_> = args.map(|it| host(it.parse().unwrap())).collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(scan_all(PathBuf::from(ssh_config), rounds, script, hosts));
 }
@@ -68,11 +68,11 @@ async fn scan_all(ssh_config: PathBuf, rounds: usize, script: String, hosts: Vec
     sessions.close().await;
 }
 
-fn host(name: &str) -> Host {
+fn host(port: u16) -> Host {
     Host {
-        name: HostName::new(name),
-        address: name.to_owned(),
-        port: None,
+        name: HostName::new(&format!("host-{port}")),
+        address: "127.0.0.1".to_owned(),
+        port: Some(port),
         user: None,
         identity_file: None,
         r#become: Become::None,

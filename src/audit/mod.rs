@@ -273,7 +273,7 @@ fn check_place(dir: &Path) -> Result<(), Error> {
         return Err(refuse("others can write there"));
     }
     #[cfg(target_os = "linux")]
-    if rustix::fs::statfs(dir).is_ok_and(|it| NETWORK.contains(&(it.f_type as u64 & 0xffff_ffff))) {
+    if rustix::fs::statfs(dir).is_ok_and(|it| NETWORK.contains(&(it.f_type & 0xffff_ffff))) {
         return Err(refuse("locks do not hold on a network file system"));
     }
     Ok(())
@@ -287,9 +287,10 @@ const HEADROOM: u64 = 64 * 1024 * 1024;
 
 /// NFS, SMB, CIFS, SMB2 in statfs(2).
 #[cfg(target_os = "linux")]
-const NETWORK: &[u64] = &[0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
+const NETWORK: &[i64] = &[0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests damage the log on purpose")]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

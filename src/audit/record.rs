@@ -1,6 +1,6 @@
 //! One record: a line whose last member is the hash of every byte before it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -47,12 +47,12 @@ pub(super) fn write(
 ) -> (Vec<u8>, Last) {
     let seq = last.seq + 1;
     let mut text = start(last);
-    text += &format!(",\"t\":\"{stamp}\",\"op\":\"{op}\",\"kind\":\"{kind}\"");
+    let _ = write!(text, ",\"t\":\"{stamp}\",\"op\":\"{op}\",\"kind\":\"{kind}\"");
     for (key, value) in body {
-        text += &format!(",{}:{value}", Value::from(key.as_str()));
+        let _ = write!(text, ",{}:{value}", Value::from(key.as_str()));
     }
     let hash = hash_of(text.as_bytes());
-    text += &format!("{HASH}{hash}{END}\n");
+    let _ = writeln!(text, "{HASH}{hash}{END}");
     (text.into_bytes(), Last { seq, hash })
 }
 

@@ -23,6 +23,21 @@ impl Told {
         Self(lines.map(|(key, value)| (key.to_lowercase(), value.to_owned())).collect())
     }
 
+    /// The same with other values for settings that are given once.
+    pub(super) fn with<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a str, Option<&'a String>)>,
+    ) -> Self {
+        let mut told = self.clone();
+        for (key, value) in values {
+            if let Some(value) = value {
+                told.0.retain(|it| it.0 != key);
+                told.0.push((key.to_owned(), value.clone()));
+            }
+        }
+        told
+    }
+
     /// The value of a setting that is given once.
     pub(super) fn first(&self, key: &str) -> Option<&str> {
         self.all(key).next()
@@ -130,7 +145,7 @@ pub(super) fn alias(at: usize) -> String {
     if at == 0 { "target".to_owned() } else { format!("jump-{at}") }
 }
 
-/// A word for the shell that runs a ProxyCommand, in which ssh replaces no token.
+/// A word for the shell that runs a `ProxyCommand`, in which ssh replaces no token.
 fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''").replace('%', "%%"))
 }

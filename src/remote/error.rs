@@ -67,7 +67,7 @@ pub enum Error {
     /// Opening a channel of a session.
     #[error("the host opens no channel for a command: {0}")]
     Open(SafeText),
-    /// ssh_config has a ProxyCommand for the host.
+    /// `ssh_config` has a `ProxyCommand` for the host.
     #[error("ssh_config has a ProxyCommand for this host, which certdeck does not run")]
     ProxyCommand {
         /// The command.

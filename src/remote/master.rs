@@ -127,7 +127,7 @@ impl Master {
         };
         let complaining = async { Ok(read_capped(stderr).await) };
         let (answer, said, ()) = tokio::try_join!(reading, complaining, writing)?;
-        let end = End::of(child.wait().await);
+        let end = End::of(&child.wait().await);
         if is_old && end == End::Lost && answer.is_empty() {
             return Err(Error::Stale);
         }
@@ -176,7 +176,7 @@ enum End {
 }
 
 impl End {
-    fn of(status: Result<ExitStatus, openssh::Error>) -> Self {
+    fn of(status: &Result<ExitStatus, openssh::Error>) -> Self {
         match status {
             Ok(status) => status.code().map_or(Self::Lost, Self::Code),
             // The crate's way to say 127.
@@ -267,10 +267,10 @@ const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
 /// How much of what a host complains about is read.
 const SAID_CAP: u64 = 8 * 1024;
 
-/// How much longer than its ConnectTimeout ssh may take, so that its own words come first.
+/// How much longer than its `ConnectTimeout` ssh may take, so that its own words come first.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 
-/// How long a master may take to end before it is left to its ControlPersist.
+/// How long a master may take to end before it is left to its `ControlPersist`.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// More than a master says when it ends.
 const ENOUGH: u64 = 1024;

@@ -10,9 +10,11 @@ mod config;
 mod error;
 mod folder;
 mod gate;
+mod journal;
 pub mod keys;
 mod master;
 mod route;
+mod sharing;
 mod words;
 
 use std::collections::HashMap;
@@ -41,7 +43,7 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// Folder of the log of what ssh said.
     pub state_dir: PathBuf,
-    /// The ssh_config to ask for each host (`ssh -F`); `None` is ssh's own default files.
+    /// The `ssh_config` to ask for each host (`ssh -F`); `None` is ssh's own default files.
     pub ssh_config: Option<PathBuf>,
     /// How many sessions stay open after their visit.
     pub keep_warm: usize,
@@ -187,7 +189,7 @@ impl Sessions {
                     tries += 1;
                 }
                 Err(error) => {
-                    tracing::info!(host = %host.name, %error, "no session");
+                    journal::note(&self.settings.state_dir, &host.name, &error);
                     return Err(error);
                 }
                 Ok(master) => return Ok((master, deadline)),

@@ -1,4 +1,4 @@
-//! The way to a host as the operator's ssh_config has it: asked of `ssh -G`, jump hosts included.
+//! The way to a host as the operator's `ssh_config` has it: asked of `ssh -G`, jump hosts included.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
 
 use super::config::{self, Told};
+use super::sharing::Sharing;
 use super::{Error, lock};
 use crate::inventory;
 use crate::text::SafeText;
@@ -26,7 +27,7 @@ pub(super) struct Route {
 pub(super) struct Hop {
     /// What the operator calls it.
     pub(super) name: String,
-    /// What ssh_config says about it.
+    /// What `ssh_config` says about it.
     pub(super) told: Arc<Told>,
     /// The key file of the inventory; no other is tried then.
     pub(super) identity_file: Option<String>,
@@ -41,8 +42,8 @@ impl Route {
     /// The sshd of the host, as one string.
     pub(super) fn door(&self) -> String {
         let jumps = self.hops.iter().skip(1);
-        let via: String = jumps.map(|it| format!(" via {}", it.told.door())).collect();
-        self.hops.first().map(|it| it.told.door()).unwrap_or_default() + &via
+        let target = self.hops.first().map(|it| it.told.door()).unwrap_or_default();
+        jumps.fold(target, |way, it| way + " via " + &it.told.door())
     }
 
     /// The sshd that is connected to first, if that is a jump host.
@@ -55,13 +56,11 @@ impl Hop {
     /// As whom and with which keys ssh logs in there.
     pub(super) fn identity(&self) -> String {
         let user = self.told.first("user").unwrap_or("?");
-        match &self.identity_file {
-            Some(file) => format!("user {user} with {file}"),
-            None => {
-                let keys: Vec<_> = self.told.all("identityfile").collect();
-                format!("user {user} with the keys of the agent and {}", keys.join(", "))
-            }
+        if let Some(file) = &self.identity_file {
+            return format!("user {user} with {file}");
         }
+        let keys: Vec<_> = self.told.all("identityfile").collect();
+        format!("user {user} with the keys of the agent and {}", keys.join(", "))
     }
 }
 
@@ -69,6 +68,7 @@ impl Hop {
 #[derive(Debug)]
 pub(super) struct Book {
     ssh_config: Option<PathBuf>,
+    sharing: Sharing,
     told: Mutex<HashMap<Question, Arc<OnceCell<Arc<Told>>>>>,
     plain: OnceCell<Arc<Told>>,
 }
@@ -84,7 +84,15 @@ struct Question {
 impl Book {
     /// `ssh_config` replaces ssh's own default files.
     pub(super) fn new(ssh_config: Option<PathBuf>) -> Self {
-        Self { ssh_config, told: Mutex::default(), plain: OnceCell::new() }
+        let sharing = match (&ssh_config, directories::BaseDirs::new()) {
+            (Some(path), _) => Sharing::of_files([path.as_path()]),
+            (None, Some(base)) => {
+                let own = base.home_dir().join(".ssh/config");
+                Sharing::of_files([own.as_path(), Path::new("/etc/ssh/ssh_config")])
+            }
+            (None, None) => Sharing::Never,
+        };
+        Self { ssh_config, sharing, told: Mutex::default(), plain: OnceCell::new() }
     }
 
     /// Finds the way to a host.
@@ -116,6 +124,22 @@ impl Book {
     }
 
     async fn ask(&self, question: Question) -> Result<Arc<Told>, Error> {
+        question.check()?;
+        if ![&question.host, NOBODY].into_iter().all(|it| self.sharing.covers(it)) {
+            return self.ask_once(question).await;
+        }
+        let shared = Question { host: NOBODY.to_owned(), user: None, port: None };
+        let told = self.ask_once(shared).await?;
+        let port = question.port.map(|it| it.to_string());
+        let own = [
+            ("hostname", (told.first("hostname") == Some(NOBODY)).then_some(&question.host)),
+            ("user", question.user.as_ref()),
+            ("port", port.as_ref()),
+        ];
+        Ok(Arc::new(told.with(own)))
+    }
+
+    async fn ask_once(&self, question: Question) -> Result<Arc<Told>, Error> {
         let cell = Arc::clone(lock(&self.told).entry(question.clone()).or_default());
         let told = cell.get_or_try_init(|| async {
             ask_ssh(&question, self.ssh_config.as_deref()).await.map(Arc::new)
@@ -170,6 +194,14 @@ impl Question {
         Ok(Self { host: host.to_owned(), user, port })
     }
 
+    fn check(&self) -> Result<(), Error> {
+        if self.is_sound() {
+            return Ok(());
+        }
+        let user = self.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
+        Err(Error::Address { text: SafeText::new(&(user + &self.host)) })
+    }
+
     /// Whether nothing in it could be taken for an option or a pattern.
     fn is_sound(&self) -> bool {
         let is_host = |it: char| it.is_ascii_alphanumeric() || "._:-".contains(it);
@@ -182,10 +214,6 @@ impl Question {
 }
 
 async fn ask_ssh(question: &Question, file: Option<&Path>) -> Result<Told, Error> {
-    if !question.is_sound() {
-        let user = question.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
-        return Err(Error::Address { text: SafeText::new(&(user + &question.host)) });
-    }
     let mut command = ssh();
     command.arg("-G");
     if let Some(file) = file {
@@ -204,10 +232,8 @@ async fn ask_ssh(question: &Question, file: Option<&Path>) -> Result<Told, Error
     }
     let told = Told::read(&String::from_utf8_lossy(&output.stdout));
     let hostname = told.first("hostname").unwrap_or_default();
-    let place = Question { host: hostname.to_owned(), user: None, port: None };
-    if !place.is_sound() {
-        return Err(Error::Address { text: SafeText::new(hostname) });
-    }
+    // It may be another than the one that was asked for, and it goes on a command line.
+    Question { host: hostname.to_owned(), user: None, port: None }.check()?;
     Ok(told)
 }
 
@@ -227,7 +253,10 @@ pub(super) fn ssh() -> tokio::process::Command {
     command
 }
 
-/// More is a loop in ssh_config: each costs a process here and a login there.
+/// The name that stands for every host that the configuration does not name.
+const NOBODY: &str = "certdeck.invalid";
+
+/// More is a loop in `ssh_config`: each costs a process here and a login there.
 const MOST_JUMPS: usize = 8;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod jumps;
 mod scans;
 mod sessions;
 mod shells;
+mod trust;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,7 +29,6 @@ pub(crate) struct Lab {
 /// A server that answers.
 pub(crate) struct Sshd {
     pub(crate) port: u16,
-    pub(crate) pid: u32,
 }
 
 impl Lab {
@@ -66,7 +66,7 @@ impl Lab {
         assert!(made.unwrap().success());
     }
 
-    /// Writes the operator's ssh_config: `extra` first, so that it counts.
+    /// Writes the operator's `ssh_config`: `extra` first, so that it counts.
     pub(crate) fn configure(&self, extra: &str) {
         let text = format!(
             "{extra}\nHost *\n  IdentityFile {0}/user\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {0}/known_hosts\n  KexAlgorithms curve25519-sha256\n",
@@ -75,7 +75,7 @@ impl Lab {
         fs::write(self.path("ssh_config"), text).unwrap();
     }
 
-    /// Starts a server whose key is known, with more lines for its sshd_config.
+    /// Starts a server whose key is known, with more lines for its `sshd_config`.
     pub(crate) fn sshd(&mut self, extra: &str) -> Sshd {
         let sshd = self.unknown_sshd(extra);
         self.know(sshd.port, &format!("host-{}", sshd.port));
@@ -110,12 +110,11 @@ impl Lab {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let pid = server.id();
         self.servers.push(server);
         wait_for(&format!("sshd, see {}", log.display()), || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        Sshd { port, pid }
+        Sshd { port }
     }
 
     /// Notes that the server at that port has the key of that name.
