@@ -102,8 +102,11 @@ impl<'a> Keys<'a> {
         }
         let told = self.stamp(path);
         let stamp = told.filter(|it| self.is_settled(it)).map(SafeText::from_bytes);
-        (told.is_some() || spki.is_some())
-            .then(|| KeySight { path: SafeText::new(path), stamp, spki })
+        (told.is_some() || spki.is_some()).then(|| KeySight {
+            path: SafeText::new(path),
+            stamp,
+            spki,
+        })
     }
 }
 

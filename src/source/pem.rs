@@ -234,3 +234,32 @@ unset IFS
 set +f
 }
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_are_quoted_but_for_their_marks() {
+        let cases = [
+            ("/etc/*.pem", r"'/etc/'*'.pem'"),
+            ("/a?/[a-c]*", r"'/a'?'/'[a-c]*"),
+            ("/$(x)/*'", r"'/$(x)/'*''\'''"),
+            ("/[$(x)]", r"'/[$(x)]'"),
+            ("/[", r"'/['"),
+            ("/[!0-9]", r"'/'[!0-9]"),
+        ];
+        for (pattern, expect) in cases {
+            assert_eq!(glob(pattern), expect);
+        }
+    }
+
+    #[test]
+    fn key_paths_are_the_same_here_and_there() {
+        let key = |key| key_path(Some(key), "/etc/ssl/a.b.pem");
+        assert_eq!(key("/keys/{name}.key"), "/keys/a.b.key");
+        assert_eq!(key("/x{dir}/{name}{y}"), "/x/etc/ssl/a.b{y}");
+        assert_eq!(key_path(None, "/a.pem"), "/a.pem");
+        assert_eq!(template("/keys/{name}.key"), "'/keys/'\"$n\"'.key'");
+    }
+}

@@ -15,3 +15,5 @@ mod picture;
 #[cfg(feature = "practice")]
 mod practice;
 mod source;
+
+mod certificate;

@@ -48,17 +48,16 @@ unset IFS
 set +f
 X=$Y
 fi
-heads "$@"
+lineage_stamps() {
 set -f
 IFS=$NL
 set -- $X
-unset IFS
 set +f
-K=$(stamps "$@" "$c"/live/*/privkey.pem "$c"/renewal-hooks/*/* \
-"$c/.certbot.lock" "$l/.certbot.lock" /var/lib/letsencrypt/.certbot.lock)
+stamps "$@" "$c"/live/*/privkey.pem "$c"/renewal-hooks/*/* \
+"$c/.certbot.lock" "$l/.certbot.lock" /var/lib/letsencrypt/.certbot.lock; }
+K=$(lineage_stamps)
 mark frame stamps
 printf '%s\n' "$K"
-set --
 read=0
 for d in "$c"/live/*/ "$c"/archive/*/; do
 d=${d%/}

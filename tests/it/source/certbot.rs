@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use certdeck::fleet::{HookStage, Place, ProblemKind, Seen};
 
-use super::tree::{Authority, Issued, Tree, after, answer, forget_stamps, host, place, read, shells, visit};
+use super::tree::{
+    Authority, Issued, Tree, after, answer, forget_stamps, host, place, read, shells, visit,
+};
 
 const KINDS: [&str; 4] = ["cert", "privkey", "chain", "fullchain"];
 
 /// Reads the tree with every shell; all must see the same.
 #[track_caller]
 fn look(tree: &Tree) -> Seen {
-    let mut all: Vec<_> =
-        shells().iter().map(|it| visit(it, &tree.certbot(), &host())).collect();
+    let mut all: Vec<_> = shells().iter().map(|it| visit(it, &tree.certbot(), &host())).collect();
     all.iter_mut().for_each(forget_stamps);
-    let told: BTreeSet<_> = all.iter().map(|it| format!("{:?}", (&it.places, &it.problems))).collect();
+    let told: BTreeSet<_> =
+        all.iter().map(|it| format!("{:?}", (&it.places, &it.problems))).collect();
     assert_eq!(told.len(), 1, "shells differ: {told:#?}");
     all.remove(0)
 }
@@ -123,28 +125,22 @@ fn what_is_wrong_with_files_is_told() {
         &[ProblemKind::BadCertificate],
     );
     assert!(cut.layers.disk.is_some(), "the leaf is known all the same");
-    let key = check(
-        |it| it.write("le/archive/a/privkey1.pem", issue().key),
-        &[],
-    );
+    let key = check(|it| it.write("le/archive/a/privkey1.pem", issue().key), &[]);
     assert_eq!(key.key_matches(), Some(false));
 }
 
 #[test]
 fn what_is_wrong_with_the_configuration_is_told() {
     for text in ["", "garbage\n", "version = 2.1.0\n[renewalparams]\nauthenticator = webroot\n"] {
-        let place =
-            check(|it| it.write("le/renewal/a.conf", text), &[ProblemKind::BrokenConf]);
+        let place = check(|it| it.write("le/renewal/a.conf", text), &[ProblemKind::BrokenConf]);
         assert!(place.layers.disk.is_some(), "the certificate is shown all the same");
     }
     check(
         |it| std::fs::remove_file(it.path("le/renewal/a.conf")).unwrap(),
         &[ProblemKind::BrokenConf],
     );
-    let gone = check(
-        |it| std::fs::remove_dir_all(it.path("le/live/a")).unwrap(),
-        &[ProblemKind::Missing],
-    );
+    let gone =
+        check(|it| std::fs::remove_dir_all(it.path("le/live/a")).unwrap(), &[ProblemKind::Missing]);
     assert!(gone.layers.issued.is_some(), "the archive still has it");
 }
 

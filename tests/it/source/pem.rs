@@ -66,7 +66,11 @@ fn private_keys_stay_on_the_host() {
         ("glued", format!("{}{key}", cert.trim_end()), true),
         ("no-end-of-key", format!("{}\n{cert}", key.split("-----END").next().unwrap()), true),
         ("no-begin-of-key", format!("{cert}{no_begin}"), true),
-        ("no-end-of-cert", format!("{}{key}", issued.cert.split("-----END").next().unwrap()), false),
+        (
+            "no-end-of-cert",
+            format!("{}{key}", issued.cert.split("-----END").next().unwrap()),
+            false,
+        ),
         ("legacy", format!("{legacy}{cert}"), true),
         ("indented", format!("{cert}{}", key.replace('\n', "\n  ")), true),
     ];

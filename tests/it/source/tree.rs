@@ -176,7 +176,7 @@ pub(super) fn answer(shell: &[&str], source: &str, known: &Host) -> (Vec<u8>, No
     (run(shell, &script), nonce)
 }
 
-fn build(text: &str) -> std::sync::Arc<dyn source::Source> {
+pub(super) fn build(text: &str) -> std::sync::Arc<dyn source::Source> {
     let text = format!("[source]\n{text}");
     let mut table = DeTable::parse(&text).unwrap().into_inner();
     source::build(Table::new(table.remove("source").unwrap()).unwrap()).unwrap()
