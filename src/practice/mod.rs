@@ -131,7 +131,7 @@ impl Practice {
             -60..=60 => 0,
             offset => offset,
         };
-        let built = build::all(&folder.path().join("hosts"), hosts, now, clock_offset)?;
+        let built = build::all(&folder.path().join(HOSTS), hosts, now, clock_offset)?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -249,6 +249,7 @@ fn new_folder() -> io::Result<TempDir> {
 fn new_folder_in(place: &Path) -> io::Result<TempDir> {
     tempfile::Builder::new()
         .prefix(&format!("{PREFIX}{}-", std::process::id()))
+        .rand_bytes(3)
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(place)
 }
@@ -294,6 +295,8 @@ fn raise_file_limit() {
 const ROOM: u64 = 1 << 30;
 
 const PREFIX: &str = "certdeck-practice-";
+/// Short: it stands in every path that the console shows.
+const HOSTS: &str = "at";
 const INVENTORY: &str = "inventory.toml";
 const SSH_CONFIG: &str = "ssh_config";
 const KNOWN_HOSTS: &str = "known_hosts";

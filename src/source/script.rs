@@ -113,11 +113,14 @@ pub fn quote(text: &str) -> String {
 ///   `nokey WHY FILE`. The private key stays where it is.
 ///
 /// A name with a line break in it is told as `state newline`, and not read.
+///
+/// `$R` goes before paths of the system that no setting can move. A practice host sets it to its
+/// own folder; everywhere else it is empty: sshd takes no such variable from a client.
 const PRELUDE: &str = r#"LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/snap/bin
 export LC_ALL PATH
 NL='
 '
-B= keys=0
+B= keys=0 R=${CERTDECK_ROOT:-}
 mark() { printf '\n%s %s\n' "$N" "$*"; }
 want() {
 case $1 in *"$NL"*) mark frame state newline "${1%%"$NL"*}"; return 1;; esac

@@ -11,27 +11,30 @@ use crate::text::SafeText;
 /// lines with the word are sent: other people's lines may hold anything.
 pub(super) const ASK: &str = r#"
 set --
-for f in /etc/crontab /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* \
-/etc/cron.monthly/* /etc/periodic/hourly/* /etc/periodic/daily/* /etc/periodic/weekly/* \
-/var/spool/cron/crontabs/root /var/spool/cron/root /etc/crontabs/root \
-/etc/systemd/system/*.timer /etc/systemd/system/*.service; do
+for f in "$R"/etc/crontab "$R"/etc/cron.d/* "$R"/etc/cron.hourly/* "$R"/etc/cron.daily/* "$R"/etc/cron.weekly/* \
+"$R"/etc/cron.monthly/* "$R"/etc/periodic/hourly/* "$R"/etc/periodic/daily/* "$R"/etc/periodic/weekly/* \
+"$R"/var/spool/cron/crontabs/root "$R"/var/spool/cron/root "$R"/etc/crontabs/root \
+"$R"/etc/systemd/system/*.timer "$R"/etc/systemd/system/*.service; do
 [ -f "$f" ] && [ -r "$f" ] && set -- "$@" "$f"
 done
 G=$(grep -n certbot /dev/null "$@")
+[ -z "$R" ] || G=$(printf '%s' "$G" | sed "s|^$R||")
 mark frame mentions
 printf '%.65536s' "$G"
 for f; do
-case $f in /etc/cron.d/*|*/crontab|*/root|*.timer|*.service) ;; *) [ -x "$f" ] || mark frame plain "$f";; esac
+f=${f#"$R"}
+case $f in /etc/cron.d/*|*/crontab|*/root|*.timer|*.service) ;; *) [ -x "$R$f" ] || mark frame plain "$f";; esac
 done
 p= s=stopped
-for f in /run/crond.pid /run/cron.pid /run/fcron.pid /var/run/crond.pid /var/run/cron.pid; do
-[ -f "$f" ] && [ -r "$f" ] && { read -r p <"$f"; [ "$p" ] && [ -d "/proc/$p" ] && s=running && break; }
+for f in "$R"/run/crond.pid "$R"/run/cron.pid "$R"/run/fcron.pid "$R"/var/run/crond.pid \
+"$R"/var/run/cron.pid; do
+[ -f "$f" ] && [ -r "$f" ] && { read -r p <"$f"; [ "$p" ] && [ -d "$R/proc/$p" ] && s=running && break; }
 done
-[ $s = running ] || for f in /proc/[0-9]*/comm; do
+[ $s = running ] || for f in "$R"/proc/[0-9]*/comm; do
 { read -r p <"$f"; } && case $p in cron|crond|fcron|dcron) s=running; break;; esac
 done
 mark frame cron $s
-if [ -d /run/systemd/system ]; then
+if [ -d "$R/run/systemd/system" ]; then
 U=' '
 set -f
 IFS=$NL
