@@ -14,6 +14,8 @@ pub mod overlay;
 pub mod part;
 pub mod record;
 pub mod rows;
+#[doc(hidden)]
+pub mod sample;
 pub mod screen;
 mod signals;
 pub mod terminal;
