@@ -90,6 +90,7 @@ impl Console {
         let settings = deck.settings.clone();
         let (theme, now) = (settings.theme.clone(), deck.clock.now());
         let mut desk = Desk::new(Arc::clone(&deck.inventory), fleet, theme, now);
+        desk.ssh_config.clone_from(&settings.ssh_config);
         if settings.is_private {
             let mut mask = Mask::default();
             mask.learn(&desk.fleet);
@@ -246,6 +247,8 @@ impl Console {
                 self.come_back().await?;
             }
             Asked::Resize => {
+                // Even if the size is as before: what happened in between has moved what is shown.
+                self.terminal.forget();
                 let (width, height) = terminal::size();
                 self.tell(Msg::Resized(width, height)).await?;
             }

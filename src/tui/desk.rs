@@ -2,6 +2,7 @@
 //! all screens. Rebuilt when data or choices change, never per frame.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::mask::Mask;
@@ -46,6 +47,8 @@ pub struct Desk {
     pub theme: Theme,
     /// Pseudonyms, if names are to be hidden.
     pub mask: Option<Mask>,
+    /// The ssh_config that is used instead of ssh's own.
+    pub ssh_config: Option<PathBuf>,
 }
 
 impl Desk {
@@ -66,6 +69,7 @@ impl Desk {
             now,
             theme,
             mask: None,
+            ssh_config: None,
         };
         desk.judge();
         desk

@@ -184,17 +184,9 @@ fn step(bytes: &[u8]) -> Step {
             Some(code) => Step::Found(3, key(code)),
             None => Step::Skip(3),
         },
-        [ESC, ESC, ..] => Step::Found(1, key(KeyCode::Esc)),
-        [ESC, rest @ ..] => match step(rest) {
-            Step::Found(used, Input::Key(it)) => {
-                let modifiers = it.modifiers | KeyModifiers::ALT;
-                Step::Found(used + 1, Input::Key(KeyEvent::new(it.code, modifiers)))
-            }
-            Step::Found(used, _) | Step::Skip(used) | Step::PasteBegins(used) => {
-                Step::Skip(used + 1)
-            }
-            Step::More => Step::More,
-        },
+        // Esc, then another key: over a slow line they come together, and nobody who presses Esc
+        // means Alt.
+        [ESC, ..] => Step::Found(1, key(KeyCode::Esc)),
         [byte, ..] => plain(*byte, bytes),
         [] => Step::More,
     }
@@ -396,7 +388,7 @@ mod tests {
             &[key(KeyCode::PageUp), key(KeyCode::F(12)), key(KeyCode::BackTab)],
         );
         check(b"\x1b[1;5C", &[with(KeyCode::Right, KeyModifiers::CONTROL)]);
-        check(b"\x1bj", &[with(KeyCode::Char('j'), KeyModifiers::ALT)]);
+        check(b"\x1bj", &[key(KeyCode::Esc), character('j')]);
         check(b"\x1b[I\x1b[O", &[Input::Focus]);
         check(b"\x1b[<0;10;5M\x1b[<0;10;5m\x1b[<65;1;1M", &[Input::Click(9, 4), Input::Wheel(3)]);
     }

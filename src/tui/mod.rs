@@ -77,6 +77,8 @@ pub struct Settings {
     pub mouse: bool,
     /// Commands on other keys than those of the table, see [`keys::parse_overrides`].
     pub keys: Vec<(keys::Command, Vec<keys::Chord>)>,
+    /// The ssh_config that is used instead of ssh's own, for commands that are shown and copied.
+    pub ssh_config: Option<PathBuf>,
     /// `$VISUAL` or `$EDITOR`: a shell command.
     pub editor: Option<String>,
     /// `$PAGER`: a shell command.

@@ -17,3 +17,4 @@ mod practice;
 mod source;
 
 mod certificate;
+mod pty;

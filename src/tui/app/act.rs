@@ -258,18 +258,21 @@ impl App {
         let place = found.and_then(|it| it.1);
         let told =
             id.host().and_then(|name| self.desk.inventory.hosts.iter().find(|it| it.name == *name));
+        let config = self.desk.ssh_config.as_deref();
         match command {
             Command::CopyName => Ok(("the name", name_of(id))),
             Command::CopyRow => Ok(("the row", self.row_text(id))),
             Command::CopyCommand => {
                 let told = told.ok_or("no host is selected")?;
-                let command =
-                    place.map_or_else(|| Ok(commands::ssh(told)), |it| commands::show(told, it));
+                let command = place.map_or_else(
+                    || Ok(commands::ssh(config, told)),
+                    |it| commands::show(config, told, it),
+                );
                 Ok(("the command", command?))
             }
             Command::CopyPem => {
                 let (told, place) = told.zip(place).ok_or("no certificate is selected")?;
-                Ok(("a command that prints the PEM", commands::print(told, place)?))
+                Ok(("a command that prints the PEM", commands::print(config, told, place)?))
             }
             _ => {
                 let leaf = place.and_then(|it| it.leaf()).ok_or("no certificate is selected")?;

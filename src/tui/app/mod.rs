@@ -1,6 +1,8 @@
 //! The console as a value: messages in, effects out. Never waits, never touches the world.
 
 mod act;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 use std::collections::BTreeSet;
@@ -347,6 +349,11 @@ impl App {
         Under { keymap: &self.keymap, refusals, record: &self.record, meter: &self.meter }
     }
 
+    /// Why each command cannot be given on this screen or now.
+    fn refusals(&self) -> Vec<(Command, String)> {
+        table().iter().filter_map(|it| Some((it.command, self.refusal(it.command)?))).collect()
+    }
+
     fn say(&mut self, text: &str) {
         self.toast = Some(SafeText::new(text));
     }
@@ -369,12 +376,5 @@ fn unknown(pressed: &[Stroke]) -> String {
         }
         "w" => format!("{keys}: there are no jobs, because this version only looks"),
         _ => format!("{keys} does nothing here; ? shows the keys"),
-    }
-}
-
-/// Why each command cannot be given on this screen or now.
-impl App {
-    fn refusals(&self) -> Vec<(Command, String)> {
-        table().iter().filter_map(|it| Some((it.command, self.refusal(it.command)?))).collect()
     }
 }

@@ -59,7 +59,7 @@ impl Overlay for Help {
                 let keys = under.keymap.keys(binding.command);
                 lines.push(Line::from(vec![
                     Span::raw("  "),
-                    sheet::column(&keys, 16, theme.key()),
+                    sheet::column(&keys, 17, theme.key()),
                     Span::styled(binding.help, theme.text()),
                 ]));
             }

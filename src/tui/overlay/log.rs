@@ -90,7 +90,7 @@ fn script_lines(name: &HostName, desk: &Desk) -> Vec<String> {
     let nonce = Nonce::new([0; 16]);
     let script = source::ask_all(&told.sources, known, &nonce);
     let mut lines = vec![
-        format!("{}   < script", commands::scan(told)),
+        format!("{}   < script", commands::scan(desk.ssh_config.as_deref(), told)),
         "the script, with a random word of its own for each visit instead of zeros:".to_owned(),
         String::new(),
     ];

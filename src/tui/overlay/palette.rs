@@ -50,9 +50,9 @@ impl Palette {
         let mut found: Vec<_> = all()
             .into_iter()
             .filter_map(|it| {
-                // A hit in the name counts for more than one in the explanation.
-                let by_name = score(&it.name).map(|it| it.saturating_mul(4));
-                let rank = by_name.or_else(|| score(&it.about))?;
+                // Letters in the name, or else whole words in the explanation.
+                let has_words = || typed.split(' ').all(|word| it.about.contains(word));
+                let rank = score(&it.name).or_else(|| has_words().then_some(0))?;
                 Some((u32::from(it.name == typed), rank, it))
             })
             .collect();

@@ -26,22 +26,19 @@ pub(super) fn lay(
             cell.set_style(theme.base());
         }
     }
+    // A cell is left empty at both sides, so that nothing below touches what is written here.
+    let room = Rect { x: sheet.x + 1.min(width), width: width.saturating_sub(2), ..sheet };
     let rule = theme.glyphs().rule;
-    let rest = usize::from(width).saturating_sub(title.chars().count() + 4);
+    let rest = usize::from(room.width).saturating_sub(title.chars().count() + 4);
     let top = Line::from(vec![
         Span::styled(rule.repeat(2), theme.faint()),
         Span::styled(format!(" {title} "), theme.title()),
         Span::styled(rule.repeat(rest), theme.faint()),
     ]);
-    put(0, &top, sheet, buf);
-    let bottom = Line::styled(rule.repeat(usize::from(width)), theme.faint());
-    put(height.saturating_sub(1), &bottom, sheet, buf);
-    Rect {
-        x: sheet.x + 1.min(width),
-        y: sheet.y + 1.min(height),
-        width: width.saturating_sub(2),
-        height: height.saturating_sub(2),
-    }
+    put(0, &top, room, buf);
+    let bottom = Line::styled(rule.repeat(usize::from(room.width)), theme.faint());
+    put(height.saturating_sub(1), &bottom, room, buf);
+    Rect { y: room.y + 1.min(height), height: height.saturating_sub(2), ..room }
 }
 
 /// Writes a line into a row of the area; outside of it, nothing.

@@ -62,7 +62,8 @@ impl Screen for HostDetail {
     fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
         let (title, text) = areas(area);
         let page = desk.page();
-        let heading = Line::styled(page.shown(&self.title()).into_owned(), desk.theme.title());
+        let heading = format!(" {}", self.title());
+        let heading = Line::styled(page.shown(&heading).into_owned(), desk.theme.title());
         detail::draw(&[heading], 0, &page, title, buf);
         detail::draw(&self.lines(desk), self.scroll.first(), &page, text, buf);
     }

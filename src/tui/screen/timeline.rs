@@ -254,8 +254,7 @@ impl Screen for Timeline {
     }
 
     fn text(&self, desk: &Desk) -> String {
-        self.selected(desk)
-            .map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk)))
+        self.selected(desk).map_or_else(String::new, |it| plain(&about(&it, Pane::Overview, desk)))
     }
 
     fn hints(&self) -> &'static [Command] {
