@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Paths;
+use super::{Context, Exit, Failure, Options, Paths, console, open, runtime};
 use crate::clock::Clock;
 use crate::practice::Practice;
 
@@ -15,7 +15,7 @@ use crate::practice::Practice;
 /// The hosts are SSH servers inside this program, on loopback, reached through your ssh like any
 /// others. They are gone when it ends. Nothing of yours is read or changed.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// How many hosts
     #[arg(
         long,
@@ -27,17 +27,33 @@ pub struct Args {
 
     /// Keep the fleet running without the console, and print how to reach it
     #[arg(long)]
-    pub serve: bool,
+    serve: bool,
+}
+
+pub(super) fn run(args: &Args, options: &Options, context: Context) -> Result<Exit, Failure> {
+    if !args.serve {
+        console::check_terminal(&context)?;
+    }
+    runtime()?.block_on(async {
+        let practice = prepare(args, context.clock).await?;
+        if args.serve {
+            serve(&practice, &mut io::stdout()).await?;
+            return Ok(Exit::Done);
+        }
+        let context = Context { paths: paths(&practice), ..context };
+        let inventory = open::inventory(&context)?;
+        console::open_console(options, &context, inventory, true).await
+    })
 }
 
 /// Starts the fleet that was asked for.
-pub async fn prepare(args: &Args, clock: Clock) -> anyhow::Result<Practice> {
+async fn prepare(args: &Args, clock: Clock) -> anyhow::Result<Practice> {
     Ok(Practice::start(args.hosts.into(), clock.now()).await?)
 }
 
 /// Where things are kept for as long as the fleet runs: in its own folder, so that neither the
 /// snapshot nor the audit log of real hosts ever hears of it.
-pub fn paths(practice: &Practice) -> Paths {
+fn paths(practice: &Practice) -> Paths {
     let folder = practice.folder();
     Paths {
         inventory: practice.inventory_path().to_owned(),
@@ -49,7 +65,7 @@ pub fn paths(practice: &Practice) -> Paths {
 }
 
 /// Says how to reach the fleet, and keeps it running until somebody ends it.
-pub async fn serve(practice: &Practice, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn serve(practice: &Practice, out: &mut dyn Write) -> anyhow::Result<()> {
     let wait_for = |kind| signal(kind).context("cannot wait for signals");
     // Before anything is printed: whoever reads it may send the signal at once.
     let mut interrupt = wait_for(SignalKind::interrupt())?;

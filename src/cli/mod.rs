@@ -110,8 +110,8 @@ enum Command {
     Scan(scan::Args),
     Check(check::Args),
     Inventory(inventory::Args),
+    Host(host::Command),
     Doctor(doctor::Args),
-    Inventory(inventory::Args),
     Completions(completions::Args),
     Man(man::Args),
     Keys(keys::Args),
@@ -203,6 +203,18 @@ impl Failure {
         }
         self
     }
+
+    /// What happened, line by line, made safe: names from outside may stand in it.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::OutputClosed => Vec::new(),
+            // Drawn from the operator's own file, by a crate that spells controls out.
+            Self::Complaints(drawn) => drawn.lines().map(str::to_owned).collect(),
+            Self::Refused { error, .. } => {
+                format!("{error:#}").lines().map(|it| SafeText::new(it).to_string()).collect()
+            }
+        }
+    }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -229,7 +241,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let context = Context::find(&shared)?;
     let Some(command) = command else { return console::run(&console, &context) };
     if console != Options::default() && !command.is_console() {
-        return Err(Failure::say(Exit::BadRequest, "an option of the console before a command")
+        return Err(Failure::say(Exit::BadRequest, "this command takes no options of the console")
             .with_hint("`certdeck --help` shows which options every command takes"));
     }
     match command {
@@ -238,7 +250,13 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         #[cfg(feature = "practice")]
         Command::Demo(args) => demo::run(&args, &console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
-        Command::Inventory(args) => inventory::run(&args, &context),
+        Command::Host(args) => {
+            let inventory = open::inventory(&context)?;
+            runtime()?.block_on(async {
+                let sessions = survey::sessions(&context, 0)?;
+                Ok(host::run(args, &inventory, &sessions, &context).await?)
+            })
+        }
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
@@ -294,7 +312,7 @@ fn usage(error: &clap::Error, typed: &[OsString]) -> Result<Exit, Failure> {
 
 /// Writes a failure to stderr, and says how the program ends.
 fn complain(failure: &Failure) -> Exit {
-    let mut lines = complaint_lines(failure);
+    let mut lines = failure.lines();
     let exit = match failure {
         Failure::OutputClosed => Exit::Done,
         Failure::Complaints(_) => Exit::BadRequest,
@@ -310,18 +328,6 @@ fn complain(failure: &Failure) -> Exit {
     // Nobody is left to tell if stderr is closed.
     io::stderr().write_all(text.as_bytes()).ok();
     exit
-}
-
-/// What a failure says, line by line, made safe: names from outside may stand in it.
-fn complaint_lines(failure: &Failure) -> Vec<String> {
-    match failure {
-        Failure::OutputClosed => Vec::new(),
-        // Drawn from the operator's own file, by a crate that spells controls out.
-        Failure::Complaints(drawn) => drawn.lines().map(str::to_owned).collect(),
-        Failure::Refused { error, .. } => {
-            format!("{error:#}").lines().map(|it| SafeText::new(it).to_string()).collect()
-        }
-    }
 }
 
 /// Writes to stdout; a reader that has gone away ends the program quietly.

@@ -19,7 +19,7 @@ pub struct Paths {
     pub state: PathBuf,
     /// Folder of control sockets, 0700.
     pub runtime: PathBuf,
-    /// The operator's own ssh_config, if it exists.
+    /// The ssh_config to use instead of ssh's own files (`ssh -F`).
     pub ssh_config: Option<PathBuf>,
 }
 
@@ -35,7 +35,6 @@ impl Paths {
         let state = chosen(&environment.state_dir).unwrap_or_else(|| {
             folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned()
         });
-        let ssh_config = chosen(&environment.home).map(|it| it.join(".ssh/config"));
         Ok(Self {
             inventory: inventory
                 .filter(|it| !it.as_os_str().is_empty())
@@ -43,7 +42,7 @@ impl Paths {
             config,
             state,
             runtime: folders.runtime_dir().map_or_else(fallback, Path::to_owned),
-            ssh_config: ssh_config.filter(|it| it.is_file()),
+            ssh_config: chosen(&environment.ssh_config),
         })
     }
 }

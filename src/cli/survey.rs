@@ -42,20 +42,25 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
     Ok(fleet)
 }
 
+/// The way to the hosts, on which so many sessions stay open after their visits.
+pub(super) fn sessions(context: &Context, keep_warm: usize) -> Result<Arc<Sessions>, Failure> {
+    let settings = Settings {
+        runtime_dir: context.paths.runtime.clone(),
+        state_dir: context.paths.state.clone(),
+        ssh_config: context.paths.ssh_config.clone(),
+        keep_warm,
+    };
+    Sessions::open(settings).map_err(|it| Failure::new(Exit::Unknown, it))
+}
+
 async fn visit(
     context: &Context,
     inventory: Arc<Inventory>,
     fleet: &mut Fleet,
     hosts: Vec<HostName>,
 ) -> Result<(), Failure> {
-    let settings = Settings {
-        runtime_dir: context.paths.runtime.clone(),
-        state_dir: context.paths.state.clone(),
-        ssh_config: context.paths.ssh_config.clone(),
-        // Nothing comes back to a session after the one visit.
-        keep_warm: 0,
-    };
-    let sessions = Sessions::open(settings).map_err(|it| Failure::new(Exit::Unknown, it))?;
+    // Nothing comes back to a session after the one visit.
+    let sessions = sessions(context, 0)?;
     let mut line = Line::new(hosts.len());
     let mut scan = Scan::start(inventory, sessions.clone(), fleet, hosts, context.clock);
     let ended = tokio::select! {

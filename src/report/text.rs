@@ -117,22 +117,29 @@ const FIXED: usize = 13 + 6 + 10 + 5 * 2;
 /// The least that a column is cut to.
 const LEAST: usize = 8;
 
-/// The text in exactly that many cells.
+/// The text in exactly that many cells. Of a path the end is kept, of anything else the start.
 fn cell(text: &str, width: usize, page: Page) -> String {
-    let mut out = String::new();
-    let mut used = 0;
-    let fits = text.width() <= width;
-    for c in text.chars() {
-        let size = c.width().unwrap_or(0);
-        if !fits && used + size >= width {
-            out.push(if page.is_ascii { '~' } else { '…' });
-            used += 1;
-            break;
-        }
-        out.push(c);
-        used += size;
-    }
-    out.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
+    let cut = if page.is_ascii { '~' } else { '…' };
+    let keep = |chars: &mut dyn Iterator<Item = char>| {
+        let mut room = width.saturating_sub(1);
+        let fits = |c: &char| {
+            let rest = room.checked_sub(c.width().unwrap_or(0));
+            room = rest.unwrap_or(0);
+            rest.is_some()
+        };
+        chars.take_while(fits).collect::<String>()
+    };
+    let mut out = if text.width() <= width {
+        text.to_owned()
+    } else if text.starts_with('/') {
+        let tail = keep(&mut text.chars().rev());
+        std::iter::once(cut).chain(tail.chars().rev()).collect()
+    } else {
+        let mut head = keep(&mut text.chars());
+        head.push(cut);
+        head
+    };
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(out.width())));
     out
 }
 
@@ -255,5 +262,12 @@ mod tests {
         let page = Page::default();
         assert_eq!(cell("証明書", 4, page).width(), 4);
         assert_eq!(cell("証明書", 8, page).width(), 8);
+    }
+
+    #[test]
+    fn what_is_cut_keeps_what_tells_it_apart() {
+        let page = Page::default();
+        assert_eq!(cell("legacy.example.org", 8, page), "legacy.…");
+        assert_eq!(cell("/etc/ssl/private/vpn.pem", 8, page), "…vpn.pem");
     }
 }
