@@ -87,6 +87,7 @@ fn settings(
         keys: config.keys.clone(),
         editor: environment.editor.clone(),
         pager: environment.pager.clone(),
+        ssh_config: context.paths.ssh_config.clone(),
     })
 }
 

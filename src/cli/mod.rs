@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod doctor;
 mod environment;
+mod host;
 mod inventory;
 mod keys;
 mod man;
