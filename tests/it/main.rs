@@ -15,11 +15,11 @@ mod parts;
 mod picture;
 #[cfg(feature = "practice")]
 mod practice;
+mod pty;
 #[cfg(feature = "practice")]
 mod readme;
 mod serve;
 mod source;
 mod tidy;
-mod pty;
 
 mod certificate;
