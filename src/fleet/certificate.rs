@@ -58,7 +58,7 @@ impl fmt::Debug for Fingerprint {
 pub struct Certificate {
     /// SHA-256 of the DER.
     pub sha256: Fingerprint,
-    /// SHA-256 of the SubjectPublicKeyInfo in DER.
+    /// SHA-256 of the `SubjectPublicKeyInfo` in DER.
     pub spki_sha256: Fingerprint,
     /// The serial number in lower-case hex, an even number of digits, as openssl prints it.
     pub serial: SafeText,

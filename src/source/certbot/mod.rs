@@ -21,6 +21,7 @@ use super::key::{Keys, known_keys, places};
 use super::script::number;
 use super::{AbsolutePath, Kind, Script, Section, Source, quote};
 use crate::fleet::{Host, Moment, ProblemKind, Seen};
+use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
     name: "certbot",
@@ -70,22 +71,18 @@ impl Source for Certbot {
         let log = Log::read(section.body("log").unwrap_or_default(), zone);
         let lineages = Lineages {
             root: self.config_dir.as_str(),
-            section,
+            told: lineage::told(section),
             found: Found::new(section),
             keys: Keys::new(section),
             known,
             log: &log,
             now,
         };
-        let mut places: Vec<_> = lineages.names().iter().map(|it| lineages.place(it)).collect();
-        lineage::mark_duplicates(&mut places);
-        let has_root = folders(section).all(|it| {
-            it.kind != ProblemKind::Missing
-                || it.path.is_none_or(|path| path != *self.config_dir.as_str())
-        });
+        let mut places = lineages.places();
+        // certbot makes the folders below the first with its first certificate.
+        let root = SafeText::new(self.config_dir.as_str());
         seen.problems.extend(folders(section).filter(|it| {
-            // certbot makes the folders below with its first certificate.
-            it.kind != ProblemKind::Missing || !has_root
+            it.kind != ProblemKind::Missing || it.path.as_ref() == Some(&root)
         }));
         seen.automation.push(automation::read(section, &lineages, &log, &places));
         seen.places.append(&mut places);
