@@ -25,10 +25,8 @@ impl<'a> Found<'a> {
             .map(|it| split_word(it.key))
             .map(|(state, path)| (path, state))
             .collect();
-        let closed = section
-            .with("folder")
-            .filter_map(|it| it.key.strip_prefix(b"unreadable "))
-            .collect();
+        let closed =
+            section.with("folder").filter_map(|it| it.key.strip_prefix(b"unreadable ")).collect();
         Self { files, states, closed }
     }
 

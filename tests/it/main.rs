@@ -12,3 +12,5 @@
 mod source;
 
 mod certificate;
+
+mod fuzz_seeds;

@@ -224,16 +224,13 @@ impl Lineages<'_, '_> {
         links: &BTreeMap<&str, u32>,
         problems: &mut Vec<Problem>,
     ) -> Layers {
-        let disk = match self.found.file(fullchain) {
-            Some(text) => read_chain(fullchain, text, problems),
-            None => {
-                // A broken link has been told already.
-                let complaint = self.found.why_not(fullchain);
-                if complaint.kind != ProblemKind::BrokenLink {
-                    problems.push(complaint);
-                }
-                None
-            }
+        let disk = if let Some(text) = self.found.file(fullchain) {
+            read_chain(fullchain, text, problems)
+        } else {
+            // A broken link has been told already.
+            let complaint = self.found.why_not(fullchain);
+            problems.extend(Some(complaint).filter(|it| it.kind != ProblemKind::BrokenLink));
+            None
         };
         let sighting = |chain: &Arc<Chain>, location: &str| Sighting {
             chain: Arc::clone(chain),

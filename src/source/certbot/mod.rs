@@ -33,7 +33,7 @@ pub(super) const KIND: Kind = Kind {
 /// Where certbot keeps things on a host.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Certbot {
+pub(super) struct Certbot {
     /// The folder with `live`, `archive` and `renewal`.
     config_dir: AbsolutePath,
     /// The folder with `letsencrypt.log`.
@@ -81,9 +81,10 @@ impl Source for Certbot {
         let mut places = lineages.places();
         // certbot makes the folders below the first with its first certificate.
         let root = SafeText::new(self.config_dir.as_str());
-        seen.problems.extend(folders(section).filter(|it| {
-            it.kind != ProblemKind::Missing || it.path.as_ref() == Some(&root)
-        }));
+        seen.problems.extend(
+            folders(section)
+                .filter(|it| it.kind != ProblemKind::Missing || it.path.as_ref() == Some(&root)),
+        );
         seen.automation.push(automation::read(section, &lineages, &log, &places));
         seen.places.append(&mut places);
     }
@@ -119,6 +120,23 @@ done
 unset IFS
 set +f
 "#;
+
+/// Reads a log for [`super::PARSERS`].
+pub(super) fn read_log(bytes: &[u8]) {
+    drop(Log::read(bytes, 0));
+}
+
+/// Reads a renewal configuration for [`super::PARSERS`].
+pub(super) fn read_conf(bytes: &[u8]) {
+    drop(conf::Conf::read(bytes).renewal());
+}
+
+/// Reads what systemctl prints for [`super::PARSERS`].
+pub(super) fn read_units(bytes: &[u8]) {
+    let word = b"units".as_slice();
+    let frames = vec![super::Frame { word, key: b"", body: bytes }];
+    drop(schedule::read(&Section { clock: None, frames }));
+}
 
 /// Seconds that `+0130` is ahead of UTC.
 fn zone(text: &[u8]) -> Option<i64> {
