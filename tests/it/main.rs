@@ -13,4 +13,6 @@ mod source;
 
 mod certificate;
 
+mod chain;
+
 mod fuzz_seeds;

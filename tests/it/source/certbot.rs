@@ -152,7 +152,7 @@ fn paths_of_the_configuration_win() {
     tree.write("srv/le/privkey.pem", &issued.key);
     let mut conf = String::new();
     for kind in KINDS {
-        conf += &&[kind, " = ", &tree.text(&format!("srv/le/{kind}.pem")), "\n"].concat();
+        conf += &[kind, " = ", &tree.text(&format!("srv/le/{kind}.pem")), "\n"].concat();
     }
     tree.write("le/renewal/far.conf", conf + "[renewalparams]\nauthenticator = nginx\n");
     let seen = look(&tree);
@@ -295,4 +295,27 @@ fn a_certbot_at_work_is_told() {
     let lock = seen.automation[0].lock.as_ref().unwrap();
     assert_eq!(lock.path, *tree.text("le/.certbot.lock"));
     assert_eq!(lock.pid, Some(std::process::id()));
+}
+
+/// A host with very many lineages is read in the time of one with few, keys aside: those are
+/// compared 64 at a time, and what is not yet compared says so.
+#[test]
+fn many_lineages_are_read_over_several_visits() {
+    let authority = Authority::new();
+    let tree = Tree::new();
+    for number in 0..200 {
+        tree.lineage(&format!("l{number}"), &authority.issue(&[&format!("l{number}.test")]));
+    }
+    tree.settle("le/archive/l199/privkey1.pem");
+    let mut known = host();
+    for expect in [64, 128, 192, 200] {
+        let seen = visit(&["sh"], &tree.certbot(), &known);
+        assert_eq!(seen.places.len(), 200);
+        assert!(seen.places.iter().all(|it| it.layers.disk.is_some()));
+        let compared = seen.places.iter().filter(|it| it.key_matches() == Some(true)).count();
+        assert_eq!(compared, expect);
+        let later = seen.places.iter().filter(|it| kinds(it) == [ProblemKind::KeyUnchecked]);
+        assert_eq!(later.count(), 200 - expect);
+        known = after(seen);
+    }
 }
