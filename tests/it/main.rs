@@ -23,3 +23,7 @@ mod source;
 mod tidy;
 
 mod certificate;
+
+mod chain;
+
+mod fuzz_seeds;
