@@ -1,7 +1,7 @@
 //! How long the console takes to put rows in order and to draw a frame, with 2,000 hosts and
 //! 10,000 certificates, and how that compares with a fleet a hundred times smaller: a frame must
 //! not depend on the size of the fleet.
-#![allow(missing_docs, reason = "criterion's macros")]
+#![allow(missing_docs, clippy::expect_used, reason = "criterion's macros; a bench may stop")]
 
 use std::hint::black_box;
 

@@ -36,6 +36,7 @@ pub struct Scan {
 impl Scan {
     /// Starts to visit these hosts of the inventory, each once. `known` is what the fleet knows
     /// of them now. Needs a tokio runtime around it.
+    #[expect(clippy::needless_pass_by_value, reason = "each visit keeps a share of it")]
     pub fn start(
         inventory: Arc<Inventory>,
         sessions: Arc<Sessions>,

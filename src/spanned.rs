@@ -37,8 +37,16 @@ impl Diagnostic {
     pub fn render(&self, path: &str, text: &str, is_colored: bool) -> String {
         let renderer = if is_colored { Renderer::styled() } else { Renderer::plain() };
         let span = self.clamped(text);
-        let snippet =
-            Snippet::source(text).path(path).annotation(AnnotationKind::Primary.span(span));
+        // Only the lines in question: there may be many complaints in a long file.
+        let (before, rest) = text.split_at(span.start);
+        let start = before.rfind('\n').map_or(0, |it| it + 1);
+        let after = rest.get(span.len()..).unwrap_or_default();
+        let end = span.end + after.find('\n').unwrap_or(after.len());
+        let lines = without_secrets(text.get(start..end).unwrap_or_default());
+        let snippet = Snippet::source(lines)
+            .line_start(1 + before.matches('\n').count())
+            .path(path)
+            .annotation(AnnotationKind::Primary.span(span.start - start..span.end - start));
         let report = Level::ERROR.primary_title(self.message.as_str()).element(snippet);
         match &self.hint {
             None => renderer.render(&[report]),
@@ -52,6 +60,39 @@ impl Diagnostic {
         let end = floor(text, self.span.end.max(start));
         start..end
     }
+}
+
+/// Stars in place of what follows a key that looks as if a secret stood behind it, so that a
+/// complaint about a misplaced secret does not spread it. Every byte keeps its place.
+fn without_secrets(lines: &str) -> String {
+    let mut shown = String::with_capacity(lines.len());
+    for line in lines.split_inclusive(['\n', ',']) {
+        let (key, value) = line.split_once('=').unwrap_or((line, ""));
+        shown.push_str(key);
+        if key.len() < line.len() {
+            shown.push('=');
+        }
+        if !looks_secret(key) {
+            shown.push_str(value);
+            continue;
+        }
+        for c in value.chars() {
+            match c {
+                ' ' | '\t' | '\r' | '\n' | ',' | '"' | '\'' | '}' | ']' => shown.push(c),
+                _ => shown.extend(std::iter::repeat_n('*', c.len_utf8())),
+            }
+        }
+    }
+    shown
+}
+
+/// Whether a key looks as if a secret stood behind it, and not the place of one.
+pub fn looks_secret(key: &str) -> bool {
+    const WORDS: [&str; 7] =
+        ["secret", "token", "password", "passwd", "passphrase", "apikey", "credential"];
+    const PLACES: [&str; 3] = ["secretfile", "secretenv", "secretcommand"];
+    let key = key.to_ascii_lowercase().replace(['_', '-'], "");
+    WORDS.iter().any(|it| key.contains(it)) && !PLACES.iter().any(|it| key.contains(it))
 }
 
 /// The next character boundary at or before `at`.
@@ -176,6 +217,18 @@ mod tests {
         let shown = complaint.render("inventory.toml", text, false);
         assert!(shown.contains("inventory.toml:2:1"), "{shown}");
         assert!(shown.contains("^^^^"), "{shown}");
+    }
+
+    #[test]
+    fn secrets_are_not_repeated() {
+        let text = "name = 'a'\napi-token = \"s3cr3t é\" # s3cr3t\n";
+        let shown = Diagnostic::new("unknown key", 11..20).render("f", text, false);
+        assert!(shown.contains("f:2:1") && !shown.contains("s3cr3t"), "{shown}");
+        let text = "dns = [{ name = 'a', Password = 's3cr3t' }]";
+        let shown = Diagnostic::new("unknown key", 21..29).render("f", text, false);
+        assert!(shown.contains("'a'") && !shown.contains("s3cr3t"), "{shown}");
+        assert!(looks_secret("TSIG_SECRET") && looks_secret("api-key") && !looks_secret("key"));
+        assert!(!looks_secret("secret-file") && !looks_secret("identity-file"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can be asked of a host or a place: one entry per field.
 
-use crate::fleet::{Place, Verdict, Weight, seconds};
+use crate::fleet::{Host, Place, Verdict, Weight, seconds};
 use crate::spanned::did_you_mean;
 use crate::text::SafeText;
 
@@ -172,6 +172,18 @@ impl Test {
             Self::Target(on, at) => {
                 on.fits(host.name.as_str()) && is_place(&|it| at.fits(it.name.as_str()))
             }
+        }
+    }
+
+    /// What holds for everything on a host, where its name and groups are enough to tell.
+    pub(super) fn told_by(&self, host: &Host) -> Option<bool> {
+        let name = host.name.as_str();
+        match self {
+            Self::Group(pattern) => Some(host.groups.iter().any(|it| pattern.fits(it))),
+            Self::Host(pattern) => Some(pattern.fits(name)),
+            Self::Anywhere(pattern) if pattern.fits(name) => Some(true),
+            Self::Target(on, _) if !on.fits(name) => Some(false),
+            _ => None,
         }
     }
 }

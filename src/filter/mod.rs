@@ -58,6 +58,12 @@ impl Filter {
         self.term.as_ref().is_none_or(|it| it.holds(candidate))
     }
 
+    /// Whether anything on this host could be kept, by what is known of it before it is visited:
+    /// its name and its groups.
+    pub fn may_keep(&self, host: &Host) -> bool {
+        self.term.as_ref().and_then(|it| it.told_by(host)) != Some(false)
+    }
+
     /// Whether everything is kept.
     pub fn is_empty(&self) -> bool {
         self.term.is_none()
@@ -91,6 +97,23 @@ impl Term {
             Self::Any(terms) => terms.iter().any(|it| it.holds(candidate)),
             Self::Not(term) => !term.holds(candidate),
             Self::Test(test) => test.holds(candidate),
+        }
+    }
+
+    /// The same for everything on a host, where its name and groups are enough to tell.
+    fn told_by(&self, host: &Host) -> Option<bool> {
+        let told = |terms: &[Self], decisive| {
+            let mut answers = terms.iter().map(|it| it.told_by(host));
+            if answers.clone().any(|it| it == Some(decisive)) {
+                return Some(decisive);
+            }
+            answers.all(|it| it == Some(!decisive)).then_some(!decisive)
+        };
+        match self {
+            Self::All(terms) => told(terms, false),
+            Self::Any(terms) => told(terms, true),
+            Self::Not(term) => term.told_by(host).map(|it| !it),
+            Self::Test(test) => test.told_by(host),
         }
     }
 }
@@ -259,6 +282,28 @@ mod tests {
         check("(ams|fra) left<7d", true);
         check("ams fra | fra", true);
         check(" ( fra ) ", true);
+    }
+
+    #[track_caller]
+    fn check_before(text: &str, expect: bool) {
+        let host = Host { places: Vec::new(), ..host() };
+        assert_eq!(Filter::parse(text).unwrap().may_keep(&host), expect, "{text}");
+    }
+
+    #[test]
+    fn what_a_visit_cannot_change_is_told_before() {
+        check_before("", true);
+        check_before("host:edge-*", true);
+        check_before("host:mail-*", false);
+        check_before("group=prod state:due", true);
+        check_before("group=test state:due", false);
+        check_before("group=test | state:due", true);
+        check_before("group=test | host:mail-1", false);
+        check_before("!group=prod", false);
+        check_before("!(group=prod left<7d)", true);
+        check_before("mail", true);
+        check_before("mail-1/api", false);
+        check_before("edge-fra-1/other", true);
     }
 
     #[test]

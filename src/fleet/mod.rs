@@ -6,6 +6,7 @@ mod certificate;
 mod chain;
 mod host;
 mod moment;
+mod name;
 mod place;
 mod verdict;
 

@@ -2,6 +2,7 @@
 //! file. Reads text only; files are read in [`crate::cli`].
 
 mod grammar;
+pub mod import;
 mod prune;
 mod read;
 mod schema;

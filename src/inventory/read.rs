@@ -15,7 +15,7 @@ use super::{
 use super::{prune, shape};
 use crate::fleet::{Expiry, HostName};
 use crate::source;
-use crate::spanned::{self, Diagnostic, Table, did_you_mean};
+use crate::spanned::{self, Diagnostic, Table, did_you_mean, looks_secret};
 use crate::text::SafeText;
 
 /// Reads an inventory. The complaints are in the order of the file; only without any is the
@@ -374,7 +374,7 @@ fn plain(complaint: Diagnostic) -> Diagnostic {
         let near = did_you_mean(key, known.iter().copied());
         let hint = match (near, known.as_slice()) {
             (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, _) if is_secret(key) => SECRETS.to_owned(),
+            (None, _) if looks_secret(key) => SECRETS.to_owned(),
             (None, []) => "nothing can be set here".to_owned(),
             (None, known) => format!("the keys here are {}", known.join(", ")),
         };
@@ -413,14 +413,6 @@ fn quoted_after<'m>(start: &str, message: &'m str) -> Option<(&'m str, &'m str)>
     // The name may hold a backtick itself, the list of known names may not.
     let rest = message.strip_prefix(start)?;
     rest.split_once("`, ").or_else(|| rest.split_once('`'))
-}
-
-/// Whether a key looks as if a secret stood behind it.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase().replace('_', "-");
-    ["secret", "token", "password", "passwd", "passphrase", "api-key", "apikey", "credential"]
-        .iter()
-        .any(|it| key.contains(it))
 }
 
 /// The most characters that are repeated of a word that is not known.

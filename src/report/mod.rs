@@ -4,14 +4,20 @@
 //! 1. A file here with `KIND` and its `write`, with a snapshot test.
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 
+mod csv;
+mod json;
+mod prometheus;
+mod text;
+
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
-use crate::diagnose::Diagnosis;
-use crate::filter::Filter;
-use crate::fleet::{Fleet, Moment};
+use crate::diagnose::{Diagnosis, Finding};
+use crate::filter::{Candidate, Filter};
+use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
 
 /// Every format, the default first.
-pub static ALL: &[Kind] = &[];
+pub static ALL: &[Kind] = &[text::KIND, json::KIND, csv::KIND, prometheus::KIND];
 
 /// What the rest of the program knows about a format.
 #[derive(Debug)]
@@ -35,4 +41,84 @@ pub struct Report<'a> {
     pub now: Moment,
     /// Which places are in it.
     pub filter: &'a Filter,
+    /// What it is written on, where that matters.
+    pub page: Page,
 }
+
+/// What a report for people is written on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Page {
+    /// How wide it is; `None` is as wide as it takes.
+    pub columns: Option<usize>,
+    /// Whether it takes colours.
+    pub is_colored: bool,
+    /// Whether it takes ASCII only.
+    pub is_ascii: bool,
+}
+
+/// What the filter left.
+#[derive(Debug, Clone)]
+pub struct Shown<'a> {
+    /// The hosts, by name.
+    pub hosts: Vec<ShownHost<'a>>,
+    /// The findings about them, worst first.
+    pub findings: Vec<&'a Finding>,
+}
+
+/// A host and those of its places that the filter left.
+#[derive(Debug, Clone)]
+pub struct ShownHost<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// What is to be said of it if no place is known.
+    pub verdict: Verdict,
+    /// The places, by name.
+    pub places: Vec<(&'a Place, Verdict)>,
+}
+
+impl<'a> Report<'a> {
+    /// Applies the filter.
+    pub fn shown(&self) -> Shown<'a> {
+        let hosts = self.hosts();
+        let places: HashSet<(&HostName, &str)> = hosts
+            .iter()
+            .flat_map(|it| it.places.iter().map(|(place, _)| (&it.host.name, place.name.as_str())))
+            .collect();
+        let names: HashSet<&HostName> = hosts.iter().map(|it| &it.host.name).collect();
+        let is_shown = |it: &&Finding| match &it.place {
+            Some(place) => places.contains(&(&it.host, place.as_str())),
+            None => names.contains(&it.host),
+        };
+        Shown { findings: self.diagnosis.findings.iter().filter(is_shown).collect(), hosts }
+    }
+
+    fn hosts(&self) -> Vec<ShownHost<'a>> {
+        let mut of_host: HashMap<&HostName, Verdict> = HashMap::new();
+        for finding in self.diagnosis.findings.iter().filter(|it| it.place.is_none()) {
+            let worst = of_host.entry(&finding.host).or_insert(finding.verdict);
+            *worst = finding.verdict.max(*worst);
+        }
+        let mut verdicts = self.diagnosis.places.iter().copied();
+        let mut shown = Vec::new();
+        for host in self.fleet.hosts() {
+            // Of a host of which nothing is known and nothing is found, nothing can be told.
+            let verdict = of_host.get(&host.name).copied().unwrap_or(Verdict::Unknown);
+            let keeps = |place, verdict| {
+                self.filter.keeps(&Candidate { host, place, verdict, now: self.now })
+            };
+            let places: Vec<(&Place, Verdict)> = host
+                .places
+                .iter()
+                .map(|it| (it, verdicts.next().unwrap_or(Verdict::Unknown)))
+                .filter(|(place, verdict)| keeps(Some(place), *verdict))
+                .collect();
+            if !places.is_empty() || (host.places.is_empty() && keeps(None, verdict)) {
+                shown.push(ShownHost { host, verdict, places });
+            }
+        }
+        shown
+    }
+}
+
+#[cfg(test)]
+mod sample;

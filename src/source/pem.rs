@@ -177,7 +177,8 @@ const VARIABLES: [(&str, &str); 2] = [("{dir}", "d"), ("{name}", "n")];
 const FILTER: &str = r##"certificates() { awk -v z="==> $Z" '
 index($0, z) == 1 { print ""; print; f = substr($0, 5, length($0) - 8); first = 1; open = n = named = 0; next }
 f == "" { next }
-first { first = 0; print "#text"
+first { if ($0 == "") next
+first = 0; print "#text"
 if (index($0, "\357\273\277") == 1) $0 = substr($0, 4)
 if ($0 ~ /^0[\200-\204]/) { print "#binary"; f = ""; next } }
 /PRIVATE KEY-----/ && !named { named = 1; print "#key"; print f > "/dev/stderr" }
@@ -233,3 +234,32 @@ unset IFS
 set +f
 }
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_are_quoted_but_for_their_marks() {
+        let cases = [
+            ("/etc/*.pem", r"'/etc/'*'.pem'"),
+            ("/a?/[a-c]*", r"'/a'?'/'[a-c]*"),
+            ("/$(x)/*'", r"'/$(x)/'*''\'''"),
+            ("/[$(x)]", r"'/[$(x)]'"),
+            ("/[", r"'/['"),
+            ("/[!0-9]", r"'/'[!0-9]"),
+        ];
+        for (pattern, expect) in cases {
+            assert_eq!(glob(pattern), expect);
+        }
+    }
+
+    #[test]
+    fn key_paths_are_the_same_here_and_there() {
+        let key = |key| key_path(Some(key), "/etc/ssl/a.b.pem");
+        assert_eq!(key("/keys/{name}.key"), "/keys/a.b.key");
+        assert_eq!(key("/x{dir}/{name}{y}"), "/x/etc/ssl/a.b{y}");
+        assert_eq!(key_path(None, "/a.pem"), "/a.pem");
+        assert_eq!(template("/keys/{name}.key"), "'/keys/'\"$n\"'.key'");
+    }
+}

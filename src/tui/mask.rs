@@ -56,10 +56,12 @@ impl Mask {
             let known = ends(rest).find_map(|end| {
                 let (name, after) = rest.split_at(end);
                 if is_address(name) {
-                    Some(("address", after))
-                } else {
-                    Some((self.known.get(name)?.as_str(), after))
+                    return Some(("address", after));
                 }
+                if is_digest(name) {
+                    return Some(("hidden", after));
+                }
+                Some((self.known.get(name)?.as_str(), after))
             });
             let (text, after) = known.unwrap_or_else(|| {
                 let part = ends(rest).last().unwrap_or(rest.len());
@@ -108,6 +110,12 @@ fn is_address(word: &str) -> bool {
     word.parse::<std::net::IpAddr>().is_ok()
 }
 
+/// A serial number or a fingerprint: the public logs of certificates (RFC 9162) lead from there
+/// to the names.
+fn is_digest(word: &str) -> bool {
+    word.len() >= 16 && word.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +156,7 @@ mod tests {
             "edge-fra-21 reload.service at 03:12:44Z – ok",
             "edge-fra-21 reload.service at 03:12:44Z – ok",
         );
+        check("04ae3d0acf9eca90335b1ea8e3b806dba20d", "hidden");
         check("...", "...");
         check("", "");
     }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -204,7 +204,7 @@ pub struct Arrangement {
 /// All rows, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
-    rows: Vec<Row>,
+    lines: Vec<Row>,
     /// Every known end, soonest first, groups aside: for herds and for "so many before this".
     ends: Vec<Moment>,
     counts: [usize; 5],
@@ -231,37 +231,38 @@ impl Rows {
         }
         rows.ends.sort_unstable();
         sort(&mut all, arrangement.sort);
-        rows.rows = if arrangement.group == GroupBy::Nothing {
-            all.into_iter().map(|it| it.row).collect()
+        if arrangement.group == GroupBy::Nothing {
+            rows.lines = all.into_iter().map(|it| it.row).collect();
         } else {
-            gather(all, arrangement)
-        };
+            rows.lines = gather(all, arrangement);
+            rows.host_width = rows.host_width.saturating_add(INSET);
+        }
         rows
     }
 
     /// How many lines there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.lines.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.lines.is_empty()
     }
 
     /// The line at that position.
     pub fn get(&self, position: usize) -> Option<&Row> {
-        self.rows.get(position)
+        self.lines.get(position)
     }
 
     /// The lines, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Row> {
-        self.rows.iter()
+        self.lines.iter()
     }
 
     /// Where a row stands now.
     pub fn position(&self, id: &RowId) -> Option<usize> {
-        self.rows.iter().position(|it| it.id == *id)
+        self.lines.iter().position(|it| it.id == *id)
     }
 
     /// How many things of that weight the filter keeps, folded or not.
@@ -289,7 +290,7 @@ impl Rows {
         Some((*self.ends.first()?, *self.ends.last()?))
     }
 
-    /// The widest host name, in cells.
+    /// The widest host name, in cells, set in as it is.
     pub const fn host_width(&self) -> u16 {
         self.host_width
     }
@@ -310,6 +311,18 @@ impl Rows {
         self.title_width = self.title_width.max(cells(row.title.as_str().width()));
     }
 }
+
+impl<'a> IntoIterator for &'a Rows {
+    type Item = &'a Row;
+    type IntoIter = std::slice::Iter<'a, Row>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// How many cells the rows of a group are set in.
+pub const INSET: u16 = 2;
 
 /// A row with what it is ordered and filtered by.
 struct Draft<'a> {
@@ -350,16 +363,14 @@ impl<'a> Draft<'a> {
         Self { row, host: Cow::Borrowed(host), place: Some(place) }
     }
 
-    fn host(host: &'a Host, found: Option<Verdict>) -> Self {
-        let (verdict, note) = match &host.reach {
+    fn host(host: &'a Host, found: Verdict) -> Self {
+        let (least, note) = match &host.reach {
             Reach::Never => (Verdict::Unknown, SafeText::new("not read yet")),
-            Reach::Up => {
-                (found.unwrap_or(Verdict::Unknown), SafeText::new("no certificates found"))
-            }
+            Reach::Up => (Verdict::Ok, SafeText::new("no certificates found")),
             Reach::Down(it) => (Verdict::Unreachable, it.text.clone()),
         };
         let row = Row {
-            verdict: found.map_or(verdict, |it| it.max(verdict)),
+            verdict: found.max(least),
             note: Some(note),
             seen_at: host.seen_at,
             is_stale: matches!(host.reach, Reach::Down(_)),
@@ -444,20 +455,17 @@ fn title(place: &Place) -> SafeText {
 }
 
 fn drafts<'a>(fleet: &'a Fleet, diagnosis: &Diagnosis, now: Moment) -> Vec<Draft<'a>> {
-    let mut of_hosts: HashMap<&HostName, Verdict> = HashMap::new();
-    for it in diagnosis.findings.iter().filter(|it| it.place.is_none()) {
-        let worst = of_hosts.entry(&it.host).or_insert(it.verdict);
-        *worst = it.verdict.max(*worst);
-    }
     let mut verdicts = diagnosis.places.iter();
+    let mut of_hosts = diagnosis.hosts.iter();
     let mut drafts = Vec::with_capacity(diagnosis.places.len());
     for host in fleet.hosts() {
+        let of_host = of_hosts.next().copied().unwrap_or(Verdict::Unknown);
         for place in &host.places {
             let verdict = verdicts.next().copied().unwrap_or(Verdict::Unknown);
             drafts.push(Draft::place(host, place, verdict));
         }
         if host.places.is_empty() {
-            drafts.push(Draft::host(host, of_hosts.get(&host.name).copied()));
+            drafts.push(Draft::host(host, of_host));
         }
     }
     drafts.extend(fleet.expiries.iter().map(|it| Draft::expiry(it, now)));

@@ -49,7 +49,7 @@ pub fn of_size(hosts: usize, places: usize) -> (Fleet, Diagnosis) {
     let names: Vec<String> = (0..hosts).map(|it| format!("host-{it:04}.example.net")).collect();
     let groups = ["edge".to_owned()];
     let mut fleet = Fleet::new(names.iter().map(|it| Host::new(HostName::new(it), it, &groups)));
-    let mut number = 0;
+    let mut number: i64 = 0;
     for host in &names {
         let made = (0..places).map(|it| {
             number += 1;
@@ -60,7 +60,7 @@ pub fn of_size(hosts: usize, places: usize) -> (Fleet, Diagnosis) {
                 _ => 398 * DAY,
             };
             // A step that shares no factor with the lives spreads the ages evenly.
-            let lived = (i64::try_from(number).unwrap_or(0) * 7919 * 61) % (life + DAY);
+            let lived = (number * 7919 * 61) % (life + DAY);
             let name = format!("site-{it}.{host}");
             place(&name, &[&name], "Let's Encrypt R11", life, life - lived)
         });
@@ -231,6 +231,11 @@ fn diagnosis(fleet: &Fleet) -> Diagnosis {
             remedies: &["dry-run", "renew"],
         }));
     }
+    let mut verdicts = diagnosis.places.iter().copied();
+    diagnosis.hosts = fleet
+        .hosts()
+        .map(|it| verdicts.by_ref().take(it.places.len()).max().unwrap_or(Verdict::Unknown))
+        .collect();
     diagnosis.findings.sort_by_key(|it| std::cmp::Reverse((it.severity, it.verdict)));
     diagnosis
 }

@@ -477,12 +477,15 @@ mod tests {
 
     /// CIE 1976 L*a*b* for the white of sRGB, D65.
     fn lab([r, g, b]: Linear) -> [f64; 3] {
-        let f = |it: f64| if it > 0.008_856 { it.cbrt() } else { 7.787 * it + 16.0 / 116.0 };
-        let x = f((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.950_47);
-        let y = f(0.2126 * r + 0.7152 * g + 0.0722 * b);
-        let z = f((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.088_83);
-        [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+        let root = |it: f64| if it > 0.008_856 { it.cbrt() } else { 7.787 * it + 16.0 / 116.0 };
+        let red = root((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.950_47);
+        let green = root(0.2126 * r + 0.7152 * g + 0.0722 * b);
+        let blue = root((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.088_83);
+        [116.0 * green - 16.0, 500.0 * (red - green), 200.0 * (green - blue)]
     }
+
+    /// Six times what is just noticeable, which is 2.3 (Sharma, 2003): signs are small.
+    const APART: f64 = 15.0;
 
     fn difference(a: Linear, b: Linear) -> f64 {
         let ([l, a1, b1], [m, a2, b2]) = (lab(a), lab(b));
@@ -519,7 +522,7 @@ mod tests {
                     for b in WEIGHTS.into_iter().skip(index + 1) {
                         let color = |it| seen(eyes, linear(theme.weight(it).fg));
                         let difference = difference(color(a), color(b));
-                        if difference < 12.0 {
+                        if difference < APART {
                             wrong.push(format!(
                                 "{} {number} {a:?} {b:?}: {difference:.1}",
                                 theme.name

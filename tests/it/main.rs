@@ -9,8 +9,17 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod cli;
+mod lab;
 mod parts;
 mod picture;
 #[cfg(feature = "practice")]
 mod practice;
+#[cfg(feature = "practice")]
+mod readme;
+mod serve;
+mod source;
+mod tidy;
 mod pty;
+
+mod certificate;

@@ -1,14 +1,15 @@
 //! What the parts of the console draw: goldens of text and styles, every size, and the pictures
 //! in `screenshots/`.
 //!
-//! `CERTDECK_SCREENSHOTS=write` writes the pictures anew (needs DejaVu Sans Mono).
+//! `CERTDECK_SCREENSHOTS=write` writes the pictures anew (needs the font in [`picture::FONT`]).
 
 use std::fs;
 use std::path::Path;
 
 use certdeck::diagnose::Diagnosis;
 use certdeck::filter::Filter;
-use certdeck::fleet::{Fleet, HostName, Moment, Weight};
+use certdeck::fleet::{Fleet, Host, HostName, Moment, Verdict, Weight};
+use certdeck::text::SafeText;
 use certdeck::tui::mask::Mask;
 use certdeck::tui::part::detail::{self, Pane, Subject};
 use certdeck::tui::part::findings::{self, FindingsView};
@@ -254,6 +255,37 @@ fn no_name_is_shown_in_privacy() {
             for name in names {
                 assert!(!text.contains(name.as_str()), "{name} in\n{text}");
             }
+        }
+    }
+}
+
+#[test]
+fn wide_names_keep_the_columns() {
+    let mut stage = Stage::dark();
+    let names = ["証明書ホスト名がとても長い", "e\u{301}dge-\u{202e}x", "x".repeat(300).leak()];
+    let hosts = names.map(|it| Host::new(HostName::new(&SafeText::new(it).to_string()), it, &[]));
+    let made = hosts.map(|mut host| {
+        for (_, place) in stage.fleet.places().take(3) {
+            let mut place = place.clone();
+            place.name = SafeText::new(&format!("{}.{}", host.name, place.name));
+            host.places.push(place);
+        }
+        host
+    });
+    stage.fleet = Fleet::new(made);
+    stage.diagnosis = Diagnosis { places: vec![Verdict::Ok; 9], ..Diagnosis::default() };
+    for width in [70, 80, 99, 100, 120, 200] {
+        let buf = stage.draw(Body::Timeline(window()), (width, 20));
+        let layout = timeline::layout(&stage.rows(), Rect::new(0, 1, width, 18));
+        let axis = layout.axis.unwrap();
+        let x = axis.x + window().column_of(NOW, axis.width).unwrap();
+        for y in axis.y..axis.y + 9 {
+            let glyph = buf[(x, y)].symbol();
+            assert!(
+                ["╋", "┊", "┫"].contains(&glyph),
+                "{glyph} at {x}, {y} in\n{}",
+                picture::dump(&buf)
+            );
         }
     }
 }

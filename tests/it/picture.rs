@@ -1,6 +1,7 @@
 //! Buffers as texts that can be compared and as pictures that can be looked at.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use certdeck::fleet::Fingerprint;
 use certdeck::tui::theme::Theme;
@@ -40,7 +41,7 @@ pub(crate) fn svg(buf: &Buffer, theme: &Theme) -> String {
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {wide} {high}\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"{paper}\"/>\n\
-         <g font-family=\"DejaVu Sans Mono\" font-size=\"15\" xml:space=\"preserve\">\n",
+         <g font-family=\"{FONT}\" font-size=\"15\" xml:space=\"preserve\">\n",
     );
     for y in buf.area.top()..buf.area.bottom() {
         for run in runs(buf, y) {
@@ -51,7 +52,9 @@ pub(crate) fn svg(buf: &Buffer, theme: &Theme) -> String {
     out
 }
 
-/// The size of a cell in pixels: what DejaVu Sans Mono needs at 15 pixels.
+/// The font: plain, complete, and packaged everywhere (Debian: `fonts-dejavu-core`).
+pub(crate) const FONT: &str = "DejaVu Sans Mono";
+/// The size of a cell in pixels: what the font needs at 15 pixels.
 const CELL: (u32, u32) = (9, 20);
 /// Empty pixels around the picture.
 const MARGIN: u32 = 10;
@@ -210,9 +213,7 @@ fn hex(color: Color) -> Option<String> {
 /// The drawing as a PNG that says from which drawing it was made, so that nobody needs the font
 /// to see whether it is the right one.
 pub(crate) fn png(svg: &str) -> Vec<u8> {
-    let mut options = usvg::Options::default();
-    options.fontdb_mut().load_system_fonts();
-    let tree = usvg::Tree::from_str(svg, &options).unwrap();
+    let tree = usvg::Tree::from_str(svg, &OPTIONS).unwrap();
     let size = tree.size().to_int_size();
     let mut pixmap = tiny_skia::Pixmap::new(size.width(), size.height()).unwrap();
     resvg::render(&tree, tiny_skia::Transform::default(), &mut pixmap.as_mut());
@@ -220,6 +221,13 @@ pub(crate) fn png(svg: &str) -> Vec<u8> {
     let (head, rest) = plain.split_at(PNG_HEAD);
     [head, &origin(svg), rest].concat()
 }
+
+/// With every font of the system, which takes long to find.
+static OPTIONS: LazyLock<usvg::Options<'_>> = LazyLock::new(|| {
+    let mut options = usvg::Options::default();
+    options.fontdb_mut().load_system_fonts();
+    options
+});
 
 /// Whether the PNG was made from that drawing.
 pub(crate) fn is_made_from(png: &[u8], svg: &str) -> bool {

@@ -48,17 +48,16 @@ unset IFS
 set +f
 X=$Y
 fi
-heads "$@"
+lineage_stamps() {
 set -f
 IFS=$NL
 set -- $X
-unset IFS
 set +f
-K=$(stamps "$@" "$c"/live/*/privkey.pem "$c"/renewal-hooks/*/* \
-"$c/.certbot.lock" "$l/.certbot.lock" /var/lib/letsencrypt/.certbot.lock)
+stamps "$@" "$c"/live/*/privkey.pem "$c"/renewal-hooks/*/* \
+"$c/.certbot.lock" "$l/.certbot.lock" /var/lib/letsencrypt/.certbot.lock; }
+K=$(lineage_stamps)
 mark frame stamps
 printf '%s\n' "$K"
-set --
 read=0
 for d in "$c"/live/*/ "$c"/archive/*/; do
 d=${d%/}
@@ -182,6 +181,10 @@ impl Lineages<'_, '_> {
     /// What each of the four links leads to, and what is wrong with them.
     fn links(&self, name: &str, problems: &mut Vec<Problem>) -> BTreeMap<&'static str, u32> {
         let mut versions = BTreeMap::new();
+        if self.section.with("nolive").any(|it| it.key == name.as_bytes()) {
+            // The four files are not missed one by one; the chain is, where it is read.
+            return versions;
+        }
         for kind in KINDS {
             let path = format!("{}/live/{name}/{kind}.pem", self.root);
             let mut complain = |kind, text| problems.push(problem(kind, text, path.as_bytes()));

@@ -140,7 +140,7 @@ impl Halves {
         let until = half_of(view.life.until);
         Self {
             // What has no beginning is drawn from now on.
-            from: view.life.from.map_or(now.min(until), half_of),
+            from: view.life.from.map_or_else(|| now.min(until), half_of),
             now,
             chain: view.life.chain_until.map_or(until, half_of),
             until,

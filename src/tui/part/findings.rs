@@ -139,3 +139,19 @@ fn whereabouts(cause: &Cause, findings: &[Finding]) -> String {
         many => format!("{}{place} +{}", it.host, many - 1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample;
+
+    #[test]
+    fn findings_with_one_cause_are_one_line() {
+        let (_, diagnosis) = sample::prod_eu();
+        let causes = causes(&diagnosis.findings);
+        let counts: Vec<_> = causes.iter().map(|it| it.findings.len()).collect();
+        assert_eq!(counts, [1, 1, 1, 2, 1, 2]);
+        let where_to = whereabouts(&causes[3], &diagnosis.findings);
+        assert_eq!(where_to, "edge-nyc-1 pay.example.com +1");
+    }
+}

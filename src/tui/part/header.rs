@@ -102,10 +102,10 @@ fn parts(view: &HeaderView<'_>, page: &Page<'_>, has_words: bool) -> Vec<Part> {
     let plural =
         |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let mut parts = vec![
-        Part::new(2, 0, " certdeck ", theme.badge()),
+        Part::new(4, 0, " certdeck ", theme.badge()),
         Part::new(5, 1, page.shown(view.fleet), theme.text()),
         Part::new(9, 2, mode, style),
-        Part::new(3, 3, plural(view.hosts, "host"), theme.text()),
+        Part::new(2, 3, plural(view.hosts, "host"), theme.text()),
         Part::new(3, 2, plural(view.places, "cert"), theme.text()),
         Part { worth: 8, gap: 3, spans: counts(view, page, has_words) },
     ];

@@ -45,7 +45,7 @@ fn glyph(heights: &[&'static str], count: usize, most: usize) -> &'static str {
         return DIGITS.get(count.saturating_sub(1)).copied().unwrap_or("#");
     }
     let height = if most <= heights.len() { count } else { (count * heights.len()).div_ceil(most) };
-    heights.get(height.saturating_sub(1)).or(heights.last()).copied().unwrap_or(" ")
+    heights.get(height.saturating_sub(1)).or_else(|| heights.last()).copied().unwrap_or(" ")
 }
 
 const DIGITS: [&str; 9] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];

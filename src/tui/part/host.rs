@@ -61,7 +61,7 @@ fn clock(offset: i64, page: &Page<'_>, sheet: &mut Sheet<'_>) {
     let size = human(offset.saturating_abs());
     let (text, style) = match offset {
         -2..=2 => ("agrees with ours".to_owned(), page.theme.text()),
-        ..0 => (format!("{size} behind ours"), page.theme.weight(Weight::Due)),
+        ..-2 => (format!("{size} behind ours"), page.theme.weight(Weight::Due)),
         _ => (format!("{size} ahead of ours"), page.theme.weight(Weight::Due)),
     };
     sheet.styled_field("Clock", &text, style);

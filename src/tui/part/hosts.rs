@@ -49,20 +49,21 @@ pub struct HostsView<'a> {
 pub fn rows(fleet: &Fleet, diagnosis: &Diagnosis, filter: &Filter, now: Moment) -> Vec<HostRow> {
     let mut verdicts = diagnosis.places.iter().copied();
     let mut rows: Vec<HostRow> = Vec::new();
+    let mut of_hosts = diagnosis.hosts.iter().copied();
     for host in fleet.hosts() {
         let found: Vec<Verdict> = verdicts.by_ref().take(host.places.len()).collect();
-        let base = match host.reach {
+        let least = match host.reach {
             Reach::Down(_) => Verdict::Unreachable,
-            Reach::Up if !host.places.is_empty() => Verdict::Ok,
-            Reach::Never | Reach::Up => Verdict::Unknown,
+            Reach::Never => Verdict::Unknown,
+            Reach::Up => Verdict::Ok,
         };
+        let verdict = of_hosts.next().unwrap_or(Verdict::Unknown).max(least);
         let keeps = |place: Option<&Place>, verdict: Verdict| {
             filter.keeps(&Candidate { host, place, verdict, now })
         };
         let is_kept = host.places.iter().zip(&found).any(|(it, verdict)| keeps(Some(it), *verdict))
-            || (host.places.is_empty() && keeps(None, base));
+            || (host.places.is_empty() && keeps(None, verdict));
         if is_kept {
-            let verdict = found.into_iter().fold(base, Verdict::max);
             rows.push(HostRow {
                 name: host.name.clone(),
                 verdict,
@@ -72,14 +73,6 @@ pub fn rows(fleet: &Fleet, diagnosis: &Diagnosis, filter: &Filter, now: Moment) 
                 seen_at: host.seen_at,
                 ends: host.places.iter().filter_map(|it| Some(it.leaf()?.not_after)).min(),
             });
-        }
-    }
-    for it in diagnosis.findings.iter().filter(|it| it.place.is_none()) {
-        // Still by name, as the fleet is.
-        if let Ok(index) = rows.binary_search_by(|row| row.name.cmp(&it.host))
-            && let Some(row) = rows.get_mut(index)
-        {
-            row.verdict = row.verdict.max(it.verdict);
         }
     }
     rows.sort_by_key(|it| Reverse(it.verdict.weight()));
@@ -177,4 +170,24 @@ fn state(host: &Host) -> SafeText {
     });
     let text = clients.collect::<Vec<_>>().join("; ");
     SafeText::new(if text.is_empty() { "nothing renews certificates here" } else { &text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample::{self, NOW};
+
+    #[test]
+    fn hosts_have_the_worst_of_their_places() {
+        let (fleet, diagnosis) = sample::prod_eu();
+        let rows = rows(&fleet, &diagnosis, &Filter::default(), NOW);
+        assert_eq!(rows.len(), 18);
+        let of = |name: &str| rows.iter().find(|it| it.name.as_str() == name).unwrap();
+        assert_eq!(rows[0].verdict, Verdict::Expired);
+        assert_eq!(of("edge-fra-2").verdict, Verdict::Overdue);
+        assert_eq!(of("edge-syd-1").verdict, Verdict::Unreachable);
+        assert_eq!(of("new-waw-1").verdict, Verdict::Unknown);
+        assert_eq!(of("edge-fra-1").state, "certbot 2.1.0, certbot.timer active");
+        assert!(rows.iter().map(|it| Reverse(it.verdict.weight())).is_sorted());
+    }
 }

@@ -13,7 +13,7 @@ use super::histogram;
 use super::pen::{self, Pen};
 use super::window::Window;
 use crate::fleet::{DAY, HOUR, Moment, Weight, human};
-use crate::tui::rows::{Row, RowId, Rows};
+use crate::tui::rows::{INSET, Row, RowId, Rows};
 
 /// What the timeline shows.
 #[derive(Clone, Copy)]
@@ -84,7 +84,7 @@ pub fn layout(rows: &Rows, area: Rect) -> Layout {
             (host, area.width.saturating_sub(fixed + host))
         }
         AXIS_FROM..JOINED_BELOW => {
-            let host = widest_host.min(12);
+            let host = widest_host.min(14);
             (host, widest_name.min((area.width / 3).saturating_sub(host)))
         }
         _ => (widest_host.min(area.width / 6), widest_name.min(area.width / 5)),
@@ -209,7 +209,7 @@ fn draw_row(
         let text = format!("{fold} {} ({})", page.shown(row.title.as_str()), row.members);
         pen.column(&text, layout.host + 1 + layout.name, theme.title());
     } else {
-        let inset = 2 * u16::from(row.depth);
+        let inset = INSET * u16::from(row.depth);
         let host = row.id.host().map_or(Cow::Borrowed(glyphs.none), |it| page.shown(it.as_str()));
         pen.skip(inset).column(&host, layout.host.saturating_sub(inset), theme.text()).skip(1);
         let title = page.shown(row.title.as_str());
@@ -268,13 +268,16 @@ fn draw_life(view: &TimelineView<'_>, row: &Row, page: &Page<'_>, area: Rect, bu
     }
     let silence = theme.glyphs().silence;
     let note = row.note.as_ref().map_or("", |it| it.as_str());
+    let age = match age {
+        _ if !row.is_stale => String::new(),
+        Some(age) => format!(", data {} old", human(age)),
+        None => ", never read".to_owned(),
+    };
     let mut pen = Pen::new(buf, area, 0, page);
-    pen.put(silence, theme.dim()).skip(1).put(&page.shown(note), weight);
-    if row.is_stale {
-        let age =
-            age.map_or_else(|| ", never read".to_owned(), |it| format!(", data {} old", human(it)));
-        pen.put(&age, weight);
-    }
+    pen.put(silence, theme.dim()).skip(1);
+    // A note may be cut off, the age of the data never.
+    let room = pen.room().saturating_sub(u16::try_from(age.len()).unwrap_or(u16::MAX));
+    pen.put_within(&page.shown(note), room, weight).put(&age, weight);
 }
 
 /// The time left in seven cells at most.

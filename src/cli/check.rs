@@ -1,0 +1,231 @@
+//! `certdeck check`: one line and an exit code, as monitoring plugins have them (Monitoring
+//! Plugins Development Guidelines).
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+use super::{Context, Exit, Failure, print, survey};
+use crate::diagnose;
+use crate::fleet::{HostName, Place, Severity, Verdict};
+use crate::report::{Page, Report, Shown};
+
+/// Read every host once and print one line for monitoring
+///
+/// A certificate is as bad as the worst that is found about it: critical, a warning, or fine. A
+/// host that could not be read is unknown. Lists of verdicts change that. Critical comes before
+/// warning, warning before unknown, unknown before ok.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// What to look at, as in the console: fra, state:due,overdue, left<7d, group=prod
+    #[arg(value_name = "FILTER")]
+    filter: Vec<String>,
+
+    /// Verdicts that are a warning whatever was found
+    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = verdict)]
+    warning: Vec<Verdict>,
+
+    /// Verdicts that are critical whatever was found
+    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = verdict)]
+    critical: Vec<Verdict>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  certdeck check
+  certdeck check group=production --critical expired,overdue --warning due
+
+Verdicts: ok, due, automation, clock, unknown, unreachable, staging, unloaded, drift, overdue,
+name, chain, key, revoked, expired.
+
+Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown. Whatever goes wrong in the program itself is 3.";
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let filter = survey::filter(&args.filter, context)?;
+    let fleet = survey::survey(context, &filter)?;
+    let now = context.clock.now();
+    let diagnosis = diagnose::diagnose(&fleet, now);
+    let page = Page::default();
+    let report = Report { fleet: &fleet, diagnosis: &diagnosis, now, filter: &filter, page };
+    let (state, text) = judge(&report, args);
+    say(state, &text)
+}
+
+/// Says that it could not be told, whatever went wrong.
+pub(super) fn unknown(failure: &Failure) -> Result<Exit, Failure> {
+    match failure {
+        // Nobody is left to tell.
+        Failure::OutputClosed => Ok(Exit::Code(State::Unknown.code())),
+        _ => say(State::Unknown, &failure.lines().join("\n").replace('|', "/")),
+    }
+}
+
+/// What monitoring makes of a service, from good to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Ok,
+    Unknown,
+    Warning,
+    Critical,
+}
+
+impl State {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+fn say(state: State, text: &str) -> Result<Exit, Failure> {
+    let exit = Exit::Code(state.code());
+    match print(|out| writeln!(out, "CERTDECK {} - {text}", state.word())) {
+        // The code is the answer; that nobody reads the words changes nothing.
+        Ok(()) | Err(Failure::OutputClosed) => Ok(exit),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Something that is counted: a place, or a host of which no place is known.
+struct Subject<'a> {
+    host: &'a HostName,
+    place: Option<&'a Place>,
+    verdict: Verdict,
+    state: State,
+}
+
+fn judge(report: &Report<'_>, args: &Args) -> (State, String) {
+    let shown = report.shown();
+    let subjects = subjects(&shown, args);
+    if subjects.is_empty() {
+        return (State::Unknown, "nothing matches".to_owned());
+    }
+    let state = subjects.iter().map(|it| it.state).max().unwrap_or(State::Unknown);
+    let certificates = subjects.iter().filter(|it| it.place.is_some()).count();
+    let hosts = shown.hosts.len();
+    let mut text = format!(
+        "{}{certificates} certificate{} on {hosts} host{}",
+        counted(&subjects),
+        if certificates == 1 { "" } else { "s" },
+        if hosts == 1 { "" } else { "s" }
+    );
+    let mut lines: Vec<(State, String)> = Vec::new();
+    for it in &subjects {
+        if it.state != State::Ok {
+            lines.push((it.state, sentence(it, &shown)));
+        }
+    }
+    lines.sort_by_key(|it| std::cmp::Reverse(it.0));
+    if let Some((_, worst)) = lines.first() {
+        let _ = write!(text, "; {worst}");
+    }
+    let _ = write!(text, " | {}", performance(&subjects, report));
+    for (state, line) in &lines {
+        let _ = write!(text, "\n{}: {line}", state.word());
+    }
+    (state, text)
+}
+
+fn subjects<'a>(shown: &'a Shown<'a>, args: &Args) -> Vec<Subject<'a>> {
+    let mut severities: HashMap<(&HostName, Option<&str>), Severity> = HashMap::new();
+    for it in &shown.findings {
+        let key = (&it.host, it.place.as_ref().map(AsRef::as_ref));
+        let worst = severities.entry(key).or_insert(it.severity);
+        *worst = it.severity.max(*worst);
+    }
+    let subject = |host, place: Option<&'a Place>, verdict| {
+        let about = |place| severities.get(&(host, place)).copied();
+        // What is wrong with a host is wrong with each of its places.
+        let severity = about(None).max(place.and_then(|it| about(Some(it.name.as_str()))));
+        Subject { host, place, verdict, state: args.state(verdict, severity) }
+    };
+    shown
+        .hosts
+        .iter()
+        .flat_map(|it| {
+            let name = &it.host.name;
+            let alone = it.places.is_empty().then(|| subject(name, None, it.verdict));
+            let places = it.places.iter().map(move |(place, verdict)| (*place, *verdict));
+            let places: Vec<_> =
+                places.map(|(place, verdict)| subject(name, Some(place), verdict)).collect();
+            alone.into_iter().chain(places)
+        })
+        .collect()
+}
+
+impl Args {
+    fn state(&self, verdict: Verdict, severity: Option<Severity>) -> State {
+        if self.critical.contains(&verdict) {
+            return State::Critical;
+        }
+        if self.warning.contains(&verdict) {
+            return State::Warning;
+        }
+        match (verdict, severity) {
+            (Verdict::Unreachable | Verdict::Unknown, _) => State::Unknown,
+            (_, Some(Severity::Critical)) => State::Critical,
+            (_, Some(Severity::Warning)) => State::Warning,
+            (_, Some(Severity::Info) | None) => State::Ok,
+        }
+    }
+}
+
+/// As in `1 expired, 2 overdue of `; empty if everything is fine.
+fn counted(subjects: &[Subject<'_>]) -> String {
+    let mut counts: BTreeMap<std::cmp::Reverse<Verdict>, usize> = BTreeMap::new();
+    for it in subjects.iter().filter(|it| it.state != State::Ok) {
+        *counts.entry(std::cmp::Reverse(it.verdict)).or_default() += 1;
+    }
+    let counts: Vec<String> =
+        counts.iter().map(|(verdict, count)| format!("{count} {}", verdict.0)).collect();
+    if counts.is_empty() { String::new() } else { format!("{} of ", counts.join(", ")) }
+}
+
+/// One line about a place or host; the character before performance data cannot be in it.
+fn sentence(it: &Subject<'_>, shown: &Shown<'_>) -> String {
+    let name = it.place.map(|it| &it.name);
+    let mut found = shown.findings.iter().filter(|found| {
+        found.host == *it.host && found.place.as_ref().is_none_or(|it| Some(it) == name)
+    });
+    let first = found.clone().next();
+    let summary = found.find(|found| found.verdict == it.verdict).or(first);
+    let summary = summary.map_or(it.verdict.word(), |it| it.summary.as_str());
+    let text = match name {
+        Some(name) => format!("{name} on {}: {summary}", it.host),
+        None => format!("{}: {summary}", it.host),
+    };
+    text.replace('|', "/")
+}
+
+/// Labels, values and units as in the guidelines: counts, and the shortest time that is left.
+fn performance(subjects: &[Subject<'_>], report: &Report<'_>) -> String {
+    let count = |state| subjects.iter().filter(|it| it.state == state).count();
+    let mut text = format!(
+        "certificates={} critical={} warning={} unknown={}",
+        subjects.iter().filter(|it| it.place.is_some()).count(),
+        count(State::Critical),
+        count(State::Warning),
+        count(State::Unknown)
+    );
+    let left = subjects.iter().filter_map(|it| it.place?.leaf()).map(|it| it.left(report.now));
+    if let Some(left) = left.min() {
+        let _ = write!(text, " left={left}s");
+    }
+    text
+}
+
+fn verdict(word: &str) -> Result<Verdict, String> {
+    Verdict::ALL.into_iter().find(|it| it.word() == word).ok_or_else(|| "not a verdict".to_owned())
+}

@@ -1,0 +1,204 @@
+//! `certdeck doctor`: what on this machine would stand in the way. Looks only, and asks no host.
+
+use std::io::{self, IsTerminal as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use super::{Context, Exit, Failure, open, paths, print};
+use crate::remote::client::{self, Agent};
+use crate::tui::theme::Depth;
+
+/// Check this machine: ssh client, keys, folders, terminal, inventory
+///
+/// Only looks, and asks no host. Exit codes: 0 nothing failed, 1 something did.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn run(_args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let checks = [
+        ("ssh client", ssh()),
+        ("ssh agent", agent(context)),
+        ("known hosts", known_hosts(context)),
+        ("sockets", sockets(context)),
+        ("state", state(context)),
+        ("terminal", terminal(context)),
+        ("inventory", inventory(context)),
+    ];
+    print(|out| {
+        for (name, Look { grade, text, hint }) in &checks {
+            writeln!(out, "{:4}  {name:11}  {text}", grade.word())?;
+            if let Some(hint) = hint {
+                writeln!(out, "{:19}{hint}", "")?;
+            }
+        }
+        Ok(())
+    })?;
+    let is_failed = checks.iter().any(|(_, it)| it.grade == Grade::Fail);
+    Ok(if is_failed { Exit::Failed } else { Exit::Done })
+}
+
+/// What came of one check.
+struct Look {
+    grade: Grade,
+    text: String,
+    hint: Option<String>,
+}
+
+/// From good to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grade {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Grade {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+fn ok(text: impl Into<String>) -> Look {
+    Look { grade: Grade::Ok, text: text.into(), hint: None }
+}
+
+fn warn(text: impl Into<String>, hint: impl Into<String>) -> Look {
+    Look { grade: Grade::Warn, text: text.into(), hint: Some(hint.into()) }
+}
+
+fn fail(text: impl Into<String>, hint: impl Into<String>) -> Look {
+    Look { grade: Grade::Fail, text: text.into(), hint: Some(hint.into()) }
+}
+
+fn ssh() -> Look {
+    let version = match client::version() {
+        Ok(it) => it,
+        Err(error) => {
+            return fail(format!("ssh does not start: {error}"), "install openssh-client");
+        }
+    };
+    let text = version.to_string();
+    match client::parse_version(&text) {
+        Some(it) if it >= OLDEST => ok(text),
+        Some(_) => fail(text, format!("OpenSSH {}.{} or later is needed", OLDEST.0, OLDEST.1)),
+        None => warn(text, "certdeck is only tried with the client of OpenSSH"),
+    }
+}
+
+/// `StrictHostKeyChecking`, `ControlMaster` and `ssh -G` are older; `KnownHostsCommand` and the
+/// sftp protocol are not used. 8.4 is what the oldest supported Debian had.
+const OLDEST: (u32, u32) = (8, 4);
+
+fn agent(context: &Context) -> Look {
+    let hint = "without an agent, ssh needs a key file without a passphrase: nobody can be asked";
+    if context.environment.agent.is_none() {
+        return warn("SSH_AUTH_SOCK is not set", hint);
+    }
+    match client::agent() {
+        Ok(Agent::Keys(0)) => warn("it holds no keys", "ssh-add"),
+        Ok(Agent::Keys(1)) => ok("1 key"),
+        Ok(Agent::Keys(count)) => ok(format!("{count} keys")),
+        Ok(Agent::Silent) => warn("nothing answers at SSH_AUTH_SOCK", hint),
+        Err(error) => warn(format!("ssh-add does not start: {error}"), "install openssh-client"),
+    }
+}
+
+fn known_hosts(context: &Context) -> Look {
+    let hint = "certdeck host trust NAME looks at a host's key and adds it";
+    let Some(path) = context.environment.home.as_ref() else {
+        return warn("HOME is not set", hint);
+    };
+    let path = PathBuf::from(path).join(".ssh/known_hosts");
+    match open::text_if_any(&path) {
+        Err(failure) => fail(failure.lines().join("; "), "make it readable for you"),
+        Ok(None) => warn(format!("there is no {}", path.display()), hint),
+        Ok(Some(text)) => {
+            let is_key = |it: &&str| !it.trim().is_empty() && !it.trim_start().starts_with('#');
+            ok(format!("{} lines in {}", text.lines().filter(is_key).count(), path.display()))
+        }
+    }
+}
+
+fn sockets(context: &Context) -> Look {
+    let path = &context.paths.runtime;
+    let text = path.display().to_string();
+    if path.as_os_str().as_bytes().len() > LONGEST {
+        return fail(
+            format!("{text}: too long for the name of a socket"),
+            "set XDG_RUNTIME_DIR to a shorter folder",
+        );
+    }
+    match path.symlink_metadata() {
+        Err(it) if it.kind() == io::ErrorKind::NotFound => ok(format!("{text} (made when needed)")),
+        Err(error) => fail(format!("{text}: {error}"), "set XDG_RUNTIME_DIR to a folder of yours"),
+        Ok(found) => match paths::intruder(&found) {
+            None => ok(text),
+            Some(fault) => fail(format!("{text}: {fault}"), "remove it; certdeck makes a new one"),
+        },
+    }
+}
+
+/// The name of a socket has at most 107 bytes (unix(7)); ssh adds 17 of its own to a control
+/// path while it makes one, and the names below the folder take up to 30.
+const LONGEST: usize = 107 - 17 - 30;
+
+fn state(context: &Context) -> Look {
+    let path = &context.paths.state;
+    let text = path.display().to_string();
+    let hint = "set CERTDECK_STATE_DIR to a folder of yours";
+    // The folder itself need not be there, but whatever is above it must let us make it.
+    let Some(there) = path.ancestors().find(|it| it.exists()) else {
+        return fail(format!("{text}: nothing of it is there"), hint);
+    };
+    match rustix::fs::access(there, rustix::fs::Access::WRITE_OK) {
+        Ok(()) if there == path => ok(text),
+        Ok(()) => ok(format!("{text} (made when needed)")),
+        Err(error) => fail(format!("{}: {error}", there.display()), hint),
+    }
+}
+
+fn terminal(context: &Context) -> Look {
+    let out = io::stdout();
+    let Some(size) = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten()
+    else {
+        return ok("stdout is not one; the console needs it");
+    };
+    let colors = match context.depth {
+        Depth::True => "24-bit colours",
+        Depth::Ansi16 => "16 colours",
+        Depth::None => "no colours",
+    };
+    let characters = if context.is_ascii { "ASCII" } else { "UTF-8" };
+    let text = format!("{} x {}, {colors}, {characters}", size.ws_col, size.ws_row);
+    if context.environment.is_dumb() {
+        return warn(text, "TERM=dumb cannot move its cursor: use `certdeck scan`");
+    }
+    if size.ws_col < 60 || size.ws_row < 14 {
+        return warn(text, "the console needs 60 x 14");
+    }
+    match context.depth {
+        Depth::Ansi16 => {
+            warn(text, "COLORTERM=truecolor, if the terminal has them, for all colours")
+        }
+        _ => ok(text),
+    }
+}
+
+fn inventory(context: &Context) -> Look {
+    match open::inventory(context) {
+        Ok(it) => {
+            let path = context.paths.inventory.display();
+            let plural = if it.hosts.len() == 1 { "" } else { "s" };
+            ok(format!("{} host{plural} in {path}", it.hosts.len()))
+        }
+        Err(Failure::Complaints(_)) => fail(
+            format!("something is wrong in {}", context.paths.inventory.display()),
+            "certdeck inventory check",
+        ),
+        Err(failure) => fail(failure.lines().join("; "), "certdeck demo needs no inventory"),
+    }
+}

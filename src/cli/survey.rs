@@ -1,0 +1,203 @@
+//! One look at the fleet from the command line: inventory, snapshot, visits, and the line that
+//! tells how far they are.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Context, Exit, Failure, open, runtime};
+use crate::filter::Filter;
+use crate::fleet::{Fleet, HostName, human};
+use crate::inventory::Inventory;
+use crate::remote::{Sessions, Settings};
+use crate::scan::{Progress, Scan};
+use crate::store::Store;
+
+/// Reads a filter from the words of a command line.
+pub(super) fn filter(words: &[String], context: &Context) -> Result<Filter, Failure> {
+    let text = words.join(" ");
+    Filter::parse(&text).map_err(|complaint| {
+        let drawn = complaint.render("filter", &text, context.is_colored);
+        Failure::Complaints(format!("{drawn}\n"))
+    })
+}
+
+/// Visits the hosts that the filter may keep. What the last snapshot knows of the others stays.
+pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failure> {
+    let inventory = Arc::new(open::inventory(context)?);
+    let mut fleet = inventory.fleet();
+    let store = Store::new(&context.paths.state);
+    // A snapshot that cannot be used costs nothing but the memory of hosts that are down.
+    store.recall(&mut fleet).ok();
+    let hosts = fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
+    runtime()?.block_on(visit(context, inventory, &mut fleet, hosts))?;
+    if let Err(error) = store.save(&fleet) {
+        let error = anyhow::Error::new(error);
+        note(&format!("warning: {error:#}; the console will not remember this scan\n"));
+    }
+    Ok(fleet)
+}
+
+/// The way to the hosts, on which so many sessions stay open after their visits.
+pub(super) fn sessions(context: &Context, keep_warm: usize) -> Result<Arc<Sessions>, Failure> {
+    let settings = Settings {
+        runtime_dir: context.paths.runtime.clone(),
+        state_dir: context.paths.state.clone(),
+        ssh_config: context.paths.ssh_config.clone(),
+        keep_warm,
+    };
+    Sessions::open(settings).map_err(|it| Failure::new(Exit::Unknown, it))
+}
+
+async fn visit(
+    context: &Context,
+    inventory: Arc<Inventory>,
+    fleet: &mut Fleet,
+    hosts: Vec<HostName>,
+) -> Result<(), Failure> {
+    // Nothing comes back to a session after the one visit.
+    let sessions = sessions(context, 0)?;
+    let mut line = Line::new(hosts.len());
+    let mut scan = Scan::start(inventory, sessions.clone(), fleet, hosts, context.clock);
+    let ended = tokio::select! {
+        signal = stop() => signal,
+        () = take_in(&mut scan, fleet, &mut line) => Ok(None),
+    };
+    drop(scan);
+    line.clear();
+    sessions.close().await;
+    match ended? {
+        None => Ok(()),
+        Some(signal) => Err(Failure::say(
+            Exit::Code(128 + signal),
+            format!("stopped after {} of {} hosts", line.done, line.total),
+        )),
+    }
+}
+
+async fn take_in(scan: &mut Scan, fleet: &mut Fleet, line: &mut Line) {
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        tokio::select! {
+            progress = scan.next() => match progress {
+                None => return,
+                Some(Progress::Began(host)) => line.began(host),
+                Some(Progress::Ended(visit)) => {
+                    line.ended(&visit.host);
+                    fleet.apply(visit);
+                }
+            },
+            _ = tick.tick() => line.draw(),
+        }
+    }
+}
+
+/// The number of the signal that asks to stop.
+async fn stop() -> Result<Option<u8>, Failure> {
+    let catch = |kind| signal(kind).context("cannot catch signals");
+    let mut interrupt = catch(SignalKind::interrupt())?;
+    let mut hangup = catch(SignalKind::hangup())?;
+    let mut terminate = catch(SignalKind::terminate())?;
+    Ok(Some(tokio::select! {
+        _ = interrupt.recv() => 2,
+        _ = hangup.recv() => 1,
+        _ = terminate.recv() => 15,
+    }))
+}
+
+/// How far a scan is, on one line of stderr if that is a terminal.
+struct Line {
+    done: usize,
+    total: usize,
+    running: BTreeSet<HostName>,
+    since: Instant,
+    is_shown: bool,
+    drawn: String,
+}
+
+impl Line {
+    fn new(total: usize) -> Self {
+        Self {
+            done: 0,
+            total,
+            running: BTreeSet::new(),
+            since: Instant::now(),
+            is_shown: io::stderr().is_terminal(),
+            drawn: String::new(),
+        }
+    }
+
+    fn began(&mut self, host: HostName) {
+        self.running.insert(host);
+    }
+
+    fn ended(&mut self, host: &HostName) {
+        self.running.remove(host);
+        self.done += 1;
+    }
+
+    /// Writes only what changed: the line to the operator may be slow.
+    fn draw(&mut self) {
+        let text = self.text(self.since.elapsed());
+        if self.is_shown && text != self.drawn {
+            note(&format!("\r{text}\x1b[K"));
+            self.drawn = text;
+        }
+    }
+
+    fn clear(&self) {
+        if self.is_shown {
+            note("\r\x1b[K");
+        }
+    }
+
+    /// The line itself, narrow enough for 80 columns.
+    fn text(&self, elapsed: Duration) -> String {
+        let elapsed = human(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX));
+        let mut text = format!("{} of {} hosts, {elapsed}", self.done, self.total);
+        if (1..=FEW).contains(&self.running.len()) {
+            let names: Vec<&str> = self.running.iter().map(HostName::as_str).collect();
+            text.push_str(&format!(", waiting for {}", names.join(", ")));
+        }
+        text.chars().take(79).collect()
+    }
+}
+
+/// Writes to stderr; if it is closed, nobody is there to be told.
+fn note(text: &str) {
+    io::stderr().write_all(text.as_bytes()).ok();
+}
+
+/// So many hosts are named while they are waited for.
+const FEW: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_hosts_are_named() {
+        let mut line = Line::new(20);
+        for name in ["web-1", "web-2", "web-3", "web-4"] {
+            line.running.insert(HostName::new(name));
+        }
+        line.done = 16;
+        assert_eq!(line.text(Duration::from_secs(3)), "16 of 20 hosts, 3s");
+        line.ended(&HostName::new("web-2"));
+        assert_eq!(
+            line.text(Duration::from_secs(75)),
+            "17 of 20 hosts, 1m, waiting for web-1, web-3, web-4"
+        );
+    }
+
+    #[test]
+    fn the_line_never_wraps() {
+        let mut line = Line::new(1);
+        line.running.insert(HostName::new(&"x".repeat(300)));
+        assert_eq!(line.text(Duration::ZERO).chars().count(), 79);
+    }
+}
