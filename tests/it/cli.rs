@@ -83,8 +83,7 @@ fn a_filter_that_is_wrong_is_drawn() {
 fn settings_that_are_wrong_are_drawn() {
     let home = refusing();
     fs::write(home.path().join(".config/certdeck/config.toml"), "theem = 'dark'\n").unwrap();
-    let output = home.command(binary()).env("CERTDECK_CONFIG_DIR", ".config/certdeck").arg("keys");
-    insta::assert_snapshot!(shown(&{ output }.output().unwrap()), @"");
+    insta::assert_snapshot!(shown(&home.certdeck(&["keys"])), @"");
 }
 
 #[test]
@@ -195,8 +194,10 @@ fn completions_man_and_keys_name_every_command() {
 
 #[cfg(feature = "practice")]
 mod practice {
+    use std::fs;
     use std::io::{BufRead as _, BufReader};
-    use std::process::{Command, Stdio};
+    use std::path::Path;
+    use std::process::Stdio;
 
     use serde_json::Value;
 
@@ -261,22 +262,25 @@ mod practice {
         let mut child = serve
             .command(binary())
             .arg("scan")
-            .env("CERTDECK_LOG", "debug")
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
         let pid = rustix::process::Pid::from_child(&child);
         let run = serve.home().join("run/certdeck");
-        wait_for("a session", || std::fs::read_dir(&run).is_ok_and(|mut it| it.next().is_some()));
+        wait_for("a session", || fs::read_dir(&run).is_ok_and(|mut it| it.next().is_some()));
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130));
         let line = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
         assert!(line.starts_with("error: stopped after "), "{line}");
-        let here = run.to_str().unwrap().to_owned();
+        let here = run.to_str().unwrap();
+        let is_named = |pid: &Path| {
+            let arguments = fs::read(pid.join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&arguments).contains(here)
+        };
         wait_for("the end of every ssh", || {
-            let ps = Command::new("ps").args(["-eo", "args"]).output().unwrap();
-            !String::from_utf8_lossy(&ps.stdout).lines().any(|it| it.contains(&here))
+            let mut processes = fs::read_dir("/proc").unwrap().map(|it| it.unwrap().path());
+            !processes.any(|it| is_named(&it))
         });
     }
 
