@@ -10,7 +10,9 @@
 )]
 
 mod certificate;
+mod chain;
 mod cli;
+mod fuzz_seeds;
 mod lab;
 mod parts;
 mod picture;
@@ -22,9 +24,3 @@ mod readme;
 mod serve;
 mod source;
 mod tidy;
-
-mod certificate;
-
-mod chain;
-
-mod fuzz_seeds;
