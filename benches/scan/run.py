@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares a scan with the plainest thing that reads the same files, in one run.
 
-    benches/scan/run.py [--hosts N] [--kex default|curve25519] [--certdeck BINARY]
+    benches/scan/run.py [--hosts N] [--kex default|curve25519] [--rounds N] [--certdeck BINARY]
 
 Starts N sshd on loopback (as many ports of a few sshd), makes four lineages with openssl, and
 prints, as ratios:
@@ -36,6 +36,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--kex", choices=["default", "curve25519"], default="default")
+    parser.add_argument("--rounds", type=int, default=3, help="the best of so many counts")
     parser.add_argument("--certdeck", help="the certdeck binary to measure")
     parser.add_argument("--bench", help="the bench binary (default: built with cargo)")
     args = parser.parse_args()
@@ -70,7 +71,7 @@ def compare(folder, hosts, args):
     if not args.certdeck:
         cold = [bench, str(config), "1", str(script), *hosts]
     rounds = []
-    for _ in range(3):
+    for _ in range(args.rounds):
         rounds.append((measure(plain, {}), measure(cold, home)))
     plain_cpu, plain_wall = min(it[0] for it in rounds)
     cold_cpu, cold_wall = min(it[1] for it in rounds)

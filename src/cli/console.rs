@@ -82,7 +82,7 @@ fn settings(
         theme,
         depth: context.depth,
         is_ascii: context.is_ascii,
-        is_private: options.privacy,
+        mask: options.privacy.then(tui::mask::Mask::default),
         mouse: config.mouse,
         keys: config.keys.clone(),
         editor: environment.editor.clone(),

@@ -191,7 +191,7 @@ mod tests {
         HookStage, KeyKind, KeySight, Problem, ProblemKind, Renewal, Schedule, Scheduler, Seen,
         Sighting, Trigger, Unreached, Version, Visit, Why,
     };
-    use crate::fleet::{Outcome, PlaceName};
+    use crate::fleet::Outcome;
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
 

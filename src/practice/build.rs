@@ -153,6 +153,8 @@ const HEAD: &str = r#"# The practice fleet: SSH servers inside certdeck, gone wh
 [defaults]
 connect-timeout = "10s"
 scan-timeout = "15s"
+# Both ends of every connection run on this machine.
+concurrency = 8
 
 [[group]]
 name = "production"

@@ -116,7 +116,9 @@ fn sweep(base: &Path) {
 fn sweep_short() {
     for base in entries(Path::new("/tmp")).filter(|it| has_prefix(it, SHORT)) {
         let is_ours = fs::symlink_metadata(&base).is_ok_and(|it| {
-            it.is_dir() && it.uid() == rustix::process::geteuid().as_raw() && it.mode() & 0o077 == 0
+            it.is_dir()
+                && it.uid() == rustix::process::geteuid().as_raw()
+                && it.mode().trailing_zeros() >= 6
         });
         if is_ours {
             sweep(&base);

@@ -127,7 +127,7 @@ impl Master {
         };
         let complaining = async { Ok(read_capped(stderr).await) };
         let (answer, said, ()) = tokio::try_join!(reading, complaining, writing)?;
-        let end = End::of(child.wait().await);
+        let end = End::of(&child.wait().await);
         if is_old && end == End::Lost && answer.is_empty() {
             return Err(Error::Stale);
         }
@@ -176,7 +176,7 @@ enum End {
 }
 
 impl End {
-    fn of(status: Result<ExitStatus, openssh::Error>) -> Self {
+    fn of(status: &Result<ExitStatus, openssh::Error>) -> Self {
         match status {
             Ok(status) => status.code().map_or(Self::Lost, Self::Code),
             // The crate's way to say 127.

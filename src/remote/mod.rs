@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod folder;
 mod gate;
+mod journal;
 pub mod keys;
 mod master;
 mod route;
@@ -188,7 +189,7 @@ impl Sessions {
                     tries += 1;
                 }
                 Err(error) => {
-                    tracing::info!(host = %host.name, %error, "no session");
+                    journal::note(&self.settings.state_dir, &host.name, &error);
                     return Err(error);
                 }
                 Ok(master) => return Ok((master, deadline)),

@@ -10,7 +10,9 @@
 )]
 
 mod certificate;
+mod chain;
 mod cli;
+mod fuzz_seeds;
 mod lab;
 mod parts;
 mod picture;

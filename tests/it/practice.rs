@@ -106,7 +106,7 @@ fn scripts_and_bytes_pass_unchanged() {
 
     // More than every window and every pipe between the two ends can hold, both ways at once.
     let bytes: Vec<u8> =
-        (0..12_000_000_u32).map(|it| it.wrapping_mul(2_654_435_761) as u8).collect();
+        (0..12_000_000_u32).map(|it| it.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     let output = feed(ssh(&practice, &[host, "cat"]), &bytes);
     assert!(output.stdout == bytes, "{} of {} bytes", output.stdout.len(), bytes.len());
 }
@@ -203,13 +203,9 @@ fn only_the_key_of_this_run_is_let_in() {
     let identity = format!("-oIdentityFile={}", other.display());
     // A file given first does not keep ssh from trying the configured one as well.
     let config = fs::read_to_string(practice.ssh_config()).unwrap();
-    let without: String = config
-        .lines()
-        .filter(|it| !it.contains("IdentityFile"))
-        .map(|it| format!("{it}\n"))
-        .collect();
+    let without: Vec<&str> = config.lines().filter(|it| !it.contains("IdentityFile")).collect();
     let path = practice.folder().join("other_config");
-    fs::write(&path, without).unwrap();
+    fs::write(&path, without.join("\n") + "\n").unwrap();
     for options in [
         [identity.as_str(), "-oBatchMode=yes"],
         ["-oPreferredAuthentications=password,keyboard-interactive,none", "-oBatchMode=yes"],
@@ -371,13 +367,11 @@ fn a_scan_sees_what_every_scenario_shows() {
         fleet.places().map(|it| it.0.name.as_str()).zip(&diagnosis.places).collect();
     let seen = |scenario: &str| {
         let name = host_of(&practice, scenario).name.as_str();
-        match &fleet.host(&HostName::new(name)).unwrap().reach {
-            Reach::Down(it) => format!("{:?}", it.why),
-            _ => {
-                let here = verdicts.iter().filter(|it| it.0 == name);
-                here.map(|it| it.1.word()).collect::<Vec<_>>().join(" ")
-            }
+        if let Reach::Down(it) = &fleet.host(&HostName::new(name)).unwrap().reach {
+            return format!("{:?}", it.why);
         }
+        let here = verdicts.iter().filter(|it| it.0 == name);
+        here.map(|it| it.1.word()).collect::<Vec<_>>().join(" ")
     };
     // One word for each place, in the order of their names.
     let expected = [

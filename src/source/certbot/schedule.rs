@@ -195,8 +195,7 @@ mod tests {
     use crate::source::Frame;
 
     /// A timer and its service in the form of `systemctl show` (made, not recorded).
-    const UNITS: &[u8] =
-        include_bytes!("../../../tests/fixtures/certbot/systemctl-made.txt");
+    const UNITS: &[u8] = include_bytes!("../../../tests/fixtures/certbot/systemctl-made.txt");
 
     #[test]
     fn timers_are_read() {

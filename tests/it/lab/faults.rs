@@ -51,6 +51,8 @@ async fn nobody_listens_or_the_name_is_nowhere() {
     assert!(
         refused.text.as_str().starts_with("connection refused (ssh: connect to host 127.0.0.1")
     );
+    let log = std::fs::read_to_string(lab.path("state/ssh.log")).unwrap();
+    assert!(log.contains(" web-01: connection refused"), "{log}");
     let mut nowhere = host("web-02", 22);
     nowhere.address = "nowhere.invalid".to_owned();
     assert_eq!(visit(&sessions, &nowhere, "").await.unwrap_err().why, Why::NoSuchName);
