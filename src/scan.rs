@@ -198,6 +198,10 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// How many times as long as the others a visit takes that waits for its host.
 const SLOW: u32 = 4;
 
+/// How many visits may be under way for each that works: a tenth of a fleet may be down and
+/// the rest is still read in the time that it takes.
+const SLOW_FOR_ONE: usize = 4;
+
 /// What a visit takes, in milliseconds, before any has ended.
 const FIRST_GUESS: u64 = 500;
 
