@@ -69,7 +69,7 @@ fn write_table(rows: &[Row<'_>], page: Page, out: &mut dyn Write) -> io::Result<
     if rows.is_empty() {
         return writeln!(out, "nothing matches\n");
     }
-    let mut widths = TITLES.map(|it| it.width());
+    let mut widths = TITLES.map(str::width);
     for row in rows {
         for (width, text) in widths.iter_mut().zip([row.host, row.certificate, row.issuer]) {
             *width = text.width().max(*width);
@@ -77,24 +77,23 @@ fn write_table(rows: &[Row<'_>], page: Page, out: &mut dyn Write) -> io::Result<
     }
     fit(&mut widths, page.columns.map(|it| it.saturating_sub(FIXED)));
     let [host, certificate, issuer] = widths;
-    let line = |verdict: &str, cells: [&str; 5]| {
-        let [a, b, c, d, e] = cells;
+    let line = |verdict: &str, texts: [&str; 3], left: &str, day: &str| {
+        let [name, place, authority] = texts;
         let line = format!(
-            "{verdict}  {}  {}  {c:>6}  {d:<10}  {}",
-            cell(a, host, page),
-            cell(b, certificate, page),
-            cell(e, issuer, page)
+            "{verdict}  {}  {}  {left:>6}  {day:<10}  {}",
+            cell(name, host, page),
+            cell(place, certificate, page),
+            cell(authority, issuer, page)
         );
         line.trim_end().to_owned()
     };
-    let [a, b, e] = TITLES;
-    writeln!(out, "{}", line(&format!("{:13}", "VERDICT"), [a, b, "LEFT", "NOT AFTER", e]))?;
+    writeln!(out, "{}", line("VERDICT      ", TITLES, "LEFT", "NOT AFTER"))?;
     for row in rows {
-        let left = row.left.map(human).unwrap_or_else(|| "-".to_owned());
-        let day = row.not_after.map(|it| it.to_string()).unwrap_or_else(|| "-".to_owned());
+        let left = row.left.map_or_else(|| "-".to_owned(), human);
+        let day = row.not_after.map_or_else(|| "-".to_owned(), |it| it.to_string());
         let day = day.split('T').next().unwrap_or_default();
         let verdict = marked(row.verdict, page);
-        writeln!(out, "{}", line(&verdict, [row.host, row.certificate, &left, day, row.issuer]))?;
+        writeln!(out, "{}", line(&verdict, [row.host, row.certificate, row.issuer], &left, day))?;
     }
     writeln!(out)
 }

@@ -20,7 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Effects.
     ("clock", &["fleet"]),
     ("audit", &["clock", "fleet", "text"]),
-    ("remote", &["fleet", "inventory", "text"]),
+    // Adding a key to known_hosts takes a permit.
+    ("remote", &["audit", "fleet", "inventory", "text"]),
     ("scan", &["clock", "fleet", "inventory", "remote", "source", "text"]),
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),
@@ -42,7 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     // Screens and parts draw what they are given.
-    ("tui/screen", &["diagnose", "filter", "fleet", "text", "tui"]),
+    ("tui/screen", &["diagnose", "filter", "fleet", "text", "tui", "tui/part"]),
     ("tui/part", &["diagnose", "filter", "fleet", "text", "tui"]),
     (
         "cli",
