@@ -107,7 +107,8 @@ fn what_certbot_makes_is_read() {
         assert_eq!((place.problems.as_slice(), place.key_matches()), (&[][..], Some(true)));
         let chain = &place.layers.disk.as_ref().unwrap().chain;
         assert_eq!((chain.leaf.key.to_string().as_str(), chain.fault), (key, None));
-        let mut told: Vec<_> = chain.leaf.names.iter().map(|it| it.as_str()).collect();
+        let mut told: Vec<_> =
+            chain.leaf.names.iter().map(certdeck::text::SafeText::as_str).collect();
         told.sort_by_key(|it| it.len());
         assert_eq!(told, names);
         assert!(chain.rest.len() == 1 && chain.leaf.authority().starts_with("Pebble"));
