@@ -18,7 +18,7 @@ use super::{Become, Impact, Protect, StartTls, Vantage};
 #[schemars(title = "certdeck inventory")]
 pub(super) struct File {
     /// What holds for every host that does not say otherwise.
-    #[schemars(with = "Defaults")]
+    #[schemars(with = "Option<Defaults>")]
     pub(super) defaults: Option<Spanned<Defaults>>,
     /// Groups of hosts.
     #[schemars(with = "Vec<Group>")]
