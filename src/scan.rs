@@ -103,12 +103,14 @@ impl Pace {
         Self(AtomicU64::new(FIRST_GUESS))
     }
 
-    /// Takes in how long a visit that worked took, as an average of the last few.
-    fn took(&self, time: Duration) {
+    /// Takes in how long a visit took, as one of the last few that make the average. One that
+    /// is not over yet weighs less: it may wait for its host, or for this machine.
+    fn learn(&self, time: Duration, few: u64) {
         let new = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let mix = |old: u64| old.saturating_mul(7).saturating_add(new) / 8;
-        // A visit that is lost to a race between two of them does not matter to an average.
-        self.0.store(mix(self.0.load(Ordering::Relaxed)), Ordering::Relaxed);
+        let old = self.0.load(Ordering::Relaxed);
+        let mean = old.saturating_mul(few - 1).saturating_add(new) / few;
+        // A visit that is lost to a race between two does not matter to an average.
+        self.0.store(mean, Ordering::Relaxed);
     }
 
     /// How long a visit counts as work.
@@ -139,12 +141,13 @@ impl Room {
             }
             if begin.elapsed() >= self.pace.patience() {
                 // A host that is down or slow must not keep the others waiting for its deadline.
+                self.pace.learn(begin.elapsed(), 16);
                 drop(turn);
                 break asking.await;
             }
         };
         if matches!(outcome, Outcome::Seen(_)) {
-            self.pace.took(begin.elapsed());
+            self.pace.learn(begin.elapsed(), 8);
         }
         let visit = Visit { host: host.name.clone(), at: self.clock.now(), outcome };
         tell.send(Progress::Ended(visit)).ok();
@@ -195,13 +198,12 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// How many times as long as the others a visit takes that waits for its host.
 const SLOW: u32 = 4;
 
-/// What a visit takes, in milliseconds, before any has ended: some 50 ms of work on either side
-/// for the default key exchange, with 32 of them on two cores.
-const FIRST_GUESS: u64 = 1500;
-
 /// How many visits may be under way for each that works: a tenth of a fleet may be down and
 /// the rest is still read in the time that it takes.
 const SLOW_FOR_ONE: usize = 4;
+
+/// What a visit takes, in milliseconds, before any has ended.
+const FIRST_GUESS: u64 = 500;
 
 #[cfg(test)]
 mod tests {
@@ -210,10 +212,10 @@ mod tests {
     #[test]
     fn patience_follows_the_pace_of_the_machine() {
         let pace = Pace::new();
-        assert_eq!(pace.patience(), Duration::from_secs(6));
-        (0..40).for_each(|_| pace.took(Duration::from_millis(200)));
         assert_eq!(pace.patience(), LEAST_PATIENCE);
-        (0..40).for_each(|_| pace.took(Duration::from_secs(3)));
+        (0..40).for_each(|_| pace.learn(Duration::from_millis(200), 8));
+        assert_eq!(pace.patience(), LEAST_PATIENCE);
+        (0..40).for_each(|_| pace.learn(Duration::from_secs(3), 8));
         assert!(pace.patience() > Duration::from_secs(10));
     }
 }

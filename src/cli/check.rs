@@ -201,7 +201,7 @@ fn sentence(it: &Subject<'_>, shown: &Shown<'_>) -> String {
     });
     let first = found.clone().next();
     let summary = found.find(|found| found.verdict == it.verdict).or(first);
-    let summary = summary.map_or(it.verdict.word(), |it| it.summary.as_str());
+    let summary = summary.map_or_else(|| it.verdict.word(), |it| it.summary.as_str());
     let text = match name {
         Some(name) => format!("{name} on {}: {summary}", it.host),
         None => format!("{}: {summary}", it.host),

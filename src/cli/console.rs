@@ -72,7 +72,7 @@ fn settings(
         SafeText::new(&stem.to_string_lossy()).to_string()
     };
     let by_background = if environment.is_light() { "light" } else { "dark" };
-    let name = options.theme.as_deref().or(config.theme()).filter(|it| *it != AUTO);
+    let name = options.theme.as_deref().or_else(|| config.theme()).filter(|it| *it != AUTO);
     let name = name.unwrap_or(by_background);
     let theme = Theme::named(name, context.depth, context.is_ascii)
         .ok_or_else(|| Failure::say(Exit::BadRequest, format!("there is no theme `{name}`")))?;
@@ -82,7 +82,7 @@ fn settings(
         theme,
         depth: context.depth,
         is_ascii: context.is_ascii,
-        is_private: options.privacy,
+        mask: options.privacy.then(tui::mask::Mask::default),
         mouse: config.mouse,
         keys: config.keys.clone(),
         editor: environment.editor.clone(),

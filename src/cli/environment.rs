@@ -18,6 +18,8 @@ pub struct Environment {
     pub agent: Option<OsString>,
     /// `CERTDECK_SSH_CONFIG`.
     pub ssh_config: Option<OsString>,
+    /// `CERTDECK_LOG`: off, error, warn, info, debug.
+    pub log: Option<String>,
     /// `VISUAL` or `EDITOR`: a shell command.
     pub editor: Option<String>,
     /// `PAGER`: a shell command.
@@ -43,6 +45,7 @@ impl Environment {
             home: var("HOME"),
             agent: var("SSH_AUTH_SOCK"),
             ssh_config: var("CERTDECK_SSH_CONFIG"),
+            log: text("CERTDECK_LOG"),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             pager: text("PAGER"),
             term: var("TERM"),

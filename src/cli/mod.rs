@@ -11,6 +11,7 @@ mod environment;
 mod host;
 mod inventory;
 mod keys;
+mod log;
 mod man;
 mod open;
 mod paths;

@@ -19,7 +19,7 @@ pub struct Paths {
     pub state: PathBuf,
     /// Folder of control sockets, 0700.
     pub runtime: PathBuf,
-    /// The ssh_config to use instead of ssh's own files (`ssh -F`).
+    /// The `ssh_config` to use instead of ssh's own files (`ssh -F`).
     pub ssh_config: Option<PathBuf>,
 }
 

@@ -30,8 +30,12 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
             .evidence(format!("{}: valid until {}", newer.location, newer.chain.leaf.not_after))
             .cause("A newer certificate is on the host, but the live links do not lead to it.")
             .remedies(&["relink", "reload"]),
-        None => finding
-            .cause("Nothing newer is on the host: automatic renewal has not worked.")
-            .remedies(&["transplant", "dry-run", "renew"]),
+        None => match place.renewal.as_ref().and_then(|it| it.last_failure.as_ref()) {
+            Some(failure) => finding.cause(format!("The last renewal failed: {}", failure.text)),
+            None => {
+                finding.cause("Nothing newer is on the host: automatic renewal has not worked.")
+            }
+        }
+        .remedies(&["transplant", "dry-run", "renew"]),
     })
 }

@@ -186,12 +186,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::fleet::Outcome;
     use crate::fleet::{
         Automation, Certificate, Chain, ChainFault, DAY, Failure, Fingerprint, HOUR, Hook,
         HookStage, KeyKind, KeySight, Problem, ProblemKind, Renewal, Schedule, Scheduler, Seen,
         Sighting, Trigger, Unreached, Version, Visit, Why,
     };
-    use crate::fleet::{Outcome, PlaceName};
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
 

@@ -41,7 +41,7 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let failure = place.renewal.as_ref().and_then(|it| it.last_failure.as_ref());
     Some(
         match failure {
-            Some(failure) => finding.cause(format!("The last attempt failed: {}", failure.text)),
+            Some(failure) => finding.cause(format!("The last renewal failed: {}", failure.text)),
             None => finding.cause("No attempt is on record, or it left no trace."),
         }
         .remedies(&["dry-run", "renew"]),

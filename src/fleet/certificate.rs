@@ -58,7 +58,7 @@ impl fmt::Debug for Fingerprint {
 pub struct Certificate {
     /// SHA-256 of the DER.
     pub sha256: Fingerprint,
-    /// SHA-256 of the SubjectPublicKeyInfo in DER.
+    /// SHA-256 of the `SubjectPublicKeyInfo` in DER.
     pub spki_sha256: Fingerprint,
     /// The serial number in lower-case hex, an even number of digits, as openssl prints it.
     pub serial: SafeText,
@@ -204,7 +204,8 @@ fn serial(raw: &[u8]) -> SafeText {
             (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
         }
     }
-    let start = digits.iter().position(|it| *it != 0).unwrap_or(digits.len().saturating_sub(1));
+    let start =
+        digits.iter().position(|it| *it != 0).unwrap_or_else(|| digits.len().saturating_sub(1));
     let mut text = String::from(if is_negative { "-" } else { "" });
     for byte in digits.iter().skip(start) {
         let _ = write!(text, "{byte:02x}");

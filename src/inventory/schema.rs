@@ -21,21 +21,35 @@ pub fn schema() -> Value {
 /// Takes `null` out of every choice: TOML has none, a key is there or not.
 fn forbid_null(schema: &mut Value) {
     let null = json!("null");
-    if let Some(Value::Array(types)) = schema.get_mut("type") {
-        types.retain(|it| *it != null);
-        if let [only] = types.as_slice() {
-            let only = only.clone();
-            schema["type"] = only;
+    let Value::Object(keys) = schema else {
+        if let Value::Array(parts) = schema {
+            parts.iter_mut().for_each(forbid_null);
+        }
+        return;
+    };
+    if keys.get("default") == Some(&Value::Null) {
+        keys.remove("default");
+    }
+    if let Some(types) = keys.get_mut("type")
+        && let Some([only]) = types.as_array_mut().map(|it| {
+            it.retain(|it| *it != null);
+            it.as_slice()
+        })
+    {
+        *types = only.clone();
+    }
+    if let Some(Value::Array(choices)) = keys.get_mut("anyOf") {
+        choices.retain(|it| it.get("type") != Some(&null));
+        if let [Value::Object(only)] = choices.as_mut_slice() {
+            let only = std::mem::take(only);
+            keys.remove("anyOf");
+            for (key, value) in only {
+                // What the key means says more than what its type is.
+                keys.entry(key).or_insert(value);
+            }
         }
     }
-    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
-        choices.retain(|it| it.get("type") != Some(&null));
-    }
-    match schema {
-        Value::Object(parts) => parts.values_mut().for_each(forbid_null),
-        Value::Array(parts) => parts.iter_mut().for_each(forbid_null),
-        _ => {}
-    }
+    keys.values_mut().for_each(forbid_null);
 }
 
 /// The schema of `[[host.source]]`: one choice per kind.
@@ -49,7 +63,7 @@ fn source_kind(kind: &source::Kind, generator: &mut SchemaGenerator) -> Value {
     let Value::Object(mut keys) = (kind.schema)(generator).to_value() else {
         return Value::Bool(true);
     };
-    let choice = json!({ "const": kind.name, "description": kind.about });
+    let choice = json!({ "type": "string", "const": kind.name, "description": kind.about });
     let mut properties = Map::from_iter([("kind".to_owned(), choice)]);
     if let Some(Value::Object(others)) = keys.remove("properties") {
         properties.extend(others);

@@ -66,7 +66,7 @@ fn record<'a>(
     [
         guarded(host.name.as_str()),
         guarded(&host.address),
-        owned(host.groups.join(" ")),
+        owned(&host.groups.join(" ")),
         reach.into(),
         guarded(error),
         time(host.seen_at),
@@ -77,15 +77,15 @@ fn record<'a>(
         time(leaf.map(|it| it.not_before)),
         time(leaf.map(|it| it.not_after)),
         guarded(leaf.map_or("", |it| it.issuer.as_str())),
-        owned(names.join(" ")),
+        owned(&names.join(" ")),
         guarded(leaf.map_or("", |it| it.serial.as_str())),
         Cow::Owned(leaf.map(|it| it.sha256.to_string()).unwrap_or_default()),
         guarded(sighting.map_or("", |it| it.location.as_str())),
     ]
 }
 
-fn owned(text: String) -> Cow<'static, str> {
-    Cow::Owned(guarded(&text).into_owned())
+fn owned(text: &str) -> Cow<'static, str> {
+    Cow::Owned(guarded(text).into_owned())
 }
 
 /// Text that no spreadsheet calculates (OWASP, "CSV Injection").

@@ -107,7 +107,7 @@ fn label<'a>(line: &'a [u8], edge: &[u8]) -> Option<&'a [u8]> {
     line.strip_prefix(edge)?.strip_suffix(b"-----")
 }
 
-/// The labels that openssl takes for a certificate (PEM_read_bio_X509(3)).
+/// The labels that openssl takes for a certificate (`PEM_read_bio_X509(3)`).
 const LABELS: [&[u8]; 3] = [b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"];
 
 /// What a file without certificates holds instead.

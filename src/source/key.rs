@@ -29,7 +29,7 @@ pub(super) fn places<'h>(kind: &str, known: &'h Host) -> impl Iterator<Item = &'
 pub(super) struct Keys<'a> {
     clock: Option<Moment>,
     stamps: HashMap<&'a [u8], &'a [u8]>,
-    keys: HashMap<&'a [u8], &'a [u8]>,
+    public: HashMap<&'a [u8], &'a [u8]>,
     reasons: HashMap<&'a [u8], &'a [u8]>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Keys<'a> {
             stamps: section.body("stamps").map(stamps).unwrap_or_default(),
             ..Self::default()
         };
-        keys.keys.extend(section.with("key").map(|it| (it.key, it.body)));
+        keys.public.extend(section.with("key").map(|it| (it.key, it.body)));
         for frame in section.with("nokey") {
             let (why, path) = split_word(frame.key);
             keys.reasons.insert(path, why);
@@ -85,7 +85,7 @@ impl<'a> Keys<'a> {
             return Some(known.clone());
         }
         let spki = self
-            .keys
+            .public
             .get(path.as_bytes())
             .filter(|it| !it.is_empty())
             .map(|der| Fingerprint::of(der));

@@ -21,9 +21,9 @@ pub(super) const KIND: Kind = Kind {
 };
 
 /// Which files hold certificates, and where their keys are.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Pem {
+pub(super) struct Pem {
     /// Globs, as in `/etc/haproxy/certs/*.pem`.
     paths: Vec<AbsolutePath>,
     /// Where the private key of a file is: `{dir}` stands for its folder, `{name}` for its name

@@ -324,12 +324,11 @@ impl<'a> Iterator for Marks<'a> {
             }
             None => after,
         };
-        let line = match line.strip_prefix(self.word.as_slice()) {
-            Some(words) => Line::Word(words),
-            None => {
-                let path = line.get(self.header.len()..)?;
-                Line::File(path.strip_suffix(b" <==").unwrap_or(path))
-            }
+        let line = if let Some(words) = line.strip_prefix(self.word.as_slice()) {
+            Line::Word(words)
+        } else {
+            let path = line.get(self.header.len()..)?;
+            Line::File(path.strip_suffix(b" <==").unwrap_or(path))
         };
         Some(Mark { line, body })
     }

@@ -61,7 +61,7 @@ pub(super) fn ssh(config: Option<&Path>, host: &Host) -> String {
     ];
     for (option, value) in options {
         if let Some(value) = value {
-            command.push_str(&format!(" {option} {}", quoted(value)));
+            command = format!("{command} {option} {}", quoted(value));
         }
     }
     format!("{command} {}", quoted(&host.address))

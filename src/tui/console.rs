@@ -21,7 +21,6 @@ use super::desk::Desk;
 use super::editor;
 use super::input::{Input, Reader};
 use super::keys::Keymap;
-use super::mask::Mask;
 use super::msg::{Effect, Msg};
 use super::signals::{self, Asked, Signals};
 use super::terminal::{self, Terminal};
@@ -91,11 +90,10 @@ impl Console {
         let (theme, now) = (settings.theme.clone(), deck.clock.now());
         let mut desk = Desk::new(Arc::clone(&deck.inventory), fleet, theme, now);
         desk.ssh_config.clone_from(&settings.ssh_config);
-        if settings.is_private {
-            let mut mask = Mask::default();
+        desk.mask = settings.mask.clone().map(|mut mask| {
             mask.learn(&desk.fleet);
-            desk.mask = Some(mask);
-        }
+            mask
+        });
         let (keymap, _) = Keymap::new(&settings.keys);
         let hears_mouse = settings.mouse;
         let mut app = App::new(desk, settings, keymap);

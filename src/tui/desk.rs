@@ -47,7 +47,7 @@ pub struct Desk {
     pub theme: Theme,
     /// Pseudonyms, if names are to be hidden.
     pub mask: Option<Mask>,
-    /// The ssh_config that is used instead of ssh's own.
+    /// The `ssh_config` that is used instead of ssh's own.
     pub ssh_config: Option<PathBuf>,
 }
 

@@ -177,18 +177,16 @@ enum Step {
 /// Reads one input from the beginning of the bytes, of which there is at least one.
 fn step(bytes: &[u8]) -> Step {
     match bytes {
-        [ESC] => Step::Found(1, key(KeyCode::Esc)),
-        [ESC, b'['] | [ESC, b'O'] => Step::More,
+        [] | [ESC, b'[' | b'O'] => Step::More,
         [ESC, b'[', rest @ ..] => sequence(rest),
         [ESC, b'O', letter, ..] => match letter_key(*letter) {
             Some(code) => Step::Found(3, key(code)),
             None => Step::Skip(3),
         },
-        // Esc, then another key: over a slow line they come together, and nobody who presses Esc
-        // means Alt.
+        // Esc, perhaps with another key after it: over a slow line they come together, and nobody
+        // who presses Esc means Alt.
         [ESC, ..] => Step::Found(1, key(KeyCode::Esc)),
         [byte, ..] => plain(*byte, bytes),
-        [] => Step::More,
     }
 }
 

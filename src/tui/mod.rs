@@ -71,13 +71,13 @@ pub struct Settings {
     pub depth: theme::Depth,
     /// Whether only ASCII is drawn.
     pub is_ascii: bool,
-    /// Whether names are hidden.
-    pub is_private: bool,
+    /// Pseudonyms, if names are to be hidden.
+    pub mask: Option<mask::Mask>,
     /// Whether the mouse is listened to from the start.
     pub mouse: bool,
     /// Commands on other keys than those of the table, see [`keys::parse_overrides`].
     pub keys: Vec<(keys::Command, Vec<keys::Chord>)>,
-    /// The ssh_config that is used instead of ssh's own, for commands that are shown and copied.
+    /// The `ssh_config` that is used instead of ssh's own, for commands that are shown and copied.
     pub ssh_config: Option<PathBuf>,
     /// `$VISUAL` or `$EDITOR`: a shell command.
     pub editor: Option<String>,

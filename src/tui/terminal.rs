@@ -39,7 +39,6 @@ impl Terminal {
     }
 
     /// Gives the terminal back, as for an editor.
-    #[expect(clippy::unused_self, reason = "only whoever holds the terminal may give it back")]
     pub fn leave(&mut self) {
         give_back();
     }

@@ -37,7 +37,7 @@ pub(crate) fn openssl(path: &Path) -> Option<Told> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let field = |key: &str| {
         let line = text.lines().find_map(|it| it.strip_prefix(key));
-        line.unwrap_or_else(|| panic!("{path:?}: no {key} in {text}")).to_owned()
+        line.unwrap_or_else(|| panic!("{}: no {key} in {text}", path.display())).to_owned()
     };
     let date = |key| {
         let text = field(key);
@@ -106,7 +106,7 @@ fn told(it: &Certificate) -> Told {
 fn check(path: &Path) -> Certificate {
     let der = CertificateDer::from_pem_file(path).unwrap();
     let certificate = Certificate::read(&der).unwrap();
-    assert_eq!(Some(told(&certificate)), openssl(path), "{path:?}");
+    assert_eq!(Some(told(&certificate)), openssl(path), "{}", path.display());
     certificate
 }
 
@@ -142,7 +142,7 @@ fn by_openssl(key: &[&str], sign: &[&str]) -> Certificate {
 
 #[test]
 fn times_at_the_edges() {
-    let mut at = |from, to| {
+    let at = |from, to| {
         let it = made(|it| (it.not_before, it.not_after) = (from, to));
         // None of these may overflow, whatever the dates are.
         let _ = (it.lifetime(), it.renewal_opens(), it.renewal_closes(), it.left(it.not_before));

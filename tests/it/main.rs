@@ -9,7 +9,10 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod certificate;
+mod chain;
 mod cli;
+mod fuzz_seeds;
 mod lab;
 mod parts;
 mod picture;
@@ -21,5 +24,3 @@ mod readme;
 mod serve;
 mod source;
 mod tidy;
-
-mod certificate;

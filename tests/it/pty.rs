@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{Read as _, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -274,7 +274,7 @@ impl Pty {
         let mut from = pair.master.try_clone_reader().unwrap();
         let (sink, stop) = (Arc::clone(&shown), Arc::clone(&is_vanishing));
         let reader = std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = [0; 8192];
             while let Ok(read @ 1..) = from.read(&mut buffer) {
                 let mut shown = sink.lock().unwrap();
                 shown.screen.process(&buffer[..read]);

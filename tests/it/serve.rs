@@ -50,7 +50,7 @@ pub(crate) fn shown(output: &Output) -> String {
     let mut text = String::new();
     for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         if !bytes.is_empty() {
-            text.push_str(&format!("-- {name}\n{}", String::from_utf8_lossy(bytes)));
+            text += &["-- ", name, "\n", &String::from_utf8_lossy(bytes)].concat();
         }
     }
     format!("{text}-- {}", output.status)

@@ -1,4 +1,4 @@
-//! certbot's renewal configurations: the subset of ConfigObj that certbot writes. Tolerant where
+//! certbot's renewal configurations: the subset of `ConfigObj` that certbot writes. Tolerant where
 //! a value is concerned; what makes certbot refuse the whole file is told.
 
 use crate::fleet::{ConfHook, HookStage, Renewal};
@@ -126,7 +126,7 @@ impl Conf {
 /// The four files of a lineage, by the names of their settings.
 pub(super) const KINDS: [&str; 4] = ["cert", "privkey", "chain", "fullchain"];
 
-/// What ConfigObj's `as_bool` takes for no.
+/// What `ConfigObj.as_bool` takes for no.
 fn is_false(value: &str) -> bool {
     ["false", "no", "off", "0"].iter().any(|it| value.eq_ignore_ascii_case(it))
 }

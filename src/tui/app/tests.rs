@@ -23,7 +23,7 @@ fn app() -> App {
         theme,
         depth: Depth::None,
         is_ascii: true,
-        is_private: false,
+        mask: None,
         mouse: false,
         keys: Vec::new(),
         ssh_config: None,

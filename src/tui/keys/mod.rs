@@ -142,12 +142,11 @@ pub enum Place {
 impl Place {
     /// Whether a key of `self` can be pressed where one of `other` can.
     pub const fn meets(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Everywhere, _) | (_, Self::Everywhere) => true,
+        !matches!(
+            (self, other),
             (Self::Lists | Self::Timeline, Self::Details)
-            | (Self::Details, Self::Lists | Self::Timeline) => false,
-            _ => true,
-        }
+                | (Self::Details, Self::Lists | Self::Timeline)
+        )
     }
 
     /// The heading in the help.

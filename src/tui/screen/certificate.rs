@@ -90,7 +90,7 @@ impl Screen for Certificate {
     fn text(&self, desk: &Desk) -> String {
         let mut text = format!("{}\n", self.title());
         for pane in Pane::ALL {
-            text.push_str(&format!("\n== {} ==\n", pane.word()));
+            text.extend(["\n== ", pane.word(), " ==\n"]);
             text.push_str(&plain(&about(&self.id, pane, desk)));
         }
         text

@@ -146,5 +146,7 @@ const TALL: u16 = 32;
 
 /// The text of lines, without their style.
 fn plain(lines: &[Line<'_>]) -> String {
-    lines.iter().map(|it| format!("{it}\n")).collect()
+    let mut text = lines.iter().map(Line::to_string).collect::<Vec<_>>().join("\n");
+    text.push('\n');
+    text
 }

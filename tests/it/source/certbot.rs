@@ -152,7 +152,7 @@ fn paths_of_the_configuration_win() {
     tree.write("srv/le/privkey.pem", &issued.key);
     let mut conf = String::new();
     for kind in KINDS {
-        conf += &format!("{kind} = {}\n", tree.text(&format!("srv/le/{kind}.pem")));
+        conf += &[kind, " = ", &tree.text(&format!("srv/le/{kind}.pem")), "\n"].concat();
     }
     tree.write("le/renewal/far.conf", conf + "[renewalparams]\nauthenticator = nginx\n");
     let seen = look(&tree);
@@ -254,4 +254,68 @@ fn the_log_tells_of_failures() {
     let failure = place.renewal.as_ref().unwrap().last_failure.as_ref().unwrap();
     assert!(failure.text.as_str().contains("connection refused"), "{failure:?}");
     assert!(seen.automation[0].last_run.is_some());
+}
+
+/// As a user who may see the configuration but neither `live` nor `archive`, as without sudo.
+#[test]
+fn what_may_not_be_read_is_told() {
+    let tree = Tree::new();
+    tree.lineage("a", &issue());
+    tree.chmod("", 0o755);
+    for shell in shells() {
+        let user = if rustix::process::geteuid().is_root() {
+            vec!["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        } else {
+            vec![]
+        };
+        tree.chmod("le/live", 0o000);
+        tree.chmod("le/archive", 0o000);
+        let seen = visit(&[user, shell.clone()].concat(), &tree.certbot(), &host());
+        tree.chmod("le/live", 0o755);
+        tree.chmod("le/archive", 0o755);
+        let closed: Vec<_> = seen.problems.iter().map(|it| it.text.as_str()).collect();
+        let text = |folder| format!("{} cannot be read: no permission", tree.text(folder));
+        assert_eq!(closed, [text("le/live"), text("le/archive")], "{shell:?}");
+        let a = place(&seen, "a");
+        assert_eq!(kinds(a), [ProblemKind::Unreadable], "{shell:?}");
+        assert!(a.renewal.is_some());
+    }
+}
+
+#[test]
+fn a_certbot_at_work_is_told() {
+    let tree = Tree::new();
+    tree.lineage("a", &issue());
+    tree.write("le/.certbot.lock", "");
+    assert_eq!(look(&tree).automation[0].lock, None);
+    let file = std::fs::File::options().write(true).open(tree.path("le/.certbot.lock")).unwrap();
+    let lock = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+    rustix::fs::fcntl_lock(&file, lock).unwrap();
+    let seen = look(&tree);
+    let lock = seen.automation[0].lock.as_ref().unwrap();
+    assert_eq!(lock.path, *tree.text("le/.certbot.lock"));
+    assert_eq!(lock.pid, Some(std::process::id()));
+}
+
+/// A host with very many lineages is read in the time of one with few, keys aside: those are
+/// compared 64 at a time, and what is not yet compared says so.
+#[test]
+fn many_lineages_are_read_over_several_visits() {
+    let authority = Authority::new();
+    let tree = Tree::new();
+    for number in 0..200 {
+        tree.lineage(&format!("l{number}"), &authority.issue(&[&format!("l{number}.test")]));
+    }
+    tree.settle("le/archive/l199/privkey1.pem");
+    let mut known = host();
+    for expect in [64, 128, 192, 200] {
+        let seen = visit(&["sh"], &tree.certbot(), &known);
+        assert_eq!(seen.places.len(), 200);
+        assert!(seen.places.iter().all(|it| it.layers.disk.is_some()));
+        let compared = seen.places.iter().filter(|it| it.key_matches() == Some(true)).count();
+        assert_eq!(compared, expect);
+        let later = seen.places.iter().filter(|it| kinds(it) == [ProblemKind::KeyUnchecked]);
+        assert_eq!(later.count(), 200 - expect);
+        known = after(seen);
+    }
 }

@@ -95,7 +95,7 @@ fn private_keys_stay_on_the_host() {
 /// The part of a P-256 key in PKCS#8 that holds the secret number, on its first line of base64:
 /// bytes 36 to 67 (RFC 5915, section 3), of which the line has the first 12.
 fn secret(key: &str) -> &[u8] {
-    key.lines().nth(1).unwrap()[48..64].as_bytes()
+    &key.lines().nth(1).unwrap().as_bytes()[48..64]
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Tree {
         for kind in ["cert", "privkey", "chain", "fullchain"] {
             self.point(name, kind, 1);
             let path = self.text(&format!("le/live/{name}/{kind}.pem"));
-            conf += &format!("{kind} = {path}\n");
+            conf += &[kind, " = ", &path, "\n"].concat();
         }
         conf += "[renewalparams]\nauthenticator = webroot\nkey_type = ecdsa\n";
         self.write(&format!("le/renewal/{name}.conf"), conf);
@@ -176,7 +176,7 @@ pub(super) fn answer(shell: &[&str], source: &str, known: &Host) -> (Vec<u8>, No
     (run(shell, &script), nonce)
 }
 
-pub(super) fn build(text: &str) -> std::sync::Arc<dyn source::Source> {
+fn build(text: &str) -> std::sync::Arc<dyn source::Source> {
     let text = format!("[source]\n{text}");
     let mut table = DeTable::parse(&text).unwrap().into_inner();
     source::build(Table::new(table.remove("source").unwrap()).unwrap()).unwrap()
