@@ -416,6 +416,11 @@ mod tests {
         let mut lost = Place::new("certbot", PlaceName::new("www"));
         lost.problems.push(problem(ProblemKind::BrokenLink));
         check(&host(vec![lost]), Verdict::Unknown, "what is wrong");
+        let mut closed = Place::new("certbot", PlaceName::new("www"));
+        closed.problems.push(problem(ProblemKind::Unreadable));
+        let closed = host(vec![closed]);
+        let found = judge(&Subject { host: &closed, place: closed.places.first() }, NOW);
+        assert_eq!(found.first().unwrap().severity, Severity::Warning);
         let mut hidden = host(vec![]);
         hidden.problems.push(problem(ProblemKind::Unreadable));
         check(&hidden, Verdict::Unknown, "what is wrong");

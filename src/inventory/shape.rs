@@ -1,5 +1,5 @@
 //! The shape of the file: one struct per table, whose comments are what editors show. Whether
-//! the parts fit each other is seen in [`super::read`].
+//! the parts fit each other is seen in [`read`](super::read()).
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;

@@ -1,5 +1,6 @@
 //! A root, an intermediate and what they sign, all made by openssl.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -57,10 +58,8 @@ impl Authority {
 
     /// Signs an order: the leaf, in PEM.
     pub(super) fn issue(&self, order: Order<'_>) -> String {
-        let extensions = format!(
-            "subjectAltName = {}\nbasicConstraints = CA:FALSE\n",
-            order.names.join(", ")
-        );
+        let extensions =
+            format!("subjectAltName = {}\nbasicConstraints = CA:FALSE\n", order.names.join(", "));
         fs::write(self.dir.join("leaf.ext"), extensions).unwrap();
         let subject = "/CN=leaf.test";
         self.sign("leaf", order.key, subject, "middle", order.days, "leaf.ext");
@@ -86,7 +85,7 @@ impl Authority {
         for kind in ["cert", "privkey", "chain", "fullchain"] {
             let link = links.join(format!("{kind}.pem"));
             symlink(format!("../../archive/{name}/{kind}{live}.pem"), &link).unwrap();
-            conf += &format!("{kind} = {}\n", link.display());
+            writeln!(conf, "{kind} = {}", link.display()).unwrap();
         }
         conf += "[renewalparams]\nauthenticator = webroot\n";
         fs::write(config.join(format!("renewal/{name}.conf")), conf).unwrap();
