@@ -31,6 +31,9 @@ fn prune<'t>(
     fits: Fits<'_>,
     complaints: &mut Vec<Diagnostic>,
 ) -> Option<Spanned<DeValue<'t>>> {
+    if complaints.len() >= MAX_COMPLAINTS {
+        return None;
+    }
     let Err(complaint) = fits(value.clone()) else { return Some(value) };
     let span = value.span();
     let pruned = match value.into_inner() {
@@ -74,3 +77,6 @@ fn prune<'t>(
     };
     Some(Spanned::new(span, pruned))
 }
+
+/// More than anybody mends at once, and few enough that no file takes long to read.
+const MAX_COMPLAINTS: usize = 1000;

@@ -13,10 +13,10 @@ use crate::fleet::{Moment, Place, Reach, Severity, Verdict, Weight, human};
 pub(super) const KIND: Kind = Kind { name: "text", about: "a table, for people", write };
 
 fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let shown = report.shown();
-    write_table(&rows(&shown, report.now), report.page, out)?;
-    write_findings(&shown, report.page, out)?;
-    writeln!(out, "{}", summary(&shown))
+    let (shown, page) = (report.shown(), report.page);
+    write_table(&rows(&shown, report.now), page, out)?;
+    write_findings(&shown, page, out)?;
+    writeln!(out, "{}", wrapped(&summary(&shown), page))
 }
 
 /// One line of the table.
@@ -98,17 +98,42 @@ fn write_table(rows: &[Row<'_>], page: Page, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
-/// Takes from the widest column until the line fits, but leaves each enough to be told apart.
+/// Takes from the issuer first, then from the wider of host and certificate, until the line
+/// fits, but leaves each enough to be told apart.
 fn fit(widths: &mut [usize; 3], room: Option<usize>) {
     let Some(room) = room else { return };
-    while widths.iter().sum::<usize>() > room {
-        match widths.iter_mut().max() {
-            Some(widest) if *widest > LEAST => *widest -= 1,
-            _ => return,
+    let [host, certificate, issuer] = widths;
+    while *host + *certificate + *issuer > room {
+        let widest =
+            if *issuer > LEAST { &mut *issuer } else { (&mut *host).max(&mut *certificate) };
+        if *widest <= LEAST {
+            return;
         }
+        *widest -= 1;
     }
 }
 
+/// Breaks between words where a line would be wider than the page; what follows is indented.
+fn wrapped(text: &str, page: Page) -> String {
+    let Some(columns) = page.columns else { return text.to_owned() };
+    let mut out = String::new();
+    let mut used = 0;
+    for (position, word) in text.split(' ').enumerate() {
+        if used > INDENT.len() && used + 1 + word.width() > columns {
+            out.push('\n');
+            out.push_str(INDENT);
+            used = INDENT.len();
+        } else if position > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += word.width();
+    }
+    out
+}
+
+const INDENT: &str = "  ";
 /// The titles of the columns that give way.
 const TITLES: [&str; 3] = ["HOST", "CERTIFICATE", "ISSUER"];
 /// Everything but the three columns that give way: verdict, left, day, and what is between.
@@ -177,14 +202,15 @@ fn write_findings(shown: &Shown<'_>, page: Page, out: &mut dyn Write) -> io::Res
         shown.findings.iter().filter(|it| it.severity > Severity::Info).collect();
     for finding in &urgent {
         let Finding { host, place, summary, cause, .. } = finding;
-        let sign = sign(finding.verdict.weight(), page);
-        let sign = colored(finding.verdict.weight(), &sign.to_string(), page);
-        match place {
-            Some(place) => writeln!(out, "{sign} {host} {place}: {summary}")?,
-            None => writeln!(out, "{sign} {host}: {summary}")?,
-        }
+        let weight = finding.verdict.weight();
+        let place = place.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        // Coloured afterwards: codes have no width.
+        let line = wrapped(&format!("{} {host}{place}: {summary}", sign(weight, page)), page);
+        let mark = line.chars().next().map_or(0, char::len_utf8);
+        let (mark, line) = line.split_at(mark);
+        writeln!(out, "{}{line}", colored(weight, mark, page))?;
         if !cause.is_empty() {
-            writeln!(out, "  {cause}")?;
+            writeln!(out, "{}", wrapped(&format!("  {cause}"), page))?;
         }
         let hint = shown.hosts.iter().find(|it| it.host.name == *host).and_then(|it| {
             match &it.host.reach {
@@ -193,7 +219,7 @@ fn write_findings(shown: &Shown<'_>, page: Page, out: &mut dyn Write) -> io::Res
             }
         });
         if let Some(hint) = hint {
-            writeln!(out, "  hint: {hint}")?;
+            writeln!(out, "{}", wrapped(&format!("  hint: {hint}"), page))?;
         }
     }
     if urgent.is_empty() { Ok(()) } else { writeln!(out) }
@@ -261,6 +287,15 @@ mod tests {
         let page = Page::default();
         assert_eq!(cell("証明書", 4, page).width(), 4);
         assert_eq!(cell("証明書", 8, page).width(), 8);
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        let page = Page { columns: Some(20), ..Page::default() };
+        let text = "  hint: try `ssh edge true` from here";
+        assert_eq!(wrapped(text, page), "  hint: try `ssh\n  edge true` from\n  here");
+        assert_eq!(wrapped(text, Page::default()), text);
+        assert_eq!(wrapped("one-word-that-does-not-fit", page), "one-word-that-does-not-fit");
     }
 
     #[test]

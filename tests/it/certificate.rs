@@ -11,18 +11,19 @@ use rustls_pki_types::pem::PemObject as _;
 
 /// What openssl says of a certificate, or nothing if it cannot read it.
 #[derive(Debug, PartialEq)]
-struct Told {
-    serial: String,
-    subject: String,
-    issuer: String,
-    not_before: Moment,
-    not_after: Moment,
-    sha256: String,
-    key: String,
-    names: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) serial: String,
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) not_before: Moment,
+    pub(crate) not_after: Moment,
+    pub(crate) sha256: String,
+    pub(crate) key: String,
+    pub(crate) names: Vec<String>,
 }
 
-fn openssl(path: &Path) -> Option<Told> {
+/// What openssl says of the first certificate of a file.
+pub(crate) fn openssl(path: &Path) -> Option<Told> {
     let output = Command::new("openssl")
         .args(["x509", "-noout", "-serial", "-subject", "-issuer", "-dates", "-sha256"])
         .args(["-fingerprint", "-ext", "subjectAltName", "-text"])

@@ -1,6 +1,8 @@
 //! Real sshd on loopback: own ports, own keys, own configuration; gone with the value.
 
+mod authority;
 mod faults;
+mod fleet;
 mod jumps;
 mod scans;
 mod sessions;
@@ -144,6 +146,24 @@ impl Lab {
         Sessions::open(self.settings()).unwrap()
     }
 
+    /// certdeck with this inventory, in a home in which nothing of the machine is seen.
+    pub(crate) fn certdeck(&self, inventory: &str) -> Command {
+        let file = self.path("inventory.toml");
+        fs::write(&file, inventory).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_certdeck"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.path("home"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("CERTDECK_STATE_DIR", self.path("state"))
+            .env("CERTDECK_SSH_CONFIG", self.path("ssh_config"))
+            .arg("--inventory")
+            .arg(file)
+            .stdin(Stdio::null());
+        command
+    }
+
     /// Waits until no process is left that knows of this lab's folder of sockets.
     #[track_caller]
     pub(crate) fn no_ssh_is_left(&self) {
@@ -168,6 +188,20 @@ impl Drop for Lab {
             server.wait().ok();
         }
     }
+}
+
+/// Scans the hosts of this inventory, and reads what is printed.
+#[track_caller]
+pub(crate) fn scan_json(lab: &Lab, inventory: &str) -> serde_json::Value {
+    let output = lab.certdeck(inventory).args(["scan", "--format", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{}: {said}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// How many hosts a fleet of this lab has; `CERTDECK_LAB_HOSTS` makes it larger or smaller.
+pub(crate) fn hosts(usual: usize) -> usize {
+    std::env::var("CERTDECK_LAB_HOSTS").map_or(usual, |it| it.parse().unwrap())
 }
 
 /// A host at that port, with short deadlines.
