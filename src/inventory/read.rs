@@ -733,10 +733,7 @@ mod tests {
     fn syntax_and_meaning_are_told_together() {
         check(
             "[[host]]\nnmae = 'a'\nport = \n[[hook]]\nrun = 'x'\n",
-            &[
-                ("unknown key `nmae`", "nmae"),
-                ("there is no value after this `=`", ""),
-            ],
+            &[("unknown key `nmae`", "nmae"), ("there is no value after this `=`", "")],
         );
     }
 

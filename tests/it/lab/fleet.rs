@@ -95,8 +95,7 @@ fn lineages(authority: &Authority, dir: &Path, host: &str, at: usize) -> Vec<Exp
     for (index, (key, _)) in KEYS.into_iter().enumerate() {
         let place = format!("{key}.example.net");
         // Every key meets every life and every list of names.
-        let order =
-            Order { key, days: days[(index + at) % 4], names: names[(index + at / 4) % 4] };
+        let order = Order { key, days: days[(index + at) % 4], names: names[(index + at / 4) % 4] };
         let versions = 1 + (index + at) % 3;
         // One in four was renewed, but its links were not moved.
         let live = if index == at % 4 { 1 } else { versions };
