@@ -28,7 +28,24 @@ pub(super) struct Pem {
     paths: Vec<AbsolutePath>,
     /// Where the private key of a file is: `{dir}` stands for its folder, `{name}` for its name
     /// without the extension. Left out, a file that holds a key holds its own.
-    key: Option<AbsolutePath>,
+    key: Option<KeyPath>,
+}
+
+/// The path of a key, with words for what differs from file to file; from the root, as the
+/// folder of a file is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+struct KeyPath(String);
+
+impl TryFrom<String> for KeyPath {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        if path.starts_with("{dir}/") && !path.contains(['\0', '\n']) {
+            return Ok(Self(path));
+        }
+        AbsolutePath::try_from(path).map(|it| Self(it.0))
+    }
 }
 
 impl Source for Pem {
@@ -44,7 +61,7 @@ impl Source for Pem {
         script.push(FILES);
         script.push(KEY_PATHS);
         match &self.key {
-            Some(key) => script.push(&format!("k={}", template(key.as_str()))),
+            Some(key) => script.push(&format!("k={}", template(&key.0))),
             None => script.push("k=$f\ncase $NL$H in *\"$NL$Z$f$NL\"*) ;; *) continue;; esac"),
         }
         script.push(KEYS);
@@ -73,7 +90,7 @@ impl Source for Pem {
             }
             let was =
                 known.places.iter().find(|it| it.source == KIND.name && it.name == place.name);
-            let key = key_path(self.key.as_ref().map(AbsolutePath::as_str), &path);
+            let key = key_path(self.key.as_ref().map(|it| it.0.as_str()), &path);
             let known_key = was.and_then(|it| it.key.as_ref());
             place.key = keys.sight(&key, known_key, &mut place.problems);
             seen.places.push(place);
@@ -255,11 +272,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_be_beside_its_file() {
+        let is_taken = |key: &str| KeyPath::try_from(key.to_owned()).is_ok();
+        assert!(is_taken("{dir}/privkey.pem") && is_taken("/keys/{name}.key"));
+        assert!(!is_taken("{name}.key") && !is_taken("{dir}x") && !is_taken("{dir}/a\nb"));
+    }
+
+    #[test]
     fn key_paths_are_the_same_here_and_there() {
         let key = |key| key_path(Some(key), "/etc/ssl/a.b.pem");
         assert_eq!(key("/keys/{name}.key"), "/keys/a.b.key");
         assert_eq!(key("/x{dir}/{name}{y}"), "/x/etc/ssl/a.b{y}");
         assert_eq!(key_path(None, "/a.pem"), "/a.pem");
+        assert_eq!(key("{dir}/{name}.key"), "/etc/ssl/a.b.key");
         assert_eq!(template("/keys/{name}.key"), "'/keys/'\"$n\"'.key'");
     }
 }

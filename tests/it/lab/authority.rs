@@ -37,6 +37,8 @@ impl Authority {
         for (name, words) in KEYS.iter().chain(&[("root", KEYS[1].1), ("middle", KEYS[1].1)]) {
             let path = authority.key(name);
             openssl(&[&["genpkey", "-out", text(&path), "-algorithm"], *words].concat());
+            let public = path.with_extension("pub");
+            openssl(&["pkey", "-in", text(&path), "-pubout", "-out", text(&public)]);
         }
         fs::write(authority.dir.join("ca.ext"), "basicConstraints = critical, CA:TRUE\n").unwrap();
         let subject = "/C=NO/O=Fjord Trust, Ltd/CN=Fjord Root";
@@ -93,7 +95,7 @@ impl Authority {
 
     fn sign(&self, name: &str, key: &str, subject: &str, by: &str, days: u32, extensions: &str) {
         let file = |name: String| self.dir.join(name);
-        let (key, signer) = (self.key(key), self.key(by));
+        let (key, signer) = (self.key(key).with_extension("pub"), self.key(by));
         let (out, extensions) = (file(format!("{name}.pem")), file(extensions.to_owned()));
         let authority = file(format!("{by}.pem"));
         let days = days.to_string();

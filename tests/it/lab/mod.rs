@@ -1,6 +1,7 @@
 //! Real sshd on loopback: own ports, own keys, own configuration; gone with the value.
 
 mod authority;
+mod crowd;
 mod faults;
 mod fleet;
 mod jumps;
