@@ -11,6 +11,7 @@ mod clock;
 mod due;
 mod duplicate;
 mod expired;
+mod half_done;
 mod hook;
 mod key;
 mod not_yet_valid;
@@ -39,6 +40,7 @@ pub static ALL: &[Kind] = &[
     renewal_failed::KIND,
     schedule::KIND,
     authenticator::KIND,
+    half_done::KIND,
     hook::KIND,
     duplicate::KIND,
 ];
@@ -328,6 +330,8 @@ mod tests {
         check(&host(vec![it.clone()]), Verdict::Ok, "");
         it.problems.push(problem(ProblemKind::MixedVersions));
         check(&host(vec![it.clone()]), Verdict::Key, "different versions");
+        it.key = Some(key(Some(Fingerprint::of(b"key"))));
+        check(&host(vec![it.clone()]), Verdict::Automation, "what is wrong");
         it.key = Some(key(Some(Fingerprint::of(b"another key"))));
         check(&host(vec![it]), Verdict::Key, "belongs to another");
     }
