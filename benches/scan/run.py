@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""Compares a scan with the plainest thing that reads the same files, in one run.
+"""Compares a scan with other things that read the same files, in one run.
 
-    benches/scan/run.py [--hosts N] [--kex default|curve25519] [--rounds N] [--certdeck BINARY]
+    benches/scan/run.py --certdeck target/release/certdeck [--hosts N] [--kex default|curve25519]
+                        [--rounds N] [--ansible PROGRAM]
 
 Starts N sshd on loopback (as many ports of a few sshd), makes four lineages with openssl, and
 prints, as ratios:
 
-- the client's CPU of a cold scan to that of `xargs -P64 ssh HOST cat FILES`;
-- the time of a scan over warm sessions to that of a cold one.
+- the client's CPU of a cold `certdeck scan --format json` to that of
+  `xargs -P64 ssh HOST cat FILES`;
+- the time of Ansible's `raw` with 50 forks, which runs that `cat` too, to that of the cold scan;
+- the time of a scan over warm sessions to that of a cold one, in one process: once with every
+  session kept, once with the 16 that the console keeps by default;
+- the time of a scan of which a tenth of the hosts is down and a twentieth slow to the deadline of
+  a host.
 
 The client's CPU is that of its whole process tree, masters in the background included: the
-measured command runs below a child subreaper, which collects every orphan. Without --certdeck,
-the bench binary of this folder visits the hosts; with it, `certdeck scan --format json` does.
-Needs sshd, ssh-keygen, openssl and Linux.
+measured command runs below a child subreaper, which collects every orphan. The hosts run on the
+same machine, so times hold what they cost too. Needs sshd, ssh-keygen, openssl and Linux.
 """
 
 import argparse
@@ -30,6 +35,10 @@ import time
 # sshd has at most 16 listening sockets (MAX_LISTEN_SOCKS in sshd.c).
 PORTS_PER_SSHD = 16
 PR_SET_CHILD_SUBREAPER = 36
+# `scan-timeout` of the fleet with hosts that are down and slow: the default.
+DEADLINE = 20
+# Sockets that listen and never answer.
+KEPT = []
 
 
 def main():
@@ -37,54 +46,83 @@ def main():
     parser.add_argument("--hosts", type=int, default=50)
     parser.add_argument("--kex", choices=["default", "curve25519"], default="default")
     parser.add_argument("--rounds", type=int, default=3, help="the best of so many counts")
-    parser.add_argument("--certdeck", help="the certdeck binary to measure")
+    parser.add_argument("--certdeck", required=True, help="the certdeck binary to measure")
     parser.add_argument("--bench", help="the bench binary (default: built with cargo)")
+    parser.add_argument("--ansible", help="Ansible's `ansible`, to compare with it")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="scan-") as name:
         folder = pathlib.Path(name)
-        hosts, servers = start_hosts(folder, args.hosts, args.kex)
+        hosts, slow, servers = start_hosts(folder, args.hosts, args.kex)
         try:
-            compare(folder, hosts, args)
+            compare(folder, hosts, slow, args)
         finally:
             for server in servers:
                 server.kill()
                 server.wait()
 
 
-def compare(folder, hosts, args):
+def compare(folder, hosts, slow, args):
     files = make_lineages(folder)
     config = folder / "ssh_config"
     names = folder / "hosts"
     names.write_text("".join(f"{host}\n" for host in hosts))
     plain = ["sh", "-c", f"xargs -P64 -I PORT ssh -F {config} -p PORT 127.0.0.1 cat {' '.join(files)} < {names}"]
-    if args.certdeck:
-        inventory = write_inventory(folder, hosts)
-        home = {"HOME": str(folder), "CERTDECK_STATE_DIR": str(folder / "state")}
-        cold = [args.certdeck, "--inventory", str(inventory), "scan", "--format", "json"]
-        (folder / ".ssh").mkdir()
-        shutil.copy(config, folder / ".ssh/config")
-    else:
-        home = {}
-    bench = args.bench or build_bench()
-    script = folder / "script"
-    script.write_text(f"cat {' '.join(files)}\nexit 0\n")
-    if not args.certdeck:
-        cold = [bench, str(config), "1", str(script), *hosts]
+    home = {
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder / "run"),
+        "CERTDECK_STATE_DIR": str(folder / "state"),
+        "CERTDECK_SSH_CONFIG": str(config),
+    }
+    inventory = write_inventory(folder / "inventory.toml", folder, hosts)
+    scan = [os.path.abspath(args.certdeck), "scan", "--format", "json", "--inventory"]
     rounds = []
     for _ in range(args.rounds):
-        rounds.append((measure(plain, {}), measure(cold, home)))
-    plain_cpu, plain_wall = min(it[0] for it in rounds)
-    cold_cpu, cold_wall = min(it[1] for it in rounds)
+        # What a scan remembers saves the next one some questions.
+        shutil.rmtree(folder / "state", ignore_errors=True)
+        rounds.append((measure(plain, {}), measure([*scan, inventory], home)))
+    plain_cpu, plain_wall = (min(it[0][at] for it in rounds) for at in (0, 1))
+    cold_cpu, cold_wall = (min(it[1][at] for it in rounds) for at in (0, 1))
     print(f"{len(hosts)} hosts, {args.kex} key exchange, best of {len(rounds)}")
     print(f"xargs ssh cat   {plain_cpu:6.2f} s CPU {plain_wall:6.2f} s")
     print(f"cold scan       {cold_cpu:6.2f} s CPU {cold_wall:6.2f} s")
-    print(f"CPU of the scan: {cold_cpu / plain_cpu:.2f} x")
-    warm = subprocess.run(
-        [bench, str(config), "4", str(script), *hosts], check=True, capture_output=True, text=True
-    ).stdout
-    print(warm, end="")
-    times = [float(line.split()[2]) for line in warm.splitlines()]
-    print(f"warm: {times[0] / min(times[1:]):.1f} x as fast")
+    if args.ansible:
+        cpu, wall = measure(ansible(folder, hosts, files, args.ansible), ansible_home(folder))
+        print(f"ansible raw     {cpu:6.2f} s CPU {wall:6.2f} s")
+        print(f"faster than ansible: {wall / cold_wall:.1f} x")
+    print(f"CPU of the scan: {cold_cpu / plain_cpu:.2f} x", flush=True)
+    bench = args.bench or build_bench()
+    for warm in {len(hosts): "all", min(16, len(hosts)): "by default"}.items():
+        again(bench, inventory, config, *warm)
+    failing = write_failing(folder, hosts, slow)
+    _, wall = measure([*scan, failing], home)
+    print(f"with hosts down and slow: {wall:.2f} s, {wall / DEADLINE:.2f} x the deadline")
+
+
+def again(bench, inventory, config, warm, words):
+    """How much faster warm sessions make it."""
+    command = [bench, str(inventory), str(config), "5", str(warm)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    times = [float(line.split()[2]) for line in told.splitlines()]
+    print(f"{warm} warm sessions ({words}): cold {times[0]:.2f} s, warm {min(times[1:]):.3f} s")
+    print(f"warm: {times[0] / min(times[1:]):.1f} x as fast", flush=True)
+
+
+def ansible(folder, hosts, files, program):
+    inventory = folder / "ansible.ini"
+    inventory.write_text(
+        "".join(f"host-{it} ansible_host=127.0.0.1 ansible_port={it}\n" for it in hosts)
+    )
+    return [program, "all", "-i", str(inventory), "-f", "50", "-m", "raw", "-a", f"cat {' '.join(files)}"]
+
+
+def ansible_home(folder):
+    return {
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "ansible"),
+        "ANSIBLE_SSH_ARGS": f"-F {folder}/ssh_config -o ControlMaster=auto -o ControlPersist=60s",
+        # Its masters end with the measurement, and are counted.
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
+    }
 
 
 def measure(command, env):
@@ -121,10 +159,11 @@ def start_hosts(folder, count, kex):
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
     if os.geteuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)
-    ports = free_ports(count)
+    ports = free_ports(count + PORTS_PER_SSHD)
     servers, known, config = [], [], []
-    for start in range(0, count, PORTS_PER_SSHD):
-        some = ports[start : start + PORTS_PER_SSHD]
+    starts = [*range(0, count, PORTS_PER_SSHD), count]
+    for start, end in zip(starts, [*starts[1:], None]):
+        some = ports[start:end]
         file = folder / f"sshd-{start}.conf"
         file.write_text(
             "".join(f"Port {port}\n" for port in some)
@@ -133,6 +172,8 @@ def start_hosts(folder, count, kex):
             + "UsePAM no\nPermitRootLogin yes\nMaxStartups 500\n"
             # bash takes itself for nested and leaves out the rc file of whoever measures.
             + "SetEnv SHLVL=2\n"
+            # The last ones log in and never answer.
+            + ("ForceCommand exec sleep 60\n" if start == count else "")
         )
         servers.append(subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", file, "-E", folder / "log"]))
     for port in ports:
@@ -147,7 +188,8 @@ def start_hosts(folder, count, kex):
     (folder / "ssh_config").write_text("".join(config))
     for port in ports:
         wait_for(port)
-    return [str(port) for port in ports], servers
+    ports = [str(port) for port in ports]
+    return ports[:count], ports[count:], servers
 
 
 def make_lineages(folder):
@@ -164,14 +206,30 @@ def make_lineages(folder):
     return files
 
 
-def write_inventory(folder, hosts):
-    path = folder / "inventory.toml"
+def write_inventory(path, folder, hosts, defaults=""):
     path.write_text(
-        "".join(
-            f'[[host]]\nname = "host-{host}"\naddress = "127.0.0.1"\nport = {host}\n'
-            f'[[host.source]]\nkind = "pem"\nglob = "{folder}/live/*/fullchain.pem"\n'
-            for host in hosts
+        defaults
+        + "".join(
+            f'[[host]]\nname = "host-{at:03}"\naddress = "127.0.0.1"\nport = {host}\n'
+            f'[[host.source]]\nkind = "pem"\npaths = ["{folder}/live/*/fullchain.pem"]\n'
+            for at, host in enumerate(hosts)
         )
+    )
+    return path
+
+
+def write_failing(folder, hosts, slow):
+    """Of ten hosts one is down, closed or silent in turn; of twenty, one never ends."""
+    silent = socket.socket()
+    silent.bind(("127.0.0.1", 0))
+    silent.listen(len(hosts))
+    KEPT.append(silent)
+    mixed = list(hosts)
+    mixed[3::20] = [str(free_ports(1)[0])] * len(mixed[3::20])
+    mixed[13::20] = [str(silent.getsockname()[1])] * len(mixed[13::20])
+    mixed[8::20] = [slow[at % len(slow)] for at in range(len(mixed[8::20]))]
+    path = write_inventory(
+        folder / "failing.toml", folder, mixed, f'[defaults]\nscan-timeout = "{DEADLINE}s"\n'
     )
     return path
 

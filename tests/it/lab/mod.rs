@@ -4,6 +4,7 @@ mod authority;
 mod crowd;
 mod faults;
 mod fleet;
+mod hostile;
 mod jumps;
 mod scans;
 mod sessions;
