@@ -78,7 +78,6 @@ fn settings(
         .ok_or_else(|| Failure::say(Exit::BadRequest, format!("there is no theme `{name}`")))?;
     Ok(tui::Settings {
         fleet_name,
-        is_practice,
         theme,
         depth: context.depth,
         is_ascii: context.is_ascii,

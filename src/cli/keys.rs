@@ -5,7 +5,7 @@ use crate::tui::keys::{Keymap, Place, table};
 
 /// Print what the keys of the console do
 ///
-/// They are changed in the table [keys] of config.toml, by the names in the second column.
+/// They are changed in the table `keys` of config.toml, by the names in the second column.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 

@@ -11,6 +11,7 @@ mod clock;
 mod due;
 mod duplicate;
 mod expired;
+mod half_done;
 mod hook;
 mod key;
 mod not_yet_valid;
@@ -39,6 +40,7 @@ pub static ALL: &[Kind] = &[
     renewal_failed::KIND,
     schedule::KIND,
     authenticator::KIND,
+    half_done::KIND,
     hook::KIND,
     duplicate::KIND,
 ];
@@ -328,6 +330,8 @@ mod tests {
         check(&host(vec![it.clone()]), Verdict::Ok, "");
         it.problems.push(problem(ProblemKind::MixedVersions));
         check(&host(vec![it.clone()]), Verdict::Key, "different versions");
+        it.key = Some(key(Some(Fingerprint::of(b"key"))));
+        check(&host(vec![it.clone()]), Verdict::Automation, "what is wrong");
         it.key = Some(key(Some(Fingerprint::of(b"another key"))));
         check(&host(vec![it]), Verdict::Key, "belongs to another");
     }
@@ -416,6 +420,11 @@ mod tests {
         let mut lost = Place::new("certbot", PlaceName::new("www"));
         lost.problems.push(problem(ProblemKind::BrokenLink));
         check(&host(vec![lost]), Verdict::Unknown, "what is wrong");
+        let mut closed = Place::new("certbot", PlaceName::new("www"));
+        closed.problems.push(problem(ProblemKind::Unreadable));
+        let closed = host(vec![closed]);
+        let found = judge(&Subject { host: &closed, place: closed.places.first() }, NOW);
+        assert_eq!(found.first().unwrap().severity, Severity::Warning);
         let mut hidden = host(vec![]);
         hidden.problems.push(problem(ProblemKind::Unreadable));
         check(&hidden, Verdict::Unknown, "what is wrong");

@@ -14,14 +14,17 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let unknown = |severity, text: &str| Finding::new(subject, Verdict::Unknown, severity, text);
     let host = subject.host;
     match (&host.reach, subject.place) {
-        (Reach::Down(_), _) => None,
         (Reach::Never, None) if host.places.is_empty() => {
             Some(unknown(Severity::Info, "not looked at yet"))
         }
-        (Reach::Never, _) => None,
         (Reach::Up, Some(place)) if place.layers.disk.is_none() => {
             let what = place.problems.first();
             let summary = what.map_or("no certificate could be read", |it| it.text.as_str());
+            if place.problems.iter().any(|it| is_ours(it.kind)) {
+                let finding = unknown(Severity::Warning, summary)
+                    .cause("The service may well have a certificate: it is this scan that cannot read it. Log in as root, or use `become = \"sudo\"`.");
+                return Some(place.problems.iter().fold(finding, told));
+            }
             let finding = unknown(Severity::Critical, summary)
                 .cause("A service that restarts now finds no certificate it can load.");
             let relink: &[&str] =
@@ -37,8 +40,13 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
             }
             host.places.is_empty().then(|| unknown(Severity::Warning, "no certificate was found"))
         }
-        (Reach::Up, Some(_)) => None,
+        _ => None,
     }
+}
+
+/// Whether a problem is that of the reader, not of the certificate.
+fn is_ours(kind: ProblemKind) -> bool {
+    matches!(kind, ProblemKind::Unreadable | ProblemKind::TooLarge)
 }
 
 /// Whether a problem of a host may hide certificates.

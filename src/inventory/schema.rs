@@ -78,3 +78,87 @@ fn source_kind(kind: &source::Kind, generator: &mut SchemaGenerator) -> Value {
     keys.insert("additionalProperties".into(), json!(false));
     Value::Object(keys)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::read;
+
+    const EXAMPLE: &str = include_str!("../../inventory.example.toml");
+
+    /// A file as JSON, as an editor sees it. JSON has no dates: TOML's become strings.
+    fn json(text: &str) -> Value {
+        fn plain(value: toml::Value) -> Value {
+            match value {
+                toml::Value::Array(it) => it.into_iter().map(plain).collect(),
+                toml::Value::Boolean(it) => json!(it),
+                toml::Value::Datetime(it) => json!(it.to_string()),
+                toml::Value::Float(it) => json!(it),
+                toml::Value::Integer(it) => json!(it),
+                toml::Value::String(it) => json!(it),
+                toml::Value::Table(it) => it.into_iter().map(|(k, v)| (k, plain(v))).collect(),
+            }
+        }
+        plain(toml::Value::Table(text.parse().unwrap()))
+    }
+
+    /// Whether the schema and the reader both take a file; they must agree.
+    #[track_caller]
+    fn check(text: &str, is_right: bool) {
+        let (_, complaints) = read(text);
+        assert_eq!(complaints.is_empty(), is_right, "the reader: {complaints:?}\n{text}");
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let told: Vec<_> = validator.iter_errors(&json(text)).map(|it| it.to_string()).collect();
+        assert_eq!(told.is_empty(), is_right, "the schema: {told:?}\n{text}");
+    }
+
+    #[test]
+    fn the_example_is_right() {
+        check(EXAMPLE, true);
+    }
+
+    #[test]
+    fn reader_and_schema_agree() {
+        check("", true);
+        check("[[host]]\nname = 'web-01'\n", true);
+        for wrong in [
+            "[[host]]\nnmae = 'a'\n",
+            "[[hots]]\nname = 'a'\n",
+            "[[host]]\nname = 5\n",
+            "[[host]]\nname = '-oProxyCommand=x'\n",
+            "[[host]]\nname = 'a'\nport = 0\n",
+            "[[host]]\nname = 'a'\n[[host.source]]\nkind = 'certbt'\n",
+            "[[host]]\nname = 'a'\n[[host.source]]\nkind = 'pem'\n",
+            "[[host]]\nname = 'a'\n[[host.source]]\nkind = 'certbot'\nglob = 'x'\n",
+            "[[host]]\nname = 'a'\n[[host.endpoint]]\nname = 'b'\nstarttls = 'pop3'\n",
+            "[defaults]\nbecome = 'doas'\n",
+            "[defaults]\nconcurrency = 501\n",
+            "[[hook]]\nname = 'x'\nrun = ''\nimpact = 'none'\n",
+            "[[dns]]\nname = 'x'\nkind = 'rfc2136'\nsecret-env = 'A'\nsecret-file = 'b'\n",
+        ] {
+            check(wrong, false);
+        }
+    }
+
+    #[test]
+    fn the_example_names_every_key() {
+        fn keys<'s>(schema: &'s Value, found: &mut Vec<&'s str>) {
+            match schema {
+                Value::Array(parts) => parts.iter().for_each(|it| keys(it, found)),
+                Value::Object(parts) => {
+                    if let Some(Value::Object(named)) = parts.get("properties") {
+                        found.extend(named.keys().map(String::as_str));
+                    }
+                    parts.values().for_each(|it| keys(it, found));
+                }
+                _ => {}
+            }
+        }
+        let (schema, mut found) = (schema(), Vec::new());
+        keys(&schema, &mut found);
+        assert!(found.len() > 40, "{found:?}");
+        for key in found {
+            assert!(EXAMPLE.contains(key), "inventory.example.toml does not show `{key}`");
+        }
+    }
+}

@@ -95,7 +95,7 @@ pub fn read_answer(
 }
 
 /// The parsers of foreign bytes in this room, for [`crate::fuzz`].
-pub(crate) const PARSERS: [(&str, crate::fuzz::Parser); 5] = [
+pub(crate) const PARSERS: [(&str, fn(&[u8])); 5] = [
     ("answer", |bytes| {
         let sources: [Arc<dyn Source>; 2] =
             [Arc::new(certbot::Certbot::default()), Arc::new(pem::Pem::default())];

@@ -196,6 +196,8 @@ impl Console {
                 return Ok(());
             }
             self.tell(Msg::Input(input)).await?;
+            // A key is answered at once, whatever else was drawn just before.
+            self.drawn = None;
             if self.ending.is_some() {
                 return Ok(());
             }

@@ -63,8 +63,6 @@ pub struct Deck {
 pub struct Settings {
     /// What the fleet is called in the header.
     pub fleet_name: String,
-    /// Whether this is the practice fleet, which has no inventory to edit.
-    pub is_practice: bool,
     /// How it looks at first.
     pub theme: theme::Theme,
     /// How many colours the terminal has.

@@ -263,7 +263,7 @@ fn no_name_is_shown_in_privacy() {
 fn wide_names_keep_the_columns() {
     let mut stage = Stage::dark();
     let names = ["証明書ホスト名がとても長い", "e\u{301}dge-\u{202e}x", "x".repeat(300).leak()];
-    let hosts = names.map(|it| Host::new(HostName::new(&SafeText::new(it).to_string()), it, &[]));
+    let hosts = names.map(|it| Host::new(HostName::new(SafeText::new(it).as_ref()), it, &[]));
     let made = hosts.map(|mut host| {
         for (_, place) in stage.fleet.places().take(3) {
             let mut place = place.clone();

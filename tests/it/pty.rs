@@ -264,6 +264,8 @@ impl Pty {
         for (name, value) in fixture.environment() {
             command.env(name, value);
         }
+        // A backtrace would push the message of a panic off the screen.
+        command.env_remove("RUST_BACKTRACE");
         let modes = format!("{:?}", pair.master.get_termios());
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);

@@ -65,12 +65,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("main", &["cli"]),
-    // Hidden: the way of the fuzzer to parsers that nobody else may reach.
-    (FUZZ, &["source"]),
+    // Hidden: the way of the fuzzer to parsers, some of which nobody else may reach.
+    (FUZZ, &["filter", "inventory", "source"]),
     ("lib", &[]),
 ];
 
-/// The room that every other may hand its parsers to.
+/// The room that only the fuzzer and its test enter.
 const FUZZ: &str = "fuzz";
 
 /// Folders of similar things, where a thing does nothing until `ALL` lists it.
@@ -88,7 +88,7 @@ fn rooms_use_only_what_they_may() {
         for used in code.flat_map(|it| it.split("crate::").skip(1).map(str::to_owned)) {
             let used = room_of(&used.replace("::", "/"));
             let is_inside = used.starts_with(&format!("{room}/"));
-            let is_free = used.is_empty() || used == room || used == FUZZ || is_inside;
+            let is_free = used.is_empty() || used == room || is_inside;
             if !is_free && !may.contains(&used) {
                 wrong.push(format!("{path}: `{room}` may not use `{used}`"));
             }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Imported, ImportedHost};
 
-/// Writes what was imported as an inventory that [`crate::inventory::read`] accepts.
+/// Writes what was imported as an inventory that [`read`](crate::inventory::read()) accepts.
 pub fn write(imported: &Imported) -> String {
     let groups: BTreeSet<_> = imported.hosts.iter().flat_map(|it| &it.groups).collect();
     let mut text = String::from(HEAD);

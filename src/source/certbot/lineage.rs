@@ -17,7 +17,9 @@ use crate::source::script::{number, split_word};
 use crate::text::SafeText;
 
 /// Asks for all lineages: the union of `renewal/*.conf`, `live/*` and `archive/*`. Which version
-/// a link leads to is told by `-ef`, which the shell does itself, instead of by `readlink`.
+/// a link leads to is told by `-ef`, which the shell does itself, instead of by `readlink`. Files
+/// of several versions may be one and the same where a backup or a store of images has made hard
+/// links of them, so the version of the link before is tried first.
 pub(super) const ASK: &str = r#"
 for d in "$c" "$c/live" "$c/archive" "$c/renewal"; do look "$d"; done
 set --
@@ -79,7 +81,7 @@ for k in cert privkey chain fullchain; do
 f=$c/live/$n/$k.pem r=other
 if [ -L "$f" ]; then
 if [ -e "$f" ]; then
-for v in $list; do [ "$f" -ef "$a/$k$v.pem" ] && r=$v && break; done
+for v in $at $list; do [ "$f" -ef "$a/$k$v.pem" ] && r=$v && break; done
 elif [ -d "$c/archive" ] && ! [ -x "$c/archive" ]; then r=closed
 else r=broken; fi
 elif [ -f "$f" ]; then r=file

@@ -45,6 +45,10 @@ impl App {
             self.say(&format!("{title}: {why}"));
             return Vec::new();
         }
+        if let Some(number) = screen::ALL.iter().position(|it| it.command == command) {
+            self.trail.go_to(number);
+            return Vec::new();
+        }
         match command {
             Command::Interrupt => return self.interrupt(),
             Command::Suspend => return vec![Effect::Suspend],
@@ -54,9 +58,6 @@ impl App {
             Command::Filter => self.lay(FilterLine::new(&self.desk)),
             Command::Log => self.lay(Log::default()),
             Command::Diagnostics => self.lay(Figures),
-            Command::Screen1 => self.trail.go_to(0),
-            Command::Screen2 => self.trail.go_to(1),
-            Command::Screen3 => self.trail.go_to(2),
             Command::Back => self.walk(|it| it.trail.back(), "this is where the trail begins"),
             Command::Forward => self.walk(|it| it.trail.forward(), "this is where the trail ends"),
             Command::LastScreen => self.walk(|it| it.trail.swap(), "no other screen was shown yet"),

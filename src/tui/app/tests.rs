@@ -19,7 +19,6 @@ fn app() -> App {
     let desk = Desk::new(Arc::new(Inventory::default()), fleet, theme.clone(), NOW);
     let settings = Settings {
         fleet_name: "prod-eu".to_owned(),
-        is_practice: false,
         theme,
         depth: Depth::None,
         is_ascii: true,
@@ -94,6 +93,13 @@ fn keys_lead_to_screens() {
     check(":", "Commands");
     check("@", "nothing has run on any host");
     check("<f12>", "version");
+}
+
+#[test]
+fn every_screen_is_named_as_the_command_that_opens_it() {
+    for kind in crate::tui::screen::ALL {
+        assert_eq!(binding(kind.command).unwrap().name, kind.name);
+    }
 }
 
 #[test]

@@ -35,10 +35,6 @@ impl Screen for CauseDetail {
         Place::Details
     }
 
-    fn title(&self) -> String {
-        self.cause.to_string()
-    }
-
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
         if self.scroll.go(command, &lines(&self.cause, desk), area) {
             return Outcome::Done;

@@ -25,6 +25,13 @@ impl Certificate {
         Self { id, pane: Pane::default(), scroll: Scroll::default() }
     }
 
+    fn title(&self) -> String {
+        match &self.id {
+            RowId::Place { host, place, .. } => format!("{host} {place}"),
+            other => other.host().map_or_else(String::new, ToString::to_string),
+        }
+    }
+
     fn lines(&self, desk: &Desk) -> Vec<Line<'static>> {
         if desk.find(&self.id).is_none() {
             return vec![Line::raw("The last visit did not find this certificate any more.")];
@@ -44,13 +51,6 @@ impl Certificate {
 impl Screen for Certificate {
     fn place(&self) -> Place {
         Place::Details
-    }
-
-    fn title(&self) -> String {
-        match &self.id {
-            RowId::Place { host, place, .. } => format!("{host} {place}"),
-            other => other.host().map_or_else(String::new, ToString::to_string),
-        }
     }
 
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {

@@ -20,7 +20,6 @@ use crate::tui::rows::RowId;
 pub(super) const KIND: Kind = Kind {
     name: "findings",
     command: Command::Screen3,
-    title: "Findings",
     open: |_| Box::new(Findings { selection: Selection::default() }),
 };
 
@@ -46,10 +45,6 @@ impl Findings {
 impl Screen for Findings {
     fn place(&self) -> Place {
         Place::Lists
-    }
-
-    fn title(&self) -> String {
-        KIND.title.to_owned()
     }
 
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {

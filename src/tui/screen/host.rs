@@ -38,10 +38,6 @@ impl Screen for HostDetail {
         Place::Details
     }
 
-    fn title(&self) -> String {
-        self.host.to_string()
-    }
-
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
         if self.scroll.go(command, &self.lines(desk), areas(area).1) {
             return Outcome::Done;
@@ -62,7 +58,7 @@ impl Screen for HostDetail {
     fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
         let (title, text) = areas(area);
         let page = desk.page();
-        let heading = format!(" {}", self.title());
+        let heading = format!(" {}", self.host);
         let heading = Line::styled(page.shown(&heading).into_owned(), desk.theme.title());
         detail::draw(&[heading], 0, &page, title, buf);
         detail::draw(&self.lines(desk), self.scroll.first(), &page, text, buf);

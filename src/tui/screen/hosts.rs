@@ -15,7 +15,6 @@ use crate::tui::rows::RowId;
 pub(super) const KIND: Kind = Kind {
     name: "hosts",
     command: Command::Screen2,
-    title: "Hosts",
     open: |_| Box::new(Hosts { selection: Selection::default() }),
 };
 
@@ -27,10 +26,6 @@ struct Hosts {
 impl Screen for Hosts {
     fn place(&self) -> Place {
         Place::Lists
-    }
-
-    fn title(&self) -> String {
-        KIND.title.to_owned()
     }
 
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {

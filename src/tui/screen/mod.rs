@@ -37,12 +37,10 @@ pub fn home(desk: &Desk) -> Box<dyn Screen> {
 /// What the rest of the program knows about a screen.
 #[derive(Debug)]
 pub struct Kind {
-    /// Its name, as that of the command which opens it.
+    /// Its name, as that of the command that opens it.
     pub name: &'static str,
-    /// The command that opens it.
+    /// That command.
     pub command: Command,
-    /// Its title.
-    pub title: &'static str,
     /// Makes one.
     pub open: fn(&Desk) -> Box<dyn Screen>,
 }
@@ -51,9 +49,6 @@ pub struct Kind {
 pub trait Screen: fmt::Debug + Send {
     /// Which keys mean something here.
     fn place(&self) -> Place;
-
-    /// What it is called in toasts.
-    fn title(&self) -> String;
 
     /// Does what a command means here, if it means something.
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome;
@@ -81,10 +76,8 @@ pub trait Screen: fmt::Debug + Send {
     /// A click at that column and row; the area is where the screen was drawn.
     fn click(&mut self, _desk: &Desk, _area: Rect, _at: (u16, u16)) {}
 
-    /// Shows a stretch of time of that length.
-    fn zoom_to(&mut self, _seconds: i64, _desk: &Desk) -> bool {
-        false
-    }
+    /// Shows a stretch of time of that length, if it shows time at all.
+    fn zoom_to(&mut self, _seconds: i64, _desk: &Desk) {}
 }
 
 /// What became of a command.

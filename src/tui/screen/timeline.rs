@@ -18,7 +18,6 @@ use crate::tui::rows::{GroupBy, RowId, Sort};
 pub(super) const KIND: Kind = Kind {
     name: "timeline",
     command: Command::Screen1,
-    title: "Timeline",
     open: |desk| Box::new(Timeline::new(desk)),
 };
 
@@ -160,10 +159,6 @@ impl Screen for Timeline {
         Place::Timeline
     }
 
-    fn title(&self) -> String {
-        KIND.title.to_owned()
-    }
-
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
         let page = self.page(desk, area);
         if self.selection.go(command, &desk.rows, page) {
@@ -280,9 +275,8 @@ impl Screen for Timeline {
         }
     }
 
-    fn zoom_to(&mut self, seconds: i64, desk: &Desk) -> bool {
+    fn zoom_to(&mut self, seconds: i64, desk: &Desk) {
         self.window = Window::new(desk.now, seconds).now_at_quarter(desk.now);
-        true
     }
 }
 

@@ -1,5 +1,6 @@
 //! A root, an intermediate and what they sign, all made by openssl.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -86,7 +87,7 @@ impl Authority {
         for kind in ["cert", "privkey", "chain", "fullchain"] {
             let link = links.join(format!("{kind}.pem"));
             symlink(format!("../../archive/{name}/{kind}{live}.pem"), &link).unwrap();
-            conf += &format!("{kind} = {}\n", link.display());
+            writeln!(conf, "{kind} = {}", link.display()).unwrap();
         }
         conf += "[renewalparams]\nauthenticator = webroot\n";
         fs::write(config.join(format!("renewal/{name}.conf")), conf).unwrap();

@@ -111,6 +111,23 @@ fn what_is_wrong_with_links_is_told() {
         |it| it.write("le/live/a/previous_cert.pem", issue().cert),
         &[ProblemKind::MixedVersions],
     );
+    // A backup by hard links makes one file of chains that never change; all four links led to
+    // version 2, and the chain was said to be of version 1.
+    check(
+        |it| {
+            it.archive("a", 2, &issue());
+            std::fs::remove_file(it.path("le/archive/a/chain2.pem")).unwrap();
+            std::fs::hard_link(
+                it.path("le/archive/a/chain1.pem"),
+                it.path("le/archive/a/chain2.pem"),
+            )
+            .unwrap();
+            ["cert", "privkey", "chain", "fullchain"]
+                .iter()
+                .for_each(|kind| it.point("a", kind, 2));
+        },
+        &[],
+    );
 }
 
 #[test]
