@@ -11,7 +11,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
-use crate::fleet::{self, Fleet, HostName, Outcome, Unreached, Visit, Why};
+use crate::fleet::{self, Fleet, HostName, Outcome, Reach, Unreached, Visit, Why};
 use crate::inventory::{self, Inventory};
 use crate::remote::Sessions;
 use crate::source::{self, Incomplete, Nonce};
@@ -56,14 +56,15 @@ impl Scan {
             clock,
         });
         let mut wanted: HashSet<HostName> = hosts.into_iter().collect();
+        let chosen = (0..).zip(&inventory.hosts).filter(|(_, it)| wanted.remove(&it.name));
+        let (down, up): (Vec<_>, Vec<_>) = chosen
+            .map(|(at, host)| {
+                let new = || fleet::Host::new(host.name.clone(), &host.address, &host.groups);
+                (at, known.host(&host.name).cloned().unwrap_or_else(new))
+            })
+            .partition(|(_, known)| matches!(known.reach, Reach::Down(_)));
         let mut visits = JoinSet::new();
-        for (at, host) in inventory.hosts.iter().enumerate() {
-            if !wanted.remove(&host.name) {
-                continue;
-            }
-            let known = known.host(&host.name).cloned().unwrap_or_else(|| {
-                fleet::Host::new(host.name.clone(), &host.address, &host.groups)
-            });
+        for (at, known) in in_turn(down, up) {
             let (inventory, room, tell) = (Arc::clone(&inventory), Arc::clone(&room), tell.clone());
             visits.spawn(async move {
                 if let Some(host) = inventory.hosts.get(at) {
@@ -78,6 +79,20 @@ impl Scan {
     /// is dropped.
     pub async fn next(&mut self) -> Option<Progress> {
         self.progress.recv().await
+    }
+}
+
+/// One of these and one of those. A scan ends when the last deadline does, so hosts that may not
+/// answer again begin early, and never take more than every second turn from the others.
+fn in_turn<T>(these: Vec<T>, those: Vec<T>) -> Vec<T> {
+    let (mut these, mut those) = (these.into_iter(), those.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let two = [these.next(), those.next()];
+        if two.iter().all(Option::is_none) {
+            return all;
+        }
+        all.extend(two.into_iter().flatten());
     }
 }
 
@@ -208,6 +223,12 @@ const FIRST_GUESS: u64 = 500;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_that_were_down_begin_early_and_leave_room() {
+        assert_eq!(in_turn(vec![5, 6], vec![1, 2, 3]), [5, 1, 6, 2, 3]);
+        assert_eq!(in_turn(vec![], vec![1, 2]), [1, 2]);
+    }
 
     #[test]
     fn patience_follows_the_pace_of_the_machine() {

@@ -70,7 +70,7 @@ fn foul_hosts_are_rows_with_words_and_nothing_of_them_gets_through() {
         );
         match name {
             "foul" => {
-                assert!(place["layers"]["disk"]["issuer"].as_str().unwrap().contains("]52;c;QUFB"))
+                assert!(place["layers"]["disk"]["issuer"].as_str().unwrap().contains("QUFB"));
             }
             "long" => assert_eq!(place["layers"]["disk"]["not-after"], "9999-12-31T00:00:00Z"),
             _ => {}
