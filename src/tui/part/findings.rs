@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::Page;
 use super::pen::Pen;
 use super::sheet::Sheet;
+use super::timeline::without_folders;
 use crate::diagnose::Finding;
 use crate::fleet::{Severity, Verdict};
 use crate::text::SafeText;
@@ -95,7 +96,12 @@ pub fn draw(view: &FindingsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buff
         pen.column(it.severity.word(), urgency, style).skip(u16::from(urgency > 0));
         pen.column(it.verdict.word(), VERDICT, style).skip(1);
         pen.column(&format!("{:>5}", it.findings.len()), COUNT, theme.text()).skip(1);
-        pen.column(&page.shown(&brief(it, view.findings)), cause, theme.text()).skip(1);
+        pen.column(
+            &page.shown(&without_folders(&brief(it, view.findings), glyphs.cut)),
+            cause,
+            theme.text(),
+        )
+        .skip(1);
         pen.column(&whereabouts(it, view.findings, place, page), place, theme.dim());
     }
 }

@@ -294,7 +294,7 @@ fn draw_life(view: &TimelineView<'_>, row: &Row, page: &Page<'_>, area: Rect, bu
 }
 
 /// What is wrong with a file, without the folders it lies in: what is wrong stands at the end.
-fn without_folders<'t>(note: &'t str, cut: &str) -> Cow<'t, str> {
+pub(super) fn without_folders<'t>(note: &'t str, cut: &str) -> Cow<'t, str> {
     let path = note.split(' ').next().unwrap_or_default();
     match path.strip_prefix('/').and_then(|it| it.rfind('/')) {
         Some(at) => Cow::Owned(format!("{cut}{}", note.get(at + 1..).unwrap_or_default())),
