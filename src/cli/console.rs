@@ -31,6 +31,19 @@ pub struct Options {
     pub reduced_motion: bool,
 }
 
+impl Options {
+    /// What is set in either place: `--privacy demo` and `demo --privacy` are the same.
+    #[cfg(feature = "practice")]
+    pub(super) fn or(self, before: Self) -> Self {
+        Self {
+            theme: self.theme.or(before.theme),
+            privacy: self.privacy || before.privacy,
+            read_only: self.read_only || before.read_only,
+            reduced_motion: self.reduced_motion || before.reduced_motion,
+        }
+    }
+}
+
 pub(super) fn run(options: &Options, context: &Context) -> Result<Exit, Failure> {
     check_terminal(context)?;
     let inventory = open::inventory(context)?;

@@ -28,9 +28,13 @@ pub(super) struct Args {
     /// Keep the fleet running without the console, and print how to reach it
     #[arg(long)]
     serve: bool,
+
+    #[command(flatten)]
+    console: Options,
 }
 
-pub(super) fn run(args: &Args, options: &Options, context: Context) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit, Failure> {
+    let options = args.console.clone().or(before);
     if !args.serve {
         console::check_terminal(&context)?;
     }
@@ -42,7 +46,7 @@ pub(super) fn run(args: &Args, options: &Options, context: Context) -> Result<Ex
         }
         let context = Context { paths: paths(&practice), ..context };
         let inventory = open::inventory(&context)?;
-        console::open_console(options, &context, inventory, true).await
+        console::open_console(&options, &context, inventory, true).await
     })
 }
 

@@ -88,7 +88,8 @@ fn confirm(
     yes: Option<&str>,
 ) -> anyhow::Result<Result<&'static str, Exit>> {
     let Offer { name, kind, fingerprint, .. } = offer;
-    say(&format!("{}: {name} offers {kind} {fingerprint}", host.name))?;
+    let who = if *name == *host.name.as_str() { String::new() } else { format!(": {name}") };
+    say(&format!("{}{who} offers {kind} {fingerprint}", host.name))?;
     match yes {
         Some(expected) if expected == fingerprint => return Ok(Ok("--yes with the fingerprint")),
         Some(expected) => {
@@ -98,7 +99,10 @@ fn confirm(
         None => {}
     }
     if !std::io::stdin().is_terminal() {
-        say("compare it with the host's own, then give it with --yes")?;
+        say(
+            "nothing was changed: compare this with what `ssh-keygen -lf` says on the host, then:",
+        )?;
+        say(&format!("  certdeck host trust {} --yes {fingerprint}", host.name))?;
         return Ok(Err(Exit::BadRequest));
     }
     let mut stderr = std::io::stderr();

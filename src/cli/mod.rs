@@ -62,6 +62,9 @@ Examples:
 Exit codes: 0 done, 1 a finding is critical, 2 the request was wrong, 3 something could not be
 told (a host could not be read). `check` has those of monitoring plugins.";
 
+/// In the help, the options that every command takes stand below its own.
+const SHARED: usize = 100;
+
 /// What every subcommand takes.
 #[derive(Debug, clap::Args)]
 struct Shared {
@@ -71,7 +74,8 @@ struct Shared {
         value_name = "FILE",
         global = true,
         env = "CERTDECK_INVENTORY",
-        hide_env_values = true
+        hide_env_values = true,
+        display_order = SHARED
     )]
     inventory: Option<PathBuf>,
 
@@ -81,12 +85,13 @@ struct Shared {
         value_name = "WHEN",
         global = true,
         default_value = "auto",
-        hide_possible_values = true
+        hide_possible_values = true,
+        display_order = SHARED
     )]
     color: When,
 
     /// Draw with ASCII characters only
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = SHARED)]
     ascii: bool,
 
     /// A clock that stands still, for tests and pictures.
@@ -250,7 +255,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         #[cfg(feature = "practice")]
-        Command::Demo(args) => demo::run(&args, &console, context),
+        Command::Demo(args) => demo::run(&args, console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Host(args) => {
             let inventory = open::inventory(&context)?;

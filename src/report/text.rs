@@ -72,7 +72,8 @@ fn write_table(rows: &[Row<'_>], page: Page, out: &mut dyn Write) -> io::Result<
     let mut widths = TITLES.map(str::width);
     for row in rows {
         for (width, text) in widths.iter_mut().zip([row.host, row.certificate, row.issuer]) {
-            *width = text.width().max(*width);
+            let most = if text.starts_with('/') { PATH } else { usize::MAX };
+            *width = text.width().min(most).max(*width);
         }
     }
     fit(&mut widths, page.columns.map(|it| it.saturating_sub(FIXED)));
@@ -138,6 +139,8 @@ const INDENT: &str = "  ";
 const TITLES: [&str; 3] = ["HOST", "CERTIFICATE", "ISSUER"];
 /// Everything but the three columns that give way: verdict, left, day, and what is between.
 const FIXED: usize = 13 + 6 + 10 + 5 * 2;
+/// The most that a path makes a column wide: its end tells enough, and findings have all of it.
+const PATH: usize = 40;
 /// The least that a column is cut to.
 const LEAST: usize = 8;
 

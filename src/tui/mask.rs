@@ -10,6 +10,8 @@ use crate::fleet::{Fleet, HostName};
 #[derive(Debug, Clone, Default)]
 pub struct Mask {
     known: HashMap<String, String>,
+    /// Names with signs that no name should have: they are searched for as they are.
+    odd: Vec<String>,
     hosts: usize,
     names: usize,
 }
@@ -19,6 +21,9 @@ impl Mask {
     pub fn learn(&mut self, fleet: &Fleet) {
         for host in fleet.hosts() {
             self.learn_host(host.name.as_str(), &host.address);
+        }
+        for it in &fleet.expiries {
+            self.learn_name(it.name.as_str());
         }
         for (_, place) in fleet.places() {
             self.learn_name(place.name.as_str());
@@ -35,6 +40,17 @@ impl Mask {
 
     /// The text with every known name in it replaced.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let odd = self.odd.iter().filter(|it| text.contains(it.as_str()));
+        let plain = odd.fold(Cow::Borrowed(text), |text, odd| {
+            Cow::Owned(text.replace(odd, self.known.get(odd).map_or("hidden", String::as_str)))
+        });
+        match plain {
+            Cow::Borrowed(text) => self.words(text),
+            Cow::Owned(text) => Cow::Owned(self.words(&text).into_owned()),
+        }
+    }
+
+    fn words<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut shown = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(is_of_name) {
@@ -89,6 +105,10 @@ impl Mask {
         if !self.known.contains_key(name) {
             self.names += 1;
             self.known.insert(name.to_owned(), format!("name-{}", self.names));
+            // Paths are hidden part by part; what a path has of a certificate's name is one.
+            if name.contains(|it| !is_of_name(it)) && !name.contains('/') {
+                self.odd.push(name.to_owned());
+            }
         }
     }
 }
@@ -126,6 +146,7 @@ mod tests {
         let mut host = Host::new(HostName::new("edge-fra-2"), "edge-fra-2.example.net", &[]);
         host.places.push(Place::new("certbot", SafeText::new("api.example.net")));
         host.places.push(Place::new("certbot", SafeText::new("*.example.net")));
+        host.places.push(Place::new("certbot", SafeText::new("owned\u{7}.pem (x)")));
         let other = Host::new(HostName::new("edge-fra-20"), "2001:db8::7", &[]);
         let mut mask = Mask::default();
         mask.learn(&Fleet::new([host, other]));
@@ -145,6 +166,7 @@ mod tests {
         check("live/api.example.net/fullchain.pem", "live/name-1/fullchain.pem");
         check("CN=api.example.net,O=x", "CN=name-1,O=x");
         check("privkey-api.example.net.pem", "privkey-name-1.pem");
+        check("renewal/owned^G.pem (x).conf is broken", "renewal/name-3.conf is broken");
         check("*.example.net and edge-fra-20", "name-2 and host-2");
     }
 

@@ -33,7 +33,9 @@ impl Record {
         let (is_read, result) = match &visit.outcome {
             Outcome::Seen(seen) => {
                 let (places, problems) = (seen.places.len(), seen.problems.len());
-                (true, SafeText::new(&format!("read: {places} certificates, {problems} problems")))
+                let text =
+                    format!("read: {}, {}", many(places, "certificate"), many(problems, "problem"));
+                (true, SafeText::new(&text))
             }
             Outcome::Unreached(unreached) => (false, unreached.text.clone()),
         };
@@ -55,3 +57,8 @@ impl Record {
 
 /// Some scans of a large fleet.
 const KEPT: usize = 2000;
+
+/// `1 problem`, `2 problems`.
+fn many(count: usize, of: &str) -> String {
+    format!("{count} {of}{}", if count == 1 { "" } else { "s" })
+}

@@ -21,6 +21,7 @@ mod practice;
 mod pty;
 #[cfg(feature = "practice")]
 mod readme;
+mod screenshots;
 mod serve;
 mod source;
 mod tidy;

@@ -1,10 +1,4 @@
-//! What the parts of the console draw: goldens of text and styles, every size, and the pictures
-//! in `screenshots/`.
-//!
-//! `CERTDECK_SCREENSHOTS=write` writes the pictures anew (needs the font in [`picture::FONT`]).
-
-use std::fs;
-use std::path::Path;
+//! What the parts of the console draw: goldens of text and styles, and every size.
 
 use certdeck::diagnose::Diagnosis;
 use certdeck::filter::Filter;
@@ -326,44 +320,4 @@ fn ascii_means_ascii() {
         let odd = buf.content.iter().find(|it| !it.symbol().is_ascii());
         assert_eq!(odd, None);
     }
-}
-
-#[test]
-fn the_screenshots_are_fresh() {
-    let writes = std::env::var("CERTDECK_SCREENSHOTS").is_ok_and(|it| it == "write");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
-    for (name, stage, body, size) in screenshots() {
-        let svg = picture::svg(&stage.draw(body, size), &stage.theme);
-        let paths = ["svg", "png"].map(|it| folder.join(format!("{name}.{it}")));
-        if writes {
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(&paths[0], &svg).unwrap();
-            fs::write(&paths[1], picture::png(&svg)).unwrap();
-        }
-        let kept = fs::read_to_string(&paths[0]).unwrap_or_default();
-        assert!(
-            kept == svg,
-            "{name}.svg is stale: CERTDECK_SCREENSHOTS=write cargo test screenshots"
-        );
-        let kept = fs::read(&paths[1]).unwrap_or_default();
-        assert!(picture::is_made_from(&kept, &svg), "{name}.png is not made from {name}.svg");
-    }
-}
-
-fn screenshots() -> Vec<(&'static str, Stage, Body, (u16, u16))> {
-    let light = || Stage::new("light", Depth::True, false);
-    let mono = || Stage::new("mono", Depth::None, false);
-    let ascii = || Stage::new("mono", Depth::None, true);
-    let zoom = Stage { cursor: Some(NOW.plus(76 * 3600)), ..Stage::dark() };
-    vec![
-        ("timeline-dark", Stage::dark(), Body::Timeline(window()), (120, 36)),
-        ("timeline-light", light(), Body::Timeline(window()), (120, 36)),
-        ("timeline-mono", mono(), Body::Timeline(window()), (100, 24)),
-        ("timeline-ascii", ascii(), Body::Timeline(window()), (80, 24)),
-        ("timeline-zoomed", zoom, Body::Timeline(zoomed()), (120, 30)),
-        ("findings", Stage::dark(), Body::Findings, (120, 30)),
-        ("certificate", Stage::dark(), Body::Certificate(Pane::Overview), (100, 40)),
-        ("hosts", Stage::dark(), Body::Hosts, (120, 24)),
-        ("host", Stage::dark(), Body::Host, (100, 30)),
-    ]
 }

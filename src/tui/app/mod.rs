@@ -296,7 +296,9 @@ impl App {
             Lookup::Prefix(follow) if !self.pressed.is_empty() => follow,
             _ => Vec::new(),
         };
-        let hints: Vec<(String, &str)> = if chord.is_empty() {
+        let hints: Vec<(String, &str)> = if let Some(overlay) = &self.overlay {
+            overlay.hints().iter().map(|(key, title)| ((*key).to_owned(), *title)).collect()
+        } else if chord.is_empty() {
             let hints = self.trail.screen().hints().iter();
             hints.filter_map(|it| Some((self.keymap.key(*it)?, binding(*it)?.title))).collect()
         } else {

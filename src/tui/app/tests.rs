@@ -87,12 +87,20 @@ fn keys_lead_to_screens() {
     check("<enter><tab>", "Overview");
     check("<enter><esc>", "LEFT");
     check("2<enter>", "Groups");
-    check("3<enter>", "Remedies");
+    check("3<enter>", "Would help");
     check("?", "Help");
     check("?fold", "hide or show the rows of a group");
     check(":", "Commands");
     check("@", "nothing has run on any host");
     check("<f12>", "version");
+}
+
+#[test]
+fn the_footer_shows_the_keys_of_what_is_in_front() {
+    check("/fra", "enter keep");
+    check("/fra<enter>", "enter open");
+    check("?", "esc close");
+    check(":", "enter run");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 use super::field::Field;
 use super::{Answer, Overlay, Under, sheet};
 use crate::filter::Filter;
+use crate::fleet::Weight;
 use crate::spanned::Diagnostic;
 use crate::tui::desk::Desk;
 
@@ -76,8 +77,9 @@ impl Overlay for FilterLine {
         line.spans.extend(typed.spans);
         let remark = match &self.complaint {
             Some(complaint) => {
-                let hint = complaint.hint.as_deref().unwrap_or_default();
-                Span::styled(format!("  {} {hint}", complaint.message), theme.culprit())
+                let hint = complaint.hint.as_ref().map_or_else(String::new, |it| format!("; {it}"));
+                let style = theme.weight(Weight::Wrong);
+                Span::styled(format!("  {}{hint}", complaint.message), style)
             }
             None => Span::styled(
                 format!("  {} of {}", desk.rows.shown(), desk.rows.total()),
@@ -90,5 +92,9 @@ impl Overlay for FilterLine {
 
     fn is_line(&self) -> bool {
         true
+    }
+
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("enter", "keep"), ("esc", "as before"), ("ctrl-u", "empty")]
     }
 }

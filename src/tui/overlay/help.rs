@@ -41,6 +41,10 @@ impl Overlay for Help {
         self.first = 0;
     }
 
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("up down", "scroll"), ("esc", "close")]
+    }
+
     fn draw(&self, desk: &Desk, under: &Under<'_>, area: Rect, buf: &mut Buffer) {
         let theme = &desk.theme;
         let room = sheet::lay("Help", (100, u16::MAX), theme, area, buf);

@@ -4,12 +4,14 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Answer, Overlay, Under, sheet};
-use crate::fleet::HostName;
+use crate::fleet::{HostName, Weight};
 use crate::source::{self, Nonce};
 use crate::tui::commands;
 use crate::tui::desk::Desk;
+use crate::tui::part::detail;
 
 /// The command log.
 #[derive(Debug, Default)]
@@ -36,6 +38,10 @@ impl Overlay for Log {
         Answer::Stay
     }
 
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("j k", "choose"), ("pgup pgdn", "its script"), ("esc", "close")]
+    }
+
     fn draw(&self, desk: &Desk, under: &Under<'_>, area: Rect, buf: &mut Buffer) {
         let theme = &desk.theme;
         let page = desk.page();
@@ -52,32 +58,35 @@ impl Overlay for Log {
             return;
         }
         let first = sheet::first_shown(self.selected, entries.len(), list.height);
+        let longest = entries.iter().map(|it| page.shown(it.host.as_str()).width()).max();
+        let host = longest.unwrap_or(0).min(MAX_HOST);
         for (row, (position, entry)) in (0..list.height).zip(entries.iter().enumerate().skip(first))
         {
             let is_selected = position == self.selected;
             let mark = if is_selected { theme.glyphs().selected } else { " " };
             let took = format!("{} ms", entry.took.as_millis());
             let time = entry.at.to_string();
-            let result = if entry.is_read { theme.text() } else { theme.culprit() };
+            let result = if entry.is_read { theme.text() } else { theme.weight(Weight::Wrong) };
             let mut line = Line::from(vec![
                 Span::styled(mark, theme.key()),
                 sheet::column(&time, 20, theme.dim()),
-                sheet::column(&page.shown(entry.host.as_str()), 20, theme.text()),
+                sheet::column(&page.shown(entry.host.as_str()), host, theme.text()),
                 sheet::column(&format!("{took:>9}"), 9, theme.dim()),
                 Span::styled(page.shown(entry.result.as_str()).into_owned(), result),
             ]);
             if is_selected {
                 line = line.style(theme.selected());
             }
-            sheet::put(row, &line, list, buf);
+            let at = Rect { y: list.y + row, height: 1, ..list };
+            detail::draw(&[line], 0, &page, at, buf);
         }
         let Some(entry) = entries.get(self.selected) else { return };
-        let lines = script_lines(&entry.host, desk);
+        let lines: Vec<Line<'_>> = script_lines(&entry.host, desk)
+            .iter()
+            .map(|it| Line::from(vec![Span::raw(""), Span::raw(page.shown(it).into_owned())]))
+            .collect();
         let first = self.first.min(lines.len().saturating_sub(usize::from(script.height)));
-        for (row, line) in (0..script.height).zip(lines.iter().skip(first)) {
-            let line = page.shown(line);
-            sheet::put(row, &Line::styled(line.as_ref(), theme.text()), script, buf);
-        }
+        detail::draw(&lines, first, &page, script, buf);
     }
 }
 
@@ -98,5 +107,7 @@ fn script_lines(name: &HostName, desk: &Desk) -> Vec<String> {
     lines
 }
 
+/// The most cells that hosts take.
+const MAX_HOST: usize = 24;
 /// More lines than any script has.
 const MAX_SCRIPT: usize = 10_000;

@@ -42,6 +42,11 @@ pub(super) trait Overlay: std::fmt::Debug + Send {
     fn is_line(&self) -> bool {
         false
     }
+
+    /// Its keys, for the footer: those of the screen below mean nothing now.
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("esc", "close")]
+    }
 }
 
 /// What an overlay needs to know of the console below it.

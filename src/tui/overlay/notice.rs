@@ -38,6 +38,10 @@ impl Overlay for Notice {
         Answer::Stay
     }
 
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("j k", "scroll"), ("esc", "close")]
+    }
+
     fn draw(&self, desk: &Desk, _under: &Under<'_>, area: Rect, buf: &mut Buffer) {
         let height = u16::try_from(self.lines.len()).unwrap_or(u16::MAX).saturating_add(2);
         let room = sheet::lay(self.title, (area.width, height), &desk.theme, area, buf);

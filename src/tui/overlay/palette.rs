@@ -100,6 +100,10 @@ impl Overlay for Palette {
         self.selected = 0;
     }
 
+    fn hints(&self) -> &'static [(&'static str, &'static str)] {
+        &[("up down", "choose"), ("enter", "run"), ("esc", "close")]
+    }
+
     fn draw(&self, desk: &Desk, under: &Under<'_>, area: Rect, buf: &mut Buffer) {
         let theme = &desk.theme;
         let room = sheet::lay("Commands", (90, 24), theme, area, buf);

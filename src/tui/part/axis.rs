@@ -93,17 +93,20 @@ pub(super) fn draw_labels(
     area: Rect,
     buf: &mut Buffer,
 ) {
+    let cursor = cursor.and_then(|it| window.column_of(it, area.width));
     for (column, offset) in window.ticks(now, area.width) {
         let (text, style) = match offset {
             0 => ("now".to_owned(), page.theme.title()),
             _ => (label(offset), page.theme.dim()),
         };
-        // A label that would be cut off says something else than it means.
-        if usize::from(area.width.saturating_sub(column)) >= text.len() {
+        // A label that would be cut off, or that the cursor stands in, cannot be read.
+        let cells = usize::from(column)..usize::from(column) + text.len();
+        let is_hit = cursor.is_some_and(|it| cells.contains(&usize::from(it)));
+        if usize::from(area.width) >= cells.end && !is_hit {
             Pen::new(buf, area, 0, page).skip(column).put(&text, style);
         }
     }
-    if let Some(column) = cursor.and_then(|it| window.column_of(it, area.width)) {
+    if let Some(column) = cursor {
         pen::dot(buf, area.x + column, area.y, page.theme.glyphs().cursor, page.theme.title());
     }
 }

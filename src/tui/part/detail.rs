@@ -228,7 +228,7 @@ pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet
         }
         if !it.remedies.is_empty() {
             let arrow = format!(" {} ", page.theme.glyphs().arrow);
-            sheet.field("remedies", &it.remedies.join(&arrow));
+            sheet.field("would help", &it.remedies.join(&arrow));
         }
     }
 }

@@ -29,6 +29,24 @@ impl<'a> Page<'a> {
     pub fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.mask.map_or(Cow::Borrowed(text), |it| it.text(text))
     }
+
+    /// The end of a path that is too long for so many cells: there it differs from others.
+    pub(super) fn tail<'t>(&self, path: &'t str, room: usize) -> Cow<'t, str> {
+        if path.width() <= room {
+            return Cow::Borrowed(path);
+        }
+        let mut used = 1;
+        let mut start = path.len();
+        for (at, c) in path.char_indices().rev() {
+            used += c.width().unwrap_or(0);
+            if used > room {
+                break;
+            }
+            start = at;
+        }
+        let kept = path.get(start..).unwrap_or_default();
+        Cow::Owned(format!("{}{kept}", self.theme.glyphs().cut))
+    }
 }
 
 /// A line that is written from left to right and never leaves its area.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::Page;
 use super::axis;
@@ -120,8 +121,17 @@ pub fn draw(view: &TimelineView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buff
         draw_row(view, row, is_selected, &layout, line, page, buf);
     }
     if view.rows.is_empty() {
-        let text = if view.rows.total() == 0 { "no hosts" } else { "nothing matches the filter" };
-        Pen::new(buf, layout.list, 1, page).skip(SIGNS).put(text, page.theme.dim());
+        let lines: &[&str] = if view.rows.total() == 0 {
+            &["no hosts"]
+        } else {
+            &[
+                "nothing matches the filter",
+                "host: and name: take whole names, or patterns: host:edge-*",
+            ]
+        };
+        for (line, text) in (1..).zip(lines) {
+            Pen::new(buf, layout.list, line, page).skip(SIGNS).put(text, page.theme.dim());
+        }
     }
 }
 
@@ -277,7 +287,19 @@ fn draw_life(view: &TimelineView<'_>, row: &Row, page: &Page<'_>, area: Rect, bu
     pen.put(silence, theme.dim()).skip(1);
     // A note may be cut off, the age of the data never.
     let room = pen.room().saturating_sub(u16::try_from(age.len()).unwrap_or(u16::MAX));
-    pen.put_within(&page.shown(note), room, weight).put(&age, weight);
+    let note = page.shown(note);
+    let is_long = note.width() > usize::from(room);
+    let note = if is_long { without_folders(&note, theme.glyphs().cut) } else { note };
+    pen.put_within(&note, room, weight).put(&age, weight);
+}
+
+/// What is wrong with a file, without the folders it lies in: what is wrong stands at the end.
+pub(super) fn without_folders<'t>(note: &'t str, cut: &str) -> Cow<'t, str> {
+    let path = note.split(' ').next().unwrap_or_default();
+    match path.strip_prefix('/').and_then(|it| it.rfind('/')) {
+        Some(at) => Cow::Owned(format!("{cut}{}", note.get(at + 1..).unwrap_or_default())),
+        None => Cow::Borrowed(note),
+    }
 }
 
 /// The time left in seven cells at most.
@@ -334,6 +356,14 @@ mod tests {
         assert_eq!(distance(9 * DAY + 10 * HOUR + 59), "+9d 10h");
         assert_eq!(distance(-3 * HOUR - 1200), "-3h 20m");
         assert_eq!(distance(i64::MIN).chars().next(), Some('-'));
+    }
+
+    #[test]
+    fn a_note_about_a_file_says_what_is_wrong() {
+        let note = "/etc/letsencrypt/renewal/a.conf cannot be used by certbot";
+        assert_eq!(without_folders(note, "…"), "…/a.conf cannot be used by certbot");
+        assert_eq!(without_folders("no certificate", "…"), "no certificate");
+        assert_eq!(without_folders("/a is empty", "…"), "/a is empty");
     }
 
     #[test]
