@@ -94,8 +94,11 @@ pub fn read_answer(
     Ok(seen)
 }
 
-/// The parsers of foreign bytes in this room, for [`crate::fuzz`].
-pub(crate) const PARSERS: [(&str, fn(&[u8])); 5] = [
+/// A parser of foreign bytes, with whatever it gives dropped.
+pub(crate) type Parser = fn(&[u8]);
+
+/// The parsers in this room, for [`crate::fuzz`].
+pub(crate) const PARSERS: [(&str, Parser); 5] = [
     ("answer", |bytes| {
         let sources: [Arc<dyn Source>; 2] =
             [Arc::new(certbot::Certbot::default()), Arc::new(pem::Pem::default())];

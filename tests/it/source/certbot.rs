@@ -122,9 +122,9 @@ fn what_is_wrong_with_links_is_told() {
                 it.path("le/archive/a/chain2.pem"),
             )
             .unwrap();
-            ["cert", "privkey", "chain", "fullchain"]
-                .iter()
-                .for_each(|kind| it.point("a", kind, 2));
+            for kind in ["cert", "privkey", "chain", "fullchain"] {
+                it.point("a", kind, 2);
+            }
         },
         &[],
     );
