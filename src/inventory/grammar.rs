@@ -97,6 +97,8 @@ impl Grammar for HostText {
         sized("a host name", text, 253).or_else(|| {
             if text.starts_with('-') {
                 Some("a host name cannot begin with `-`: ssh would take it for an option".into())
+            } else if text.contains('@') {
+                Some("a host name cannot hold `@`: the user goes into `user = \"…\"`".into())
             } else {
                 text.chars().find(wrong).map(|c| {
                     format!(
@@ -258,7 +260,7 @@ impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let datetime = toml::value::Datetime::deserialize(deserializer)
             .map_err(|_| D::Error::custom("expected a date without quotes, as in `2027-02-01`"))?;
-        if datetime.time.is_some() && datetime.offset.is_none() {
+        if datetime.date.is_some() && datetime.time.is_some() && datetime.offset.is_none() {
             let fault = "a time needs its offset from UTC, as in `2027-02-01T12:00:00Z`";
             return Err(D::Error::custom(fault));
         }

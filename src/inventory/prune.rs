@@ -31,12 +31,14 @@ fn prune<'t>(
     fits: Fits<'_>,
     complaints: &mut Vec<Diagnostic>,
 ) -> Option<Spanned<DeValue<'t>>> {
+    if complaints.len() >= MAX_COMPLAINTS {
+        return None;
+    }
     let Err(complaint) = fits(value.clone()) else { return Some(value) };
     let span = value.span();
+    let is_for_table = fits(Spanned::new(span.clone(), DeValue::Table(DeTable::new()))).is_ok();
     let pruned = match value.into_inner() {
-        DeValue::Table(table)
-            if fits(Spanned::new(span.clone(), DeValue::Table(DeTable::new()))).is_ok() =>
-        {
+        DeValue::Table(table) if is_for_table => {
             let mut kept = DeTable::new();
             for (key, part) in table {
                 let within = |part: Spanned<DeValue<'_>>| {
@@ -50,6 +52,13 @@ fn prune<'t>(
                 }
             }
             DeValue::Table(kept)
+        }
+        // serde would take its parts for the values of the keys, in their order.
+        DeValue::Array(_) if is_for_table => {
+            let hint = "write its name in single brackets, and its keys below";
+            let complaint = Diagnostic::new("expected a table, found an array", span);
+            complaints.push(complaint.with_hint(hint));
+            return None;
         }
         DeValue::Array(array)
             if fits(Spanned::new(span.clone(), DeValue::Array(DeArray::new()))).is_ok() =>
@@ -74,3 +83,6 @@ fn prune<'t>(
     };
     Some(Spanned::new(span, pruned))
 }
+
+/// More than anybody mends at once, and few enough that no file takes long to read.
+pub(super) const MAX_COMPLAINTS: usize = 1000;

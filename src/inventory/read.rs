@@ -22,12 +22,16 @@ use crate::text::SafeText;
 /// inventory whole.
 pub fn read(text: &str) -> (Inventory, Vec<Diagnostic>) {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut complaints: Vec<_> = errors.iter().map(|it| spanned::complain(it, 0..0)).collect();
-    let is_whole = complaints.is_empty();
+    let is_whole = errors.is_empty();
+    let mut complaints: Vec<_> =
+        errors.iter().map(|it| plain(spanned::complain(it, 0..0))).collect();
     let document = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
 
     let mut misfits = Vec::new();
     let file: shape::File = prune::read(document.clone(), &mut misfits);
+    // Where a value is missing or is none, the syntax says so already.
+    let told: BTreeSet<_> = complaints.iter().map(|it| it.span.start).collect();
+    misfits.retain(|it| !it.span.is_empty() && !told.contains(&it.span.start));
     complaints.extend(misfits.into_iter().map(plain));
 
     let mut tables = BTreeMap::new();
@@ -179,7 +183,8 @@ impl Reader<'_, '_> {
                     memberships.push(name.to_owned());
                 }
             } else if self.is_whole {
-                let known = groups.iter().copied().take(MAX_GUESSES);
+                let is_short = self.complaints.len() < prune::MAX_COMPLAINTS;
+                let known = groups.iter().copied().take(if is_short { MAX_GUESSES } else { 0 });
                 let hint = match did_you_mean(name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "add a `[[group]]` with this name".into(),
@@ -201,7 +206,7 @@ impl Reader<'_, '_> {
 
     fn endpoint(&mut self, table: Spanned<shape::Endpoint>) -> Option<Endpoint> {
         let (span, endpoint) = (table.span(), table.into_inner());
-        let name = self.required(endpoint.name, "endpoint", "name", span)?;
+        let name = self.required(endpoint.name, "host.endpoint", "name", span)?;
         Some(Endpoint {
             name: name.into_string(),
             port: endpoint.port.map_or(443, Count::value),
@@ -323,8 +328,10 @@ impl Reader<'_, '_> {
     ) -> Option<T> {
         if given.is_none() && self.is_whole {
             let raw = self.tables.get(&table.start).and_then(|it| it.get_ref().as_table());
-            if !raw.is_some_and(|it| it.contains_key(key)) {
-                let message = format!("this {what} has no `{key}`");
+            // A mistyped key has its own complaint.
+            let is_meant = |it: &str| it == key || did_you_mean(it, [key]).is_some();
+            if !raw.is_some_and(|it| it.keys().any(|it| is_meant(it.get_ref()))) {
+                let message = format!("this `[[{what}]]` has no `{key}`");
                 let hint = format!("add a line `{key} = …`");
                 self.complaints.push(Diagnostic::new(message, table).with_hint(hint));
             }
@@ -374,15 +381,25 @@ fn plain(complaint: Diagnostic) -> Diagnostic {
         let near = did_you_mean(key, known.iter().copied());
         let hint = match (near, known.as_slice()) {
             (Some(near), _) => format!("did you mean `{near}`?"),
+            _ if is_key_of_host(key) => BELOW.to_owned(),
             (None, _) if looks_secret(key) => SECRETS.to_owned(),
             (None, []) => "nothing can be set here".to_owned(),
             (None, known) => format!("the keys here are {}", known.join(", ")),
         };
         return Diagnostic { message, span, hint: Some(hint) };
     }
+    if message.starts_with("string values must be quoted") && span.is_empty() {
+        let hint = Some("write one, or take the line out".to_owned());
+        return Diagnostic { message: "there is no value after this `=`".into(), span, hint };
+    }
     if let Some((word, expected)) = quoted_after("unknown variant `", &message) {
         let message = format!("unknown value `{}`, {expected}", SafeText::capped(word, MAX_SHOWN));
         return Diagnostic { message, span, hint };
+    }
+    if let Some((key, _)) = quoted_after("missing field `", &message) {
+        let (message, hint) =
+            (format!("there is no `{key}` here"), format!("add a line `{key} = …`"));
+        return Diagnostic::new(message, span).with_hint(hint);
     }
     let Some((found, expected)) =
         message.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once(", expected "))
@@ -408,6 +425,21 @@ fn plain(complaint: Diagnostic) -> Diagnostic {
     }
 }
 
+/// Whether `[[host]]` takes that key. TOML puts what follows a `[[host.endpoint]]` into it, and
+/// it is easily overlooked.
+fn is_key_of_host(key: &str) -> bool {
+    let mut alone = DeTable::new();
+    alone.insert(Spanned::new(0..0, key.to_owned().into()), nothing());
+    match spanned::read::<shape::Host>(Spanned::new(0..0, DeValue::Table(alone))) {
+        Ok(_) => true,
+        Err(it) => !it.message.starts_with("unknown field"),
+    }
+}
+
+fn nothing<'t>() -> Spanned<DeValue<'t>> {
+    Spanned::new(0..0, DeValue::Boolean(false))
+}
+
 /// What stands in backticks after `start`, and what follows.
 fn quoted_after<'m>(start: &str, message: &'m str) -> Option<(&'m str, &'m str)> {
     // The name may hold a backtick itself, the list of known names may not.
@@ -421,5 +453,322 @@ const MAX_SHOWN: usize = 80;
 /// The most groups that a mistyped name is compared with, so that no file takes long to read.
 const MAX_GUESSES: usize = 1000;
 
+const BELOW: &str = "a key of `[[host]]` must stand above its `[[host.source]]` and \
+                     `[[host.endpoint]]`";
 const SECRETS: &str = "secrets never stand in this file: keep it elsewhere and name the place with \
                        `secret-file`, `secret-env` or `secret-command`";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::inventory::{Become, Impact, Protect, StartTls};
+
+    const EXAMPLE: &str = include_str!("../../inventory.example.toml");
+
+    #[test]
+    fn the_example_is_read() {
+        let (inventory, complaints) = read(EXAMPLE);
+        assert_eq!(complaints, []);
+        let [mail, web, _] = inventory.hosts.as_slice() else { panic!("{inventory:?}") };
+        assert_eq!((mail.address.as_str(), mail.port), ("mail-01", None));
+        assert_eq!((mail.r#become, mail.connect_timeout.as_secs()), (Become::None, 10));
+        assert_eq!((web.address.as_str(), web.port), ("web-01.example.net", Some(22)));
+        assert_eq!((web.r#become, web.connect_timeout.as_secs()), (Become::Sudo, 5));
+        assert_eq!((web.scan_timeout.as_secs(), web.user.as_deref()), (30, Some("certdeck")));
+        assert_eq!(web.groups, ["production"]);
+        let kinds: Vec<_> = web.sources.iter().map(|it| it.kind().name).collect();
+        assert_eq!(kinds, ["certbot", "pem"]);
+        let smtp = &web.endpoints[1];
+        assert_eq!((smtp.port, smtp.starttls), (25, StartTls::Smtp));
+        assert_eq!(smtp.probe, [Vantage::Loopback]);
+        let [production, staging] = inventory.groups.as_slice() else { panic!("{inventory:?}") };
+        assert_eq!((production.protect, production.wave), (Protect::Typed, Some(5)));
+        assert_eq!((staging.protect, staging.wave), (Protect::None, None));
+        assert_eq!(inventory.hooks[0].impact, Impact::Reload);
+        let secret = SecretPlace::File("~/.config/certdeck/tsig.key".into());
+        assert_eq!(inventory.dns[0].secret, Some(secret));
+        let on: Vec<_> = inventory.expiries.iter().map(|it| it.on.to_string()).collect();
+        assert_eq!(on, ["2027-02-01T00:00:00Z", "2027-08-14T10:00:00Z"]);
+    }
+
+    #[test]
+    fn defaults_hold_where_nothing_is_said() {
+        let (inventory, complaints) = read("[[host]]\nname = 'a'\n[[host.endpoint]]\nname = 'x'\n");
+        assert_eq!(complaints, []);
+        assert_eq!(inventory.defaults, Defaults::default());
+        let endpoint = &inventory.hosts[0].endpoints[0];
+        assert_eq!((endpoint.port, endpoint.starttls), (443, StartTls::None));
+        assert_eq!(endpoint.probe, [Vantage::Loopback, Vantage::Public]);
+        assert_eq!(read("").1, []);
+    }
+
+    /// Exactly these complaints, as message and culprit.
+    #[track_caller]
+    fn check(text: &str, expect: &[(&str, &str)]) -> Vec<Diagnostic> {
+        let complaints = read(text).1;
+        let found: Vec<_> =
+            complaints.iter().map(|it| (it.message.as_str(), &text[it.span.clone()])).collect();
+        assert_eq!(found, expect);
+        complaints
+    }
+
+    #[track_caller]
+    fn hints(text: &str, message: &str, at: &str, hint: &str) {
+        let complaints = check(text, &[(message, at)]);
+        assert_eq!(complaints[0].hint.as_deref(), Some(hint));
+    }
+
+    #[test]
+    fn every_mistake_in_one_host_is_told() {
+        check(
+            "[[host]]\nname = 'web 1'\nadress = 'x'\nport = 0\nuser = '-o'\n\
+             groups = ['prod', 7]\nbecome = 'root'\n[[host.source]]\nkind = 'pen'\n\
+             [[host.source]]\nkind = 'pem'\n[[host.endpoint]]\nstarttls = 'tls'\nport = '1'\n",
+            &[
+                (
+                    "a host name cannot hold a blank: only letters, digits and `.` `_` `:` `-`",
+                    "'web 1'",
+                ),
+                ("unknown key `adress`", "adress"),
+                ("expected a number from 1 to 65535", "0"),
+                ("a user name begins with a small letter or `_`, not `-`", "'-o'"),
+                ("there is no group `prod`", "'prod'"),
+                ("expected a string, found integer `7`", "7"),
+                ("unknown value `root`, expected `none` or `sudo`", "'root'"),
+                ("unknown kind `pen`, expected one of certbot, pem", "'pen'"),
+                ("there is no `paths` here", "[[host.source]]"),
+                ("this `[[host.endpoint]]` has no `name`", "[[host.endpoint]]"),
+                (
+                    "unknown value `tls`, expected one of `none`, `smtp`, `imap`, `postgres`, `ldap`",
+                    "'tls'",
+                ),
+                ("expected a number, found string \"1\"", "'1'"),
+            ],
+        );
+    }
+
+    #[test]
+    fn mistyped_names_are_guessed() {
+        hints("[[hosst]]\n", "unknown key `hosst`", "hosst", "did you mean `host`?");
+        hints("[[host]]\nnmae = 'a'\n", "unknown key `nmae`", "nmae", "did you mean `name`?");
+        hints(
+            "[[group]]\nname = 'prod'\nprotect = 'type'\n",
+            "unknown value `type`, expected one of `none`, `confirm`, `typed`, `read-only`",
+            "'type'",
+            "did you mean `typed`?",
+        );
+        hints(
+            "[[group]]\nname = 'prod'\n[[host]]\nname = 'a'\ngroups = ['prd']\n",
+            "there is no group `prd`",
+            "'prd'",
+            "did you mean `prod`?",
+        );
+        hints(
+            "[[host]]\nname = 'a'\n[[host.source]]\nkind = 'certbot'\nuser = 'x'\n",
+            "unknown key `user`",
+            "user",
+            BELOW,
+        );
+    }
+
+    #[test]
+    fn brackets_are_explained() {
+        hints(
+            "[host]\nname = 'a'\n",
+            "expected an array, found a table",
+            "[host]",
+            "write its name in double brackets, as in `[[host]]`",
+        );
+        hints(
+            "[[host]]\nname = 'a'\ngroups = 'x'\n",
+            "expected an array, found string \"x\"",
+            "'x'",
+            "put it into brackets, as in `[\"…\"]`",
+        );
+        check("[[defaults]]\n", &[("expected a table, found an array", "[[defaults]]")]);
+        let text = "[[defaults]]\nconcurrency = 5\n";
+        check(text, &[("expected a table, found an array", "[[defaults]]")]);
+        check("host = [5]\n", &[("expected a table, found integer `5`", "5")]);
+    }
+
+    #[test]
+    fn names_are_given_once() {
+        for table in ["host", "group"] {
+            let text = format!("[[{table}]]\nname = 'a'\n\n[[{table}]]\nname = 'a'\n");
+            let message = format!("a second {table} `a`; the first is in line 2");
+            check(&text, &[(&message, "'a'")]);
+        }
+        let text = "issuer = [{ name = 'a', directory = 'https://a' }, { name = 'a', directory = 'https://b' }]";
+        check(text, &[("a second issuer `a`; the first is in line 1", "'a'")]);
+        let text = "[[dns]]\nname = 'a'\nkind = 'x'\n[[dns]]\nname = 'a'\nkind = 'x'\n";
+        check(text, &[("a second dns `a`; the first is in line 2", "'a'")]);
+        let text = "[[hook]]\nname = 'a'\nrun = 'x'\nimpact = 'none'\n\
+                    [[hook]]\nname = 'a'\nrun = 'x'\nimpact = 'none'\n";
+        check(text, &[("a second hook `a`; the first is in line 2", "'a'")]);
+    }
+
+    #[test]
+    fn what_a_table_must_have_is_asked_for() {
+        check("[[host]]\n", &[("this `[[host]]` has no `name`", "[[host]]")]);
+        check(
+            "[[hook]]\n[[expiry]]\n[[issuer]]\n",
+            &[
+                ("this `[[hook]]` has no `name`", "[[hook]]"),
+                ("this `[[hook]]` has no `run`", "[[hook]]"),
+                ("this `[[hook]]` has no `impact`", "[[hook]]"),
+                ("this `[[expiry]]` has no `name`", "[[expiry]]"),
+                ("this `[[expiry]]` has no `on`", "[[expiry]]"),
+                ("this `[[issuer]]` has no `name`", "[[issuer]]"),
+                ("this `[[issuer]]` has no `directory`", "[[issuer]]"),
+            ],
+        );
+        // What is there and wrong is not missing too.
+        check("[[host]]\nname = 5\n", &[("expected a string, found integer `5`", "5")]);
+    }
+
+    #[test]
+    fn hosts_and_users_keep_to_their_grammar() {
+        let host = |name: &str| format!("[[host]]\nname = 'a'\naddress = '{name}'\n");
+        let long = "a".repeat(253);
+        for fine in ["web-01.example.net", "192.0.2.1", "2001:db8::1", "my_alias", ":", &long] {
+            assert_eq!(read(&host(fine)).1, []);
+        }
+        let dash = "a host name cannot begin with `-`: ssh would take it for an option";
+        check(&host("-oProxyCommand=x"), &[(dash, "'-oProxyCommand=x'")]);
+        check(&host(""), &[("a host name cannot be empty", "''")]);
+        let at = "a host name cannot hold `@`: the user goes into `user = \"…\"`";
+        check(&host("root@web"), &[(at, "'root@web'")]);
+        let long = "a".repeat(254);
+        let at = format!("'{long}'");
+        check(&host(&long), &[("a host name has at most 253 characters", &at)]);
+        for wrong in ["a b", "a/b", "bücher", "a;b", "a$(b)", "*"] {
+            assert_eq!(read(&host(wrong)).1.len(), 1, "{wrong}");
+        }
+
+        let user = |name: &str| format!("[[host]]\nname = 'a'\nuser = '{name}'\n");
+        for fine in ["root", "_apt", "www-data", "a.b_c-1"] {
+            assert_eq!(read(&user(fine)).1, []);
+        }
+        for wrong in ["", "Root", "1a", "-l", "a b", "a@b", &"a".repeat(33)] {
+            assert_eq!(read(&user(wrong)).1.len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn timeouts_fit_each_other() {
+        let message = "connecting may take 10s, which leaves nothing of a visit of 5s";
+        check("[defaults]\nscan-timeout = '5s'\n", &[(message, "'5s'")]);
+        let message = "connecting may take 20s, which leaves nothing of a visit of 20s";
+        check("[[host]]\nname = 'a'\nconnect-timeout = '20s'\n", &[(message, "'20s'")]);
+        assert_eq!(read("[defaults]\nconnect-timeout = '30s'\nscan-timeout = '2m'\n").1, []);
+        let message = "expected a length of time, as in \"10s\" or \"2m\"";
+        check("[defaults]\nscan-timeout = 'soon'\n", &[(message, "'soon'")]);
+        let message = "a timeout lies between 1s and 1h";
+        check("[defaults]\nconnect-timeout = '0s'\n", &[(message, "'0s'")]);
+        check("[defaults]\nscan-timeout = '2h'\n", &[(message, "'2h'")]);
+        let message = "expected a number from 1 to 500";
+        check("[defaults]\nconcurrency = 501\n", &[(message, "501")]);
+    }
+
+    #[test]
+    fn secrets_never_stand_in_the_file() {
+        let dns = "[[dns]]\nname = 'a'\nkind = 'b'\n";
+        for key in ["secret", "api-token", "password", "api_key"] {
+            let text = format!("{dns}{key} = 'hunter2'\n");
+            hints(&text, &format!("unknown key `{key}`"), key, SECRETS);
+            let shown = read(&text).1[0].render("inventory.toml", &text, false);
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+        hints(
+            &format!("{dns}secret-env = 'A'\nsecret-file = '/b'\nsecret-command = 'c'\n")[..66],
+            "a second place for the secret; the first is in line 4",
+            "'/b'",
+            "keep one of `secret-file`, `secret-env` and `secret-command`",
+        );
+    }
+
+    #[test]
+    fn urls_are_safe() {
+        let issuer = |url: &str| format!("[[issuer]]\nname = 'a'\ndirectory = '{url}'\n");
+        for fine in [
+            "https://a.example/dir",
+            "http://127.0.0.1:14000/dir",
+            "http://[::1]/",
+            "http://localhost",
+        ] {
+            assert_eq!(read(&issuer(fine)).1, []);
+        }
+        for wrong in [
+            "http://a.example/dir",
+            "http://localhost.example.net/",
+            "http://127.0.0.1.example.net/",
+            "https://user:secret@a.example/",
+            "ftp://a.example",
+            "a.example",
+            "https://",
+            "https://a b",
+        ] {
+            assert_eq!(read(&issuer(wrong)).1.len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn dates_say_what_they_mean() {
+        let on = |on: &str| format!("[[expiry]]\nname = 'a'\non = {on}\n");
+        let message = "a time needs its offset from UTC, as in `2027-02-01T12:00:00Z`";
+        check(&on("2027-02-01T12:00:00"), &[(message, "2027-02-01T12:00:00")]);
+        let message = "expected a date without quotes, as in `2027-02-01`";
+        check(&on("'2027-02-01'"), &[(message, "'2027-02-01'")]);
+        let message = "expected a date, as in `2027-02-01`, or a date and time";
+        check(&on("12:00:00"), &[(message, "12:00:00")]);
+        let message = "invalid date, expected day between 01 and 28";
+        check(&on("2027-02-31"), &[(message, "2027-02-31")]);
+    }
+
+    #[test]
+    fn syntax_and_meaning_are_told_together() {
+        check(
+            "[[host]]\nnmae = 'a'\nport = \n[[hook]]\nrun = 'x'\n",
+            &[("unknown key `nmae`", "nmae"), ("there is no value after this `=`", "")],
+        );
+    }
+
+    #[test]
+    fn hostile_files_come_to_an_end() {
+        let nested = format!("a = {}", "[".repeat(100_000));
+        let inline = format!("host = [{}", "{ endpoint = [".repeat(50_000));
+        let dotted = format!("{} = 1", "a.".repeat(100_000));
+        let keys: String = (0..20_000).map(|it| format!("k{it} = 1\n")).collect();
+        let long = format!("{} = 1\n", "k".repeat(1 << 20));
+        let same = "[[host]]\nname = 'a'\n".repeat(20_000);
+        let names: String = (0..20_000).map(|it| format!("'g{it}',")).collect();
+        let groups = format!("[[host]]\nname = 'a'\ngroups = [{names}]\n");
+        for text in [nested, inline, dotted, keys, long, same, groups, "\0\0\u{feff}".into()] {
+            let complaints = read(&text).1;
+            assert!(!complaints.is_empty());
+            complaints[0].render("inventory.toml", &text, true);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn mutated_files_are_answered(
+            at in 0..EXAMPLE.len(), cut in 0..40_usize, paste in r#"([a-z]{1,4}|[]\[{}="'.,#\n 0-9é]|\\u0000){0,6}"#,
+        ) {
+            let start = (0..=at).rev().find(|it| EXAMPLE.is_char_boundary(*it)).unwrap();
+            let end = (start + cut..).find(|it| *it >= EXAMPLE.len() || EXAMPLE.is_char_boundary(*it));
+            let end = end.unwrap().min(EXAMPLE.len());
+            let text = format!("{}{paste}{}", &EXAMPLE[..start], &EXAMPLE[end..]);
+            let (_, complaints) = read(&text);
+            for pair in complaints.windows(2) {
+                prop_assert!(pair[0].span.start <= pair[1].span.start);
+            }
+            for complaint in complaints {
+                prop_assert!(text.get(complaint.span.clone()).is_some());
+                prop_assert!(complaint.render("f", &text, false).contains("f:"));
+            }
+        }
+    }
+}

@@ -152,6 +152,11 @@ pub(super) struct Issuer {
 /// A DNS provider that can answer dns-01 challenges. Its secret is kept elsewhere.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+#[schemars(extend("not" = { "anyOf": [
+    { "required": ["secret-file", "secret-env"] },
+    { "required": ["secret-file", "secret-command"] },
+    { "required": ["secret-env", "secret-command"] },
+] }))]
 pub(super) struct Dns {
     /// Its unique name.
     #[schemars(required, with = "Checked<LabelText>")]

@@ -203,11 +203,7 @@ pub(super) fn run(shell: &[&str], script: &str) -> Vec<u8> {
 pub(super) fn after(seen: Seen) -> Host {
     let mut fleet = Fleet::new([host()]);
     let name = HostName::new("here");
-    fleet.apply(Visit {
-        host: name.clone(),
-        at: NOW,
-        outcome: Outcome::Seen(Box::new(seen)),
-    });
+    fleet.apply(Visit { host: name.clone(), at: NOW, outcome: Outcome::Seen(Box::new(seen)) });
     fleet.host(&name).unwrap().clone()
 }
 
