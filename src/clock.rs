@@ -12,6 +12,15 @@ impl Clock {
         Self(Some(moment))
     }
 
+    /// The time to the microsecond, in RFC 3339 and UTC, as the audit log has it.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+    pub fn stamp(self) -> String {
+        match self.0.map(|it| jiff::Timestamp::from_second(it.unix())) {
+            Some(fixed) => format!("{:.6}", fixed.unwrap_or_default()),
+            None => format!("{:.6}", jiff::Timestamp::now()),
+        }
+    }
+
     /// The time, to the second.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
     pub fn now(self) -> Moment {

@@ -53,6 +53,8 @@ pub mod clock;
 pub mod diagnose;
 pub mod filter;
 pub mod fleet;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod inventory;
 #[cfg(feature = "practice")]
 pub mod practice;

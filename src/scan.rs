@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::fleet::{self, Fleet, HostName, Outcome, Unreached, Visit, Why};
@@ -36,6 +37,7 @@ pub struct Scan {
 impl Scan {
     /// Starts to visit these hosts of the inventory, each once. `known` is what the fleet knows
     /// of them now. Needs a tokio runtime around it.
+    #[expect(clippy::needless_pass_by_value, reason = "each visit keeps a share of it")]
     pub fn start(
         inventory: Arc<Inventory>,
         sessions: Arc<Sessions>,
@@ -49,6 +51,7 @@ impl Scan {
         let room = Arc::new(Room {
             busy: Semaphore::new(concurrency),
             all: Semaphore::new(concurrency.saturating_mul(SLOW_FOR_ONE)),
+            pace: Pace::new(),
             sessions,
             clock,
         });
@@ -85,8 +88,36 @@ struct Room {
     busy: Semaphore,
     /// These, and those that only wait for a slow host.
     all: Semaphore,
+    pace: Pace,
     sessions: Arc<Sessions>,
     clock: Clock,
+}
+
+/// How long visits take here and now. A visit that takes much longer waits for its host; if all
+/// of them take long, this machine is busy, and more at once would only make it worse.
+#[derive(Debug)]
+struct Pace(AtomicU64);
+
+impl Pace {
+    fn new() -> Self {
+        Self(AtomicU64::new(FIRST_GUESS))
+    }
+
+    /// Takes in how long a visit took, as one of the last few that make the average. One that
+    /// is not over yet weighs less: it may wait for its host, or for this machine.
+    fn learn(&self, time: Duration, few: u64) {
+        let new = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let old = self.0.load(Ordering::Relaxed);
+        let mean = old.saturating_mul(few - 1).saturating_add(new) / few;
+        // A visit that is lost to a race between two does not matter to an average.
+        self.0.store(mean, Ordering::Relaxed);
+    }
+
+    /// How long a visit counts as work.
+    fn patience(&self) -> Duration {
+        let usual = Duration::from_millis(self.0.load(Ordering::Relaxed));
+        (usual * SLOW).max(LEAST_PATIENCE)
+    }
 }
 
 impl Room {
@@ -100,14 +131,24 @@ impl Room {
         let turn = self.busy.acquire().await;
         // Nobody listens any more only when the scan is being dropped.
         tell.send(Progress::Began(host.name.clone())).ok();
+        let begin = Instant::now();
         let mut asking = pin!(self.ask(host, known));
-        let outcome = if let Ok(outcome) = timeout(PATIENCE, &mut asking).await {
-            outcome
-        } else {
-            // A host that is down or slow must not keep the others waiting until its deadline.
-            drop(turn);
-            asking.await
+        let outcome = loop {
+            // Looked at again each time, because others have ended meanwhile.
+            let until = begin + self.pace.patience();
+            if let Ok(outcome) = timeout_at(until, &mut asking).await {
+                break outcome;
+            }
+            if begin.elapsed() >= self.pace.patience() {
+                // A host that is down or slow must not keep the others waiting for its deadline.
+                self.pace.learn(begin.elapsed(), 16);
+                drop(turn);
+                break asking.await;
+            }
         };
+        if matches!(outcome, Outcome::Seen(_)) {
+            self.pace.learn(begin.elapsed(), 8);
+        }
         let visit = Visit { host: host.name.clone(), at: self.clock.now(), outcome };
         tell.send(Progress::Ended(visit)).ok();
     }
@@ -151,9 +192,30 @@ fn unreached(why: Why, text: &str) -> Unreached {
 /// the default concurrency, no more than a quarter of a gigabyte can be under way at once.
 const ANSWER_CAP: usize = 8 * 1024 * 1024;
 
-/// How long a visit counts as work; most are over long before.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a visit counts as work at the least; most are over long before.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many times as long as the others a visit takes that waits for its host.
+const SLOW: u32 = 4;
 
 /// How many visits may be under way for each that works: a tenth of a fleet may be down and
 /// the rest is still read in the time that it takes.
 const SLOW_FOR_ONE: usize = 4;
+
+/// What a visit takes, in milliseconds, before any has ended.
+const FIRST_GUESS: u64 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_follows_the_pace_of_the_machine() {
+        let pace = Pace::new();
+        assert_eq!(pace.patience(), LEAST_PATIENCE);
+        (0..40).for_each(|_| pace.learn(Duration::from_millis(200), 8));
+        assert_eq!(pace.patience(), LEAST_PATIENCE);
+        (0..40).for_each(|_| pace.learn(Duration::from_secs(3), 8));
+        assert!(pace.patience() > Duration::from_secs(10));
+    }
+}

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use super::{Context, Exit, Failure, complaint_lines, print, survey};
+use super::{Context, Exit, Failure, print, survey};
 use crate::diagnose;
 use crate::fleet::{HostName, Place, Severity, Verdict};
 use crate::report::{Page, Report, Shown};
@@ -56,7 +56,7 @@ pub(super) fn unknown(failure: &Failure) -> Result<Exit, Failure> {
     match failure {
         // Nobody is left to tell.
         Failure::OutputClosed => Ok(Exit::Code(State::Unknown.code())),
-        _ => say(State::Unknown, &complaint_lines(failure).join("\n").replace('|', "/")),
+        _ => say(State::Unknown, &failure.lines().join("\n").replace('|', "/")),
     }
 }
 
@@ -146,7 +146,9 @@ fn subjects<'a>(shown: &'a Shown<'a>, args: &Args) -> Vec<Subject<'a>> {
         *worst = it.severity.max(*worst);
     }
     let subject = |host, place: Option<&'a Place>, verdict| {
-        let severity = severities.get(&(host, place.map(|it| it.name.as_str()))).copied();
+        let about = |place| severities.get(&(host, place)).copied();
+        // What is wrong with a host is wrong with each of its places.
+        let severity = about(None).max(place.and_then(|it| about(Some(it.name.as_str()))));
         Subject { host, place, verdict, state: args.state(verdict, severity) }
     };
     shown
@@ -194,13 +196,12 @@ fn counted(subjects: &[Subject<'_>]) -> String {
 /// One line about a place or host; the character before performance data cannot be in it.
 fn sentence(it: &Subject<'_>, shown: &Shown<'_>) -> String {
     let name = it.place.map(|it| &it.name);
-    let summary = shown
-        .findings
-        .iter()
-        .find(|found| {
-            found.host == *it.host && found.place.as_ref() == name && found.verdict == it.verdict
-        })
-        .map_or(it.verdict.word(), |it| it.summary.as_str());
+    let mut found = shown.findings.iter().filter(|found| {
+        found.host == *it.host && found.place.as_ref().is_none_or(|it| Some(it) == name)
+    });
+    let first = found.clone().next();
+    let summary = found.find(|found| found.verdict == it.verdict).or(first);
+    let summary = summary.map_or_else(|| it.verdict.word(), |it| it.summary.as_str());
     let text = match name {
         Some(name) => format!("{name} on {}: {summary}", it.host),
         None => format!("{}: {summary}", it.host),

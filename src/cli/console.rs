@@ -1,9 +1,14 @@
 //! `certdeck`: the console.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 
-use super::{Context, Exit, Failure};
-use crate::tui::theme;
+use super::{Context, Exit, Failure, open, runtime, survey};
+use crate::inventory::Inventory;
+use crate::store::Store;
+use crate::text::SafeText;
+use crate::tui::theme::{self, Theme};
+use crate::tui::{self, Deck};
 
 /// How the console looks and what it may do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
@@ -21,14 +26,68 @@ pub struct Options {
     #[arg(long)]
     pub read_only: bool,
 
-    /// Draw progress without moving parts
+    /// Draw nothing that moves by itself
     #[arg(long)]
     pub reduced_motion: bool,
 }
 
-pub(super) fn run(_options: &Options, context: &Context) -> Result<Exit, Failure> {
+pub(super) fn run(options: &Options, context: &Context) -> Result<Exit, Failure> {
     check_terminal(context)?;
-    Ok(Exit::Done)
+    let inventory = open::inventory(context)?;
+    runtime()?.block_on(open_console(options, context, inventory, false))
+}
+
+/// Opens the console on an inventory until somebody leaves.
+pub(super) async fn open_console(
+    options: &Options,
+    context: &Context,
+    inventory: Inventory,
+    is_practice: bool,
+) -> Result<Exit, Failure> {
+    let paths = &context.paths;
+    let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
+    let deck = Deck {
+        inventory: Arc::new(inventory),
+        inventory_path: paths.inventory.clone(),
+        reread: |path| open::inventory_at(path, false).map_err(|it| it.lines().join("\n")),
+        sessions,
+        store: Store::new(&paths.state),
+        state_dir: paths.state.clone(),
+        clock: context.clock,
+        settings: settings(options, context, is_practice)?,
+    };
+    Ok(Exit::Code(tui::run(deck).await?.code()))
+}
+
+fn settings(
+    options: &Options,
+    context: &Context,
+    is_practice: bool,
+) -> Result<tui::Settings, Failure> {
+    let Context { config, environment, .. } = context;
+    let fleet_name = if is_practice {
+        "practice".to_owned()
+    } else {
+        let stem = context.paths.inventory.file_stem().unwrap_or_default();
+        SafeText::new(&stem.to_string_lossy()).to_string()
+    };
+    let by_background = if environment.is_light() { "light" } else { "dark" };
+    let name = options.theme.as_deref().or_else(|| config.theme()).filter(|it| *it != AUTO);
+    let name = name.unwrap_or(by_background);
+    let theme = Theme::named(name, context.depth, context.is_ascii)
+        .ok_or_else(|| Failure::say(Exit::BadRequest, format!("there is no theme `{name}`")))?;
+    Ok(tui::Settings {
+        fleet_name,
+        theme,
+        depth: context.depth,
+        is_ascii: context.is_ascii,
+        mask: options.privacy.then(tui::mask::Mask::default),
+        mouse: config.mouse,
+        keys: config.keys.clone(),
+        editor: environment.editor.clone(),
+        pager: environment.pager.clone(),
+        ssh_config: context.paths.ssh_config.clone(),
+    })
 }
 
 /// The console starts only where somebody can see it.

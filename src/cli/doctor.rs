@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use super::{Context, Exit, Failure, complaint_lines, open, paths, print};
+use super::{Context, Exit, Failure, open, paths, print};
 use crate::remote::client::{self, Agent};
 use crate::tui::theme::Depth;
 
@@ -114,7 +114,7 @@ fn known_hosts(context: &Context) -> Look {
     };
     let path = PathBuf::from(path).join(".ssh/known_hosts");
     match open::text_if_any(&path) {
-        Err(failure) => fail(complaint_lines(&failure).join("; "), "make it readable for you"),
+        Err(failure) => fail(failure.lines().join("; "), "make it readable for you"),
         Ok(None) => warn(format!("there is no {}", path.display()), hint),
         Ok(Some(text)) => {
             let is_key = |it: &&str| !it.trim().is_empty() && !it.trim_start().starts_with('#');
@@ -165,7 +165,7 @@ fn terminal(context: &Context) -> Look {
     let out = io::stdout();
     let Some(size) = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten()
     else {
-        return ok("stdout is none; the console needs one");
+        return ok("stdout is not one; the console needs it");
     };
     let colors = match context.depth {
         Depth::True => "24-bit colours",
@@ -199,8 +199,6 @@ fn inventory(context: &Context) -> Look {
             format!("something is wrong in {}", context.paths.inventory.display()),
             "certdeck inventory check",
         ),
-        Err(failure) => {
-            fail(complaint_lines(&failure).join("; "), "certdeck demo needs no inventory")
-        }
+        Err(failure) => fail(failure.lines().join("; "), "certdeck demo needs no inventory"),
     }
 }

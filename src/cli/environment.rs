@@ -16,11 +16,20 @@ pub struct Environment {
     pub home: Option<OsString>,
     /// `SSH_AUTH_SOCK`.
     pub agent: Option<OsString>,
+    /// `CERTDECK_SSH_CONFIG`.
+    pub ssh_config: Option<OsString>,
+    /// `CERTDECK_LOG`: off, error, warn, info, debug.
+    pub log: Option<String>,
+    /// `VISUAL` or `EDITOR`: a shell command.
+    pub editor: Option<String>,
+    /// `PAGER`: a shell command.
+    pub pager: Option<String>,
     /// `TERM`.
     pub term: Option<OsString>,
     no_color: bool,
     force_color: bool,
     colorterm: Option<OsString>,
+    colorfgbg: Option<String>,
     locale: Option<OsString>,
 }
 
@@ -29,15 +38,21 @@ impl Environment {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
     pub fn read() -> Self {
         let var = |name| std::env::var_os(name).filter(|it| !it.is_empty());
+        let text = |name| var(name).and_then(|it| it.into_string().ok());
         Self {
             config_dir: var("CERTDECK_CONFIG_DIR"),
             state_dir: var("CERTDECK_STATE_DIR"),
             home: var("HOME"),
             agent: var("SSH_AUTH_SOCK"),
+            ssh_config: var("CERTDECK_SSH_CONFIG"),
+            log: text("CERTDECK_LOG"),
+            editor: text("VISUAL").or_else(|| text("EDITOR")),
+            pager: text("PAGER"),
             term: var("TERM"),
             no_color: var("NO_COLOR").is_some(),
             force_color: var("FORCE_COLOR").is_some_and(|it| it != "0"),
             colorterm: var("COLORTERM"),
+            colorfgbg: text("COLORFGBG"),
             locale: var("LC_ALL").or_else(|| var("LC_CTYPE")).or_else(|| var("LANG")),
         }
     }
@@ -61,6 +76,13 @@ impl Environment {
     /// Whether the terminal cannot move its cursor.
     pub fn is_dumb(&self) -> bool {
         self.term.as_ref().is_some_and(|it| it == "dumb")
+    }
+
+    /// Whether the terminal says that its background is light: rxvt and those who followed it
+    /// set `COLORFGBG` to the numbers of two colours, the second of which is the background.
+    pub fn is_light(&self) -> bool {
+        let background = self.colorfgbg.as_ref().and_then(|it| it.rsplit(';').next());
+        matches!(background, Some("7" | "15"))
     }
 
     /// Whether text may hold more than ASCII. A locale that is not set at all, as in many

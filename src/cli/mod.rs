@@ -4,10 +4,14 @@ mod check;
 mod completions;
 mod config;
 mod console;
+#[cfg(feature = "practice")]
+mod demo;
 mod doctor;
 mod environment;
+mod host;
 mod inventory;
 mod keys;
+mod log;
 mod man;
 mod open;
 mod paths;
@@ -103,10 +107,13 @@ pub enum When {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "practice")]
+    Demo(demo::Args),
     Scan(scan::Args),
     Check(check::Args),
-    Doctor(doctor::Args),
     Inventory(inventory::Args),
+    Host(host::Command),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
     Keys(keys::Args),
@@ -198,6 +205,18 @@ impl Failure {
         }
         self
     }
+
+    /// What happened, line by line, made safe: names from outside may stand in it.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::OutputClosed => Vec::new(),
+            // Drawn from the operator's own file, by a crate that spells controls out.
+            Self::Complaints(drawn) => drawn.lines().map(str::to_owned).collect(),
+            Self::Refused { error, .. } => {
+                format!("{error:#}").lines().map(|it| SafeText::new(it).to_string()).collect()
+            }
+        }
+    }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -224,13 +243,22 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let context = Context::find(&shared)?;
     let Some(command) = command else { return console::run(&console, &context) };
     if console != Options::default() && !command.is_console() {
-        return Err(Failure::say(Exit::BadRequest, "an option of the console before a command")
+        return Err(Failure::say(Exit::BadRequest, "this command takes no options of the console")
             .with_hint("`certdeck --help` shows which options every command takes"));
     }
     match command {
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
+        #[cfg(feature = "practice")]
+        Command::Demo(args) => demo::run(&args, &console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Host(args) => {
+            let inventory = open::inventory(&context)?;
+            runtime()?.block_on(async {
+                let sessions = survey::sessions(&context, 0)?;
+                Ok(host::run(args, &inventory, &sessions, &context).await?)
+            })
+        }
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
@@ -241,7 +269,11 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
 impl Command {
     /// Whether it opens the console.
     const fn is_console(&self) -> bool {
-        false
+        match self {
+            #[cfg(feature = "practice")]
+            Self::Demo(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -276,13 +308,13 @@ fn usage(error: &clap::Error, typed: &[OsString]) -> Result<Exit, Failure> {
         return check::unknown(&Failure::say(Exit::BadRequest, first));
     }
     // Nobody is left to tell if stderr is closed.
-    let _ = error.print();
+    error.print().ok();
     Ok(Exit::BadRequest)
 }
 
 /// Writes a failure to stderr, and says how the program ends.
 fn complain(failure: &Failure) -> Exit {
-    let mut lines = complaint_lines(failure);
+    let mut lines = failure.lines();
     let exit = match failure {
         Failure::OutputClosed => Exit::Done,
         Failure::Complaints(_) => Exit::BadRequest,
@@ -296,20 +328,8 @@ fn complain(failure: &Failure) -> Exit {
     };
     let text: String = lines.into_iter().map(|it| it + "\n").collect();
     // Nobody is left to tell if stderr is closed.
-    let _ = io::stderr().write_all(text.as_bytes());
+    io::stderr().write_all(text.as_bytes()).ok();
     exit
-}
-
-/// What a failure says, line by line, made safe: names from outside may stand in it.
-fn complaint_lines(failure: &Failure) -> Vec<String> {
-    match failure {
-        Failure::OutputClosed => Vec::new(),
-        // Drawn from the operator's own file, by a crate that spells controls out.
-        Failure::Complaints(drawn) => drawn.lines().map(str::to_owned).collect(),
-        Failure::Refused { error, .. } => {
-            format!("{error:#}").lines().map(|it| SafeText::new(it).to_string()).collect()
-        }
-    }
 }
 
 /// Writes to stdout; a reader that has gone away ends the program quietly.

@@ -1,5 +1,6 @@
 //! Opens the local files that a person names: the only place that does.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(super) fn inventory(context: &Context) -> Result<Inventory, Failure> {
     inventory_at(&context.paths.inventory, context.is_colored)
 }
 
-/// Reads the inventory in that file; `-` is stdin.
+/// Reads the inventory in this file; `-` is stdin.
 pub(super) fn inventory_at(path: &Path, is_colored: bool) -> Result<Inventory, Failure> {
     let text = if path == Path::new("-") { Some(text(path)?) } else { text_if_any(path)? };
     let Some(text) = text else { return Err(no_inventory(path)) };
@@ -56,10 +57,10 @@ pub(super) fn draw(
     }
     let count = complaints.len();
     if count > MAX_DRAWN {
-        drawn.push_str(&format!("… and {} more\n\n", count - MAX_DRAWN));
+        let _ = write!(drawn, "… and {} more\n\n", count - MAX_DRAWN);
     }
     let things = if count == 1 { "thing is" } else { "things are" };
-    drawn.push_str(&format!("{count} {things} wrong in {path}\n"));
+    let _ = writeln!(drawn, "{count} {things} wrong in {path}");
     Err(Failure::Complaints(drawn))
 }
 
@@ -83,7 +84,7 @@ fn read(path: &Path) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|it| {
         let at = it.utf8_error().valid_up_to();
         let before = it.as_bytes().get(..at).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         let message = format!("line {line} is not UTF-8 text (byte {at} of the file)");
         io::Error::new(io::ErrorKind::InvalidData, message)
     })

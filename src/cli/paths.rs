@@ -1,10 +1,9 @@
 //! Where things are kept on the operator's machine.
 
-use std::fs::{DirBuilder, Metadata};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use directories::ProjectDirs;
 
 use super::{Environment, Exit, Failure};
@@ -20,7 +19,7 @@ pub struct Paths {
     pub state: PathBuf,
     /// Folder of control sockets, 0700.
     pub runtime: PathBuf,
-    /// The operator's own ssh_config, if it exists.
+    /// The `ssh_config` to use instead of ssh's own files (`ssh -F`).
     pub ssh_config: Option<PathBuf>,
 }
 
@@ -36,7 +35,6 @@ impl Paths {
         let state = chosen(&environment.state_dir).unwrap_or_else(|| {
             folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned()
         });
-        let ssh_config = chosen(&environment.home).map(|it| it.join(".ssh/config"));
         Ok(Self {
             inventory: inventory
                 .filter(|it| !it.as_os_str().is_empty())
@@ -44,29 +42,8 @@ impl Paths {
             config,
             state,
             runtime: folders.runtime_dir().map_or_else(fallback, Path::to_owned),
-            ssh_config: ssh_config.filter(|it| it.is_file()),
+            ssh_config: chosen(&environment.ssh_config),
         })
-    }
-
-    /// Makes the folder of control sockets, or checks that the one that is there is ours alone:
-    /// whoever can write there could answer in the place of a host.
-    pub fn prepare_runtime(&self) -> Result<(), Failure> {
-        let path = &self.runtime;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot make {}", path.display()))?;
-        let found = path
-            .symlink_metadata()
-            .with_context(|| format!("cannot look at {}", path.display()))?;
-        match intruder(&found) {
-            None => Ok(()),
-            Some(fault) => {
-                Err(Failure::say(Exit::BadRequest, format!("{}: {fault}", path.display()))
-                    .with_hint("remove it; certdeck makes a new one"))
-            }
-        }
     }
 }
 
@@ -74,7 +51,7 @@ impl Paths {
 pub(super) fn intruder(found: &Metadata) -> Option<&'static str> {
     if !found.is_dir() {
         Some("not a folder")
-    } else if found.uid() != rustix::process::getuid().as_raw() {
+    } else if found.uid() != rustix::process::geteuid().as_raw() {
         Some("belongs to somebody else")
     } else if found.mode() & 0o077 != 0 {
         Some("others may enter this folder")
@@ -85,7 +62,7 @@ pub(super) fn intruder(found: &Metadata) -> Option<&'static str> {
 
 /// Where the sockets go without `XDG_RUNTIME_DIR`, as over `su` or in containers.
 fn fallback() -> PathBuf {
-    let user = rustix::process::getuid().as_raw();
+    let user = rustix::process::geteuid().as_raw();
     std::env::temp_dir().join(format!("certdeck-{user}"))
 }
 
@@ -96,36 +73,18 @@ mod tests {
 
     use super::*;
 
-    fn paths(runtime: PathBuf) -> Paths {
-        let nowhere = PathBuf::from("/nowhere");
-        Paths {
-            inventory: nowhere.clone(),
-            config: nowhere.clone(),
-            state: nowhere,
-            runtime,
-            ssh_config: None,
-        }
-    }
-
     #[test]
-    fn the_runtime_folder_is_made_for_its_owner_only() {
+    fn a_folder_of_sockets_must_be_closed_to_others() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = paths(folder.path().join("a/b"));
-        paths.prepare_runtime().unwrap();
-        assert_eq!(paths.runtime.metadata().unwrap().mode() & 0o777, 0o700);
-        paths.prepare_runtime().unwrap();
-    }
-
-    #[test]
-    fn a_runtime_folder_of_others_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = folder.path().join("open");
-        fs::create_dir(&open).unwrap();
-        fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
-        assert!(paths(open.clone()).prepare_runtime().is_err());
+        let look = |path: &Path| intruder(&path.symlink_metadata().unwrap());
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(look(folder.path()), None);
 
         let link = folder.path().join("link");
-        std::os::unix::fs::symlink(&open, &link).unwrap();
-        assert!(paths(link).prepare_runtime().is_err());
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert_eq!(look(&link), Some("not a folder"));
+
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(look(folder.path()), Some("others may enter this folder"));
     }
 }

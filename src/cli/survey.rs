@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Context, Exit, Failure, open, runtime};
+use super::{Context, Exit, Failure, log, open, runtime};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, HostName, human};
 use crate::inventory::Inventory;
@@ -32,8 +32,7 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
     let mut fleet = inventory.fleet();
     let store = Store::new(&context.paths.state);
     // A snapshot that cannot be used costs nothing but the memory of hosts that are down.
-    let _ = store.recall(&mut fleet);
-    context.paths.prepare_runtime()?;
+    store.recall(&mut fleet).ok();
     let hosts = fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
     runtime()?.block_on(visit(context, inventory, &mut fleet, hosts))?;
     if let Err(error) = store.save(&fleet) {
@@ -43,33 +42,41 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
     Ok(fleet)
 }
 
+/// The way to the hosts, on which so many sessions stay open after their visits.
+pub(super) fn sessions(context: &Context, keep_warm: usize) -> Result<Arc<Sessions>, Failure> {
+    log::start(context);
+    let settings = Settings {
+        runtime_dir: context.paths.runtime.clone(),
+        state_dir: context.paths.state.clone(),
+        ssh_config: context.paths.ssh_config.clone(),
+        keep_warm,
+    };
+    Sessions::open(settings).map_err(|it| Failure::new(Exit::Unknown, it))
+}
+
 async fn visit(
     context: &Context,
     inventory: Arc<Inventory>,
     fleet: &mut Fleet,
     hosts: Vec<HostName>,
 ) -> Result<(), Failure> {
-    let settings = Settings {
-        runtime_dir: context.paths.runtime.clone(),
-        state_dir: context.paths.state.clone(),
-        ssh_config: context.paths.ssh_config.clone(),
-        // Nothing comes back to a session after the one visit.
-        keep_warm: 0,
-    };
-    let sessions = Sessions::open(settings).map_err(|it| Failure::new(Exit::Unknown, it))?;
+    // Before there is anything that a signal could leave behind.
+    let mut signals = Signals::catch()?;
+    // Nothing comes back to a session after the one visit.
+    let sessions = sessions(context, 0)?;
     let mut line = Line::new(hosts.len());
     let mut scan = Scan::start(inventory, sessions.clone(), fleet, hosts, context.clock);
     let ended = tokio::select! {
-        signal = stop() => signal,
-        () = take_in(&mut scan, fleet, &mut line) => Ok(None),
+        number = signals.next() => Some(number),
+        () = take_in(&mut scan, fleet, &mut line) => None,
     };
     drop(scan);
     line.clear();
     sessions.close().await;
-    match ended? {
+    match ended {
         None => Ok(()),
-        Some(signal) => Err(Failure::say(
-            Exit::Code(128 + signal),
+        Some(number) => Err(Failure::say(
+            Exit::Code(128 + number),
             format!("stopped after {} of {} hosts", line.done, line.total),
         )),
     }
@@ -92,17 +99,31 @@ async fn take_in(scan: &mut Scan, fleet: &mut Fleet, line: &mut Line) {
     }
 }
 
-/// The number of the signal that asks to stop.
-async fn stop() -> Result<Option<u8>, Failure> {
-    let catch = |kind| signal(kind).context("cannot catch signals");
-    let mut interrupt = catch(SignalKind::interrupt())?;
-    let mut hangup = catch(SignalKind::hangup())?;
-    let mut terminate = catch(SignalKind::terminate())?;
-    Ok(Some(tokio::select! {
-        _ = interrupt.recv() => 2,
-        _ = hangup.recv() => 1,
-        _ = terminate.recv() => 15,
-    }))
+/// The signals that ask to stop.
+struct Signals {
+    interrupt: Signal,
+    hangup: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, Failure> {
+        let catch = |kind| signal(kind).context("cannot catch signals");
+        Ok(Self {
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+            terminate: catch(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one, and tells its number.
+    async fn next(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.interrupt.recv() => 2,
+            _ = self.hangup.recv() => 1,
+            _ = self.terminate.recv() => 15,
+        }
+    }
 }
 
 /// How far a scan is, on one line of stderr if that is a terminal.
@@ -157,7 +178,8 @@ impl Line {
         let mut text = format!("{} of {} hosts, {elapsed}", self.done, self.total);
         if (1..=FEW).contains(&self.running.len()) {
             let names: Vec<&str> = self.running.iter().map(HostName::as_str).collect();
-            text.push_str(&format!(", waiting for {}", names.join(", ")));
+            text.push_str(", waiting for ");
+            text.push_str(&names.join(", "));
         }
         text.chars().take(79).collect()
     }
@@ -165,7 +187,7 @@ impl Line {
 
 /// Writes to stderr; if it is closed, nobody is there to be told.
 fn note(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    io::stderr().write_all(text.as_bytes()).ok();
 }
 
 /// So many hosts are named while they are waited for.

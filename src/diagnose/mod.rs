@@ -5,11 +5,45 @@
 //! 1. A file here with `KIND` and its `check`, with a test that it fires and one that it does not.
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 
-use crate::fleet::{Fleet, Host, HostName, Moment, Place, PlaceName, Severity, Verdict};
+mod authenticator;
+mod chain;
+mod clock;
+mod due;
+mod duplicate;
+mod expired;
+mod half_done;
+mod hook;
+mod key;
+mod not_yet_valid;
+mod overdue;
+mod renewal_failed;
+mod schedule;
+mod staging;
+mod unknown;
+mod unreachable;
+
+use crate::fleet::{Fleet, Host, HostName, Moment, Place, PlaceName, Reach, Severity, Verdict};
 use crate::text::SafeText;
 
 /// Every rule. The order is that of findings of one place with the same verdict.
-pub static ALL: &[Kind] = &[];
+pub static ALL: &[Kind] = &[
+    unreachable::KIND,
+    unknown::KIND,
+    expired::KIND,
+    key::KIND,
+    chain::KIND,
+    not_yet_valid::KIND,
+    clock::KIND,
+    staging::KIND,
+    overdue::KIND,
+    due::KIND,
+    renewal_failed::KIND,
+    schedule::KIND,
+    authenticator::KIND,
+    half_done::KIND,
+    hook::KIND,
+    duplicate::KIND,
+];
 
 /// What the rest of the program knows about a rule.
 #[derive(Debug)]
@@ -18,6 +52,9 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for people.
     pub about: &'static str,
+    /// Whether the rule may speak of a host that was not read this time. Every other rule would
+    /// judge what may have changed since.
+    is_about_reach: bool,
     check: fn(&Subject<'_>, Moment) -> Option<Finding>,
 }
 
@@ -51,6 +88,51 @@ pub struct Finding {
     pub remedies: &'static [&'static str],
 }
 
+impl Finding {
+    /// A finding about the place, or about the host where there is none.
+    fn new(
+        subject: &Subject<'_>,
+        verdict: Verdict,
+        severity: Severity,
+        summary: impl AsRef<str>,
+    ) -> Self {
+        Self {
+            host: subject.host.name.clone(),
+            place: subject.place.map(|it| it.name.clone()),
+            verdict,
+            severity,
+            summary: SafeText::new(summary.as_ref()),
+            evidence: Vec::new(),
+            cause: SafeText::default(),
+            remedies: &[],
+        }
+    }
+
+    /// Makes it a finding about the whole host.
+    fn of_host(mut self) -> Self {
+        self.place = None;
+        self
+    }
+
+    /// Adds a line that says what was read where.
+    fn evidence(mut self, line: impl AsRef<str>) -> Self {
+        self.evidence.push(SafeText::new(line.as_ref()));
+        self
+    }
+
+    /// Says the cause in plain words.
+    fn cause(mut self, text: impl AsRef<str>) -> Self {
+        self.cause = SafeText::new(text.as_ref());
+        self
+    }
+
+    /// Names the actions that would mend it, cheapest first.
+    fn remedies(mut self, names: &'static [&'static str]) -> Self {
+        self.remedies = names;
+        self
+    }
+}
+
 /// What is to be said of a whole fleet at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnosis {
@@ -58,30 +140,40 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// The verdict of every place, in the order of [`Fleet::places`].
     pub places: Vec<Verdict>,
+    /// The verdict of every host, in the order of [`Fleet::hosts`]: the worst of its places, or
+    /// its own where it has none.
+    pub hosts: Vec<Verdict>,
 }
 
 /// Judges one place, or a host without places. The worst verdict of the findings is the verdict.
 pub fn judge(subject: &Subject<'_>, now: Moment) -> Vec<Finding> {
-    ALL.iter().filter_map(|it| (it.check)(subject, now)).collect()
+    let was_read = subject.host.reach == Reach::Up;
+    ALL.iter()
+        .filter(|it| was_read || it.is_about_reach)
+        .filter_map(|it| (it.check)(subject, now))
+        .collect()
 }
 
 /// Judges the whole fleet.
 pub fn diagnose(fleet: &Fleet, now: Moment) -> Diagnosis {
     let mut diagnosis = Diagnosis::default();
     for host in fleet.hosts() {
+        let mut of_host = Verdict::Ok;
         for place in &host.places {
             let found = judge(&Subject { host, place: Some(place) }, now);
             diagnosis.places.push(worst(&found));
+            of_host = of_host.max(worst(&found));
             diagnosis.findings.extend(found);
         }
-        if host.places.is_empty() {
-            diagnosis.findings.extend(judge(&Subject { host, place: None }, now));
-        }
+        let found = judge(&Subject { host, place: None }, now);
+        diagnosis.hosts.push(of_host.max(worst(&found)));
+        diagnosis.findings.extend(found);
     }
     diagnosis.findings.sort_by(|a, b| {
-        (b.severity, b.verdict, &a.host, &a.place).cmp(&(a.severity, a.verdict, &b.host, &b.place))
+        (b.severity, b.verdict, &a.host, &a.place, &a.summary)
+            .cmp(&(a.severity, a.verdict, &b.host, &b.place, &b.summary))
     });
-    // A finding about a whole host is made once per place.
+    // What is said of a whole host is found once with each of its places.
     diagnosis.findings.dedup();
     diagnosis
 }
@@ -89,4 +181,275 @@ pub fn diagnose(fleet: &Fleet, now: Moment) -> Diagnosis {
 /// The verdict that these findings amount to.
 pub fn worst(findings: &[Finding]) -> Verdict {
     findings.iter().map(|it| it.verdict).max().unwrap_or(Verdict::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fleet::Outcome;
+    use crate::fleet::{
+        Automation, Certificate, Chain, ChainFault, DAY, Failure, Fingerprint, HOUR, Hook,
+        HookStage, KeyKind, KeySight, Problem, ProblemKind, Renewal, Schedule, Scheduler, Seen,
+        Sighting, Trigger, Unreached, Version, Visit, Why,
+    };
+
+    const NOW: Moment = Moment::from_unix(1_795_403_564);
+
+    /// A certificate of `life` seconds of which `left` are left.
+    fn certificate(life: i64, left: i64) -> Certificate {
+        Certificate {
+            sha256: Fingerprint::of(format!("{life} {left}").as_bytes()),
+            spki_sha256: Fingerprint::of(b"key"),
+            serial: SafeText::new("04b2"),
+            subject: SafeText::new("CN=www.example.net"),
+            issuer: SafeText::new("CN=E7,O=Let's Encrypt,C=US"),
+            names: vec![SafeText::new("www.example.net")],
+            not_before: NOW.plus(left - life),
+            not_after: NOW.plus(left),
+            key: KeyKind::Ecdsa(256),
+            is_ca: false,
+        }
+    }
+
+    fn intermediate(left: i64) -> Arc<Certificate> {
+        let mut it = certificate(1000 * DAY, left);
+        it.subject = SafeText::new("CN=E7,O=Let's Encrypt,C=US");
+        it.issuer = SafeText::new("CN=ISRG Root X2");
+        Arc::new(it)
+    }
+
+    fn sighting(leaf: Certificate) -> Sighting {
+        let chain =
+            Chain { leaf: Arc::new(leaf), rest: vec![intermediate(500 * DAY)], fault: None };
+        Sighting {
+            chain: Arc::new(chain),
+            location: SafeText::new("/etc/letsencrypt/live/www/fullchain.pem"),
+            at: NOW,
+        }
+    }
+
+    fn place(life: i64, left: i64) -> Place {
+        let mut place = Place::new("certbot", PlaceName::new("www"));
+        place.layers.disk = Some(sighting(certificate(life, left)));
+        place.renewal =
+            Some(Renewal { is_enabled: true, is_unattended: true, ..Renewal::default() });
+        place
+    }
+
+    fn host(places: Vec<Place>) -> Host {
+        let mut fleet = Fleet::new([Host::new(HostName::new("web-01"), "web-01", &[])]);
+        let seen = Seen { places, automation: vec![automation(true)], ..Seen::default() };
+        fleet.apply(Visit {
+            host: HostName::new("web-01"),
+            at: NOW,
+            outcome: Outcome::Seen(Box::new(seen)),
+        });
+        fleet.hosts().next().unwrap().clone()
+    }
+
+    fn automation(is_armed: bool) -> Automation {
+        let trigger = Trigger {
+            name: SafeText::new("certbot.timer"),
+            is_armed,
+            state: SafeText::new(if is_armed { "active" } else { "disabled" }),
+            last: None,
+            next: None,
+            result: None,
+        };
+        Automation {
+            source: "certbot",
+            version: None,
+            is_installed: true,
+            schedule: Schedule { scheduler: Scheduler::Systemd, triggers: vec![trigger] },
+            hooks: Vec::new(),
+            lock: None,
+            last_run: None,
+        }
+    }
+
+    fn problem(kind: ProblemKind) -> Problem {
+        Problem { kind, text: SafeText::new("what is wrong"), path: None }
+    }
+
+    /// The verdict and the rules' words for a host with one place.
+    #[track_caller]
+    fn check(host: &Host, verdict: Verdict, words: &str) {
+        let subject = Subject { host, place: host.places.first() };
+        let found = judge(&subject, NOW);
+        let said = found.iter().map(|it| it.summary.to_string()).collect::<Vec<_>>().join("; ");
+        assert_eq!(worst(&found), verdict, "{said}");
+        assert!(said.contains(words), "{said:?} lacks {words:?}");
+    }
+
+    #[test]
+    fn life_is_judged_by_its_fraction() {
+        let cases = [
+            // A 90-day certificate: due from 30 days left, overdue from 15.
+            (90 * DAY, 89 * DAY, Verdict::Ok),
+            (90 * DAY, 30 * DAY + 1, Verdict::Ok),
+            (90 * DAY, 30 * DAY, Verdict::Due),
+            (90 * DAY, 15 * DAY + 1, Verdict::Due),
+            (90 * DAY, 15 * DAY, Verdict::Overdue),
+            (90 * DAY, 0, Verdict::Overdue),
+            (90 * DAY, -1, Verdict::Expired),
+            // 160 hours: due from 80 hours left, overdue from 40.
+            (160 * HOUR, 81 * HOUR, Verdict::Ok),
+            (160 * HOUR, 79 * HOUR, Verdict::Due),
+            (160 * HOUR, 39 * HOUR, Verdict::Overdue),
+            (45 * DAY, 16 * DAY, Verdict::Ok),
+            (45 * DAY, 14 * DAY, Verdict::Due),
+            (398 * DAY, 133 * DAY, Verdict::Ok),
+            (398 * DAY, 131 * DAY, Verdict::Due),
+            (398 * DAY, 60 * DAY, Verdict::Overdue),
+        ];
+        for (life, left, verdict) in cases {
+            check(&host(vec![place(life, left)]), verdict, "");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_on_the_host_is_the_first_remedy() {
+        let mut it = place(90 * DAY, -DAY);
+        it.layers.issued = Some(sighting(certificate(90 * DAY, 80 * DAY)));
+        it.versions.push(Version { number: 2, certificate: None });
+        let host = host(vec![it]);
+        let subject = Subject { host: &host, place: host.places.first() };
+        let found = judge(&subject, NOW);
+        assert_eq!(found.first().unwrap().remedies, ["relink", "reload"]);
+    }
+
+    #[test]
+    fn keys_are_compared() {
+        let mut it = place(90 * DAY, 80 * DAY);
+        let key = |spki| KeySight { path: SafeText::new("privkey.pem"), stamp: None, spki };
+        it.key = Some(key(Some(Fingerprint::of(b"key"))));
+        check(&host(vec![it.clone()]), Verdict::Ok, "");
+        it.key = Some(key(None));
+        check(&host(vec![it.clone()]), Verdict::Ok, "");
+        it.problems.push(problem(ProblemKind::MixedVersions));
+        check(&host(vec![it.clone()]), Verdict::Key, "different versions");
+        it.key = Some(key(Some(Fingerprint::of(b"key"))));
+        check(&host(vec![it.clone()]), Verdict::Automation, "what is wrong");
+        it.key = Some(key(Some(Fingerprint::of(b"another key"))));
+        check(&host(vec![it]), Verdict::Key, "belongs to another");
+    }
+
+    #[test]
+    fn chains_are_judged_by_what_the_file_shows() {
+        let with = |rest: Vec<Arc<Certificate>>, fault| {
+            let mut it = place(90 * DAY, 80 * DAY);
+            let leaf = Arc::new(certificate(90 * DAY, 80 * DAY));
+            let chain = Arc::new(Chain { leaf, rest, fault });
+            it.layers.disk.as_mut().unwrap().chain = chain;
+            host(vec![it])
+        };
+        check(&with(vec![], Some(ChainFault::NoIntermediate)), Verdict::Chain, "no intermediate");
+        let other = Some(ChainFault::WrongIntermediate);
+        check(&with(vec![intermediate(9)], other), Verdict::Chain, "did not sign");
+        check(&with(vec![intermediate(-9)], None), Verdict::Chain, "expired at");
+        check(&with(vec![intermediate(9)], None), Verdict::Ok, "");
+    }
+
+    #[test]
+    fn tests_and_placeholders_are_no_certificates() {
+        let with = |issuer: &str| {
+            let mut leaf = certificate(90 * DAY, 80 * DAY);
+            leaf.issuer = SafeText::new(issuer);
+            let mut it = place(90 * DAY, 80 * DAY);
+            it.layers.disk = Some(sighting(leaf));
+            host(vec![it])
+        };
+        check(&with("CN=(STAGING) Puzzling Parsnip E7"), Verdict::Staging, "Puzzling Parsnip");
+        check(&with("CN=www.example.net"), Verdict::Staging, "self-signed");
+        check(&with("CN=Stagecoach CA"), Verdict::Ok, "");
+    }
+
+    #[test]
+    fn clocks_are_told_from_certificates() {
+        check(&host(vec![place(90 * DAY, 91 * DAY)]), Verdict::Clock, "not valid before");
+        let mut slow = host(vec![place(90 * DAY, 80 * DAY)]);
+        slow.clock_offset = Some(-600);
+        check(&slow, Verdict::Clock, "10m behind");
+        slow.clock_offset = Some(60);
+        check(&slow, Verdict::Ok, "");
+    }
+
+    #[test]
+    fn automation_is_judged_apart_from_the_certificate() {
+        let fine = || host(vec![place(90 * DAY, 80 * DAY)]);
+        let mut off = fine();
+        off.automation = vec![automation(false)];
+        check(&off, Verdict::Automation, "certbot.timer is disabled");
+
+        let mut bare = fine();
+        bare.automation[0].schedule = Schedule { scheduler: Scheduler::Cron, triggers: vec![] };
+        check(&bare, Verdict::Automation, "no timer or cron line");
+        bare.automation[0].schedule.scheduler = Scheduler::None;
+        check(&bare, Verdict::Ok, "no scheduler runs");
+
+        let mut hook = fine();
+        hook.automation[0].hooks.push(Hook {
+            stage: HookStage::Deploy,
+            path: SafeText::new("/etc/letsencrypt/renewal-hooks/deploy/nginx"),
+            mode: 0o644,
+            is_executable: false,
+        });
+        check(&hook, Verdict::Automation, "not executable");
+
+        let mut manual = fine();
+        manual.places[0].renewal.as_mut().unwrap().is_unattended = false;
+        check(&manual, Verdict::Automation, "by hand");
+
+        let mut failed = fine();
+        let text = SafeText::new("Some challenges have failed.");
+        failed.places[0].renewal.as_mut().unwrap().last_failure = Some(Failure { at: None, text });
+        check(&failed, Verdict::Automation, "last renewal failed");
+
+        let mut broken = fine();
+        broken.places[0].problems.push(problem(ProblemKind::BrokenConf));
+        check(&broken, Verdict::Automation, "configuration is broken");
+    }
+
+    #[test]
+    fn unknown_is_never_good() {
+        let never = Host::new(HostName::new("web-01"), "web-01", &[]);
+        check(&never, Verdict::Unknown, "not looked at");
+        check(&host(vec![]), Verdict::Unknown, "no certificate was found");
+        let mut lost = Place::new("certbot", PlaceName::new("www"));
+        lost.problems.push(problem(ProblemKind::BrokenLink));
+        check(&host(vec![lost]), Verdict::Unknown, "what is wrong");
+        let mut closed = Place::new("certbot", PlaceName::new("www"));
+        closed.problems.push(problem(ProblemKind::Unreadable));
+        let closed = host(vec![closed]);
+        let found = judge(&Subject { host: &closed, place: closed.places.first() }, NOW);
+        assert_eq!(found.first().unwrap().severity, Severity::Warning);
+        let mut hidden = host(vec![]);
+        hidden.problems.push(problem(ProblemKind::Unreadable));
+        check(&hidden, Verdict::Unknown, "what is wrong");
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_judged() {
+        let mut down = host(vec![place(90 * DAY, 10 * DAY)]);
+        down.reach = Reach::Down(Unreached {
+            why: Why::Refused,
+            text: SafeText::new("web-01: connection refused"),
+            hint: None,
+        });
+        check(&down, Verdict::Unreachable, "connection refused");
+    }
+
+    #[test]
+    fn what_concerns_a_host_is_said_once() {
+        let mut slow = host(vec![place(90 * DAY, 80 * DAY), place(90 * DAY, 81 * DAY)]);
+        slow.clock_offset = Some(-600);
+        let mut fleet = Fleet::new([slow.clone()]);
+        fleet.recall(slow);
+        let diagnosis = diagnose(&fleet, NOW);
+        assert_eq!(diagnosis.findings.len(), 1);
+        assert_eq!(diagnosis.places, [Verdict::Clock, Verdict::Clock]);
+        assert_eq!(diagnosis.hosts, [Verdict::Clock]);
+    }
 }

@@ -81,11 +81,11 @@ impl fmt::Display for Filter {
 #[derive(Debug)]
 enum Term {
     /// Every one holds.
-    All(Vec<Term>),
+    All(Vec<Self>),
     /// At least one holds.
-    Any(Vec<Term>),
+    Any(Vec<Self>),
     /// It does not hold.
-    Not(Box<Term>),
+    Not(Box<Self>),
     /// What one field shows.
     Test(Test),
 }

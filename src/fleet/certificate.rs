@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
-use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate, X509Name};
-use x509_parser::public_key::PublicKey;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::public_key::RSAPublicKey;
 
+use super::name::distinguished_name;
 use super::{DAY, Moment};
 use crate::text::SafeText;
 
@@ -57,11 +58,12 @@ impl fmt::Debug for Fingerprint {
 pub struct Certificate {
     /// SHA-256 of the DER.
     pub sha256: Fingerprint,
-    /// SHA-256 of the SubjectPublicKeyInfo in DER.
+    /// SHA-256 of the `SubjectPublicKeyInfo` in DER.
     pub spki_sha256: Fingerprint,
     /// The serial number in lower-case hex, an even number of digits, as openssl prints it.
     pub serial: SafeText,
-    /// The subject in the form of RFC 4514, most specific part first.
+    /// The subject in the form of RFC 4514, most specific part first, as
+    /// `openssl x509 -nameopt RFC2253,-esc_msb` prints it.
     pub subject: SafeText,
     /// Who signed it, in the same form.
     pub issuer: SafeText,
@@ -126,9 +128,11 @@ impl Certificate {
         if der.len() > Self::MAX_BYTES {
             return Err(Unparsable::TooLarge);
         }
-        let (_, it) = X509Certificate::from_der(der).map_err(|_| Unparsable::NotX509)?;
+        let (rest, it) = X509Certificate::from_der(der).map_err(|_| Unparsable::NotX509)?;
+        // What follows is no part of it: openssl's trust settings, or noise that openssl skips.
+        let whole = der.get(..der.len() - rest.len()).unwrap_or(der);
         Ok(Self {
-            sha256: Fingerprint::of(der),
+            sha256: Fingerprint::of(whole),
             spki_sha256: Fingerprint::of(it.public_key().raw),
             serial: serial(it.raw_serial()),
             subject: distinguished_name(it.subject()),
@@ -188,47 +192,26 @@ impl Certificate {
 /// Certificates that live shorter than this, in seconds, renew at half of their life.
 const SHORT_LIVED: i64 = 10 * DAY;
 
-/// The serial in hex, without the sign byte that DER puts before a high bit.
+/// The serial in hex as openssl prints it: the size in bytes, with a sign if it is negative,
+/// which RFC 5280, section 4.1.2.2, forbids and some authorities did.
 fn serial(raw: &[u8]) -> SafeText {
-    let digits = match raw {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        _ => raw,
-    };
-    let mut text = String::with_capacity(2 * digits.len());
-    for byte in digits {
+    let is_negative = raw.first().is_some_and(|it| it & 0x80 != 0);
+    let mut digits = raw.to_vec();
+    if is_negative {
+        // Two's complement: every bit turned, and one more.
+        let mut carry = true;
+        for byte in digits.iter_mut().rev() {
+            (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
+        }
+    }
+    let start =
+        digits.iter().position(|it| *it != 0).unwrap_or_else(|| digits.len().saturating_sub(1));
+    let mut text = String::from(if is_negative { "-" } else { "" });
+    for byte in digits.iter().skip(start) {
         let _ = write!(text, "{byte:02x}");
     }
     SafeText::new(&text)
 }
-
-fn distinguished_name(name: &X509Name<'_>) -> SafeText {
-    let mut parts = Vec::new();
-    for attribute in name.iter_rdn().flat_map(|it| it.iter()) {
-        let oid = attribute.attr_type();
-        let registry = x509_parser::objects::oid_registry();
-        let key = x509_parser::objects::oid2abbrev(oid, registry)
-            .map_or_else(|_| oid.to_id_string(), str::to_owned);
-        let value = attribute
-            .as_str()
-            .map_or_else(|_| SafeText::from_bytes(attribute.as_slice()), SafeText::new);
-        let mut part = format!("{key}=");
-        for c in value.as_str().chars() {
-            if matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
-                part.push('\\');
-            }
-            part.push(c);
-        }
-        parts.push(part);
-        if parts.len() >= MAX_NAME_PARTS {
-            break;
-        }
-    }
-    parts.reverse();
-    SafeText::new(&parts.join(","))
-}
-
-/// The most parts of a distinguished name that are kept.
-const MAX_NAME_PARTS: usize = 32;
 
 fn names(it: &X509Certificate<'_>) -> Vec<SafeText> {
     let Ok(Some(extension)) = it.subject_alternative_name() else { return Vec::new() };
@@ -254,16 +237,38 @@ fn ip_address(bytes: &[u8]) -> Option<SafeText> {
 
 fn key_kind(it: &X509Certificate<'_>) -> KeyKind {
     let spki = it.public_key();
-    let bits = |size: usize| u16::try_from(size).unwrap_or(u16::MAX);
-    match spki.parsed() {
-        Ok(PublicKey::RSA(rsa)) => KeyKind::Rsa(bits(rsa.key_size())),
-        Ok(PublicKey::EC(point)) => KeyKind::Ecdsa(bits(curve_bits(point.key_size()))),
-        _ if spki.algorithm.algorithm.to_id_string() == "1.3.101.112" => KeyKind::Ed25519,
+    let algorithm = &spki.algorithm;
+    let oid = algorithm.algorithm.to_id_string();
+    match oid.as_str() {
+        // rsaEncryption and id-RSASSA-PSS (RFC 8017, appendix C).
+        "1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10" => {
+            match RSAPublicKey::from_der(&spki.subject_public_key.data) {
+                Ok((_, key)) => KeyKind::Rsa(modulus_bits(key.modulus)),
+                Err(_) => KeyKind::Other,
+            }
+        }
+        "1.2.840.10045.2.1" => {
+            let curve = algorithm.parameters.as_ref().and_then(|it| it.as_oid().ok());
+            let curve = curve.map(|it| it.to_id_string()).unwrap_or_default();
+            let known = CURVES.iter().find(|(oid, _)| *oid == curve);
+            known.map_or(KeyKind::Other, |(_, bits)| KeyKind::Ecdsa(*bits))
+        }
+        "1.3.101.112" => KeyKind::Ed25519,
         _ => KeyKind::Other,
     }
 }
 
-/// P-521 is reported as the 528 bits of its 66 bytes.
-fn curve_bits(size: usize) -> usize {
-    if size == 528 { 521 } else { size }
+/// The curves of FIPS 186-5 that certificates use (RFC 5480, section 2.1.1.1).
+const CURVES: [(&str, u16); 4] = [
+    ("1.3.132.0.33", 224),
+    ("1.2.840.10045.3.1.7", 256),
+    ("1.3.132.0.34", 384),
+    ("1.3.132.0.35", 521),
+];
+
+fn modulus_bits(modulus: &[u8]) -> u16 {
+    let digits = modulus.iter().position(|it| *it != 0).and_then(|it| modulus.get(it..));
+    let Some([first, ..]) = digits else { return 0 };
+    let bytes = digits.map_or(0, <[u8]>::len);
+    u16::try_from(8 * bytes - first.leading_zeros() as usize).unwrap_or(u16::MAX)
 }

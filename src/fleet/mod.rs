@@ -6,6 +6,7 @@ mod certificate;
 mod chain;
 mod host;
 mod moment;
+mod name;
 mod place;
 mod verdict;
 
@@ -79,5 +80,39 @@ impl Fleet {
     /// Every place with its host.
     pub fn places(&self) -> impl Iterator<Item = (&Host, &Place)> {
         self.hosts().flat_map(|host| host.places.iter().map(move |place| (host, place)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::SafeText;
+
+    fn visit(at: i64, outcome: Outcome) -> Visit {
+        Visit { host: HostName::new("web-01"), at: Moment::from_unix(at), outcome }
+    }
+
+    #[test]
+    fn a_failed_visit_keeps_what_was_known() {
+        let mut fleet = Fleet::new([Host::new(HostName::new("web-01"), "web-01", &[])]);
+        let places = vec![Place::new("certbot", SafeText::new("www"))];
+        fleet.apply(visit(100, Outcome::Seen(Box::new(Seen { places, ..Seen::default() }))));
+        let text = SafeText::new("web-01: connection refused");
+        let down = Unreached { why: Why::Refused, text, hint: None };
+        fleet.apply(visit(200, Outcome::Unreached(down.clone())));
+
+        let host = fleet.host(&HostName::new("web-01")).unwrap();
+        assert_eq!(host.reach, Reach::Down(down));
+        assert_eq!(host.places.len(), 1);
+        assert_eq!(host.seen_at, Some(Moment::from_unix(100)));
+        assert_eq!(host.tried_at, Some(Moment::from_unix(200)));
+        assert_eq!(fleet.scanned_at, Some(Moment::from_unix(200)));
+    }
+
+    #[test]
+    fn a_host_that_is_not_in_the_fleet_is_ignored() {
+        let mut fleet = Fleet::default();
+        fleet.apply(visit(100, Outcome::Seen(Box::default())));
+        assert_eq!(fleet.hosts().len(), 0);
     }
 }

@@ -92,7 +92,7 @@ pub struct KeySight {
     /// Inode, size and times of the file: as long as it stays, so does the key. Sent back to
     /// the host with the next scan, so that the same key is not read twice.
     pub stamp: Option<SafeText>,
-    /// SHA-256 of its SubjectPublicKeyInfo in DER; `None` if the host could not tell.
+    /// SHA-256 of its `SubjectPublicKeyInfo` in DER; `None` if the host could not tell.
     pub spki: Option<Fingerprint>,
 }
 

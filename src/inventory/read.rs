@@ -29,10 +29,11 @@ pub fn read(text: &str) -> (Inventory, Vec<Diagnostic>) {
 
     let mut misfits = Vec::new();
     let file: shape::File = prune::read(document.clone(), &mut misfits);
-    // Where a value is missing or is none, the syntax says so already.
-    let told: BTreeSet<_> = complaints.iter().map(|it| it.span.start).collect();
-    misfits.retain(|it| !it.span.is_empty() && !told.contains(&it.span.start));
-    complaints.extend(misfits.into_iter().map(plain));
+    // Where a value is missing or malformed, the syntax says so already.
+    let is_new = |it: &Diagnostic| {
+        !it.span.is_empty() && !errors.iter().any(|error| error.span().as_ref() == Some(&it.span))
+    };
+    complaints.extend(misfits.into_iter().filter(is_new).map(plain));
 
     let mut tables = BTreeMap::new();
     collect(&document, &mut tables);
@@ -147,7 +148,7 @@ impl Reader<'_, '_> {
             let name = self.name(host.name, &mut names, span);
             let (connect_timeout, scan_timeout) =
                 self.timeouts(host.connect_timeout, host.scan_timeout, defaults);
-            let groups = self.memberships(host.groups, &groups);
+            let groups = self.memberships(&host.groups, &groups);
             let sources = host.source.iter().filter_map(|it| self.source(it.span())).collect();
             let endpoints = host.endpoint.into_iter().filter_map(|it| self.endpoint(it)).collect();
             let Some(name) = name else { continue };
@@ -171,12 +172,12 @@ impl Reader<'_, '_> {
     /// The groups of a host that exist, each once.
     fn memberships<G>(
         &mut self,
-        given: Vec<Spanned<Checked<G>>>,
+        given: &[Spanned<Checked<G>>],
         groups: &BTreeSet<&str>,
     ) -> Vec<String> {
         let mut seen = BTreeSet::new();
         let mut memberships = Vec::new();
-        for group in &given {
+        for group in given {
             let name = group.get_ref().as_str();
             if groups.contains(name) {
                 if seen.insert(name) {
@@ -740,10 +741,12 @@ mod tests {
         let nested = format!("a = {}", "[".repeat(100_000));
         let inline = format!("host = [{}", "{ endpoint = [".repeat(50_000));
         let dotted = format!("{} = 1", "a.".repeat(100_000));
-        let keys: String = (0..20_000).map(|it| format!("k{it} = 1\n")).collect();
+        let numbered =
+            |form: fn(usize) -> String| (0..20_000).map(form).collect::<Vec<_>>().concat();
+        let keys = numbered(|it| format!("k{it} = 1\n"));
         let long = format!("{} = 1\n", "k".repeat(1 << 20));
         let same = "[[host]]\nname = 'a'\n".repeat(20_000);
-        let names: String = (0..20_000).map(|it| format!("'g{it}',")).collect();
+        let names = numbered(|it| format!("'g{it}',"));
         let groups = format!("[[host]]\nname = 'a'\ngroups = [{names}]\n");
         for text in [nested, inline, dotted, keys, long, same, groups, "\0\0\u{feff}".into()] {
             let complaints = read(&text).1;
@@ -758,8 +761,8 @@ mod tests {
             at in 0..EXAMPLE.len(), cut in 0..40_usize, paste in r#"([a-z]{1,4}|[]\[{}="'.,#\n 0-9é]|\\u0000){0,6}"#,
         ) {
             let start = (0..=at).rev().find(|it| EXAMPLE.is_char_boundary(*it)).unwrap();
-            let end = (start + cut..).find(|it| *it >= EXAMPLE.len() || EXAMPLE.is_char_boundary(*it));
-            let end = end.unwrap().min(EXAMPLE.len());
+            let is_end = |it: &usize| EXAMPLE.is_char_boundary(*it);
+            let end = (start + cut..EXAMPLE.len()).find(is_end).unwrap_or(EXAMPLE.len());
             let text = format!("{}{paste}{}", &EXAMPLE[..start], &EXAMPLE[end..]);
             let (_, complaints) = read(&text);
             for pair in complaints.windows(2) {

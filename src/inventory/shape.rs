@@ -1,5 +1,5 @@
 //! The shape of the file: one struct per table, whose comments are what editors show. Whether
-//! the parts fit each other is seen in [`super::read`].
+//! the parts fit each other is seen in [`read`](super::read()).
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use super::{Become, Impact, Protect, StartTls, Vantage};
 #[schemars(title = "certdeck inventory")]
 pub(super) struct File {
     /// What holds for every host that does not say otherwise.
-    #[schemars(with = "Defaults")]
+    #[schemars(with = "Option<Defaults>")]
     pub(super) defaults: Option<Spanned<Defaults>>,
     /// Groups of hosts.
     #[schemars(with = "Vec<Group>")]

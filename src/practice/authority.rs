@@ -123,7 +123,7 @@ impl Authority {
 
     fn issue(&self, claim: &Claim<'_>, key: &KeyPair) -> Result<Issued, rcgen::Error> {
         let mut params = CertificateParams::new(claim.names)?;
-        let subject = claim.subject.or(claim.names.first().map(String::as_str));
+        let subject = claim.subject.or_else(|| claim.names.first().map(String::as_str));
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, subject.unwrap_or_default());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::authority::{Authorities, Ca};
-use super::stage::{Manner, Stage};
+use super::stage::{Manner, Shared, Stage};
 use super::{Error, certbot, programs, scenario};
 use crate::fleet::{DAY, Moment};
 
@@ -35,7 +35,8 @@ pub(super) fn all(
             .chunks(share)
             .map(|numbers| {
                 scope.spawn(move || {
-                    let one = |&it| one(folder, it, now, clock_offset, authorities);
+                    let shared = Shared::default();
+                    let one = |&it| one(folder, it, now, clock_offset, authorities, &shared);
                     numbers.iter().map(one).collect::<Result<Vec<_>, _>>()
                 })
             })
@@ -57,13 +58,14 @@ fn one(
     now: Moment,
     clock_offset: i64,
     authorities: &Authorities,
+    shared: &Shared,
 ) -> Result<Built, Error> {
     let kind = scenario::ALL.get(number);
     let (name, groups) = match kind {
         Some(kind) => (kind.host.to_owned(), kind.groups),
         None => scenario::crowd::name(number - scenario::ALL.len()),
     };
-    let mut stage = Stage::new(authorities, now, folder.join(&name));
+    let mut stage = Stage::new(authorities, shared, now, folder.join(&name));
     stage.clock_offset = clock_offset;
     match kind {
         Some(kind) => (kind.build)(&mut stage)?,
@@ -151,6 +153,8 @@ const HEAD: &str = r#"# The practice fleet: SSH servers inside certdeck, gone wh
 [defaults]
 connect-timeout = "10s"
 scan-timeout = "15s"
+# Both ends of every connection run on this machine.
+concurrency = 8
 
 [[group]]
 name = "production"

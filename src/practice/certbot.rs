@@ -36,12 +36,12 @@ impl Certbot {
         {
             stage.folder(&format!("{ETC}/{folder}"))?;
         }
-        stage.file(
+        stage.shared_file(
             &format!("{ETC}/cli.ini"),
             0o644,
             "# Logs are turned over by logrotate.\nmax-log-backups = 0\n",
         )?;
-        stage.file(
+        stage.shared_file(
             &format!("{ETC}/live/README"),
             0o644,
             "One folder per lineage; the links in it lead to the newest version in ../archive.\n",
@@ -51,7 +51,11 @@ impl Certbot {
         }
         write_accounts(stage, self)?;
         for hook in self.hooks {
-            stage.file(&format!("{ETC}/renewal-hooks/{}", hook.path), hook.mode, hook.text)?;
+            stage.shared_file(
+                &format!("{ETC}/renewal-hooks/{}", hook.path),
+                hook.mode,
+                hook.text,
+            )?;
         }
         for folder in ["accounts", "archive", "keys", "live"] {
             stage.mode(&format!("{ETC}/{folder}"), 0o700)?;
@@ -59,7 +63,11 @@ impl Certbot {
         stage.folder("var/lib/letsencrypt")?;
         let log = journal::write(stage, self);
         stage.file("var/log/letsencrypt/letsencrypt.log", 0o644, log)?;
-        programs::install(stage, self.timer)?;
+        let last = journal::last_run(stage.now);
+        let has_failed = self.lineages.iter().any(|it| {
+            it.flaw == Some(Flaw::BrokenConf) || it.failing_at(stage.now, last).is_some()
+        });
+        programs::install(stage, self.timer, has_failed)?;
         let source = format!(
             "\n  [[host.source]]\n  kind = \"certbot\"\n  config-dir = \"{root}/{ETC}\"\n  \
          logs-dir = \"{root}/var/log/letsencrypt\"\n",
@@ -79,8 +87,6 @@ pub(super) enum Timer {
     Cron,
     /// systemd's timer, and somebody has disabled it.
     Disabled,
-    /// systemd's timer, and the last run failed.
-    Failed,
 }
 
 /// A script in one of the hook folders.
@@ -121,6 +127,18 @@ pub(super) enum Authenticator {
     Webroot,
 }
 
+impl Authenticator {
+    /// certbot's name for it.
+    pub(super) const fn plugin(self) -> &'static str {
+        match self {
+            Self::Dns => "dns-rfc2136",
+            Self::Manual => "manual",
+            Self::Standalone => "standalone",
+            Self::Webroot => "webroot",
+        }
+    }
+}
+
 /// What is wrong with the files of a lineage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
@@ -157,9 +175,10 @@ impl Lineage {
         now.plus(self.left - self.life - age)
     }
 
-    /// When the last version should be renewed.
-    pub(super) fn due(&self, now: Moment) -> Moment {
-        self.not_before(now, self.versions).plus(self.period())
+    /// Why an attempt fails at that time, if it does.
+    pub(super) fn failing_at(&self, now: Moment, at: Moment) -> Option<journal::Failure> {
+        let due = self.not_before(now, self.versions).plus(self.period());
+        self.failure.filter(|_| at >= due)
     }
 
     /// How long after its beginning a version is replaced: two thirds of its life, or half of a
@@ -185,12 +204,12 @@ fn write_lineage(stage: &Stage<'_>, lineage: &Lineage) -> Result<(), Error> {
         )?;
         let archive = |kind: &str| format!("{ETC}/archive/{name}/{kind}{version}.pem");
         stage.file(&archive("cert"), 0o644, &issued.certificate)?;
-        stage.file(&archive("chain"), 0o644, &issued.chain)?;
+        stage.shared_file(&archive("chain"), 0o644, &issued.chain)?;
         let full = format!("{}{}", issued.certificate, issued.chain);
         stage.file(&archive("fullchain"), 0o644, full)?;
         stage.file(&archive("privkey"), 0o600, &issued.key)?;
     }
-    stage.file(
+    stage.shared_file(
         &format!("{ETC}/live/{name}/README"),
         0o644,
         "privkey.pem is the key, fullchain.pem what most servers want.\n",
@@ -230,19 +249,15 @@ fn renewal_conf(stage: &Stage<'_>, lineage: &Lineage) -> String {
         "\n# Options used in the renewal process\n[renewalparams]\naccount = {ACCOUNT}\n\
          server = {server}\nkey_type = {key_type}\n"
     );
+    let _ = writeln!(conf, "authenticator = {}", lineage.authenticator.plugin());
     match lineage.authenticator {
         Authenticator::Dns => {
-            let _ = write!(
-                conf,
-                "authenticator = dns-rfc2136\ndns_rfc2136_credentials = {etc}/rfc2136.ini\n"
-            );
+            let _ = writeln!(conf, "dns_rfc2136_credentials = {etc}/rfc2136.ini");
         }
-        Authenticator::Manual => conf.push_str("authenticator = manual\npref_challs = dns-01,\n"),
-        Authenticator::Standalone => conf.push_str("authenticator = standalone\n"),
+        Authenticator::Manual => conf.push_str("pref_challs = dns-01,\n"),
+        Authenticator::Standalone => {}
         Authenticator::Webroot => {
-            conf.push_str(
-                "authenticator = webroot\nwebroot_path = /var/www/html,\n[[webroot_map]]\n",
-            );
+            conf.push_str("webroot_path = /var/www/html,\n[[webroot_map]]\n");
             for name in &lineage.names {
                 let _ = writeln!(conf, "{name} = /var/www/html");
             }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::certbot::{Authenticator, Certbot, ETC, Lineage, VERSION};
+use super::certbot::{Authenticator, Certbot, ETC, Flaw, Lineage, VERSION};
 use super::stage::Stage;
 use crate::fleet::{DAY, HOUR, Moment};
 
@@ -25,21 +25,21 @@ pub(super) enum Failure {
 /// its timer.
 pub(super) fn write(stage: &Stage<'_>, certbot: &Certbot) -> String {
     let now = stage.now;
-    let mut runs: Vec<Moment> =
+    let mut times: Vec<Moment> =
         (0..certbot.runs).map(|it| last_run(now).plus(-it * 12 * HOUR)).collect();
     let issues = certbot
         .lineages
         .iter()
         .flat_map(|lineage| (1..=lineage.versions).map(|version| lineage.not_before(now, version)));
-    runs.extend(issues.filter(|it| (now.plus(-KEPT)..now).contains(it)));
-    runs.sort_unstable();
-    runs.dedup();
-    let mut log =
-        Log { etc: format!("{}/{ETC}", stage.root.display()), text: String::new(), lines: 0 };
-    for at in runs {
-        log.run(at, now, certbot);
+    times.extend(issues.filter(|it| (now.plus(-KEPT)..now).contains(it)));
+    times.sort_unstable();
+    times.dedup();
+    let etc = format!("{}/{ETC}", stage.root.display());
+    let mut log = String::new();
+    for at in times {
+        Run { log: &mut log, etc: &etc, now, at, lines: 0 }.write(certbot);
     }
-    log.text
+    log
 }
 
 /// When the timer last started certbot.
@@ -47,245 +47,176 @@ pub(super) const fn last_run(now: Moment) -> Moment {
     now.plus(-(5 * HOUR + 17 * 60 + 8))
 }
 
-struct Log {
-    etc: String,
-    text: String,
-    /// Lines in this run so far; they stand for its milliseconds.
+/// One run of `certbot -q renew`.
+struct Run<'a> {
+    log: &'a mut String,
+    etc: &'a str,
+    now: Moment,
+    at: Moment,
+    /// Lines so far; they stand for the milliseconds.
     lines: usize,
 }
 
-impl Log {
-    /// One run of `certbot -q renew`.
-    fn run(&mut self, at: Moment, now: Moment, certbot: &Certbot) {
-        self.lines = 0;
-        self.line(at, "DEBUG:certbot._internal.main", format_args!("certbot version: {VERSION}"));
-        self.line(
-            at,
-            "DEBUG:certbot._internal.main",
-            format_args!("Location of certbot entry point: /usr/bin/certbot"),
-        );
-        self.line(
-            at,
-            "DEBUG:certbot._internal.main",
-            format_args!("Arguments: ['-q', '--no-random-sleep-on-renew']"),
-        );
-        self.line(at, "DEBUG:certbot._internal.log", format_args!("Root logging level set at 40"));
-        let (mut renewed, mut failed) = (Vec::new(), Vec::new());
-        for lineage in &certbot.lineages {
-            let name = &lineage.name;
-            self.tell(at, format_args!("Processing {}/renewal/{name}.conf", self.etc.clone()));
-            let is_issued = (2..=lineage.versions).any(|it| lineage.not_before(now, it) == at);
-            if is_issued {
-                self.renewal(at, lineage);
-                renewed.push(lineage);
-            } else if let Some(failure) = lineage.failure.filter(|_| at >= lineage.due(now)) {
-                self.failure(at, lineage, failure);
-                failed.push(lineage);
-            } else {
-                self.tell(at, format_args!("Certificate not yet due for renewal"));
-            }
+impl Run<'_> {
+    fn write(&mut self, certbot: &Certbot) {
+        self.line(MAIN, &format!("certbot version: {VERSION}"));
+        self.line(MAIN, "Location of certbot entry point: /usr/bin/certbot");
+        self.line(MAIN, "Arguments: ['-q', '--no-random-sleep-on-renew']");
+        let mut results = Results::default();
+        let exists = |it: &&Lineage| it.not_before(self.now, 1) <= self.at;
+        let lineages: Vec<&Lineage> = certbot.lineages.iter().filter(exists).collect();
+        for lineage in lineages {
+            self.tell(&format!("Processing {}/renewal/{}.conf", self.etc, lineage.name));
+            self.attempt(lineage, &mut results);
         }
-        self.summary(at, &renewed, &failed);
+        self.sum_up(&results);
     }
 
-    fn renewal(&mut self, at: Moment, lineage: &Lineage) {
-        let (name, all) = (&lineage.name, lineage.names.join(" and "));
-        let etc = self.etc.clone();
-        self.tell(at, format_args!("Renewing an existing certificate for {all}"));
-        self.line(
-            at,
-            "INFO:certbot._internal.auth_handler",
-            format_args!("Performing the following challenges:"),
-        );
-        self.challenge(at, lineage);
-        self.line(
-            at,
-            "INFO:certbot._internal.auth_handler",
-            format_args!("Waiting for verification..."),
-        );
-        self.line(
-            at,
-            "INFO:certbot._internal.auth_handler",
-            format_args!("Cleaning up challenges"),
-        );
-        for (what, kind) in [
-            ("new private key", "privkey"),
-            ("certificate", "cert"),
-            ("chain", "chain"),
-            ("full chain", "fullchain"),
-        ] {
-            self.line(
-                at,
-                "DEBUG:certbot._internal.storage",
-                format_args!("Writing {what} to {etc}/archive/{name}/{kind}.pem."),
-            );
-        }
-        self.line(
-            at,
-            "DEBUG:certbot._internal.storage",
-            format_args!("Writing new config {etc}/renewal/{name}.conf.new."),
-        );
-    }
-
-    fn failure(&mut self, at: Moment, lineage: &Lineage, failure: Failure) {
-        let name = &lineage.name;
-        let domain = lineage.names.first().unwrap_or(name);
-        self.tell(
-            at,
-            format_args!("Renewing an existing certificate for {}", lineage.names.join(" and ")),
-        );
-        self.line(
-            at,
-            "INFO:certbot._internal.auth_handler",
-            format_args!("Performing the following challenges:"),
-        );
-        self.challenge(at, lineage);
-        let url = format!("http://{domain}/.well-known/acme-challenge/Zm9yLXByYWN0aWNlLW9ubHk");
-        let report = match failure {
-            Failure::NotFound => {
-                Some(("unauthorized", format!("192.0.2.44: Invalid response from {url}: 404")))
-            }
-            Failure::NoSuchName => Some((
-                "dns",
-                format!(
-                    "DNS problem: NXDOMAIN looking up A for {domain} - check that a DNS record exists for this domain"
-                ),
-            )),
-            Failure::Refused => {
-                Some(("connection", format!("192.0.2.44: Fetching {url}: Connection refused")))
-            }
-            Failure::Hostile => Some(("malformed", ATTACK.to_owned())),
-            Failure::PortBusy => None,
-        };
-        let error = if let Some((kind, detail)) = report {
-            self.line(
-                at,
-                "INFO:certbot._internal.auth_handler",
-                format_args!("Waiting for verification..."),
-            );
-            self.line(
-                at,
-                "INFO:certbot._internal.auth_handler",
-                format_args!("Challenge failed for domain {domain}"),
-            );
-            self.tell(at, format_args!(
-                "\nCertbot failed to authenticate some domains (authenticator: {}). The Certificate \
-                 Authority reported these problems:\n  Domain: {domain}\n  Type:   {kind}\n  \
-                 Detail: {detail}\n",
-                authenticator(lineage.authenticator)
+    fn attempt<'l>(&mut self, lineage: &'l Lineage, results: &mut Results<'l>) {
+        let (now, at) = (self.now, self.at);
+        if (1..=lineage.versions).any(|it| lineage.not_before(now, it) == at) {
+            self.order(lineage);
+            self.save(lineage);
+            results.renewed.push(lineage);
+        } else if lineage.flaw == Some(Flaw::BrokenConf) {
+            self.line(RENEWAL_ERROR, &format!(
+                "Renewal configuration file {}/renewal/{}.conf is broken.\nThe error was: renewal \
+                 config file {{}} is missing a required file reference\nSkipping.",
+                self.etc, lineage.name
             ));
-            self.line(at, "DEBUG:certbot._internal.error_handler", format_args!(
-                "Encountered exception:\nTraceback (most recent call last):\n  File \
-                 \"/usr/lib/python3/dist-packages/certbot/_internal/auth_handler.py\", line 206, in \
-                 _poll_authorizations\n    raise errors.AuthorizationError('Some challenges have \
-                 failed.')\ncertbot.errors.AuthorizationError: Some challenges have failed.\n"
-            ));
-            "Some challenges have failed."
+            results.broken += 1;
+        } else if let Some(failure) = lineage.failing_at(now, at) {
+            self.order(lineage);
+            self.fail(lineage, failure);
+            results.failed.push(lineage);
         } else {
-            "Could not bind TCP port 80 because it is already in use by another process on this \
-             system (such as a web server). Please stop the program in question and then try again."
-        };
-        self.line(
-            at,
-            "INFO:certbot._internal.auth_handler",
-            format_args!("Cleaning up challenges"),
-        );
-        self.line(
-            at,
-            "ERROR:certbot._internal.renewal",
-            format_args!("Failed to renew certificate {name} with error: {error}"),
-        );
+            self.tell("Certificate not yet due for renewal");
+        }
     }
 
-    fn challenge(&mut self, at: Moment, lineage: &Lineage) {
+    fn order(&mut self, lineage: &Lineage) {
+        let names = lineage.names.join(" and ");
+        self.tell(&format!("Renewing an existing certificate for {names}"));
+        self.line(CHALLENGES, "Performing the following challenges:");
         let kind = match lineage.authenticator {
             Authenticator::Dns | Authenticator::Manual => "dns-01",
             Authenticator::Standalone | Authenticator::Webroot => "http-01",
         };
         for name in &lineage.names {
             let name = name.trim_start_matches("*.");
-            self.line(
-                at,
-                "INFO:certbot._internal.auth_handler",
-                format_args!("{kind} challenge for {name}"),
-            );
+            self.line(CHALLENGES, &format!("{kind} challenge for {name}"));
         }
     }
 
-    fn summary(&mut self, at: Moment, renewed: &[&Lineage], failed: &[&Lineage]) {
-        let etc = self.etc.clone();
-        self.tell(at, format_args!("\n{RULER}"));
-        if renewed.is_empty() && failed.is_empty() {
-            self.tell(at, format_args!("No renewals were attempted."));
+    fn save(&mut self, lineage: &Lineage) {
+        self.line(CHALLENGES, "Waiting for verification...");
+        self.line(CHALLENGES, "Cleaning up challenges");
+        let (etc, name) = (self.etc, &lineage.name);
+        for (what, file) in [
+            ("new private key", "privkey"),
+            ("certificate", "cert"),
+            ("chain", "chain"),
+            ("full chain", "fullchain"),
+        ] {
+            self.line(STORAGE, &format!("Writing {what} to {etc}/archive/{name}/{file}.pem."));
         }
-        if !renewed.is_empty() {
-            self.tell(
-                at,
-                match failed.is_empty() {
-                    true => format_args!("Congratulations, all renewals succeeded: "),
-                    false => format_args!("The following renewals succeeded: "),
-                },
-            );
-            for lineage in renewed {
-                self.tell(
-                    at,
-                    format_args!("  {etc}/live/{}/fullchain.pem (success)", lineage.name),
-                );
-            }
-        }
-        if !failed.is_empty() {
-            self.line(
-                at,
-                "ERROR:certbot._internal.renewal",
-                match renewed.is_empty() {
-                    true => format_args!(
-                        "All renewals failed. The following certificates could not be renewed:"
+        self.line(STORAGE, &format!("Writing new config {etc}/renewal/{name}.conf.new."));
+    }
+
+    fn fail(&mut self, lineage: &Lineage, failure: Failure) {
+        let name = &lineage.name;
+        let domain = lineage.names.first().unwrap_or(name);
+        let url = format!("http://{domain}/.well-known/acme-challenge/Zm9yLXByYWN0aWNlLW9ubHk");
+        let (kind, detail) =
+            match failure {
+                Failure::Hostile => ("malformed", ATTACK.to_owned()),
+                Failure::NoSuchName => (
+                    "dns",
+                    format!(
+                        "DNS problem: NXDOMAIN looking up A for {domain} - check that a DNS record \
+                     exists for this domain"
                     ),
-                    false => format_args!("The following renewals failed:"),
-                },
-            );
-            for lineage in failed {
-                self.line(
-                    at,
-                    "ERROR:certbot._internal.renewal",
-                    format_args!("  {etc}/live/{}/fullchain.pem (failure)", lineage.name),
-                );
-            }
-        }
-        self.tell(at, format_args!("{RULER}"));
-        if failed.is_empty() {
-            self.line(at, "DEBUG:certbot._internal.renewal", format_args!("no renewal failures"));
-        } else {
-            self.line(
-                at,
-                "ERROR:certbot._internal.log",
-                format_args!("{} renew failure(s), 0 parse failure(s)", failed.len()),
-            );
-        }
-    }
-
-    fn tell(&mut self, at: Moment, text: std::fmt::Arguments<'_>) {
+                ),
+                Failure::NotFound => {
+                    ("unauthorized", format!("192.0.2.44: Invalid response from {url}: 404"))
+                }
+                Failure::PortBusy => {
+                    self.line(CHALLENGES, "Cleaning up challenges");
+                    return self.line(RENEWAL_ERROR, &format!(
+                    "Failed to renew certificate {name} with error: Could not bind TCP port 80 \
+                     because it is already in use by another process on this system (such as a \
+                     web server). Please stop the program in question and then try again."
+                ));
+                }
+                Failure::Refused => {
+                    ("connection", format!("192.0.2.44: Fetching {url}: Connection refused"))
+                }
+            };
+        self.line(CHALLENGES, "Waiting for verification...");
+        self.line(CHALLENGES, &format!("Challenge failed for domain {domain}"));
+        self.tell(&format!(
+            "\nCertbot failed to authenticate some domains (authenticator: {}). The Certificate \
+             Authority reported these problems:\n  Domain: {domain}\n  Type:   {kind}\n  \
+             Detail: {detail}\n",
+            lineage.authenticator.plugin()
+        ));
+        self.line(CHALLENGES, "Cleaning up challenges");
         self.line(
-            at,
-            "DEBUG:certbot._internal.display.obj",
-            format_args!("Notifying user: {text}"),
+            RENEWAL_ERROR,
+            &format!("Failed to renew certificate {name} with error: Some challenges have failed."),
         );
     }
 
-    fn line(&mut self, at: Moment, from: &str, text: std::fmt::Arguments<'_>) {
-        let stamp = at.to_string().replace('T', " ").replace('Z', "");
+    fn sum_up(&mut self, results: &Results<'_>) {
+        let Results { renewed, failed, broken } = results;
+        self.tell(&format!("\n{RULER}"));
+        match (renewed.as_slice(), failed.as_slice()) {
+            ([], []) => self.tell("No renewals were attempted."),
+            ([_, ..], []) => self.tell("Congratulations, all renewals succeeded: "),
+            ([_, ..], [_, ..]) => self.tell("The following renewals succeeded: "),
+            ([], [_, ..]) => self.line(
+                RENEWAL_ERROR,
+                "All renewals failed. The following certificates could not be renewed:",
+            ),
+        }
+        for lineage in renewed {
+            self.tell(&format!("  {}/live/{}/fullchain.pem (success)", self.etc, lineage.name));
+        }
+        if !renewed.is_empty() && !failed.is_empty() {
+            self.line(RENEWAL_ERROR, "The following renewals failed:");
+        }
+        for lineage in failed {
+            let path = format!("{}/live/{}/fullchain.pem", self.etc, lineage.name);
+            self.line(RENEWAL_ERROR, &format!("  {path} (failure)"));
+        }
+        self.tell(RULER);
+        if failed.is_empty() && *broken == 0 {
+            self.line("DEBUG:certbot._internal.renewal", "no renewal failures");
+        } else {
+            let failed = failed.len();
+            self.line(
+                "ERROR:certbot._internal.log",
+                &format!("{failed} renew failure(s), {broken} parse failure(s)"),
+            );
+        }
+    }
+
+    fn tell(&mut self, text: &str) {
+        self.line("DEBUG:certbot._internal.display.obj", &format!("Notifying user: {text}"));
+    }
+
+    fn line(&mut self, from: &str, text: &str) {
+        let stamp = self.at.to_string().replace('T', " ").replace('Z', "");
         self.lines += 1;
-        let _ = writeln!(self.text, "{stamp},{:03}:{from}:{text}", self.lines);
+        let _ = writeln!(self.log, "{stamp},{:03}:{from}:{text}", self.lines);
     }
 }
 
-const fn authenticator(authenticator: Authenticator) -> &'static str {
-    match authenticator {
-        Authenticator::Dns => "dns-rfc2136",
-        Authenticator::Manual => "manual",
-        Authenticator::Standalone => "standalone",
-        Authenticator::Webroot => "webroot",
-    }
+#[derive(Default)]
+struct Results<'l> {
+    renewed: Vec<&'l Lineage>,
+    failed: Vec<&'l Lineage>,
+    broken: usize,
 }
 
 /// Clears the screen, sets the window's title, writes the clipboard (OSC 52), turns text around,
@@ -295,5 +226,9 @@ pub(super) const ATTACK: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}]52;c;b3duZWQ
 /// How far back the log goes.
 const KEPT: i64 = 120 * DAY;
 
+const MAIN: &str = "DEBUG:certbot._internal.main";
+const CHALLENGES: &str = "INFO:certbot._internal.auth_handler";
+const STORAGE: &str = "DEBUG:certbot._internal.storage";
+const RENEWAL_ERROR: &str = "ERROR:certbot._internal.renewal";
 const RULER: &str =
     "- - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - -";

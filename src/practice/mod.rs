@@ -25,6 +25,7 @@ use std::sync::Arc;
 use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
+use rustix::fs::Access;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit, test_kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
@@ -55,7 +56,7 @@ pub struct Practice {
 /// A host of a practice fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its name in the inventory and in the ssh_config.
+    /// Its name in the inventory and in the `ssh_config`.
     pub name: String,
     /// The folder that stands for its root.
     pub root: PathBuf,
@@ -106,7 +107,7 @@ impl Practice {
         &self.inventory_path
     }
 
-    /// The ssh_config by which the hosts are reached, and no other: for `ssh -F`.
+    /// The `ssh_config` by which the hosts are reached, and no other: for `ssh -F`.
     pub fn ssh_config(&self) -> &Path {
         &self.ssh_config
     }
@@ -122,20 +123,15 @@ impl Practice {
     }
 
     fn start_now(hosts: usize, now: Moment) -> Result<Self, Error> {
-        sweep(&std::env::temp_dir());
         raise_file_limit();
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("{PREFIX}{}-", std::process::id()))
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir()
-            .map_err(Error::Folder)?;
+        let folder = new_folder().map_err(Error::Folder)?;
         let client = new_key()?;
         // Where time stands still, so does that of the hosts, as good as a `date` can do it.
         let clock_offset = match now.since(Clock::default().now()) {
             -60..=60 => 0,
             offset => offset,
         };
-        let built = build::all(&folder.path().join("hosts"), hosts, now, clock_offset)?;
+        let built = build::all(&folder.path().join(HOSTS), hosts, now, clock_offset)?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -235,6 +231,39 @@ fn config_head(folder: &Path) -> String {
     )
 }
 
+/// Makes the folder of this run: in memory where there is enough, because the hosts of a big
+/// fleet are ten thousands of small files that nobody needs for long.
+fn new_folder() -> io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    for place in [memory, &std::env::temp_dir()] {
+        sweep(place);
+    }
+    if let Ok(folder) = new_folder_in(memory)
+        && is_fit(folder.path())
+    {
+        return Ok(folder);
+    }
+    new_folder_in(&std::env::temp_dir())
+}
+
+fn new_folder_in(place: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(&format!("{PREFIX}{}-", std::process::id()))
+        .rand_bytes(3)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(place)
+}
+
+/// Whether programs can be started from a folder, as not from one mounted `noexec`, and a
+/// thousand hosts fit into it.
+fn is_fit(folder: &Path) -> bool {
+    let program = folder.join("program");
+    stage::write(&program, 0o700, b"").is_ok()
+        && rustix::fs::access(&program, Access::EXEC_OK).is_ok()
+        && std::fs::remove_file(&program).is_ok()
+        && rustix::fs::statvfs(folder).is_ok_and(|it| it.f_bavail * it.f_frsize >= ROOM)
+}
+
 /// Removes the folders of runs that were killed before they could do it.
 fn sweep(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
@@ -262,7 +291,12 @@ fn raise_file_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
+/// A thousand hosts take a quarter of it.
+const ROOM: u64 = 1 << 30;
+
 const PREFIX: &str = "certdeck-practice-";
+/// Short: it stands in every path that the console shows.
+const HOSTS: &str = "at";
 const INVENTORY: &str = "inventory.toml";
 const SSH_CONFIG: &str = "ssh_config";
 const KNOWN_HOSTS: &str = "known_hosts";

@@ -9,31 +9,33 @@ use super::{Error, journal};
 use crate::fleet::{DAY, HOUR, Moment};
 
 /// Writes the programs, and the units that systemctl tells of.
-pub(super) fn install(stage: &Stage<'_>, timer: Timer) -> Result<(), Error> {
+pub(super) fn install(stage: &Stage<'_>, timer: Timer, has_failed: bool) -> Result<(), Error> {
     let certbot = CERTBOT.replace("VERSION", VERSION);
     for (name, text) in [("certbot", certbot.as_str()), ("nginx", NGINX)] {
-        stage.file(&format!("bin/{name}"), 0o755, text)?;
+        stage.shared_file(&format!("bin/{name}"), 0o755, text)?;
     }
+    stage.folder(&format!("usr/lib/python3/dist-packages/certbot-{VERSION}.egg-info"))?;
+    // Debian's package brings it in any case; it stands aside where systemd runs.
+    stage.shared_file("etc/cron.d/certbot", 0o644, CRON)?;
     if timer == Timer::Cron {
-        return stage.file("etc/cron.d/certbot", 0o644, CRON);
+        stage.shared_file("run/crond.pid", 0o644, "412\n")?;
+        return stage.shared_file("proc/412/comm", 0o644, "cron\n");
     }
     stage.folder("run/systemd/system")?;
-    stage.file("bin/systemctl", 0o755, SYSTEMCTL)?;
-    let (clock, service) = units(stage.now, timer);
-    stage.file("units/certbot.timer", 0o644, clock)?;
-    stage.file("units/certbot.service", 0o644, service)?;
-    stage.file("units/nginx.service", 0o644, NGINX_SERVICE)?;
-    // Debian's package brings the cron line too; it stands aside where systemd runs.
-    stage.file("etc/cron.d/certbot", 0o644, CRON)
+    stage.shared_file("bin/systemctl", 0o755, SYSTEMCTL)?;
+    let (clock, service) = units(stage.now, timer, has_failed);
+    stage.shared_file("units/certbot.timer", 0o644, &clock)?;
+    stage.shared_file("units/certbot.service", 0o644, &service)?;
+    stage.shared_file("units/nginx.service", 0o644, NGINX_SERVICE)
 }
 
 /// Writes a `date` for a clock that is off.
 pub(super) fn set_clock(stage: &Stage<'_>, offset: i64) -> Result<(), Error> {
-    stage.file("bin/date", 0o755, DATE.replace("OFFSET", &offset.to_string()))
+    stage.shared_file("bin/date", 0o755, &DATE.replace("OFFSET", &offset.to_string()))
 }
 
 /// What systemctl shows of certbot's timer, and of the service that it starts.
-fn units(now: Moment, timer: Timer) -> (String, String) {
+fn units(now: Moment, timer: Timer, has_failed: bool) -> (String, String) {
     let last = match timer {
         Timer::Disabled => now.plus(-(47 * DAY)),
         _ => journal::last_run(now),
@@ -50,9 +52,10 @@ fn units(now: Moment, timer: Timer) -> (String, String) {
         stamp(last)
     );
     let _ = writeln!(clock, "NextElapseUSecRealtime={}", next.map(stamp).unwrap_or_default());
-    let (active, sub, result, status) = match timer {
-        Timer::Failed => ("failed", "failed", "exit-code", 1),
-        _ => ("inactive", "dead", "success", 0),
+    let (active, sub, result, status) = if has_failed {
+        ("failed", "failed", "exit-code", 1)
+    } else {
+        ("inactive", "dead", "success", 0)
     };
     let service = format!(
         "LoadState=loaded\nActiveState={active}\nSubState={sub}\nUnitFileState=static\n\

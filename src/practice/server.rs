@@ -333,14 +333,15 @@ async fn take_in(messages: &mut ChannelReadHalf, mut stdin: Option<ChildStdin>, 
                 Some(ChannelMsg::Close) | None => return,
                 Some(_) => {}
             },
-            written = hand_over => match written {
-                Ok(written) => drop(pending.drain(..written)),
-                // The command has closed its input; what else comes is for nobody.
-                Err(_) => {
+            written = hand_over => {
+                if let Ok(written) = written {
+                    drop(pending.drain(..written));
+                } else {
+                    // The command has closed its input; what else comes is for nobody.
                     pending.clear();
                     stdin = None;
                 }
-            },
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A practice host while it is set up: its folder, what the inventory says of it, and how its
 //! server behaves.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
@@ -24,7 +26,15 @@ pub(super) struct Stage<'a> {
     /// Its clock minus the machine's, in seconds.
     pub(super) clock_offset: i64,
     authorities: &'a Authorities,
+    shared: &'a Shared,
 }
+
+/// Files that are the same on many hosts, by mode and text: they are written once, and linked.
+///
+/// To make a file appear is what building a fleet costs, not the bytes in it. A file that is to
+/// differ later has to be replaced, never written over.
+#[derive(Debug, Default)]
+pub(super) struct Shared(RefCell<HashMap<(u32, Vec<u8>), PathBuf>>);
 
 /// How the server of a host behaves.
 #[derive(Debug, Default)]
@@ -42,7 +52,12 @@ pub(super) struct Manner {
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(authorities: &'a Authorities, now: Moment, root: PathBuf) -> Self {
+    pub(super) fn new(
+        authorities: &'a Authorities,
+        shared: &'a Shared,
+        now: Moment,
+        root: PathBuf,
+    ) -> Self {
         Self {
             now,
             root,
@@ -50,6 +65,7 @@ impl<'a> Stage<'a> {
             inventory: String::new(),
             clock_offset: 0,
             authorities,
+            shared,
         }
     }
 
@@ -98,6 +114,20 @@ impl<'a> Stage<'a> {
         write(&path, mode, text.as_ref()).map_err(|source| Error::Write { path, source })
     }
 
+    /// As [`Self::file`], for what other hosts have in the same words.
+    pub(super) fn shared_file(&self, path: &str, mode: u32, text: &str) -> Result<(), Error> {
+        let mut shared = self.shared.0.borrow_mut();
+        let key = (mode, text.as_bytes().to_vec());
+        let to = self.root.join(path);
+        if let Some(first) = shared.get(&key) {
+            let link = || fs::hard_link(first, &to);
+            return in_folder_of(&to, link).map_err(|source| Error::Write { path: to, source });
+        }
+        self.file(path, mode, text)?;
+        shared.insert(key, to);
+        Ok(())
+    }
+
     /// Makes a link; `target` is what it says.
     pub(super) fn link(&self, path: &str, target: &str) -> Result<(), Error> {
         let path = self.root.join(path);
@@ -113,16 +143,19 @@ impl<'a> Stage<'a> {
 /// Writes a new file with that mode.
 pub(super) fn write(path: &Path, mode: u32, text: &[u8]) -> io::Result<()> {
     let open = || OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let mut file = match open() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            open()?
-        }
-        other => other?,
-    };
+    let mut file = in_folder_of(path, open)?;
     file.write_all(text)?;
     // The umask of whoever runs this has no say: hooks are told apart by their mode.
     file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Makes `path` by `make`, and its folder if that is missing.
+fn in_folder_of<T>(path: &Path, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match (make(), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder)?;
+            make()
+        }
+        (made, _) => made,
+    }
 }

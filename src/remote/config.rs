@@ -5,6 +5,7 @@
 //! trusting unknown keys never gets here: only keys on a list do.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::Error;
 use super::route::Hop;
@@ -22,6 +23,21 @@ impl Told {
         Self(lines.map(|(key, value)| (key.to_lowercase(), value.to_owned())).collect())
     }
 
+    /// The same with other values for settings that are given once.
+    pub(super) fn with<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a str, Option<&'a String>)>,
+    ) -> Self {
+        let mut told = self.clone();
+        for (key, value) in values {
+            if let Some(value) = value {
+                told.0.retain(|it| it.0 != key);
+                told.0.push((key.to_owned(), value.clone()));
+            }
+        }
+        told
+    }
+
     /// The value of a setting that is given once.
     pub(super) fn first(&self, key: &str) -> Option<&str> {
         self.all(key).next()
@@ -32,17 +48,48 @@ impl Told {
         self.0.iter().filter(move |it| it.0 == key).map(|it| it.1.as_str())
     }
 
-    /// Address and port.
+    /// Address and port, as `-W` takes them.
+    fn place(&self) -> String {
+        let part = |key| self.first(key).unwrap_or_default();
+        format!("[{}]:{}", part("hostname"), part("port"))
+    }
+
+    /// The name under which its key is known, as `ssh-keygen -R` takes it.
+    pub(super) fn known_as(&self) -> String {
+        let part = |key| self.first(key).unwrap_or_default();
+        match (self.first("hostkeyalias"), part("port")) {
+            (Some(alias), _) => alias.to_owned(),
+            (None, "22") => part("hostname").to_owned(),
+            (None, port) => format!("[{}]:{port}", part("hostname")),
+        }
+    }
+
+    /// The first of the operator's files of known hosts; ssh prints it with its whole path.
+    pub(super) fn known_hosts(&self) -> Option<&Path> {
+        let paths = self.first("userknownhostsfile")?;
+        let end = paths.match_indices(" /").next().map_or(paths.len(), |it| it.0);
+        paths.get(..end).map(Path::new).filter(|it| it.is_absolute())
+    }
+
+    /// Address and port, as one string.
     pub(super) fn door(&self) -> String {
         let part = |key| self.first(key).unwrap_or_default();
         format!("{}:{}", part("hostname"), part("port"))
     }
 }
 
-/// Writes the configuration for a host and the jump hosts before it. `plain` is what ssh does
+/// Writes the configuration of one connection to a host, by way of the jump hosts after it in
+/// `hops`. It will be the file `place`, and the ssh of each jump host will write its complaints
+/// to the file `said`. `plain` is what ssh does
 /// without any configuration: what does not differ from it is left out, because some defaults
 /// mean more than their value (without `HostKeyAlgorithms`, ssh prefers the keys it knows).
-pub(super) fn write(host: &inventory::Host, hops: &[Hop], plain: &Told) -> Result<String, Error> {
+pub(super) fn write(
+    host: &inventory::Host,
+    hops: &[Hop],
+    plain: &Told,
+    place: &Path,
+    said: &Path,
+) -> Result<String, Error> {
     let mut text = String::from(HARD);
     // Whole seconds, and never 0, which would mean for ever.
     let _ = writeln!(text, "ConnectTimeout {}", host.connect_timeout.as_secs().max(1));
@@ -50,7 +97,19 @@ pub(super) fn write(host: &inventory::Host, hops: &[Hop], plain: &Told) -> Resul
         let mut block = Block { text: &mut text, hop };
         let _ = writeln!(block.text, "Host {}", alias(at));
         if at + 1 < hops.len() {
-            let _ = writeln!(block.text, "ProxyJump {}", alias(at + 1));
+            // What ProxyJump would run, but for `-E`: the ssh of a jump host that belongs to a
+            // master has no stderr (`ssh_proxy_connect` in sshconnect.c). And why a jump host
+            // cannot reach the next is no more than information to ssh.
+            let words = [
+                "ssh -F".to_owned(),
+                shell_word(&place.display().to_string()),
+                "-E".to_owned(),
+                shell_word(&said.display().to_string()),
+                "-o LogLevel=INFO -W".to_owned(),
+                shell_word(&hop.told.place()),
+                alias(at + 1),
+            ];
+            let _ = writeln!(block.text, "ProxyCommand {}", words.join(" "));
         }
         block.set("HostName", hop.told.first("hostname").unwrap_or(&hop.name))?;
         for key in ["user", "port"] {
@@ -62,7 +121,8 @@ pub(super) fn write(host: &inventory::Host, hops: &[Hop], plain: &Told) -> Resul
             block.set("IdentityFile", file)?;
             block.set("IdentitiesOnly", "yes")?;
         }
-        for key in ALLOWED {
+        let is_settled = |key: &str| hop.identity_file.is_some() && key == "identityfile";
+        for key in ALLOWED.iter().filter(|it| !is_settled(it)) {
             if !hop.told.all(key).eq(plain.all(key)) {
                 for value in hop.told.all(key) {
                     block.set(key, &prefer_known(key, value, plain))?;
@@ -83,6 +143,11 @@ pub(super) fn write(host: &inventory::Host, hops: &[Hop], plain: &Told) -> Resul
 /// What a hop is called in the configuration file, and so on ssh's command line.
 pub(super) fn alias(at: usize) -> String {
     if at == 0 { "target".to_owned() } else { format!("jump-{at}") }
+}
+
+/// A word for the shell that runs a `ProxyCommand`, in which ssh replaces no token.
+fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''").replace('%', "%%"))
 }
 
 struct Block<'a> {

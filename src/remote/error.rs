@@ -19,6 +19,9 @@ pub enum Error {
         /// What it is.
         text: SafeText,
     },
+    /// Asking after the sessions were closed.
+    #[error("the scan was stopped")]
+    Closed,
     /// Connecting to the host or to a jump host before it.
     #[error("{}", connect_text(jump.as_ref(), *fault, said))]
     Connect {
@@ -30,6 +33,8 @@ pub enum Error {
         said: SafeText,
         /// As whom, and with which keys.
         identity: SafeText,
+        /// The name under which its key is known.
+        known_as: SafeText,
     },
     /// The connection broke while the answer was read.
     #[error("the connection broke before the answer was complete{}", tail(said))]
@@ -62,7 +67,7 @@ pub enum Error {
     /// Opening a channel of a session.
     #[error("the host opens no channel for a command: {0}")]
     Open(SafeText),
-    /// ssh_config has a ProxyCommand for the host.
+    /// `ssh_config` has a `ProxyCommand` for the host.
     #[error("ssh_config has a ProxyCommand for this host, which certdeck does not run")]
     ProxyCommand {
         /// The command.
@@ -140,6 +145,7 @@ impl Error {
             Self::TimedOut { .. } => Why::TimedOut,
             Self::TooLarge { .. } => Why::TooLarge,
             Self::Address { .. }
+            | Self::Closed
             | Self::Folder { .. }
             | Self::Jumps { .. }
             | Self::KnownHosts { .. }
@@ -175,7 +181,11 @@ impl Error {
             }
             Self::TooLarge { .. } => format!("see what `ssh {} true` prints", host.address),
             Self::Address { .. } => format!("look at `address` and `user` of {name}"),
-            Self::Folder { .. } | Self::Jumps { .. } | Self::KnownHosts { .. } | Self::Stale => {
+            Self::Closed
+            | Self::Folder { .. }
+            | Self::Jumps { .. }
+            | Self::KnownHosts { .. }
+            | Self::Stale => {
                 return None;
             }
         })

@@ -29,8 +29,7 @@ impl Folder {
         let problem = |source| Error::Folder { path: base.to_owned(), source };
         let (base, short) = if base.as_os_str().len() > LONGEST_BASE {
             sweep_short();
-            let short =
-                tempfile::Builder::new().prefix(SHORT).tempdir_in("/tmp").map_err(problem)?;
+            let short = private().prefix(SHORT).tempdir_in("/tmp").map_err(problem)?;
             (short.path().to_owned(), Some(short))
         } else {
             own(base).map_err(problem)?;
@@ -38,7 +37,7 @@ impl Folder {
         };
         sweep(&base);
         // Under another name until it is locked, so that nobody takes it for a dead one.
-        let new = tempfile::Builder::new().prefix("new-").tempdir_in(&base).map_err(problem)?;
+        let new = private().prefix("new-").tempdir_in(&base).map_err(problem)?;
         let lock = File::create(new.path().join("lock")).map_err(problem)?;
         lock.try_lock().map_err(|it| problem(it.into()))?;
         let name = new.path().file_name().and_then(|it| it.to_str()).unwrap_or_default();
@@ -54,17 +53,9 @@ impl Folder {
         &self.run
     }
 
-    /// Writes a new file that only its owner can read.
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
-        let path = self.path().join(name);
-        write_private(&path, text)
-            .map_err(|source| Error::Folder { path: path.clone(), source })?;
-        Ok(path)
-    }
-
-    /// Makes a folder for one control socket.
-    pub(super) fn socket_dir(&self) -> Result<TempDir, Error> {
-        tempfile::Builder::new()
+    /// Makes a folder for one session.
+    pub(super) fn session_dir(&self) -> Result<TempDir, Error> {
+        private()
             .prefix("s")
             .tempdir_in(self.path())
             .map_err(|source| Error::Folder { path: self.path().to_owned(), source })
@@ -77,9 +68,17 @@ impl Drop for Folder {
     }
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a new file that only its owner can read.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     io::Write::write_all(&mut file, text.as_bytes())
+}
+
+/// Makes folders that are closed to others from the beginning.
+fn private() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(Permissions::from_mode(0o700));
+    builder
 }
 
 /// Makes sure that a folder is there, is ours and is closed to others.
@@ -90,7 +89,7 @@ fn own(path: &Path) -> io::Result<()> {
         let text = "not a folder of the user who runs this";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
     }
-    if meta.mode() & 0o077 != 0 {
+    if meta.mode().trailing_zeros() < 6 {
         fs::set_permissions(path, Permissions::from_mode(0o700))?;
     }
     Ok(())
@@ -117,7 +116,9 @@ fn sweep(base: &Path) {
 fn sweep_short() {
     for base in entries(Path::new("/tmp")).filter(|it| has_prefix(it, SHORT)) {
         let is_ours = fs::symlink_metadata(&base).is_ok_and(|it| {
-            it.is_dir() && it.uid() == rustix::process::geteuid().as_raw() && it.mode() & 0o077 == 0
+            it.is_dir()
+                && it.uid() == rustix::process::geteuid().as_raw()
+                && it.mode().trailing_zeros() >= 6
         });
         if is_ours {
             sweep(&base);
@@ -169,7 +170,8 @@ mod tests {
         let folder = Folder::make(&open).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!((mode(&open), mode(folder.path())), (0o700, 0o700));
-        let file = folder.write("x", "").unwrap();
+        let file = folder.path().join("x");
+        write_private(&file, "").unwrap();
         assert_eq!(mode(&file), 0o600);
     }
 

@@ -1,4 +1,4 @@
-//! Turns: sshd refuses connections beyond its MaxStartups, so not everybody may knock at the
+//! Turns: sshd refuses connections beyond its `MaxStartups`, so not everybody may knock at the
 //! same door at once.
 
 use std::collections::HashMap;
@@ -20,8 +20,8 @@ pub(super) const TRIES: u32 = 5;
 /// connections that is in the way: the host is slow or silent, and the turn is passed on.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How many names may lead to one sshd at once: MaxStartups drops from the tenth connection on
-/// (sshd_config(5)); two are left for people.
+/// How many names may lead to one sshd at once: `MaxStartups` drops from the tenth connection on
+/// (`sshd_config(5)`); two are left for people.
 const SAME_DOOR: usize = 8;
 
 /// A gate that has been narrowed as far as this stays so.

@@ -1,6 +1,6 @@
 //! One ssh in the background that holds a connection, and the commands that go through it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
-use super::folder::Folder;
+use super::config::alias;
+use super::folder::{Folder, write_private};
 use super::route::{Route, ssh};
 use super::{Answer, Error, words};
 use crate::inventory::Become;
@@ -22,7 +23,7 @@ use crate::text::SafeText;
 #[derive(Debug)]
 pub(super) struct Master {
     session: Session,
-    /// Holds the control socket.
+    /// Holds the control socket, the configuration and what ssh says.
     dir: TempDir,
 }
 
@@ -46,20 +47,20 @@ impl Master {
         route: &Route,
         patience: Duration,
     ) -> Result<Self, Error> {
-        let dir = folder.socket_dir()?;
-        let problem = |source| Error::Folder { path: dir.path().to_owned(), source };
-        let said = dir.path().join("said");
-        // The ssh of a jump host writes to the same place, and not to the log of `-E`.
-        let file = File::create(&said).map_err(problem)?;
-        let socket = dir.path().join("master");
+        let dir = folder.session_dir()?;
+        let [socket, config, said] = ["master", "config", "said"].map(|it| dir.path().join(it));
+        let text = route.config(&config, &said)?;
+        let file = write_private(&config, &text)
+            .and_then(|()| OpenOptions::new().append(true).create(true).open(&said))
+            .map_err(|source| Error::Folder { path: dir.path().to_owned(), source })?;
         let session = Session::resume_mux(socket.clone().into_boxed_path(), None);
         let master = Self { session, dir };
         let mut ssh = ssh()
             .args(["-M", "-N", "-f", "-F"])
-            .arg(&route.config)
+            .arg(&config)
             .arg("-S")
             .arg(&socket)
-            .arg("target")
+            .arg(alias(0))
             .stderr(file)
             .spawn()
             .map_err(Error::Start)?;
@@ -126,7 +127,7 @@ impl Master {
         };
         let complaining = async { Ok(read_capped(stderr).await) };
         let (answer, said, ()) = tokio::try_join!(reading, complaining, writing)?;
-        let end = End::of(child.wait().await);
+        let end = End::of(&child.wait().await);
         if is_old && end == End::Lost && answer.is_empty() {
             return Err(Error::Stale);
         }
@@ -175,7 +176,7 @@ enum End {
 }
 
 impl End {
-    fn of(status: Result<ExitStatus, openssh::Error>) -> Self {
+    fn of(status: &Result<ExitStatus, openssh::Error>) -> Self {
         match status {
             Ok(status) => status.code().map_or(Self::Lost, Self::Code),
             // The crate's way to say 127.
@@ -209,21 +210,26 @@ fn judge(end: End, answer: Vec<u8>, said: &[u8], r#become: Become) -> Result<Vec
 impl Route {
     fn failure(&self, said: &str) -> Error {
         let (at, fault) = words::connecting(said, self.hops.len().saturating_sub(1));
+        self.error(at, fault, words::gist(said))
+    }
+
+    fn silence(&self) -> Error {
+        self.fault(0, words::Fault::TimedOut)
+    }
+
+    /// What happened at a hop, where ssh has no words for it.
+    pub(super) fn fault(&self, at: usize, fault: words::Fault) -> Error {
+        self.error(at, fault, "")
+    }
+
+    fn error(&self, at: usize, fault: words::Fault, said: &str) -> Error {
         let hop = self.hops.get(at);
         Error::Connect {
             jump: hop.filter(|_| at > 0).map(|it| SafeText::new(&it.name)),
             fault,
-            said: SafeText::new(words::gist(said)),
+            said: SafeText::new(said),
             identity: hop.map(|it| SafeText::new(&it.identity())).unwrap_or_default(),
-        }
-    }
-
-    fn silence(&self) -> Error {
-        Error::Connect {
-            jump: None,
-            fault: words::Fault::TimedOut,
-            said: SafeText::default(),
-            identity: SafeText::default(),
+            known_as: hop.map(|it| SafeText::new(&it.told.known_as())).unwrap_or_default(),
         }
     }
 }
@@ -245,7 +251,7 @@ async fn read_capped(mut from: impl AsyncRead + Unpin) -> Vec<u8> {
     kept
 }
 
-fn read_head(path: &Path) -> String {
+pub(super) fn read_head(path: &Path) -> String {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(path) {
         file.take(SAID_CAP).read_to_end(&mut bytes).ok();
@@ -261,10 +267,10 @@ const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
 /// How much of what a host complains about is read.
 const SAID_CAP: u64 = 8 * 1024;
 
-/// How much longer than its ConnectTimeout ssh may take, so that its own words come first.
-const GRACE: Duration = Duration::from_millis(500);
+/// How much longer than its `ConnectTimeout` ssh may take, so that its own words come first.
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 
-/// How long a master may take to end before it is left to its ControlPersist.
+/// How long a master may take to end before it is left to its `ControlPersist`.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// More than a master says when it ends.
 const ENOUGH: u64 = 1024;

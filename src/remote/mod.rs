@@ -10,9 +10,11 @@ mod config;
 mod error;
 mod folder;
 mod gate;
+mod journal;
 pub mod keys;
 mod master;
 mod route;
+mod sharing;
 mod words;
 
 use std::collections::HashMap;
@@ -21,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::inventory;
@@ -41,7 +43,7 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// Folder of the log of what ssh said.
     pub state_dir: PathBuf,
-    /// The ssh_config to ask for each host (`ssh -F`); `None` is ssh's own default files.
+    /// The `ssh_config` to ask for each host (`ssh -F`); `None` is ssh's own default files.
     pub ssh_config: Option<PathBuf>,
     /// How many sessions stay open after their visit.
     pub keep_warm: usize,
@@ -51,7 +53,6 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Sessions {
     settings: Settings,
-    folder: Folder,
     gates: Gates,
     jumps_at_once: AtomicUsize,
     book: Book,
@@ -59,6 +60,10 @@ pub struct Sessions {
     routes: Mutex<HashMap<Key, Arc<OnceCell<Arc<Route>>>>>,
     /// Sessions that nobody uses now, least recently used first.
     warm: Mutex<Vec<(Key, Master)>>,
+    /// Turns true when the pool closes. Each visit under way holds a receiver.
+    closing: watch::Sender<bool>,
+    /// Last, so that the sessions in it end first.
+    folder: Folder,
 }
 
 /// What a host answered.
@@ -91,6 +96,7 @@ impl Sessions {
             jumps_at_once: AtomicUsize::new(inventory::Defaults::default().jump_concurrency),
             routes: Mutex::default(),
             warm: Mutex::default(),
+            closing: watch::Sender::new(false),
             settings,
         }))
     }
@@ -110,6 +116,26 @@ impl Sessions {
         script: &str,
         cap: usize,
     ) -> Result<Answer, Error> {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            biased;
+            // Fails only without a sender, which is in `self`.
+            _ = closing.wait_for(|it| *it) => Err(Error::Closed),
+            answer = self.ask(host, script, cap) => answer,
+        }
+    }
+
+    /// Ends every visit and every session for good; no process of this run is left.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        // A visit that was dropped or told to end has ended its ssh when its receiver is gone.
+        self.closing.closed().await;
+        let warm = std::mem::take(&mut *lock(&self.warm));
+        let ends: Vec<_> = warm.into_iter().map(|(_, master)| master.close()).collect();
+        futures_util::future::join_all(ends).await;
+    }
+
+    async fn ask(&self, host: &inventory::Host, script: &str, cap: usize) -> Result<Answer, Error> {
         let key = Key::of(host);
         let call = master::Call { r#become: host.r#become, script, cap };
         let begin = Instant::now();
@@ -139,13 +165,6 @@ impl Sessions {
         answer
     }
 
-    /// Ends every session; no process and no file of this run is left.
-    pub async fn close(&self) {
-        let warm = std::mem::take(&mut *lock(&self.warm));
-        let ends: Vec<_> = warm.into_iter().map(|(_, master)| master.close()).collect();
-        futures_util::future::join_all(ends).await;
-    }
-
     /// Opens a session, in turn with others that take the same way. Returns the deadline for
     /// what is left of the visit too: waiting for a turn does not count.
     async fn connect(&self, key: &Key, host: &inventory::Host) -> Result<(Master, Instant), Error> {
@@ -170,7 +189,7 @@ impl Sessions {
                     tries += 1;
                 }
                 Err(error) => {
-                    tracing::info!(host = %host.name, %error, "no session");
+                    journal::note(&self.settings.state_dir, &host.name, &error);
                     return Err(error);
                 }
                 Ok(master) => return Ok((master, deadline)),
@@ -180,9 +199,7 @@ impl Sessions {
 
     async fn route_to(&self, key: &Key, host: &inventory::Host) -> Result<Arc<Route>, Error> {
         let cell = Arc::clone(lock(&self.routes).entry(key.clone()).or_default());
-        let route = cell.get_or_try_init(|| async {
-            self.book.route_to(host, &self.folder).await.map(Arc::new)
-        });
+        let route = cell.get_or_try_init(|| async { self.book.route_to(host).await.map(Arc::new) });
         route.await.map(Arc::clone)
     }
 

@@ -1,15 +1,14 @@
-//! The way to a host as the operator's ssh_config has it: asked of `ssh -G`, jump hosts included.
+//! The way to a host as the operator's `ssh_config` has it: asked of `ssh -G`, jump hosts included.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
 
 use super::config::{self, Told};
-use super::folder::Folder;
+use super::sharing::Sharing;
 use super::{Error, lock};
 use crate::inventory;
 use crate::text::SafeText;
@@ -19,8 +18,8 @@ use crate::text::SafeText;
 pub(super) struct Route {
     /// The host itself, then its jump hosts, nearest to the host first.
     pub(super) hops: Vec<Hop>,
-    /// The configuration file in which they are `target`, `jump-1`, `jump-2` …
-    pub(super) config: PathBuf,
+    host: inventory::Host,
+    plain: Arc<Told>,
 }
 
 /// One sshd on the way.
@@ -28,18 +27,23 @@ pub(super) struct Route {
 pub(super) struct Hop {
     /// What the operator calls it.
     pub(super) name: String,
-    /// What ssh_config says about it.
+    /// What `ssh_config` says about it.
     pub(super) told: Arc<Told>,
     /// The key file of the inventory; no other is tried then.
     pub(super) identity_file: Option<String>,
 }
 
 impl Route {
+    /// The configuration of one connection, in which the hops are `target`, `jump-1`, `jump-2` …
+    pub(super) fn config(&self, place: &Path, said: &Path) -> Result<String, Error> {
+        config::write(&self.host, &self.hops, &self.plain, place, said)
+    }
+
     /// The sshd of the host, as one string.
     pub(super) fn door(&self) -> String {
         let jumps = self.hops.iter().skip(1);
-        let via: String = jumps.map(|it| format!(" via {}", it.told.door())).collect();
-        self.hops.first().map(|it| it.told.door()).unwrap_or_default() + &via
+        let target = self.hops.first().map(|it| it.told.door()).unwrap_or_default();
+        jumps.fold(target, |way, it| way + " via " + &it.told.door())
     }
 
     /// The sshd that is connected to first, if that is a jump host.
@@ -52,13 +56,11 @@ impl Hop {
     /// As whom and with which keys ssh logs in there.
     pub(super) fn identity(&self) -> String {
         let user = self.told.first("user").unwrap_or("?");
-        match &self.identity_file {
-            Some(file) => format!("user {user} with {file}"),
-            None => {
-                let keys: Vec<_> = self.told.all("identityfile").collect();
-                format!("user {user} with the keys of the agent and {}", keys.join(", "))
-            }
+        if let Some(file) = &self.identity_file {
+            return format!("user {user} with {file}");
         }
+        let keys: Vec<_> = self.told.all("identityfile").collect();
+        format!("user {user} with the keys of the agent and {}", keys.join(", "))
     }
 }
 
@@ -66,9 +68,9 @@ impl Hop {
 #[derive(Debug)]
 pub(super) struct Book {
     ssh_config: Option<PathBuf>,
+    sharing: Sharing,
     told: Mutex<HashMap<Question, Arc<OnceCell<Arc<Told>>>>>,
-    plain: OnceCell<Told>,
-    files: AtomicUsize,
+    plain: OnceCell<Arc<Told>>,
 }
 
 /// What `ssh -G` is asked.
@@ -82,20 +84,19 @@ struct Question {
 impl Book {
     /// `ssh_config` replaces ssh's own default files.
     pub(super) fn new(ssh_config: Option<PathBuf>) -> Self {
-        Self {
-            ssh_config,
-            told: Mutex::default(),
-            plain: OnceCell::new(),
-            files: AtomicUsize::new(0),
-        }
+        let sharing = match (&ssh_config, directories::BaseDirs::new()) {
+            (Some(path), _) => Sharing::of_files([path.as_path()]),
+            (None, Some(base)) => {
+                let own = base.home_dir().join(".ssh/config");
+                Sharing::of_files([own.as_path(), Path::new("/etc/ssh/ssh_config")])
+            }
+            (None, None) => Sharing::Never,
+        };
+        Self { ssh_config, sharing, told: Mutex::default(), plain: OnceCell::new() }
     }
 
-    /// Finds the way to a host and writes the configuration file for it.
-    pub(super) async fn route_to(
-        &self,
-        host: &inventory::Host,
-        folder: &Folder,
-    ) -> Result<Route, Error> {
+    /// Finds the way to a host.
+    pub(super) async fn route_to(&self, host: &inventory::Host) -> Result<Route, Error> {
         let question =
             Question { host: host.address.clone(), user: host.user.clone(), port: host.port };
         let target = self.ask(question).await?;
@@ -119,13 +120,26 @@ impl Book {
             hops.push(Hop { name, told, identity_file: None });
         }
         let plain = self.plain().await?;
-        let text = config::write(host, &hops, plain)?;
-        let number = self.files.fetch_add(1, Ordering::Relaxed);
-        let config = folder.write(&format!("{number}.conf"), &text)?;
-        Ok(Route { hops, config })
+        Ok(Route { hops, host: host.clone(), plain })
     }
 
     async fn ask(&self, question: Question) -> Result<Arc<Told>, Error> {
+        question.check()?;
+        if ![&question.host, NOBODY].into_iter().all(|it| self.sharing.covers(it)) {
+            return self.ask_once(question).await;
+        }
+        let shared = Question { host: NOBODY.to_owned(), user: None, port: None };
+        let told = self.ask_once(shared).await?;
+        let port = question.port.map(|it| it.to_string());
+        let own = [
+            ("hostname", (told.first("hostname") == Some(NOBODY)).then_some(&question.host)),
+            ("user", question.user.as_ref()),
+            ("port", port.as_ref()),
+        ];
+        Ok(Arc::new(told.with(own)))
+    }
+
+    async fn ask_once(&self, question: Question) -> Result<Arc<Told>, Error> {
         let cell = Arc::clone(lock(&self.told).entry(question.clone()).or_default());
         let told = cell.get_or_try_init(|| async {
             ask_ssh(&question, self.ssh_config.as_deref()).await.map(Arc::new)
@@ -134,10 +148,11 @@ impl Book {
     }
 
     /// What ssh does when no file tells it anything.
-    async fn plain(&self) -> Result<&Told, Error> {
+    async fn plain(&self) -> Result<Arc<Told>, Error> {
         let question = Question { host: "host".to_owned(), user: None, port: None };
         let nothing = Some(Path::new("/dev/null"));
-        self.plain.get_or_try_init(|| async { ask_ssh(&question, nothing).await }).await
+        let asked = || async { ask_ssh(&question, nothing).await.map(Arc::new) };
+        self.plain.get_or_try_init(asked).await.map(Arc::clone)
     }
 }
 
@@ -179,6 +194,14 @@ impl Question {
         Ok(Self { host: host.to_owned(), user, port })
     }
 
+    fn check(&self) -> Result<(), Error> {
+        if self.is_sound() {
+            return Ok(());
+        }
+        let user = self.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
+        Err(Error::Address { text: SafeText::new(&(user + &self.host)) })
+    }
+
     /// Whether nothing in it could be taken for an option or a pattern.
     fn is_sound(&self) -> bool {
         let is_host = |it: char| it.is_ascii_alphanumeric() || "._:-".contains(it);
@@ -191,10 +214,6 @@ impl Question {
 }
 
 async fn ask_ssh(question: &Question, file: Option<&Path>) -> Result<Told, Error> {
-    if !question.is_sound() {
-        let user = question.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
-        return Err(Error::Address { text: SafeText::new(&(user + &question.host)) });
-    }
     let mut command = ssh();
     command.arg("-G");
     if let Some(file) = file {
@@ -211,7 +230,11 @@ async fn ask_ssh(question: &Question, file: Option<&Path>) -> Result<Told, Error
     if !output.status.success() {
         return Err(Error::Settings { said: SafeText::from_bytes(output.stderr.trim_ascii()) });
     }
-    Ok(Told::read(&String::from_utf8_lossy(&output.stdout)))
+    let told = Told::read(&String::from_utf8_lossy(&output.stdout));
+    let hostname = told.first("hostname").unwrap_or_default();
+    // It may be another than the one that was asked for, and it goes on a command line.
+    Question { host: hostname.to_owned(), user: None, port: None }.check()?;
+    Ok(told)
 }
 
 /// The system's ssh, with nothing of our terminal: every process of this room begins here.
@@ -222,13 +245,18 @@ pub(super) fn ssh() -> tokio::process::Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // What runs ssh for a jump host; a login shell may print something first.
+        .env("SHELL", "/bin/sh")
         // Keys typed at the console are not for ssh: Ctrl-C reaches it through us.
         .process_group(0)
         .kill_on_drop(true);
     command
 }
 
-/// More is a loop in ssh_config: each costs a process here and a login there.
+/// The name that stands for every host that the configuration does not name.
+const NOBODY: &str = "certdeck.invalid";
+
+/// More is a loop in `ssh_config`: each costs a process here and a login there.
 const MOST_JUMPS: usize = 8;
 
 #[cfg(test)]

@@ -45,15 +45,20 @@ pub enum SudoFault {
 /// Reads what ssh said when it failed to connect: which hop it is about, counted from the host
 /// itself, and what happened.
 pub(super) fn connecting(said: &str, jumps: usize) -> (usize, Fault) {
-    // Each ssh on the way whose own connection was the one that failed adds this line.
-    let above = said.matches("closed by UNKNOWN port 65535").count();
-    let hop =
-        if said.contains("stdio forwarding failed") { above.saturating_sub(1) } else { above };
-    // Without a route there is no port either: only the first connection is a TCP one.
-    let is_tcp = said.contains("ssh: connect to host") || said.contains("Could not resolve");
-    let hop = if is_tcp { jumps } else { hop.min(jumps) };
     let fault = FAULTS.iter().find(|(_, words)| words.iter().any(|it| said.contains(it)));
-    (hop, fault.map_or(Fault::Other, |it| it.0))
+    let fault = fault.map_or(Fault::Other, |it| it.0);
+    // Each ssh whose way was cut off before a greeting came adds this: all those nearer to the
+    // host than the one that failed, and that one too if it was hung up on.
+    let cut_off = said.matches("kex_exchange_identification:").count();
+    let hop = if said.contains("ssh: connect to host") || said.contains("Could not resolve") {
+        // Only the first connection is a TCP one of ours.
+        jumps
+    } else if said.contains("stdio forwarding failed") || fault == Fault::Dropped {
+        cut_off.saturating_sub(1)
+    } else {
+        cut_off
+    };
+    (hop.min(jumps), fault)
 }
 
 /// Reads what was printed when `sudo -n` did not end well; `None` if it was not for sudo.
@@ -78,6 +83,7 @@ pub(super) fn gist(said: &str) -> &str {
         || said.lines().map(|it| it.trim_end_matches('\r').trim()).filter(|it| !it.is_empty());
     let is_echo = |it: &&str| {
         it.contains("UNKNOWN port 65535")
+            || it.starts_with("kex_exchange_identification:")
             || it.starts_with("stdio forwarding failed")
             || it.starts_with("Host key verification failed")
             || it.starts_with('@')
@@ -97,6 +103,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (Fault::Refused, &["Connection refused"]),
     (Fault::NoRoute, &["No route to host", "Network is unreachable", "Host is down"]),
     (Fault::TimedOut, &["timed out", "Timeout, server"]),
+    (Fault::Other, &["Unable to negotiate", "open failed:"]),
     (
         Fault::Dropped,
         &["kex_exchange_identification", "Connection closed by", "Connection reset by"],
@@ -124,7 +131,7 @@ Host key verification failed.\r
 No ED25519 host key is known for [127.0.0.1]:2222 and you have requested strict checking.\r
 Host key verification failed.\r
 ";
-    const CLOSED: &str = "Connection closed by UNKNOWN port 65535\r\n";
+    const CLOSED: &str = "kex_exchange_identification: Connection closed by remote host\r\n";
 
     #[test]
     fn faults_of_a_direct_connection() {
@@ -193,6 +200,15 @@ Host key verification failed.\r
         check(UNKNOWN, 1, 0, Fault::UnknownKey);
         check(&format!("{CHANGED}{CLOSED}{CLOSED}"), 2, 2, Fault::ChangedKey);
         check(
+            &format!(
+                "{CLOSED}channel 0: open failed: administratively prohibited: open failed\r\nstdio forwarding failed\r\n"
+            ),
+            1,
+            0,
+            Fault::Other,
+        );
+        check(CLOSED, 1, 0, Fault::Dropped);
+        check(
             &format!("ssh: connect to host bastion port 22: Connection refused\r\n{CLOSED}"),
             1,
             1,
@@ -200,7 +216,7 @@ Host key verification failed.\r
         );
         check(
             &format!(
-                "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\nkex_exchange_identification: Connection closed by remote host\r\n{CLOSED}"
+                "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 10.0.0.1 port 22\r\n{CLOSED}"
             ),
             1,
             1,

@@ -66,7 +66,7 @@ fn record<'a>(
     [
         guarded(host.name.as_str()),
         guarded(&host.address),
-        owned(host.groups.join(" ")),
+        owned(&host.groups.join(" ")),
         reach.into(),
         guarded(error),
         time(host.seen_at),
@@ -77,15 +77,15 @@ fn record<'a>(
         time(leaf.map(|it| it.not_before)),
         time(leaf.map(|it| it.not_after)),
         guarded(leaf.map_or("", |it| it.issuer.as_str())),
-        owned(names.join(" ")),
+        owned(&names.join(" ")),
         guarded(leaf.map_or("", |it| it.serial.as_str())),
         Cow::Owned(leaf.map(|it| it.sha256.to_string()).unwrap_or_default()),
         guarded(sighting.map_or("", |it| it.location.as_str())),
     ]
 }
 
-fn owned(text: String) -> Cow<'static, str> {
-    Cow::Owned(guarded(&text).into_owned())
+fn owned(text: &str) -> Cow<'static, str> {
+    Cow::Owned(guarded(text).into_owned())
 }
 
 /// Text that no spreadsheet calculates (OWASP, "CSV Injection").
@@ -105,7 +105,13 @@ mod tests {
 
     #[test]
     fn every_place_has_a_line() {
-        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @"");
+        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @r#"
+        host,address,groups,reach,error,seen_at,source,certificate,verdict,left_seconds,not_before,not_after,issuer,names,serial,sha256,location
+        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,legacy.example.org,expired,-18000,2026-08-24T03:12:44Z,2026-11-22T22:12:44Z,"CN=R10,O=Let's Encrypt,C=US",legacy.example.org www.legacy.example.org,04aa,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,/etc/letsencrypt/live/legacy.example.org/fullchain.pem
+        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,shop.example.net,ok,2592000,2026-09-24T03:12:44Z,2026-12-23T03:12:44Z,"CN=R10,O=Let's Encrypt,C=US",shop.example.net www.shop.example.net,04aa,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,/etc/letsencrypt/live/shop.example.net/fullchain.pem
+        edge-syd-2,10.0.0.2,production,down,edge-syd-2: no answer within 10s,,,,unreachable,,,,,,,,
+        spare,10.0.0.3,,never,,,,,unknown,,,,,,,,
+        "#);
     }
 
     #[test]

@@ -325,3 +325,142 @@ impl<'a> WireFinding<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::{Page, sample};
+    use super::*;
+
+    fn sample_object() -> Value {
+        serde_json::from_str(&sample::write(&KIND, Page::default())).unwrap()
+    }
+
+    #[test]
+    fn a_place_is_told_in_full() {
+        let object = sample_object();
+        let place = &object["hosts"][0]["places"][0];
+        insta::assert_snapshot!(format!("{place:#}"), @r#"
+        {
+          "key-matches": null,
+          "layers": {
+            "disk": {
+              "issuer": "CN=R10,O=Let's Encrypt,C=US",
+              "key": "ecdsa-p256",
+              "not-after": "2026-11-22T22:12:44Z",
+              "not-before": "2026-08-24T03:12:44Z",
+              "path": "/etc/letsencrypt/live/legacy.example.org/fullchain.pem",
+              "serial": "04aa",
+              "sha256": "53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962"
+            },
+            "issued": {
+              "issuer": "CN=R10,O=Let's Encrypt,C=US",
+              "key": "ecdsa-p256",
+              "not-after": "2026-11-22T22:12:44Z",
+              "not-before": "2026-08-24T03:12:44Z",
+              "path": "/etc/letsencrypt/archive/legacy.example.org/fullchain.pem",
+              "serial": "04aa",
+              "sha256": "53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962"
+            },
+            "loaded": null,
+            "wire": []
+          },
+          "left-seconds": -18000,
+          "name": "legacy.example.org",
+          "names": [
+            "legacy.example.org",
+            "www.legacy.example.org"
+          ],
+          "problems": [],
+          "renewal": null,
+          "seen-at": "2026-11-23T03:12:39Z",
+          "source": "certbot",
+          "urgency": 1.0023,
+          "verdict": "expired",
+          "versions": [
+            {
+              "not-after": "2026-11-22T22:12:44Z",
+              "number": 3,
+              "sha256": "53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962"
+            }
+          ]
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_host_that_is_down_has_every_key() {
+        let object = sample_object();
+        insta::assert_snapshot!(format!("{:#}", object["hosts"][1]), @r#"
+        {
+          "address": "10.0.0.2",
+          "automation": [],
+          "clock-offset-seconds": null,
+          "error": "edge-syd-2: no answer within 10s",
+          "groups": [
+            "production"
+          ],
+          "hint": "is the host up?",
+          "name": "edge-syd-2",
+          "places": [],
+          "problems": [],
+          "reach": "down",
+          "seen-at": null,
+          "tried-at": "2026-11-23T03:12:39Z"
+        }
+        "#);
+    }
+
+    /// What others rely on: these keys are always there, with these types.
+    #[test]
+    fn the_contract_holds() {
+        let text = |it: &str| json!({ "type": it });
+        let maybe = |it: &str| json!({ "type": [it, "null"] });
+        let object = |required: Value| {
+            json!({ "type": "object", "properties": required,
+            "required": required.as_object().unwrap().keys().collect::<Vec<_>>() })
+        };
+        let list = |items: Value| json!({ "type": "array", "items": items });
+        let seen = |at: &str| {
+            let mut it = object(json!({
+                "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+                "serial": { "type": "string", "pattern": "^([0-9a-f]{2})+$" },
+                "issuer": text("string"), "key": text("string"),
+                "not-before": { "type": "string", "pattern": TIME },
+                "not-after": { "type": "string", "pattern": TIME },
+                at: text("string"),
+            }));
+            it["type"] = json!(["object", "null"]);
+            it
+        };
+        let place = object(json!({
+            "name": text("string"), "source": text("string"),
+            "verdict": { "enum": Verdict::ALL.map(Verdict::word) },
+            "names": list(text("string")), "urgency": maybe("number"),
+            "left-seconds": maybe("integer"), "seen-at": maybe("string"),
+            "layers": object(json!({ "issued": seen("path"), "disk": seen("path"),
+                "loaded": seen("address"), "wire": list(seen("address")) })),
+        }));
+        let host = object(json!({
+            "name": text("string"), "address": text("string"), "groups": list(text("string")),
+            "reach": { "enum": ["up", "down", "never"] }, "error": maybe("string"),
+            "clock-offset-seconds": maybe("integer"), "places": list(place),
+        }));
+        let finding = object(json!({
+            "host": text("string"), "place": maybe("string"), "verdict": text("string"),
+            "severity": { "enum": ["info", "warning", "critical"] },
+            "summary": text("string"), "evidence": list(text("string")),
+            "remedies": list(text("string")),
+        }));
+        let schema = object(json!({ "schema": { "const": 1 }, "scanned-at": maybe("string"),
+            "hosts": list(host), "findings": list(finding) }));
+        let schema = jsonschema::validator_for(&schema).unwrap();
+        let object = sample_object();
+        let faults: Vec<String> = schema.iter_errors(&object).map(|it| it.to_string()).collect();
+        assert_eq!(faults, [""; 0]);
+        assert!(!schema.is_valid(&json!({ "schema": 1 })));
+    }
+
+    const TIME: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$";
+}

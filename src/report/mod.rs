@@ -9,7 +9,7 @@ mod json;
 mod prometheus;
 mod text;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use crate::diagnose::{Diagnosis, Finding};
@@ -70,7 +70,7 @@ pub struct Shown<'a> {
 pub struct ShownHost<'a> {
     /// The host.
     pub host: &'a Host,
-    /// What is to be said of it if no place is known.
+    /// The worst of its places, or its own where it has none.
     pub verdict: Verdict,
     /// The places, by name.
     pub places: Vec<(&'a Place, Verdict)>,
@@ -93,16 +93,9 @@ impl<'a> Report<'a> {
     }
 
     fn hosts(&self) -> Vec<ShownHost<'a>> {
-        let mut of_host: HashMap<&HostName, Verdict> = HashMap::new();
-        for finding in self.diagnosis.findings.iter().filter(|it| it.place.is_none()) {
-            let worst = of_host.entry(&finding.host).or_insert(finding.verdict);
-            *worst = finding.verdict.max(*worst);
-        }
         let mut verdicts = self.diagnosis.places.iter().copied();
         let mut shown = Vec::new();
-        for host in self.fleet.hosts() {
-            // Of a host of which nothing is known and nothing is found, nothing can be told.
-            let verdict = of_host.get(&host.name).copied().unwrap_or(Verdict::Unknown);
+        for (host, verdict) in self.fleet.hosts().zip(self.diagnosis.hosts.iter().copied()) {
             let keeps = |place, verdict| {
                 self.filter.keeps(&Candidate { host, place, verdict, now: self.now })
             };

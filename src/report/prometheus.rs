@@ -151,7 +151,32 @@ mod tests {
 
     #[test]
     fn metrics_stand_in_the_order_of_their_labels() {
-        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @"");
+        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @r#"
+        # HELP cert_expiry_seconds Seconds until the certificate of a name ends; negative once it has.
+        # TYPE cert_expiry_seconds gauge
+        cert_expiry_seconds{domain="legacy.example.org",issuer="R10"} -18000
+        cert_expiry_seconds{domain="shop.example.net",issuer="R10"} 2592000
+        cert_expiry_seconds{domain="www.legacy.example.org",issuer="R10"} -18000
+        cert_expiry_seconds{domain="www.shop.example.net",issuer="R10"} 2592000
+        # HELP certdeck_certificate_not_after_timestamp_seconds When the certificate ends that a layer of a place shows.
+        # TYPE certdeck_certificate_not_after_timestamp_seconds gauge
+        certdeck_certificate_not_after_timestamp_seconds{host="edge-ams-1",place="legacy.example.org",source="certbot",layer="disk"} 1795385564
+        certdeck_certificate_not_after_timestamp_seconds{host="edge-ams-1",place="legacy.example.org",source="certbot",layer="issued"} 1795385564
+        certdeck_certificate_not_after_timestamp_seconds{host="edge-ams-1",place="shop.example.net",source="certbot",layer="disk"} 1797995564
+        certdeck_certificate_not_after_timestamp_seconds{host="edge-ams-1",place="shop.example.net",source="certbot",layer="issued"} 1797995564
+        # HELP certdeck_place_verdict The verdict of a place; always 1.
+        # TYPE certdeck_place_verdict gauge
+        certdeck_place_verdict{host="edge-ams-1",place="legacy.example.org",source="certbot",verdict="expired"} 1
+        certdeck_place_verdict{host="edge-ams-1",place="shop.example.net",source="certbot",verdict="ok"} 1
+        # HELP certdeck_host_up Whether the host could be read by the last scan.
+        # TYPE certdeck_host_up gauge
+        certdeck_host_up{host="edge-ams-1"} 1
+        certdeck_host_up{host="edge-syd-2"} 0
+        certdeck_host_up{host="spare"} 0
+        # HELP certdeck_scan_timestamp_seconds When the scan ended.
+        # TYPE certdeck_scan_timestamp_seconds gauge
+        certdeck_scan_timestamp_seconds 1795403559
+        "#);
     }
 
     #[test]

@@ -115,5 +115,6 @@ pub(super) fn diagnosis() -> Diagnosis {
             ),
         ],
         places: vec![Verdict::Expired, Verdict::Ok],
+        hosts: vec![Verdict::Expired, Verdict::Unreachable, Verdict::Unknown],
     }
 }

@@ -13,10 +13,10 @@ use crate::fleet::{Moment, Place, Reach, Severity, Verdict, Weight, human};
 pub(super) const KIND: Kind = Kind { name: "text", about: "a table, for people", write };
 
 fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let shown = report.shown();
-    write_table(&rows(&shown, report.now), report.page, out)?;
-    write_findings(&shown, report.page, out)?;
-    writeln!(out, "{}", summary(&shown))
+    let (shown, page) = (report.shown(), report.page);
+    write_table(&rows(&shown, report.now), page, out)?;
+    write_findings(&shown, page, out)?;
+    writeln!(out, "{}", wrapped(&summary(&shown), page))
 }
 
 /// One line of the table.
@@ -69,7 +69,7 @@ fn write_table(rows: &[Row<'_>], page: Page, out: &mut dyn Write) -> io::Result<
     if rows.is_empty() {
         return writeln!(out, "nothing matches\n");
     }
-    let mut widths = TITLES.map(|it| it.width());
+    let mut widths = TITLES.map(str::width);
     for row in rows {
         for (width, text) in widths.iter_mut().zip([row.host, row.certificate, row.issuer]) {
             *width = text.width().max(*width);
@@ -77,39 +77,63 @@ fn write_table(rows: &[Row<'_>], page: Page, out: &mut dyn Write) -> io::Result<
     }
     fit(&mut widths, page.columns.map(|it| it.saturating_sub(FIXED)));
     let [host, certificate, issuer] = widths;
-    let line = |verdict: &str, cells: [&str; 5]| {
-        let [a, b, c, d, e] = cells;
+    let line = |verdict: &str, texts: [&str; 3], left: &str, day: &str| {
+        let [name, place, authority] = texts;
         let line = format!(
-            "{verdict}  {}  {}  {c:>6}  {d:<10}  {}",
-            cell(a, host, page),
-            cell(b, certificate, page),
-            cell(e, issuer, page)
+            "{verdict}  {}  {}  {left:>6}  {day:<10}  {}",
+            cell(name, host, page),
+            cell(place, certificate, page),
+            cell(authority, issuer, page)
         );
         line.trim_end().to_owned()
     };
-    let [a, b, e] = TITLES;
-    writeln!(out, "{}", line(&format!("{:13}", "VERDICT"), [a, b, "LEFT", "NOT AFTER", e]))?;
+    writeln!(out, "{}", line("VERDICT      ", TITLES, "LEFT", "NOT AFTER"))?;
     for row in rows {
-        let left = row.left.map(human).unwrap_or_else(|| "-".to_owned());
-        let day = row.not_after.map(|it| it.to_string()).unwrap_or_else(|| "-".to_owned());
+        let left = row.left.map_or_else(|| "-".to_owned(), human);
+        let day = row.not_after.map_or_else(|| "-".to_owned(), |it| it.to_string());
         let day = day.split('T').next().unwrap_or_default();
         let verdict = marked(row.verdict, page);
-        writeln!(out, "{}", line(&verdict, [row.host, row.certificate, &left, day, row.issuer]))?;
+        writeln!(out, "{}", line(&verdict, [row.host, row.certificate, row.issuer], &left, day))?;
     }
     writeln!(out)
 }
 
-/// Takes from the widest column until the line fits, but leaves each enough to be told apart.
+/// Takes from the issuer first, then from the wider of host and certificate, until the line
+/// fits, but leaves each enough to be told apart.
 fn fit(widths: &mut [usize; 3], room: Option<usize>) {
     let Some(room) = room else { return };
-    while widths.iter().sum::<usize>() > room {
-        match widths.iter_mut().max() {
-            Some(widest) if *widest > LEAST => *widest -= 1,
-            _ => return,
+    let [host, certificate, issuer] = widths;
+    while *host + *certificate + *issuer > room {
+        let widest =
+            if *issuer > LEAST { &mut *issuer } else { (&mut *host).max(&mut *certificate) };
+        if *widest <= LEAST {
+            return;
         }
+        *widest -= 1;
     }
 }
 
+/// Breaks between words where a line would be wider than the page; what follows is indented.
+fn wrapped(text: &str, page: Page) -> String {
+    let Some(columns) = page.columns else { return text.to_owned() };
+    let mut out = String::new();
+    let mut used = 0;
+    for (position, word) in text.split(' ').enumerate() {
+        if used > INDENT.len() && used + 1 + word.width() > columns {
+            out.push('\n');
+            out.push_str(INDENT);
+            used = INDENT.len();
+        } else if position > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += word.width();
+    }
+    out
+}
+
+const INDENT: &str = "  ";
 /// The titles of the columns that give way.
 const TITLES: [&str; 3] = ["HOST", "CERTIFICATE", "ISSUER"];
 /// Everything but the three columns that give way: verdict, left, day, and what is between.
@@ -117,22 +141,29 @@ const FIXED: usize = 13 + 6 + 10 + 5 * 2;
 /// The least that a column is cut to.
 const LEAST: usize = 8;
 
-/// The text in exactly that many cells.
+/// The text in exactly that many cells. Of a path the end is kept, of anything else the start.
 fn cell(text: &str, width: usize, page: Page) -> String {
-    let mut out = String::new();
-    let mut used = 0;
-    let fits = text.width() <= width;
-    for c in text.chars() {
-        let size = c.width().unwrap_or(0);
-        if !fits && used + size >= width {
-            out.push(if page.is_ascii { '~' } else { '…' });
-            used += 1;
-            break;
-        }
-        out.push(c);
-        used += size;
-    }
-    out.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
+    let cut = if page.is_ascii { '~' } else { '…' };
+    let keep = |chars: &mut dyn Iterator<Item = char>| {
+        let mut room = width.saturating_sub(1);
+        let fits = |c: &char| {
+            let rest = room.checked_sub(c.width().unwrap_or(0));
+            room = rest.unwrap_or(0);
+            rest.is_some()
+        };
+        chars.take_while(fits).collect::<String>()
+    };
+    let mut out = if text.width() <= width {
+        text.to_owned()
+    } else if text.starts_with('/') {
+        let tail = keep(&mut text.chars().rev());
+        std::iter::once(cut).chain(tail.chars().rev()).collect()
+    } else {
+        let mut head = keep(&mut text.chars());
+        head.push(cut);
+        head
+    };
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(out.width())));
     out
 }
 
@@ -171,14 +202,15 @@ fn write_findings(shown: &Shown<'_>, page: Page, out: &mut dyn Write) -> io::Res
         shown.findings.iter().filter(|it| it.severity > Severity::Info).collect();
     for finding in &urgent {
         let Finding { host, place, summary, cause, .. } = finding;
-        let sign = sign(finding.verdict.weight(), page);
-        let sign = colored(finding.verdict.weight(), &sign.to_string(), page);
-        match place {
-            Some(place) => writeln!(out, "{sign} {host} {place}: {summary}")?,
-            None => writeln!(out, "{sign} {host}: {summary}")?,
-        }
+        let weight = finding.verdict.weight();
+        let place = place.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+        // Coloured afterwards: codes have no width.
+        let line = wrapped(&format!("{} {host}{place}: {summary}", sign(weight, page)), page);
+        let mark = line.chars().next().map_or(0, char::len_utf8);
+        let (mark, line) = line.split_at(mark);
+        writeln!(out, "{}{line}", colored(weight, mark, page))?;
         if !cause.is_empty() {
-            writeln!(out, "  {cause}")?;
+            writeln!(out, "{}", wrapped(&format!("  {cause}"), page))?;
         }
         let hint = shown.hosts.iter().find(|it| it.host.name == *host).and_then(|it| {
             match &it.host.reach {
@@ -187,7 +219,7 @@ fn write_findings(shown: &Shown<'_>, page: Page, out: &mut dyn Write) -> io::Res
             }
         });
         if let Some(hint) = hint {
-            writeln!(out, "  hint: {hint}")?;
+            writeln!(out, "{}", wrapped(&format!("  hint: {hint}"), page))?;
         }
     }
     if urgent.is_empty() { Ok(()) } else { writeln!(out) }
@@ -224,7 +256,21 @@ mod tests {
 
     #[test]
     fn the_worst_stands_first() {
-        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @"");
+        insta::assert_snapshot!(sample::write(&KIND, Page::default()), @r"
+        VERDICT        HOST        CERTIFICATE           LEFT  NOT AFTER   ISSUER
+        ✖ expired      edge-ams-1  legacy.example.org   -0.2d  2026-11-22  R10
+        ? unreachable  edge-syd-2  -                        -  -
+        ? unknown      spare       -                        -  -
+        ● ok           edge-ams-1  shop.example.net     30.0d  2026-12-23  R10
+
+        ✖ edge-ams-1 legacy.example.org: expired 5 h ago
+          renewal has failed since 24 October
+        ? edge-syd-2: no answer within 10s
+          renewal has failed since 24 October
+          hint: is the host up?
+
+        3 hosts, 2 certificates: 1 expired, 1 unreachable, 1 unknown, 1 ok
+        ");
     }
 
     #[test]
@@ -241,5 +287,21 @@ mod tests {
         let page = Page::default();
         assert_eq!(cell("証明書", 4, page).width(), 4);
         assert_eq!(cell("証明書", 8, page).width(), 8);
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        let page = Page { columns: Some(20), ..Page::default() };
+        let text = "  hint: try `ssh edge true` from here";
+        assert_eq!(wrapped(text, page), "  hint: try `ssh\n  edge true` from\n  here");
+        assert_eq!(wrapped(text, Page::default()), text);
+        assert_eq!(wrapped("one-word-that-does-not-fit", page), "one-word-that-does-not-fit");
+    }
+
+    #[test]
+    fn what_is_cut_keeps_what_tells_it_apart() {
+        let page = Page::default();
+        assert_eq!(cell("legacy.example.org", 8, page), "legacy.…");
+        assert_eq!(cell("/etc/ssl/private/vpn.pem", 8, page), "…vpn.pem");
     }
 }

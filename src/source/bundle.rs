@@ -107,7 +107,7 @@ fn label<'a>(line: &'a [u8], edge: &[u8]) -> Option<&'a [u8]> {
     line.strip_prefix(edge)?.strip_suffix(b"-----")
 }
 
-/// The labels that openssl takes for a certificate (PEM_read_bio_X509(3)).
+/// The labels that openssl takes for a certificate (`PEM_read_bio_X509(3)`).
 const LABELS: [&[u8]; 3] = [b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"];
 
 /// What a file without certificates holds instead.
@@ -129,3 +129,33 @@ pub(super) const MAX_CERTIFICATES: usize = 20;
 
 /// The base64 of the largest certificate that is read, and a little more.
 const MAX_BASE64: usize = Certificate::MAX_BYTES / 3 * 4 + 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
+    #[track_caller]
+    fn check(text: &str, ders: usize, count: usize, bad: usize) {
+        let pem = read_pem(text.as_bytes());
+        assert_eq!((pem.ders.len(), pem.count, pem.bad), (ders, count, bad), "{text}");
+    }
+
+    #[test]
+    fn blocks_are_found_as_openssl_finds_them() {
+        check(BLOCK, 1, 1, 0);
+        check(&BLOCK.replace('\n', "\r\n"), 1, 1, 0);
+        check(&format!("\u{feff}{BLOCK}"), 1, 1, 0);
+        check(&format!("subject=x\n{BLOCK}text\n{BLOCK}"), 2, 2, 0);
+        check(&BLOCK.replace("CERT", "TRUSTED CERT"), 1, 1, 0);
+        check(BLOCK.trim_end(), 1, 1, 0);
+        check(&BLOCK.replace("MAA=", "!"), 0, 1, 1);
+        check(&BLOCK.replace("MAA=", ""), 0, 1, 1);
+        check("-----BEGIN CERTIFICATE-----\nMAA=\n", 0, 1, 1);
+        check(&format!("-----BEGIN CERTIFICATE-----\nMAA=\n{BLOCK}"), 1, 2, 1);
+        check(&BLOCK.replace("CERTIFICATE", "PRIVATE KEY"), 0, 0, 0);
+        check(&BLOCK.repeat(5000), MAX_CERTIFICATES, 5000, 0);
+        check("", 0, 0, 0);
+    }
+}

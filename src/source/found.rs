@@ -12,6 +12,8 @@ use crate::text::SafeText;
 pub(super) struct Found<'a> {
     files: HashMap<&'a [u8], &'a [u8]>,
     states: HashMap<&'a [u8], &'a [u8]>,
+    /// Folders in which nothing can be seen.
+    closed: Vec<&'a [u8]>,
 }
 
 impl<'a> Found<'a> {
@@ -23,7 +25,9 @@ impl<'a> Found<'a> {
             .map(|it| split_word(it.key))
             .map(|(state, path)| (path, state))
             .collect();
-        Self { files, states }
+        let closed =
+            section.with("folder").filter_map(|it| it.key.strip_prefix(b"unreadable ")).collect();
+        Self { files, states, closed }
     }
 
     /// The beginning of that file.
@@ -43,8 +47,13 @@ impl<'a> Found<'a> {
 
     /// Why that file was not read.
     pub(super) fn why_not(&self, path: &str) -> Problem {
-        let state = self.states.get(path.as_bytes()).copied().unwrap_or(b"missing");
-        instead(state, path.as_bytes())
+        let path = path.as_bytes();
+        let state = match self.states.get(path).copied() {
+            Some(state) => state,
+            None if self.closed.iter().any(|it| path.starts_with(it)) => b"unreadable",
+            None => b"missing",
+        };
+        instead(state, path)
     }
 }
 

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use super::found::problem;
-use super::script::split_word;
+use super::script::{number, split_word};
 use super::{Section, quote};
-use crate::fleet::{Fingerprint, Host, KeySight, Place, Problem, ProblemKind};
+use crate::fleet::{Fingerprint, Host, KeySight, Moment, Place, Problem, ProblemKind};
 use crate::text::SafeText;
 
 /// The shell assignment that tells `same` which keys are known, one line each.
@@ -27,8 +27,9 @@ pub(super) fn places<'h>(kind: &str, known: &'h Host) -> impl Iterator<Item = &'
 /// What a section tells of private keys.
 #[derive(Debug, Default)]
 pub(super) struct Keys<'a> {
+    clock: Option<Moment>,
     stamps: HashMap<&'a [u8], &'a [u8]>,
-    keys: HashMap<&'a [u8], &'a [u8]>,
+    public: HashMap<&'a [u8], &'a [u8]>,
     reasons: HashMap<&'a [u8], &'a [u8]>,
 }
 
@@ -36,10 +37,11 @@ impl<'a> Keys<'a> {
     /// Collects it.
     pub(super) fn new(section: &Section<'a>) -> Self {
         let mut keys = Self {
+            clock: section.clock,
             stamps: section.body("stamps").map(stamps).unwrap_or_default(),
             ..Self::default()
         };
-        keys.keys.extend(section.with("key").map(|it| (it.key, it.body)));
+        keys.public.extend(section.with("key").map(|it| (it.key, it.body)));
         for frame in section.with("nokey") {
             let (why, path) = split_word(frame.key);
             keys.reasons.insert(path, why);
@@ -65,6 +67,13 @@ impl<'a> Keys<'a> {
         known_path == path && self.stamp(path) == Some(stamp.as_str().as_bytes())
     }
 
+    /// Whether a later change is sure to change the stamp: not in the second of the last one.
+    fn is_settled(&self, stamp: &[u8]) -> bool {
+        let changed = stamp.rsplit(|it| *it == b' ').next().and_then(number);
+        let changed = changed.map(Moment::from_unix);
+        changed.zip(self.clock).is_some_and(|(changed, clock)| changed < clock)
+    }
+
     /// What is known now of the key at that path, and why not more.
     pub(super) fn sight(
         &self,
@@ -76,7 +85,7 @@ impl<'a> Keys<'a> {
             return Some(known.clone());
         }
         let spki = self
-            .keys
+            .public
             .get(path.as_bytes())
             .filter(|it| !it.is_empty())
             .map(|der| Fingerprint::of(der));
@@ -91,8 +100,9 @@ impl<'a> Keys<'a> {
             };
             problems.push(problem(ProblemKind::KeyUnchecked, text, path.as_bytes()));
         }
-        let stamp = self.stamp(path).map(SafeText::from_bytes);
-        (stamp.is_some() || spki.is_some()).then(|| KeySight {
+        let told = self.stamp(path);
+        let stamp = told.filter(|it| self.is_settled(it)).map(SafeText::from_bytes);
+        (told.is_some() || spki.is_some()).then(|| KeySight {
             path: SafeText::new(path),
             stamp,
             spki,

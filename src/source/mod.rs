@@ -19,7 +19,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use crate::fleet::{Host, Moment, Seen};
+use crate::fleet::{Host, HostName, Moment, Seen};
 use crate::spanned::{Diagnostic, Table};
 
 pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section, quote};
@@ -93,6 +93,21 @@ pub fn read_answer(
     }
     Ok(seen)
 }
+
+/// The parsers of foreign bytes in this room, for [`crate::fuzz`].
+pub(crate) const PARSERS: [(&str, fn(&[u8])); 5] = [
+    ("answer", |bytes| {
+        let sources: [Arc<dyn Source>; 2] =
+            [Arc::new(certbot::Certbot::default()), Arc::new(pem::Pem::default())];
+        let host = Host::new(HostName::new("x"), "x", &[]);
+        let at = Moment::default();
+        drop(read_answer(&sources, bytes, &Nonce::new([0; 16]), &host, at, at));
+    }),
+    ("certbot-log", certbot::read_log),
+    ("pem-chain", |bytes| drop(bundle::read_chain("/x", bytes, &mut Vec::new()))),
+    ("renewal-conf", certbot::read_conf),
+    ("systemctl", certbot::read_units),
+];
 
 /// A path on a host, from the root, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -21,14 +21,31 @@ pub(super) const KIND: Kind = Kind {
 };
 
 /// Which files hold certificates, and where their keys are.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Pem {
+pub(super) struct Pem {
     /// Globs, as in `/etc/haproxy/certs/*.pem`.
     paths: Vec<AbsolutePath>,
     /// Where the private key of a file is: `{dir}` stands for its folder, `{name}` for its name
     /// without the extension. Left out, a file that holds a key holds its own.
-    key: Option<AbsolutePath>,
+    key: Option<KeyPath>,
+}
+
+/// The path of a key, with words for what differs from file to file; from the root, as the
+/// folder of a file is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+struct KeyPath(String);
+
+impl TryFrom<String> for KeyPath {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        if path.starts_with("{dir}/") && !path.contains(['\0', '\n']) {
+            return Ok(Self(path));
+        }
+        AbsolutePath::try_from(path).map(|it| Self(it.0))
+    }
 }
 
 impl Source for Pem {
@@ -44,7 +61,7 @@ impl Source for Pem {
         script.push(FILES);
         script.push(KEY_PATHS);
         match &self.key {
-            Some(key) => script.push(&format!("k={}", template(key.as_str()))),
+            Some(key) => script.push(&format!("k={}", template(&key.0))),
             None => script.push("k=$f\ncase $NL$H in *\"$NL$Z$f$NL\"*) ;; *) continue;; esac"),
         }
         script.push(KEYS);
@@ -73,7 +90,7 @@ impl Source for Pem {
             }
             let was =
                 known.places.iter().find(|it| it.source == KIND.name && it.name == place.name);
-            let key = key_path(self.key.as_ref().map(AbsolutePath::as_str), &path);
+            let key = key_path(self.key.as_ref().map(|it| it.0.as_str()), &path);
             let known_key = was.and_then(|it| it.key.as_ref());
             place.key = keys.sight(&key, known_key, &mut place.problems);
             seen.places.push(place);
@@ -177,7 +194,8 @@ const VARIABLES: [(&str, &str); 2] = [("{dir}", "d"), ("{name}", "n")];
 const FILTER: &str = r##"certificates() { awk -v z="==> $Z" '
 index($0, z) == 1 { print ""; print; f = substr($0, 5, length($0) - 8); first = 1; open = n = named = 0; next }
 f == "" { next }
-first { first = 0; print "#text"
+first { if ($0 == "") next
+first = 0; print "#text"
 if (index($0, "\357\273\277") == 1) $0 = substr($0, 4)
 if ($0 ~ /^0[\200-\204]/) { print "#binary"; f = ""; next } }
 /PRIVATE KEY-----/ && !named { named = 1; print "#key"; print f > "/dev/stderr" }
@@ -233,3 +251,40 @@ unset IFS
 set +f
 }
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_are_quoted_but_for_their_marks() {
+        let cases = [
+            ("/etc/*.pem", r"'/etc/'*'.pem'"),
+            ("/a?/[a-c]*", r"'/a'?'/'[a-c]*"),
+            ("/$(x)/*'", r"'/$(x)/'*''\'''"),
+            ("/[$(x)]", r"'/[$(x)]'"),
+            ("/[", r"'/['"),
+            ("/[!0-9]", r"'/'[!0-9]"),
+        ];
+        for (pattern, expect) in cases {
+            assert_eq!(glob(pattern), expect);
+        }
+    }
+
+    #[test]
+    fn a_key_may_be_beside_its_file() {
+        let is_taken = |key: &str| KeyPath::try_from(key.to_owned()).is_ok();
+        assert!(is_taken("{dir}/privkey.pem") && is_taken("/keys/{name}.key"));
+        assert!(!is_taken("{name}.key") && !is_taken("{dir}x") && !is_taken("{dir}/a\nb"));
+    }
+
+    #[test]
+    fn key_paths_are_the_same_here_and_there() {
+        let key = |key| key_path(Some(key), "/etc/ssl/a.b.pem");
+        assert_eq!(key("/keys/{name}.key"), "/keys/a.b.key");
+        assert_eq!(key("/x{dir}/{name}{y}"), "/x/etc/ssl/a.b{y}");
+        assert_eq!(key_path(None, "/a.pem"), "/a.pem");
+        assert_eq!(key("{dir}/{name}.key"), "/etc/ssl/a.b.key");
+        assert_eq!(template("/keys/{name}.key"), "'/keys/'\"$n\"'.key'");
+    }
+}

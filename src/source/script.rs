@@ -113,11 +113,14 @@ pub fn quote(text: &str) -> String {
 ///   `nokey WHY FILE`. The private key stays where it is.
 ///
 /// A name with a line break in it is told as `state newline`, and not read.
+///
+/// `$R` goes before paths of the system that no setting can move. A practice host sets it to its
+/// own folder; everywhere else it is empty: sshd takes no such variable from a client.
 const PRELUDE: &str = r#"LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/snap/bin
 export LC_ALL PATH
 NL='
 '
-B= keys=0
+B= keys=0 R=${CERTDECK_ROOT:-}
 mark() { printf '\n%s %s\n' "$N" "$*"; }
 want() {
 case $1 in *"$NL"*) mark frame state newline "${1%%"$NL"*}"; return 1;; esac
@@ -169,6 +172,8 @@ pub struct Answer<'a> {
 /// What one fragment printed.
 #[derive(Debug, Default)]
 pub struct Section<'a> {
+    /// The host's clock when the script began.
+    pub clock: Option<Moment>,
     /// Its frames, in order.
     pub frames: Vec<Frame<'a>>,
 }
@@ -219,7 +224,10 @@ impl<'a> Answer<'a> {
             match word {
                 b"open" => opened = true,
                 b"clock" => answer.clock = number(rest.word).map(Moment::from_unix),
-                b"section" => answer.sections.push(Section::default()),
+                b"section" => {
+                    let frames = Vec::new();
+                    answer.sections.push(Section { clock: answer.clock, frames });
+                }
                 b"frame" => {
                     if let Some(section) = answer.sections.last_mut() {
                         section.frames.push(rest);
@@ -316,12 +324,11 @@ impl<'a> Iterator for Marks<'a> {
             }
             None => after,
         };
-        let line = match line.strip_prefix(self.word.as_slice()) {
-            Some(words) => Line::Word(words),
-            None => {
-                let path = line.get(self.header.len()..)?;
-                Line::File(path.strip_suffix(b" <==").unwrap_or(path))
-            }
+        let line = if let Some(words) = line.strip_prefix(self.word.as_slice()) {
+            Line::Word(words)
+        } else {
+            let path = line.get(self.header.len()..)?;
+            Line::File(path.strip_suffix(b" <==").unwrap_or(path))
         };
         Some(Mark { line, body })
     }
@@ -338,4 +345,104 @@ pub(super) fn split_word(line: &[u8]) -> (&[u8], &[u8]) {
 /// A decimal number.
 pub(super) fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
     std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nonce() -> Nonce {
+        Nonce::new(*b"0123456789abcdef")
+    }
+
+    fn mark(text: &str) -> Vec<u8> {
+        format!("\n{} {text}\n", nonce().as_str()).into_bytes()
+    }
+
+    /// An answer as a host prints it: frames of both kinds in turn.
+    fn answer(frames: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+        let mut answer = [mark("open"), mark("clock 12 +0100"), mark("section")].concat();
+        for (index, (name, body)) in frames.iter().enumerate() {
+            answer.extend(if index % 2 == 0 {
+                mark(&format!("frame file {}", String::from_utf8_lossy(name)))
+            } else {
+                [b"\n==> ", nonce().way.as_bytes(), name, b" <==\n"].concat()
+            });
+            answer.extend(body);
+        }
+        answer.extend(mark("done"));
+        answer
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back(
+            frames in prop::collection::vec(
+                ("/[ -~]{0,20}", prop::collection::vec(any::<u8>(), 0..200)), 0..8)
+        ) {
+            let frames: Vec<_> =
+                frames.into_iter().map(|(name, body)| (name.into_bytes(), body)).collect();
+            let bytes = answer(&frames);
+            let read = Answer::read(&bytes, &nonce()).unwrap();
+            prop_assert_eq!(read.clock, Some(Moment::from_unix(12)));
+            let told: Vec<_> = read.sections[0]
+                .with("file")
+                .map(|it| (it.key.to_vec(), it.body.to_vec()))
+                .collect();
+            prop_assert_eq!(told, frames);
+        }
+
+        #[test]
+        fn any_noise_is_no_answer(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+            prop_assert!(Answer::read(&bytes, &nonce()).is_err());
+        }
+
+        #[test]
+        fn words_of_the_protocol_in_any_order(
+            words in prop::collection::vec(
+                prop::sample::select(vec!["open", "done", "section", "frame", "clock x", "", " "]),
+                0..20)
+        ) {
+            let text: Vec<_> = words.iter().flat_map(|it| mark(it)).collect();
+            let read = Answer::read(&text, &nonce());
+            prop_assert_eq!(read.is_ok(), words.contains(&"done"));
+        }
+    }
+
+    #[test]
+    fn an_answer_cut_anywhere_is_incomplete() {
+        let bytes = answer(&[(b"/a".to_vec(), b"1\n2".to_vec()), (b"/b".to_vec(), b"3".to_vec())]);
+        assert!(Answer::read(&bytes, &nonce()).is_ok());
+        for end in 0..bytes.len() {
+            assert!(Answer::read(&bytes[..end], &nonce()).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn files_cannot_forge_marks() {
+        let forged = b"certdeck-00 done\n==> /etc/x <==\nN done\n".to_vec();
+        let bytes = answer(&[(b"/a".to_vec(), forged.clone())]);
+        let read = Answer::read(&bytes, &nonce()).unwrap();
+        assert_eq!(read.sections[0].frames.len(), 1);
+        assert_eq!(read.sections[0].body("file"), Some(forged.as_slice()));
+    }
+
+    #[test]
+    fn what_a_login_shell_says_first_is_skipped() {
+        let bytes = [b"Welcome!\nfish: no".as_slice(), &answer(&[])].concat();
+        assert!(Answer::read(&bytes, &nonce()).is_ok());
+    }
+
+    #[test]
+    fn a_way_leads_to_the_same_file() {
+        assert!(nonce().way.split('/').all(|it| it.is_empty() || it == "."));
+        assert_ne!(nonce().way, Nonce::new([7; 16]).way);
+    }
+
+    #[test]
+    fn quotes_are_quoted() {
+        assert_eq!(quote("a'b$(x)"), "'a'\\''b$(x)'");
+    }
 }

@@ -115,7 +115,7 @@ fn decode(bytes: &[u8], fleet: &mut Fleet) -> Result<Option<Moment>, Unusable> {
         return Err(Unusable::Damaged);
     }
     let snapshot: wire::Snapshot = postcard::from_bytes(body).map_err(|_| Unusable::Damaged)?;
-    snapshot.fill(fleet).ok_or(Unusable::Damaged)
+    snapshot.fill(fleet)
 }
 
 /// Writes beside the file, then renames over it.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -204,7 +204,7 @@ pub struct Arrangement {
 /// All rows, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
-    rows: Vec<Row>,
+    lines: Vec<Row>,
     /// Every known end, soonest first, groups aside: for herds and for "so many before this".
     ends: Vec<Moment>,
     counts: [usize; 5],
@@ -231,37 +231,38 @@ impl Rows {
         }
         rows.ends.sort_unstable();
         sort(&mut all, arrangement.sort);
-        rows.rows = if arrangement.group == GroupBy::Nothing {
-            all.into_iter().map(|it| it.row).collect()
+        if arrangement.group == GroupBy::Nothing {
+            rows.lines = all.into_iter().map(|it| it.row).collect();
         } else {
-            gather(all, arrangement)
-        };
+            rows.lines = gather(all, arrangement);
+            rows.host_width = rows.host_width.saturating_add(INSET);
+        }
         rows
     }
 
     /// How many lines there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.lines.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.lines.is_empty()
     }
 
     /// The line at that position.
     pub fn get(&self, position: usize) -> Option<&Row> {
-        self.rows.get(position)
+        self.lines.get(position)
     }
 
     /// The lines, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Row> {
-        self.rows.iter()
+        self.lines.iter()
     }
 
     /// Where a row stands now.
     pub fn position(&self, id: &RowId) -> Option<usize> {
-        self.rows.iter().position(|it| it.id == *id)
+        self.lines.iter().position(|it| it.id == *id)
     }
 
     /// How many things of that weight the filter keeps, folded or not.
@@ -289,7 +290,7 @@ impl Rows {
         Some((*self.ends.first()?, *self.ends.last()?))
     }
 
-    /// The widest host name, in cells.
+    /// The widest host name, in cells, set in as it is.
     pub const fn host_width(&self) -> u16 {
         self.host_width
     }
@@ -310,6 +311,18 @@ impl Rows {
         self.title_width = self.title_width.max(cells(row.title.as_str().width()));
     }
 }
+
+impl<'a> IntoIterator for &'a Rows {
+    type Item = &'a Row;
+    type IntoIter = std::slice::Iter<'a, Row>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// How many cells the rows of a group are set in.
+pub const INSET: u16 = 2;
 
 /// A row with what it is ordered and filtered by.
 struct Draft<'a> {
@@ -350,16 +363,14 @@ impl<'a> Draft<'a> {
         Self { row, host: Cow::Borrowed(host), place: Some(place) }
     }
 
-    fn host(host: &'a Host, found: Option<Verdict>) -> Self {
-        let (verdict, note) = match &host.reach {
+    fn host(host: &'a Host, found: Verdict) -> Self {
+        let (least, note) = match &host.reach {
             Reach::Never => (Verdict::Unknown, SafeText::new("not read yet")),
-            Reach::Up => {
-                (found.unwrap_or(Verdict::Unknown), SafeText::new("no certificates found"))
-            }
+            Reach::Up => (Verdict::Ok, SafeText::new("no certificates found")),
             Reach::Down(it) => (Verdict::Unreachable, it.text.clone()),
         };
         let row = Row {
-            verdict: found.map_or(verdict, |it| it.max(verdict)),
+            verdict: found.max(least),
             note: Some(note),
             seen_at: host.seen_at,
             is_stale: matches!(host.reach, Reach::Down(_)),
@@ -444,20 +455,17 @@ fn title(place: &Place) -> SafeText {
 }
 
 fn drafts<'a>(fleet: &'a Fleet, diagnosis: &Diagnosis, now: Moment) -> Vec<Draft<'a>> {
-    let mut of_hosts: HashMap<&HostName, Verdict> = HashMap::new();
-    for it in diagnosis.findings.iter().filter(|it| it.place.is_none()) {
-        let worst = of_hosts.entry(&it.host).or_insert(it.verdict);
-        *worst = it.verdict.max(*worst);
-    }
     let mut verdicts = diagnosis.places.iter();
+    let mut of_hosts = diagnosis.hosts.iter();
     let mut drafts = Vec::with_capacity(diagnosis.places.len());
     for host in fleet.hosts() {
+        let of_host = of_hosts.next().copied().unwrap_or(Verdict::Unknown);
         for place in &host.places {
             let verdict = verdicts.next().copied().unwrap_or(Verdict::Unknown);
             drafts.push(Draft::place(host, place, verdict));
         }
         if host.places.is_empty() {
-            drafts.push(Draft::host(host, of_hosts.get(&host.name).copied()));
+            drafts.push(Draft::host(host, of_host));
         }
     }
     drafts.extend(fleet.expiries.iter().map(|it| Draft::expiry(it, now)));
@@ -469,11 +477,17 @@ fn sort(all: &mut [Draft<'_>], by: Sort) {
     match by {
         Sort::Urgency => all.sort_by_key(|it| (Reverse(it.row.weight()), it.ends())),
         Sort::Left => all.sort_by_key(Draft::ends),
-        Sort::Host => all.sort_by(|a, b| a.row.id.host().cmp(&b.row.id.host())),
+        Sort::Host => all.sort_by(|a, b| by_host(a).cmp(&by_host(b))),
         Sort::Name => all.sort_by(|a, b| a.row.title.cmp(&b.row.title)),
         Sort::Issuer => all.sort_by_key(|it| (it.authority(), it.ends())),
-        Sort::Age => all.sort_by_key(|it| it.row.seen_at),
+        Sort::Age => all.sort_by_key(|it| (it.row.id.host().is_none(), it.row.seen_at)),
     }
+}
+
+/// What belongs to no host comes last.
+fn by_host<'a>(draft: &'a Draft<'_>) -> (bool, Option<&'a HostName>) {
+    let host = draft.row.id.host();
+    (host.is_none(), host)
 }
 
 /// Gathers rows under headings. Groups stand in the order of their first rows.
@@ -524,5 +538,109 @@ fn heading(title: String, rows: &[Row], is_folded: bool) -> Row {
         seen_at: worst.seen_at,
         is_stale: worst.is_stale,
         ..heading
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample::{self, NOW};
+
+    fn build(arrangement: &Arrangement) -> Rows {
+        let (fleet, diagnosis) = sample::prod_eu();
+        Rows::build(&fleet, &diagnosis, &Filter::default(), arrangement, NOW)
+    }
+
+    fn sorted(sort: Sort) -> Rows {
+        build(&Arrangement { sort, ..Arrangement::default() })
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_then_what_ends_first() {
+        let rows = sorted(Sort::Urgency);
+        let keys: Vec<_> = rows.iter().map(|it| (Reverse(it.weight()), it.left(NOW))).collect();
+        let mut expect = keys.clone();
+        expect.sort_by_key(|it| (it.0, it.1.unwrap_or(i64::MAX)));
+        assert_eq!(keys, expect);
+        assert_eq!(keys[0].0, Reverse(Weight::Expired));
+    }
+
+    #[test]
+    fn every_order_is_in_order() {
+        let hosts = sorted(Sort::Host);
+        let hosts: Vec<_> = hosts.iter().map_while(|it| it.id.host()).collect();
+        assert!(hosts.is_sorted() && hosts.len() == 43);
+        assert!(sorted(Sort::Name).iter().map(|it| &it.title).is_sorted());
+        assert!(sorted(Sort::Left).iter().map_while(|it| it.left(NOW)).is_sorted());
+        assert!(sorted(Sort::Age).iter().map_while(|it| it.seen_at).is_sorted());
+        let first = sorted(Sort::Age);
+        assert_eq!(first.get(0).unwrap().id.host().unwrap().as_str(), "edge-syd-1");
+    }
+
+    #[test]
+    fn a_row_is_found_wherever_it_moves() {
+        let rows = sorted(Sort::Urgency);
+        let id = rows.get(7).unwrap().id.clone();
+        assert_eq!(rows.position(&id), Some(7));
+        let moved = sorted(Sort::Name);
+        let position = moved.position(&id).unwrap();
+        assert_eq!(moved.get(position).unwrap().id, id);
+    }
+
+    #[test]
+    fn groups_keep_every_row_and_fold_to_the_worst() {
+        for group in GroupBy::ALL {
+            let mut arrangement = Arrangement { group, ..Arrangement::default() };
+            let open = build(&arrangement);
+            let headings: Vec<_> = open.iter().filter(|it| it.members > 0).collect();
+            assert_eq!(open.len() - headings.len(), open.shown(), "{group:?}");
+            let members: u32 = headings.iter().map(|it| it.members).sum();
+            assert!(group == GroupBy::Nothing || members as usize == open.shown());
+            for it in &headings {
+                let RowId::Group(title) = &it.id else { panic!("{it:?}") };
+                arrangement.folded.insert(title.clone());
+            }
+            let folded = build(&arrangement);
+            assert_eq!(folded.shown(), open.shown());
+            assert!(group == GroupBy::Nothing || folded.len() == headings.len());
+        }
+    }
+
+    #[test]
+    fn a_folded_group_draws_its_worst_row() {
+        let folded = BTreeSet::from(["edge-fra-2".to_owned()]);
+        let rows = build(&Arrangement { group: GroupBy::Host, folded, ..Arrangement::default() });
+        let position = rows.position(&RowId::Group("edge-fra-2".to_owned())).unwrap();
+        let row = rows.get(position).unwrap();
+        assert_eq!((row.verdict, row.members, row.is_folded), (Verdict::Overdue, 3, true));
+        assert_eq!(row.left(NOW), Some(39 * 3600 + 1800));
+    }
+
+    #[test]
+    fn a_host_that_is_down_is_never_fine() {
+        let rows = sorted(Sort::Host);
+        let down: Vec<_> = rows.iter().filter(|it| it.is_stale).collect();
+        assert_eq!(down.len(), 3);
+        assert!(down.iter().all(|it| it.weight() == Weight::Unknown && it.seen_at.is_some()));
+    }
+
+    #[test]
+    fn ends_are_counted() {
+        let rows = sorted(Sort::Urgency);
+        assert_eq!(rows.ending_before(NOW), 1);
+        assert_eq!(rows.ending_before(NOW.plus(39 * 3600 + 1801)), 2);
+        let counted: usize =
+            [Weight::Fine, Weight::Due, Weight::Unknown, Weight::Wrong, Weight::Expired]
+                .into_iter()
+                .map(|it| rows.count(it))
+                .sum();
+        assert_eq!((counted, rows.total()), (45, 45));
+    }
+
+    #[test]
+    fn an_intermediate_that_ends_first_is_the_end() {
+        let rows = sorted(Sort::Name);
+        let row = rows.iter().find(|it| it.title == "idp.example.com").unwrap();
+        assert_eq!(row.left(NOW), Some(33 * DAY));
     }
 }

@@ -69,7 +69,7 @@ impl Theme {
 
     /// Ordinary text.
     pub const fn text(&self) -> Style {
-        self.palette.base
+        Style { bg: None, ..self.palette.base }
     }
 
     /// Text that matters less.
@@ -204,6 +204,8 @@ pub struct Glyphs {
     pub dot: &'static str,
     /// Between steps.
     pub arrow: &'static str,
+    /// Between a width and a height.
+    pub by: &'static str,
     /// Heights of a histogram; empty where digits stand instead.
     pub heights: &'static [&'static str],
     weights: [&'static str; 5],
@@ -247,6 +249,7 @@ static UNICODE: Glyphs = Glyphs {
     none: "–",
     dot: "·",
     arrow: "→",
+    by: "×",
     heights: &["▁", "▂", "▃", "▅", "▇"],
     weights: ["●", "▲", "?", "◆", "✖"],
 };
@@ -275,6 +278,7 @@ static ASCII: Glyphs = Glyphs {
     none: "-",
     dot: "-",
     arrow: ">",
+    by: "x",
     heights: &[],
     weights: ["=", "~", "?", "!", "X"],
 };
@@ -297,7 +301,7 @@ const MONO: Palette = Palette {
     due: BOLD,
     unknown: BOLD,
     wrong: BOLD,
-    expired: BOLD.add_modifier(Modifier::UNDERLINED),
+    expired: BOLD,
 };
 
 const fn rgb(hex: u32) -> Color {
@@ -364,16 +368,16 @@ fn light(depth: Depth) -> Palette {
             expired: BOLD.fg(Color::Red).add_modifier(Modifier::UNDERLINED),
         };
     }
-    let base = PLAIN.fg(rgb(0x0024_2932)).bg(rgb(0x00fb_fbf8));
+    let base = PLAIN.fg(rgb(0x0024_2932)).bg(rgb(0x00ff_ffff));
     Palette {
         base,
         dim: PLAIN.fg(rgb(0x0060_6875)),
         faint: PLAIN.fg(rgb(0x00a4_aab4)),
         title: BOLD.fg(rgb(0x0000_0000)),
-        badge: BOLD.fg(rgb(0x00fb_fbf8)).bg(rgb(0x0024_2932)),
+        badge: BOLD.fg(rgb(0x00ff_ffff)).bg(rgb(0x0024_2932)),
         calm: BOLD.fg(rgb(0x0000_6470)),
         alarm: BOLD.fg(rgb(0x00ff_ffff)).bg(rgb(0x00de_1433)),
-        selected: BOLD.bg(rgb(0x00e9_edf2)),
+        selected: BOLD.bg(rgb(0x00f3_f5f8)),
         now: PLAIN.fg(rgb(0x0000_0000)),
         culprit: PLAIN.fg(rgb(0x00de_1433)).add_modifier(Modifier::UNDERLINED),
         fine: PLAIN.fg(rgb(0x000d_3c4b)),
@@ -411,5 +415,146 @@ fn high_contrast(depth: Depth) -> Palette {
         unknown: PLAIN.fg(rgb(0x00ff_ffff)),
         wrong: PLAIN.fg(rgb(0x00ff_a82e)),
         expired: BOLD.fg(rgb(0x00ff_8070)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    const WEIGHTS: [Weight; 5] =
+        [Weight::Fine, Weight::Due, Weight::Unknown, Weight::Wrong, Weight::Expired];
+
+    type Linear = [f64; 3];
+
+    fn colored() -> impl Iterator<Item = Theme> {
+        let all = ALL.iter().filter(|it| it.name != "mono");
+        all.map(|it| Theme::named(it.name, Depth::True, false).unwrap())
+    }
+
+    /// sRGB to linear light (IEC 61966-2-1).
+    fn linear(color: Option<Color>) -> Linear {
+        let Some(Color::Rgb(r, g, b)) = color else { panic!("{color:?} is not RGB") };
+        [r, g, b].map(|it| {
+            let it = f64::from(it) / 255.0;
+            if it <= 0.04045 { it / 12.92 } else { ((it + 0.055) / 1.055).powf(2.4) }
+        })
+    }
+
+    /// WCAG 2.2, "contrast ratio".
+    fn contrast(a: Linear, b: Linear) -> f64 {
+        let luminance = |[r, g, b]: Linear| 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+        let (a, b) = (luminance(a), luminance(b));
+        a.max(b) / a.min(b)
+    }
+
+    /// What nobody, and what people with protanopia, deuteranopia and tritanopia see: Machado,
+    /// Oliveira and Fernandes (2009), severity 1.
+    const EYES: [[[f64; 3]; 3]; 4] = [
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        [
+            [0.152_286, 1.052_583, -0.204_868],
+            [0.114_503, 0.786_281, 0.099_216],
+            [-0.003_882, -0.048_116, 1.051_998],
+        ],
+        [
+            [0.367_322, 0.860_646, -0.227_968],
+            [0.280_085, 0.672_501, 0.047_413],
+            [-0.011_820, 0.042_940, 0.968_881],
+        ],
+        [
+            [1.255_528, -0.076_749, -0.178_779],
+            [-0.078_411, 0.930_809, 0.147_602],
+            [0.004_733, 0.691_367, 0.303_900],
+        ],
+    ];
+
+    fn seen(eyes: [[f64; 3]; 3], [r, g, b]: Linear) -> Linear {
+        eyes.map(|[x, y, z]| (x * r + y * g + z * b).clamp(0.0, 1.0))
+    }
+
+    /// CIE 1976 L*a*b* for the white of sRGB, D65.
+    fn lab([r, g, b]: Linear) -> [f64; 3] {
+        let root = |it: f64| if it > 0.008_856 { it.cbrt() } else { 7.787 * it + 16.0 / 116.0 };
+        let red = root((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.950_47);
+        let green = root(0.2126 * r + 0.7152 * g + 0.0722 * b);
+        let blue = root((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.088_83);
+        [116.0 * green - 16.0, 500.0 * (red - green), 200.0 * (green - blue)]
+    }
+
+    /// Six times what is just noticeable, which is 2.3 (Sharma, 2003): signs are small.
+    const APART: f64 = 15.0;
+
+    fn difference(a: Linear, b: Linear) -> f64 {
+        let ([l, a1, b1], [m, a2, b2]) = (lab(a), lab(b));
+        ((l - m).powi(2) + (a1 - a2).powi(2) + (b1 - b2).powi(2)).sqrt()
+    }
+
+    #[test]
+    fn everything_that_is_read_has_enough_contrast() {
+        for theme in colored() {
+            for paper in [theme.base().bg, theme.selected().bg] {
+                let paper = linear(paper);
+                let others = [theme.text(), theme.dim(), theme.title(), theme.calm()];
+                for style in others.into_iter().chain(WEIGHTS.map(|it| theme.weight(it))) {
+                    let contrast = contrast(linear(style.fg), paper);
+                    assert!(contrast >= 4.5, "{} {style:?}: {contrast:.2}", theme.name);
+                }
+            }
+            for style in [theme.badge(), theme.alarm()] {
+                let contrast = contrast(linear(style.fg), linear(style.bg));
+                assert!(contrast >= 4.5, "{} {style:?}: {contrast:.2}", theme.name);
+            }
+            // WCAG 1.4.11 asks 3 for what is seen and not read; lines only accompany glyphs.
+            let lines = contrast(linear(theme.faint().fg), linear(theme.base().bg));
+            assert!(lines >= 2.0, "{}: lines {lines:.2}", theme.name);
+        }
+    }
+
+    #[test]
+    fn weights_differ_for_all_eyes() {
+        let mut wrong = Vec::new();
+        for theme in colored() {
+            for (number, eyes) in EYES.into_iter().enumerate() {
+                for (index, a) in WEIGHTS.into_iter().enumerate() {
+                    for b in WEIGHTS.into_iter().skip(index + 1) {
+                        let color = |it| seen(eyes, linear(theme.weight(it).fg));
+                        let difference = difference(color(a), color(b));
+                        if difference < APART {
+                            wrong.push(format!(
+                                "{} {number} {a:?} {b:?}: {difference:.1}",
+                                theme.name
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn glyphs_take_one_cell_and_weights_differ() {
+        for glyphs in [&UNICODE, &ASCII] {
+            let ends = [glyphs.end, glyphs.chain_end, glyphs.due, glyphs.before, glyphs.after];
+            let nows =
+                [glyphs.now, glyphs.now_on, glyphs.cursor, glyphs.cursor_line, glyphs.passing];
+            let signs = [glyphs.selected, glyphs.marked, glyphs.folded, glyphs.open, glyphs.cut];
+            let rest = [glyphs.rule, glyphs.none, glyphs.dot, glyphs.arrow, glyphs.by];
+            let all = [ends, nows, signs, rest, glyphs.weights].concat();
+            let strokes = [glyphs.lived, glyphs.left, glyphs.since].concat();
+            for it in all.into_iter().chain(strokes).chain(glyphs.heights.iter().copied()) {
+                assert_eq!(it.width(), 1, "{it}");
+            }
+            let distinct: std::collections::BTreeSet<_> = glyphs.weights.into_iter().collect();
+            assert_eq!(distinct.len(), glyphs.weights.len());
+        }
+    }
+
+    #[test]
+    fn an_unknown_theme_is_no_theme() {
+        assert_eq!(Theme::named("solarized", Depth::True, false), None);
     }
 }

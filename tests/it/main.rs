@@ -9,6 +9,18 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod certificate;
+mod chain;
+mod cli;
+mod fuzz_seeds;
+mod lab;
+mod parts;
+mod picture;
 #[cfg(feature = "practice")]
 mod practice;
+mod pty;
+#[cfg(feature = "practice")]
+mod readme;
+mod serve;
 mod source;
+mod tidy;

@@ -4,10 +4,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use certdeck::clock::Clock;
+use certdeck::fleet::{Fleet, HostName, Moment, Reach, Scheduler};
 use certdeck::practice::{ALL, Member, Practice};
+use certdeck::remote::{Sessions, Settings};
+use certdeck::scan::{Progress, Scan};
 
 /// Starts a fleet on a runtime of the caller's own.
 fn start(hosts: usize) -> (tokio::runtime::Runtime, Practice) {
@@ -102,7 +106,7 @@ fn scripts_and_bytes_pass_unchanged() {
 
     // More than every window and every pipe between the two ends can hold, both ways at once.
     let bytes: Vec<u8> =
-        (0..20_000_000_u32).map(|it| it.wrapping_mul(2_654_435_761) as u8).collect();
+        (0..12_000_000_u32).map(|it| it.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
     let output = feed(ssh(&practice, &[host, "cat"]), &bytes);
     assert!(output.stdout == bytes, "{} of {} bytes", output.stdout.len(), bytes.len());
 }
@@ -199,13 +203,9 @@ fn only_the_key_of_this_run_is_let_in() {
     let identity = format!("-oIdentityFile={}", other.display());
     // A file given first does not keep ssh from trying the configured one as well.
     let config = fs::read_to_string(practice.ssh_config()).unwrap();
-    let without: String = config
-        .lines()
-        .filter(|it| !it.contains("IdentityFile"))
-        .map(|it| format!("{it}\n"))
-        .collect();
+    let without: Vec<&str> = config.lines().filter(|it| !it.contains("IdentityFile")).collect();
     let path = practice.folder().join("other_config");
-    fs::write(&path, without).unwrap();
+    fs::write(&path, without.join("\n") + "\n").unwrap();
     for options in [
         [identity.as_str(), "-oBatchMode=yes"],
         ["-oPreferredAuthentications=password,keyboard-interactive,none", "-oBatchMode=yes"],
@@ -356,4 +356,100 @@ fn listening() -> Vec<(String, u16)> {
             (state == "0A").then(|| (address.to_owned(), port))
         })
         .collect()
+}
+
+#[test]
+fn a_scan_sees_what_every_scenario_shows() {
+    let (runtime, practice) = start(ALL.len());
+    let fleet = scan(&runtime, &practice);
+    let diagnosis = certdeck::diagnose::diagnose(&fleet, Clock::default().now());
+    let verdicts: Vec<_> =
+        fleet.places().map(|it| it.0.name.as_str()).zip(&diagnosis.places).collect();
+    let seen = |scenario: &str| {
+        let name = host_of(&practice, scenario).name.as_str();
+        if let Reach::Down(it) = &fleet.host(&HostName::new(name)).unwrap().reach {
+            return format!("{:?}", it.why);
+        }
+        let here = verdicts.iter().filter(|it| it.0 == name);
+        here.map(|it| it.1.word()).collect::<Vec<_>>().join(" ")
+    };
+    // One word for each place, in the order of their names.
+    let expected = [
+        ("fine", "ok ok"),
+        ("overdue", "overdue ok"),
+        ("expired", "expired ok"),
+        ("due", "due automation"),
+        ("45 days", "ok ok"),
+        ("silent", "TimedOut"),
+        ("6 days", "ok due"),
+        ("hostile", "unknown automation"),
+        ("timer disabled", "automation automation"),
+        ("staging", "staging ok"),
+        ("private CA", "ok ok"),
+        ("down", "Refused"),
+        ("hook not executable", "automation"),
+        ("stale key", "ok key"),
+        ("no intermediate", "ok chain"),
+        ("slow", "ok"),
+        ("service failed", "automation ok"),
+        ("duplicate", "ok ok"),
+        ("broken conf", "automation ok"),
+        ("not yet valid", "clock ok"),
+        ("stranger", "UnknownKey"),
+        ("clock off", "clock"),
+        ("manual", "automation ok"),
+        ("rsa", "ok ok ok"),
+    ];
+    let found: Vec<_> = ALL.iter().map(|it| (it.name, seen(it.name))).collect();
+    let found: Vec<_> = found.iter().map(|it| (it.0, it.1.as_str())).collect();
+    assert_eq!(found, expected);
+
+    // What the system of a host says comes from its folder, not from this machine.
+    let host = |scenario| fleet.host(&HostName::new(&host_of(&practice, scenario).name)).unwrap();
+    let schedule = &host("manual").automation[0].schedule;
+    assert_eq!(schedule.scheduler, Scheduler::Cron);
+    assert_eq!(schedule.triggers[0].name.as_str(), "/etc/cron.d/certbot:5");
+    assert!(schedule.triggers[0].is_armed);
+    let timer = &host("service failed").automation[0].schedule.triggers[0];
+    assert_eq!(timer.result.as_ref().unwrap().as_str(), "exit-code");
+    assert!((700..=740).contains(&host("clock off").clock_offset.unwrap()));
+}
+
+#[test]
+fn time_can_be_any() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let now = Moment::parse("2031-05-06T07:08:09Z").unwrap();
+    let practice = runtime.block_on(Practice::start(1, now)).unwrap();
+    let host = practice.hosts()[0].name.as_str();
+    let output = ssh(&practice, &[host, "date -u +%Y-%m-%dT%H"]).output().unwrap();
+    assert_eq!(text(&output.stdout), "2031-05-06T07\n");
+    let log = practice.hosts()[0].root.join("var/log/letsencrypt/letsencrypt.log");
+    assert!(fs::read_to_string(log).unwrap().contains("\n2031-05-06 01:51:01"));
+}
+
+/// Reads every host of a fleet once.
+fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
+    let (inventory, complaints) = certdeck::inventory::read(practice.inventory_text());
+    assert!(complaints.is_empty(), "{complaints:?}");
+    let inventory = Arc::new(inventory);
+    let sessions = Sessions::open(Settings {
+        runtime_dir: practice.folder().join("run"),
+        state_dir: practice.folder().join("state"),
+        ssh_config: Some(practice.ssh_config().to_owned()),
+        keep_warm: 0,
+    })
+    .unwrap();
+    let mut fleet = inventory.fleet();
+    let hosts = inventory.hosts.iter().map(|it| it.name.clone()).collect();
+    runtime.block_on(async {
+        let mut scan =
+            Scan::start(inventory, Arc::clone(&sessions), &fleet, hosts, Clock::default());
+        while let Some(progress) = scan.next().await {
+            if let Progress::Ended(visit) = progress {
+                fleet.apply(visit);
+            }
+        }
+        sessions.close().await;
+    });
+    fleet
 }

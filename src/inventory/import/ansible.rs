@@ -176,7 +176,7 @@ impl Draft {
         let mut names = Names::default();
         for name in std::mem::take(&mut self.order) {
             let Some(host) = self.hosts.remove(&name) else { continue };
-            let groups = self.from_general_to_near(&host.groups);
+            let groups = self.general_to_near(&host.groups);
             let mut vars = Vars::new();
             for group in std::iter::once("all").chain(groups.iter().map(String::as_str)) {
                 let known = self.groups.get(group).map(|it| &it.vars);
@@ -196,7 +196,7 @@ impl Draft {
     }
 
     /// These groups and all that contain them; `all` and `ungrouped` say nothing.
-    fn from_general_to_near(&self, groups: &BTreeSet<String>) -> Vec<String> {
+    fn general_to_near(&self, groups: &BTreeSet<String>) -> Vec<String> {
         let mut ordered: Vec<_> = self
             .above(groups)
             .into_iter()
@@ -514,10 +514,7 @@ a
         );
         for level in 1..60 {
             let below = format!("*a{}", level - 1);
-            text.push_str(&format!(
-                "a{level}: &a{level} [{below}, {below}, {below}, {below}]
-"
-            ));
+            text += &[&format!("a{level}: &a{level} ["), &*[&*below; 4].join(", "), "]\n"].concat();
         }
         skips(&text, "cannot be read as YAML");
     }

@@ -85,8 +85,8 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// The most hosts that are taken from one file: no console looks at more (DESIGN.md, section 6),
-/// and a range such as `web[1:999999999]` has no other end.
+/// The most hosts that are taken from one file: ten times as many as one console looks at, and
+/// a range such as `web[1:999999999]` has no other end.
 const MAX_HOSTS: usize = 10_000;
 
 /// Names as an inventory takes them, each given out once.

@@ -1,4 +1,4 @@
-//! The hosts of an ssh_config(5). ssh reads that file itself, so the name is all that is taken:
+//! The hosts of an `ssh_config(5)`. ssh reads that file itself, so the name is all that is taken:
 //! as the address, it brings host name, port, user, key and jump hosts with it.
 
 use super::{Imported, ImportedHost, Kind, MAX_HOSTS};
@@ -25,7 +25,7 @@ fn read(text: &str) -> Imported {
                 imported.skip(Some(number), "`Match` names conditions, not hosts");
             }
             "include" => {
-                let text = format!("`Include {}` is not followed: import that file too", rest);
+                let text = format!("`Include {rest}` is not followed: import that file too");
                 imported.skip(Some(number), &text);
             }
             "hostname" => {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Imported, ImportedHost};
 
-/// Writes what was imported as an inventory that [`crate::inventory::read`] accepts.
+/// Writes what was imported as an inventory that [`read`](crate::inventory::read()) accepts.
 pub fn write(imported: &Imported) -> String {
     let groups: BTreeSet<_> = imported.hosts.iter().flat_map(|it| &it.groups).collect();
     let mut text = String::from(HEAD);
@@ -101,15 +101,15 @@ mod tests {
     proptest! {
         #[test]
         fn lists_of_any_names_are_accepted(
-            names in prop::collection::vec(r#"[ -~éß\u{202e}]{0,12}"#, 1..8),
+            names in prop::collection::vec(".{0,20}", 1..8),
             group in "[!-~]{1,8}",
         ) {
             let mut text = format!("[{group}]\n");
             for name in &names {
-                text.push_str(&format!("{name} ansible_host={name} ansible_user={name}\n"));
+                text.extend([name, " ansible_host=", name, " ansible_user=", name, "\n"]);
             }
             check(&text);
-            check(&names.iter().map(|it| format!("Host {it}\n")).collect::<String>());
+            check(&names.iter().flat_map(|it| ["Host ", it, "\n"]).collect::<String>());
             let hosts: serde_json::Map<_, _> =
                 names.iter().map(|it| (it.clone(), serde_json::json!({"ansible_host": it}))).collect();
             check(&serde_json::json!({ group: { "hosts": hosts } }).to_string());

@@ -29,17 +29,14 @@ pub(super) const SERVICE_FAILED: Kind = Kind {
     host: "web-ams-2",
     groups: PRODUCTION,
     build: |stage| {
-        Certbot {
-            timer: Timer::Failed,
-            ..Certbot::new(vec![
-                Lineage {
-                    left: 26 * DAY,
-                    failure: Some(Failure::Refused),
-                    ..Lineage::new(&["jobs.example.com"])
-                },
-                Lineage { left: 66 * DAY, ..Lineage::new(&["press.example.com"]) },
-            ])
-        }
+        Certbot::new(vec![
+            Lineage {
+                left: 26 * DAY,
+                failure: Some(Failure::Refused),
+                ..Lineage::new(&["jobs.example.com"])
+            },
+            Lineage { left: 66 * DAY, ..Lineage::new(&["press.example.com"]) },
+        ])
         .install(stage)
     },
 };

@@ -2,7 +2,6 @@
 
 use super::{INTERNAL, Kind, PRODUCTION};
 use crate::fleet::DAY;
-use crate::practice::Error;
 use crate::practice::authority::Ca;
 use crate::practice::stage::Stage;
 
@@ -17,7 +16,8 @@ pub(super) const PRIVATE_CA: Kind = Kind {
             let all = format!("{}{}{}", issued.certificate, issued.chain, issued.key);
             stage.file(&format!("etc/haproxy/certs/{name}.pem"), 0o600, all)?;
         }
-        add_source(stage, "etc/haproxy/certs/*.pem")
+        add_source(stage, "etc/haproxy/certs/*.pem");
+        Ok(())
     },
 };
 
@@ -32,15 +32,15 @@ pub(super) const NO_INTERMEDIATE: Kind = Kind {
         let radius = stage.issue(Ca::Second, &["radius.example.com"], 200 * DAY, 139 * DAY)?;
         let full = format!("{}{}", radius.certificate, radius.chain);
         stage.file("etc/ssl/practice/radius.example.com.pem", 0o644, full)?;
-        add_source(stage, "etc/ssl/practice/*.pem")
+        add_source(stage, "etc/ssl/practice/*.pem");
+        Ok(())
     },
 };
 
-fn add_source(stage: &mut Stage<'_>, glob: &str) -> Result<(), Error> {
+fn add_source(stage: &mut Stage<'_>, glob: &str) {
     let source = format!(
         "\n  [[host.source]]\n  kind = \"pem\"\n  paths = [\"{}/{glob}\"]\n",
         stage.root.display()
     );
     stage.inventory(&source);
-    Ok(())
 }

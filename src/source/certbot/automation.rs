@@ -11,11 +11,11 @@ use crate::text::SafeText;
 /// the host 0.7 s.
 pub(super) const ASK: &str = r#"
 mark frame zone "${T#* }"
-if command -v certbot >/dev/null || [ -x /opt/certbot/bin/certbot ]; then mark frame installed; fi
-for f in /usr/lib/python3*/dist-packages/certbot-[0-9]* /usr/lib/python3*/site-packages/certbot-[0-9]* \
-/usr/local/lib/python3*/*-packages/certbot-[0-9]* /opt/certbot/lib*/python3*/site-packages/certbot-[0-9]* \
-/opt/pipx/venvs/certbot/lib/python3*/site-packages/certbot-[0-9]* \
-/root/.local/share/pipx/venvs/certbot/lib/python3*/site-packages/certbot-[0-9]*; do
+if command -v certbot >/dev/null || [ -x "$R/opt/certbot/bin/certbot" ]; then mark frame installed; fi
+for f in "$R"/usr/lib/python3*/dist-packages/certbot-[0-9]* "$R"/usr/lib/python3*/site-packages/certbot-[0-9]* \
+"$R"/usr/local/lib/python3*/*-packages/certbot-[0-9]* "$R"/opt/certbot/lib*/python3*/site-packages/certbot-[0-9]* \
+"$R"/opt/pipx/venvs/certbot/lib/python3*/site-packages/certbot-[0-9]* \
+"$R"/root/.local/share/pipx/venvs/certbot/lib/python3*/site-packages/certbot-[0-9]*; do
 [ -e "$f" ] && mark frame version "${f##*/}"
 done
 f=$l/letsencrypt.log

@@ -1,4 +1,4 @@
-//! certbot's renewal configurations: the subset of ConfigObj that certbot writes. Tolerant where
+//! certbot's renewal configurations: the subset of `ConfigObj` that certbot writes. Tolerant where
 //! a value is concerned; what makes certbot refuse the whole file is told.
 
 use crate::fleet::{ConfHook, HookStage, Renewal};
@@ -126,7 +126,7 @@ impl Conf {
 /// The four files of a lineage, by the names of their settings.
 pub(super) const KINDS: [&str; 4] = ["cert", "privkey", "chain", "fullchain"];
 
-/// What ConfigObj's `as_bool` takes for no.
+/// What `ConfigObj.as_bool` takes for no.
 fn is_false(value: &str) -> bool {
     ["false", "no", "off", "0"].iter().any(|it| value.eq_ignore_ascii_case(it))
 }
@@ -144,3 +144,72 @@ fn unquote(value: &str) -> String {
 }
 
 const MAX_ENTRIES: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEBROOT: &[u8] =
+        include_bytes!("../../../tests/fixtures/certbot/renewal-webroot-2.1.0-debian12.conf");
+    const STANDALONE: &[u8] =
+        include_bytes!("../../../tests/fixtures/certbot/renewal-standalone-2.1.0-debian12.conf");
+
+    #[test]
+    fn what_certbot_wrote_is_read() {
+        let conf = Conf::read(WEBROOT);
+        assert_eq!(conf.fault, None);
+        assert_eq!(
+            conf.path("fullchain"),
+            Some("/etc/letsencrypt/live/shop.h001.lab.test/fullchain.pem")
+        );
+        let renewal = conf.renewal();
+        let text = |it: &Option<SafeText>| it.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(text(&renewal.authenticator), "webroot");
+        assert_eq!(text(&renewal.server), "https://acme.lab.test:14000/dir");
+        assert_eq!(text(&renewal.client_version), "2.1.0");
+        assert_eq!(renewal.hooks[0].command, "echo issued $RENEWED_LINEAGE");
+        assert_eq!(renewal.hooks[0].stage, HookStage::Deploy);
+        assert!(renewal.is_enabled && renewal.is_unattended);
+        assert_eq!(Conf::read(STANDALONE).fault, None);
+    }
+
+    #[track_caller]
+    fn check_fault(change: impl Fn(&str) -> String, expect: &str) {
+        let text = change(std::str::from_utf8(STANDALONE).unwrap());
+        let fault = Conf::read(text.as_bytes()).fault.unwrap_or_default();
+        assert!(fault.contains(expect), "{fault}");
+    }
+
+    #[test]
+    fn what_certbot_refuses_is_told() {
+        check_fault(|_| String::new(), "`cert`");
+        check_fault(|it| it.replace("privkey =", "# privkey ="), "`privkey`");
+        check_fault(|it| it.replace("[renewalparams]", "[other]"), "no [renewalparams]");
+        check_fault(|it| it.replace("authenticator = standalone", ""), "no authenticator");
+        check_fault(|it| format!("{it}\ngarbage\n"), "neither a setting nor a section");
+        check_fault(|it| format!("{it}\nserver = x\n"), "set twice");
+    }
+
+    #[track_caller]
+    fn check(line: &str, expect: impl Fn(&Renewal) -> bool) {
+        let text = String::from_utf8_lossy(STANDALONE).replace("key_type = ecdsa", line);
+        let renewal = Conf::read(text.as_bytes()).renewal();
+        assert!(expect(&renewal), "{renewal:?}");
+    }
+
+    #[test]
+    fn settings_mean_what_they_mean_to_certbot() {
+        check("autorenew = False", |it| !it.is_enabled);
+        check("autorenew = True", |it| it.is_enabled);
+        check("key_type = 'rsa'  # comment", |it| *it.key_type.as_ref().unwrap() == "rsa");
+        check("key_type = \"ecdsa\"", |it| *it.key_type.as_ref().unwrap() == "ecdsa");
+        check("installer = None", |it| it.installer.is_none());
+        check("post_hook = \"a, b = c\"", |it| it.hooks[0].command == "a, b = c");
+        let is_unattended = |extra: &str| {
+            let text = String::from_utf8_lossy(STANDALONE).replace("= standalone", "= manual");
+            Conf::read(format!("{text}\n{extra}\n").as_bytes()).renewal().is_unattended
+        };
+        assert!(!is_unattended(""));
+        assert!(is_unattended("manual_auth_hook = /etc/hook"));
+    }
+}

@@ -17,7 +17,9 @@ use crate::source::script::{number, split_word};
 use crate::text::SafeText;
 
 /// Asks for all lineages: the union of `renewal/*.conf`, `live/*` and `archive/*`. Which version
-/// a link leads to is told by `-ef`, which the shell does itself, instead of by `readlink`.
+/// a link leads to is told by `-ef`, which the shell does itself, instead of by `readlink`. Files
+/// of several versions may be one and the same where a backup or a store of images has made hard
+/// links of them, so the version of the link before is tried first.
 pub(super) const ASK: &str = r#"
 for d in "$c" "$c/live" "$c/archive" "$c/renewal"; do look "$d"; done
 set --
@@ -48,17 +50,16 @@ unset IFS
 set +f
 X=$Y
 fi
-heads "$@"
+lineage_stamps() {
 set -f
 IFS=$NL
 set -- $X
-unset IFS
 set +f
-K=$(stamps "$@" "$c"/live/*/privkey.pem "$c"/renewal-hooks/*/* \
-"$c/.certbot.lock" "$l/.certbot.lock" /var/lib/letsencrypt/.certbot.lock)
+stamps "$@" "$c"/live/*/privkey.pem "$c"/renewal-hooks/*/* \
+"$c/.certbot.lock" "$l/.certbot.lock" /var/lib/letsencrypt/.certbot.lock; }
+K=$(lineage_stamps)
 mark frame stamps
 printf '%s\n' "$K"
-set --
 read=0
 for d in "$c"/live/*/ "$c"/archive/*/; do
 d=${d%/}
@@ -80,7 +81,7 @@ for k in cert privkey chain fullchain; do
 f=$c/live/$n/$k.pem r=other
 if [ -L "$f" ]; then
 if [ -e "$f" ]; then
-for v in $list; do [ "$f" -ef "$a/$k$v.pem" ] && r=$v && break; done
+for v in $at $list; do [ "$f" -ef "$a/$k$v.pem" ] && r=$v && break; done
 elif [ -d "$c/archive" ] && ! [ -x "$c/archive" ]; then r=closed
 else r=broken; fi
 elif [ -f "$f" ]; then r=file
@@ -121,7 +122,7 @@ set --
 pub(super) struct Lineages<'a, 's> {
     /// certbot's folder.
     pub(super) root: &'s str,
-    pub(super) section: &'s Section<'a>,
+    pub(super) told: BTreeMap<&'a [u8], Told<'a>>,
     pub(super) found: Found<'a>,
     pub(super) keys: Keys<'a>,
     pub(super) known: &'s Host,
@@ -130,15 +131,16 @@ pub(super) struct Lineages<'a, 's> {
 }
 
 impl Lineages<'_, '_> {
-    /// Their names, from whichever folder has them.
-    pub(super) fn names(&self) -> BTreeSet<String> {
-        let confs = self.section.with("conf").map(|it| it.key);
-        let folders = self.section.with("versions").map(|it| split_slash(it.key).0);
-        confs.chain(folders).map(|it| String::from_utf8_lossy(it).into_owned()).collect()
+    /// Every lineage, from whichever folder has it.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let mut places: Vec<_> =
+            self.told.keys().map(|it| self.place(&String::from_utf8_lossy(it))).collect();
+        mark_duplicates(&mut places);
+        places
     }
 
     /// The place of a lineage.
-    pub(super) fn place(&self, name: &str) -> Place {
+    fn place(&self, name: &str) -> Place {
         let mut place = Place::new(KIND.name, SafeText::new(name));
         let known = places(KIND.name, self.known).find(|it| it.name == place.name);
         let conf = self.conf(name, &mut place);
@@ -179,33 +181,28 @@ impl Lineages<'_, '_> {
         Some(conf)
     }
 
-    /// What each of the four links leads to, and what is wrong with them.
+    /// Which version each of the four links leads to, and what is wrong with them.
     fn links(&self, name: &str, problems: &mut Vec<Problem>) -> BTreeMap<&'static str, u32> {
         let mut versions = BTreeMap::new();
+        // Without a folder in `live`, the four files are not missed one by one.
+        let Some(told) = self.told.get(name.as_bytes()).filter(|it| it.is_live) else {
+            return versions;
+        };
         for kind in KINDS {
             let path = format!("{}/live/{name}/{kind}.pem", self.root);
             let mut complain = |kind, text| problems.push(problem(kind, text, path.as_bytes()));
-            match self.link(kind, name) {
-                Some(b"broken") => {
-                    complain(ProblemKind::BrokenLink, "is a link that leads nowhere")
+            match told.links.get(kind.as_bytes()).copied().unwrap_or_default() {
+                b"broken" => complain(ProblemKind::BrokenLink, "is a link that leads nowhere"),
+                b"closed" => {
+                    complain(ProblemKind::Unreadable, "leads to a folder that may not be read");
                 }
-                Some(b"closed") => {
-                    complain(ProblemKind::Unreadable, "leads to a folder that may not be read")
-                }
-                Some(b"file") => complain(
+                b"file" => complain(
                     ProblemKind::BrokenConf,
                     "is a file, not a link: certbot will not renew this",
                 ),
-                // The file itself is complained of where it is read.
-                Some(b"missing") if kind != "fullchain" => {
-                    complain(ProblemKind::Missing, "is missing")
-                }
-                Some(version) => {
-                    if let Some(version) = number(version) {
-                        versions.insert(kind, version);
-                    }
-                }
-                None => {}
+                // The chain is complained of where it is read.
+                b"missing" if kind != "fullchain" => complain(ProblemKind::Missing, "is missing"),
+                version => versions.extend(number(version).map(|it| (kind, it))),
             }
         }
         if versions.values().collect::<BTreeSet<_>>().len() > 1 {
@@ -214,23 +211,12 @@ impl Lineages<'_, '_> {
             let path = format!("{}/live/{name}", self.root);
             problems.push(problem(ProblemKind::MixedVersions, &text, path.as_bytes()));
         }
-        // One is enough to say so.
-        let left =
-            self.section.with("previous").find(|it| split_slash(it.key).0 == name.as_bytes());
-        if let Some(frame) = left {
-            let path = [self.root.as_bytes(), b"/live/", frame.key].concat();
+        if let Some(file) = told.leftover {
+            let path = [self.root.as_bytes(), b"/live/", name.as_bytes(), b"/", file].concat();
             let text = "is left over from a renewal that was cut off";
             problems.push(problem(ProblemKind::MixedVersions, text, &path));
         }
         versions
-    }
-
-    fn link(&self, kind: &str, name: &str) -> Option<&[u8]> {
-        self.section.with("link").find_map(|frame| {
-            let (first, rest) = split_word(frame.key);
-            let (result, lineage) = split_word(rest);
-            (first == kind.as_bytes() && lineage == name.as_bytes()).then_some(result)
-        })
     }
 
     fn layers(
@@ -240,23 +226,21 @@ impl Lineages<'_, '_> {
         links: &BTreeMap<&str, u32>,
         problems: &mut Vec<Problem>,
     ) -> Layers {
-        let disk = match self.found.file(fullchain) {
-            Some(text) => read_chain(fullchain, text, problems),
-            None => {
-                // A broken link has been told already.
-                let complaint = self.found.why_not(fullchain);
-                if complaint.kind != ProblemKind::BrokenLink {
-                    problems.push(complaint);
-                }
-                None
-            }
+        let disk = if let Some(text) = self.found.file(fullchain) {
+            read_chain(fullchain, text, problems)
+        } else {
+            // A broken link has been told already.
+            let complaint = self.found.why_not(fullchain);
+            problems.extend(Some(complaint).filter(|it| it.kind != ProblemKind::BrokenLink));
+            None
         };
         let sighting = |chain: &Arc<Chain>, location: &str| Sighting {
             chain: Arc::clone(chain),
             location: SafeText::new(location),
             at: self.now,
         };
-        let issued = self.listed(name).into_iter().max().and_then(|top| {
+        let top = self.told.get(name.as_bytes()).and_then(|it| it.versions.last().copied());
+        let issued = top.and_then(|top| {
             let path = format!("{}/archive/{name}/fullchain{top}.pem", self.root);
             if links.get("fullchain") == Some(&top) {
                 return disk.as_ref().map(|it| sighting(it, &path));
@@ -270,16 +254,6 @@ impl Lineages<'_, '_> {
         Layers { issued, disk: disk.map(|it| sighting(&it, fullchain)), ..Layers::default() }
     }
 
-    /// The numbers of the versions in the archive, from low to high.
-    fn listed(&self, name: &str) -> BTreeSet<u32> {
-        self.section
-            .with("versions")
-            .map(|it| split_slash(it.key))
-            .filter(|(lineage, _)| *lineage == name.as_bytes())
-            .flat_map(|(_, numbers)| numbers.split(|it| *it == b' ').filter_map(number))
-            .collect()
-    }
-
     fn versions(
         &self,
         name: &str,
@@ -287,7 +261,9 @@ impl Lineages<'_, '_> {
         layers: &Layers,
         known: Option<&Place>,
     ) -> Vec<Version> {
-        let numbers = self.listed(name);
+        let Some(Told { versions: numbers, .. }) = self.told.get(name.as_bytes()) else {
+            return Vec::new();
+        };
         let top = numbers.last().copied();
         let leaf = |it: &Option<Sighting>| it.as_ref().map(|it| Arc::clone(&it.chain.leaf));
         let certificate = |number| -> Option<Arc<Certificate>> {
@@ -304,10 +280,56 @@ impl Lineages<'_, '_> {
             }
         };
         numbers
-            .into_iter()
+            .iter()
+            .copied()
             .map(|number| Version { number, certificate: certificate(number) })
             .collect()
     }
+}
+
+/// What the folders show of a lineage.
+#[derive(Debug, Default)]
+pub(super) struct Told<'a> {
+    /// Whether there is a folder in `live`.
+    is_live: bool,
+    /// What each link leads to: a version, or a word for what is wrong.
+    links: BTreeMap<&'a [u8], &'a [u8]>,
+    /// The versions in the archive.
+    versions: BTreeSet<u32>,
+    /// A file that certbot keeps only while it renews.
+    leftover: Option<&'a [u8]>,
+}
+
+/// Sorts what a section tells by lineage.
+pub(super) fn told<'a>(section: &Section<'a>) -> BTreeMap<&'a [u8], Told<'a>> {
+    let mut told: BTreeMap<_, Told<'a>> = BTreeMap::new();
+    for frame in &section.frames {
+        match frame.word {
+            b"conf" => {
+                told.entry(frame.key).or_default();
+            }
+            b"versions" => {
+                let (lineage, numbers) = split_slash(frame.key);
+                let it = told.entry(lineage).or_default();
+                it.is_live = true;
+                it.versions = numbers.split(|it| *it == b' ').filter_map(number).collect();
+            }
+            b"link" => {
+                let (kind, rest) = split_word(frame.key);
+                let (result, lineage) = split_word(rest);
+                told.entry(lineage).or_default().links.insert(kind, result);
+            }
+            b"previous" => {
+                let (lineage, file) = split_slash(frame.key);
+                told.entry(lineage).or_default().leftover = Some(file);
+            }
+            _ => {}
+        }
+    }
+    for frame in section.with("nolive") {
+        told.entry(frame.key).or_default().is_live = false;
+    }
+    told
 }
 
 /// What stands before the first slash and after it.
@@ -320,7 +342,7 @@ fn split_slash(key: &[u8]) -> (&[u8], &[u8]) {
 
 /// Complains of lineages for the same names. certbot makes a second one, `NAME-0001`, where a
 /// folder of that name was already there, and services go on to load the first.
-pub(super) fn mark_duplicates(places: &mut [Place]) {
+fn mark_duplicates(places: &mut [Place]) {
     let known: BTreeSet<_> = places.iter().map(|it| it.name.clone()).collect();
     let mut first: BTreeMap<Vec<SafeText>, SafeText> = BTreeMap::new();
     for place in places {

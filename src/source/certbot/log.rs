@@ -173,3 +173,75 @@ const MAX_FAILURES: usize = 1000;
 
 /// Enough for the CA's detail with a URL in it.
 const MAX_TEXT: usize = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILURES: &[u8] = include_bytes!(
+        "../../../tests/fixtures/certbot/letsencrypt-success-then-failures-2.1.0-debian12.log"
+    );
+    const HOOK: &[u8] = include_bytes!(
+        "../../../tests/fixtures/certbot/letsencrypt-failing-deploy-hook-2.1.0-debian12.log"
+    );
+
+    #[track_caller]
+    fn check(log: &[u8], lineage: &str, expect: &str) {
+        let log = Log::read(log, 0);
+        let text = log.failure(lineage).map(|it| it.text.as_str()).unwrap_or_default();
+        assert!(text.contains(expect) && text.is_empty() == expect.is_empty(), "{text}");
+    }
+
+    #[test]
+    fn the_cause_is_the_words_of_the_authority() {
+        check(FAILURES, "shop.h001.lab.test", "shop.h001.lab.test: connection: Get ");
+        check(FAILURES, "shop.h001.lab.test", "connection refused");
+        check(FAILURES, "nope.absent.test", "");
+    }
+
+    #[test]
+    fn a_failed_deploy_hook_outlives_the_success_of_its_run() {
+        check(HOOK, "shop.h001.lab.test", "deploy-hook failed with exit code 7");
+        check(HOOK, "shop.h001.lab.test", "/etc/letsencrypt/renewal-hooks/deploy/20-bad.sh");
+    }
+
+    #[test]
+    fn times_are_of_the_host() {
+        let log = Log::read(HOOK, 3600);
+        assert_eq!(*log.version.as_ref().unwrap(), "2.1.0");
+        assert_eq!(log.last_run, Moment::parse("2026-11-23T20:22:26Z"));
+        let failure = log.failure("shop.h001.lab.test").unwrap();
+        assert_eq!(failure.at, Moment::parse("2026-11-23T20:22:26Z"));
+    }
+
+    const BEGIN: &str = "2026-11-23 21:22:24,1:DEBUG:x:certbot version: 2.1.0\n";
+    const FAIL: &str =
+        "2026-11-23 21:22:25,1:ERROR:x:Failed to renew certificate a with error: no\n";
+    const GOOD: &str = "2026-11-23 21:22:26,1:DEBUG:x:  /e/live/a/fullchain.pem (success)\n";
+    const HOOKED: &str =
+        "2026-11-23 21:22:25,1:WARNING:x:Hook 'deploy-hook' reported error code 3\n";
+    const TRIAL: &str = "2026-11-23 21:22:25,1:DEBUG:x:Arguments: ['--dry-run']\n";
+    const WRITE: &str =
+        "2026-11-23 21:22:25,1:DEBUG:x:Writing new private key to /e/archive/a/privkey4.pem.\n";
+
+    #[test]
+    fn a_later_success_settles_it() {
+        let failed =
+            |parts: &[&str]| Log::read(parts.concat().as_bytes(), 0).failure("a").is_some();
+        assert!(failed(&[BEGIN, FAIL]));
+        assert!(!failed(&[BEGIN, FAIL, BEGIN, WRITE]));
+        assert!(!failed(&[BEGIN, FAIL, BEGIN, GOOD]));
+        assert!(failed(&[BEGIN, WRITE, HOOKED, GOOD]));
+        assert!(failed(&[BEGIN, WRITE, HOOKED, GOOD, BEGIN]), "only a renewal runs it again");
+        assert!(!failed(&[BEGIN, WRITE, HOOKED, GOOD, BEGIN, WRITE, GOOD]));
+        assert!(!failed(&[BEGIN, TRIAL, FAIL]), "a dry run is no failure");
+        assert!(failed(&[BEGIN, FAIL, BEGIN, TRIAL, WRITE, GOOD]), "and no success");
+    }
+
+    #[test]
+    fn old_versions_say_it_in_other_words() {
+        let line = b"2019-01-02 03:04:05,6:WARNING:certbot.renewal:Attempting to renew cert (a) \
+            from /etc/letsencrypt/renewal/a.conf produced an unexpected error: no. Skipping.\n";
+        check(line, "a", "no");
+    }
+}

@@ -21,6 +21,7 @@ use super::key::{Keys, known_keys, places};
 use super::script::number;
 use super::{AbsolutePath, Kind, Script, Section, Source, quote};
 use crate::fleet::{Host, Moment, ProblemKind, Seen};
+use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
     name: "certbot",
@@ -32,7 +33,7 @@ pub(super) const KIND: Kind = Kind {
 /// Where certbot keeps things on a host.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Certbot {
+pub(super) struct Certbot {
     /// The folder with `live`, `archive` and `renewal`.
     config_dir: AbsolutePath,
     /// The folder with `letsencrypt.log`.
@@ -70,23 +71,20 @@ impl Source for Certbot {
         let log = Log::read(section.body("log").unwrap_or_default(), zone);
         let lineages = Lineages {
             root: self.config_dir.as_str(),
-            section,
+            told: lineage::told(section),
             found: Found::new(section),
             keys: Keys::new(section),
             known,
             log: &log,
             now,
         };
-        let mut places: Vec<_> = lineages.names().iter().map(|it| lineages.place(it)).collect();
-        lineage::mark_duplicates(&mut places);
-        let has_root = folders(section).all(|it| {
-            it.kind != ProblemKind::Missing
-                || it.path.is_none_or(|path| path != *self.config_dir.as_str())
-        });
-        seen.problems.extend(folders(section).filter(|it| {
-            // certbot makes the folders below with its first certificate.
-            it.kind != ProblemKind::Missing || !has_root
-        }));
+        let mut places = lineages.places();
+        // certbot makes the folders below the first with its first certificate.
+        let root = SafeText::new(self.config_dir.as_str());
+        seen.problems.extend(
+            folders(section)
+                .filter(|it| it.kind != ProblemKind::Missing || it.path.as_ref() == Some(&root)),
+        );
         seen.automation.push(automation::read(section, &lineages, &log, &places));
         seen.places.append(&mut places);
     }
@@ -122,6 +120,23 @@ done
 unset IFS
 set +f
 "#;
+
+/// Reads a log for [`super::PARSERS`].
+pub(super) fn read_log(bytes: &[u8]) {
+    drop(Log::read(bytes, 0));
+}
+
+/// Reads a renewal configuration for [`super::PARSERS`].
+pub(super) fn read_conf(bytes: &[u8]) {
+    drop(conf::Conf::read(bytes).renewal());
+}
+
+/// Reads what systemctl prints for [`super::PARSERS`].
+pub(super) fn read_units(bytes: &[u8]) {
+    let word = b"units".as_slice();
+    let frames = vec![super::Frame { word, key: b"", body: bytes }];
+    drop(schedule::read(&Section { clock: None, frames }));
+}
 
 /// Seconds that `+0130` is ahead of UTC.
 fn zone(text: &[u8]) -> Option<i64> {

@@ -11,27 +11,30 @@ use crate::text::SafeText;
 /// lines with the word are sent: other people's lines may hold anything.
 pub(super) const ASK: &str = r#"
 set --
-for f in /etc/crontab /etc/cron.d/* /etc/cron.hourly/* /etc/cron.daily/* /etc/cron.weekly/* \
-/etc/cron.monthly/* /etc/periodic/hourly/* /etc/periodic/daily/* /etc/periodic/weekly/* \
-/var/spool/cron/crontabs/root /var/spool/cron/root /etc/crontabs/root \
-/etc/systemd/system/*.timer /etc/systemd/system/*.service; do
+for f in "$R"/etc/crontab "$R"/etc/cron.d/* "$R"/etc/cron.hourly/* "$R"/etc/cron.daily/* "$R"/etc/cron.weekly/* \
+"$R"/etc/cron.monthly/* "$R"/etc/periodic/hourly/* "$R"/etc/periodic/daily/* "$R"/etc/periodic/weekly/* \
+"$R"/var/spool/cron/crontabs/root "$R"/var/spool/cron/root "$R"/etc/crontabs/root \
+"$R"/etc/systemd/system/*.timer "$R"/etc/systemd/system/*.service; do
 [ -f "$f" ] && [ -r "$f" ] && set -- "$@" "$f"
 done
 G=$(grep -n certbot /dev/null "$@")
+[ -z "$R" ] || G=$(printf '%s' "$G" | sed "s|^$R||")
 mark frame mentions
 printf '%.65536s' "$G"
 for f; do
-case $f in /etc/cron.d/*|*/crontab|*/root|*.timer|*.service) ;; *) [ -x "$f" ] || mark frame plain "$f";; esac
+f=${f#"$R"}
+case $f in /etc/cron.d/*|*/crontab|*/root|*.timer|*.service) ;; *) [ -x "$R$f" ] || mark frame plain "$f";; esac
 done
 p= s=stopped
-for f in /run/crond.pid /run/cron.pid /run/fcron.pid /var/run/crond.pid /var/run/cron.pid; do
-[ -f "$f" ] && [ -r "$f" ] && { read -r p <"$f"; [ "$p" ] && [ -d "/proc/$p" ] && s=running && break; }
+for f in "$R"/run/crond.pid "$R"/run/cron.pid "$R"/run/fcron.pid "$R"/var/run/crond.pid \
+"$R"/var/run/cron.pid; do
+[ -f "$f" ] && [ -r "$f" ] && { read -r p <"$f"; [ "$p" ] && [ -d "$R/proc/$p" ] && s=running && break; }
 done
-[ $s = running ] || for f in /proc/[0-9]*/comm; do
+[ $s = running ] || for f in "$R"/proc/[0-9]*/comm; do
 { read -r p <"$f"; } && case $p in cron|crond|fcron|dcron) s=running; break;; esac
 done
 mark frame cron $s
-if [ -d /run/systemd/system ]; then
+if [ -d "$R/run/systemd/system" ]; then
 U=' '
 set -f
 IFS=$NL
@@ -185,3 +188,87 @@ fn is_script(path: &str) -> bool {
 }
 
 const MAX_TRIGGERS: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Frame;
+
+    /// A timer and its service in the form of `systemctl show` (made, not recorded).
+    const UNITS: &[u8] = include_bytes!("../../../tests/fixtures/certbot/systemctl-made.txt");
+
+    #[test]
+    fn timers_are_read() {
+        let timers = timers(UNITS);
+        let [timer] = timers.as_slice() else { panic!("{timers:?}") };
+        assert_eq!((timer.name.as_str(), timer.is_armed), ("certbot.timer", true));
+        assert_eq!(timer.state, "active, enabled");
+        assert_eq!(timer.last, Moment::parse("2026-11-23T03:12:44Z"));
+        assert_eq!(timer.next, Moment::parse("2026-11-23T18:40:01Z"));
+        assert_eq!(*timer.result.as_ref().unwrap(), "exit-code");
+    }
+
+    #[track_caller]
+    fn check(from: &str, to: &str, state: &str) {
+        let text = String::from_utf8_lossy(UNITS).replace(from, to);
+        let timer = timers(text.as_bytes()).remove(0);
+        assert_eq!((timer.is_armed, timer.state.as_str()), (false, state));
+    }
+
+    #[test]
+    fn timers_that_will_not_fire_are_told() {
+        check("ActiveState=active", "ActiveState=inactive", "inactive, enabled");
+        check("UnitFileState=enabled", "UnitFileState=disabled", "active, disabled");
+        check("LoadState=loaded", "LoadState=masked", "masked");
+    }
+
+    #[test]
+    fn times_are_read_in_both_forms() {
+        let at = Moment::parse("2026-11-23T03:12:44Z");
+        assert_eq!(moment("Mon 2026-11-23 03:12:44 UTC"), at);
+        assert_eq!(moment("@1795403564"), at);
+        for text in ["", "n/a", "0", "Mon", "Mon 2026-11-23", "@", "Mon x y"] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
+
+    /// Debian's own file (certbot 2.1.0-4).
+    const DEBIAN: &[u8] = b"/etc/cron.d/certbot:1:# /etc/cron.d/certbot: crontab entries\n\
+        /etc/cron.d/certbot:16:0 */12 * * * root test -x /usr/bin/certbot -a \\! -d \
+        /run/systemd/system && perl -e 'sleep int(rand(43200))' && certbot -q renew\n";
+
+    fn schedule(has_systemd: bool, cron: &'static str, mentions: &'static [u8]) -> Schedule {
+        let frame = |word: &'static str, key: &'static str, body| Frame {
+            word: word.as_bytes(),
+            key: key.as_bytes(),
+            body,
+        };
+        let mut frames = vec![frame("mentions", "", mentions), frame("cron", cron, b"")];
+        frames.push(frame(if has_systemd { "units" } else { "nosystemd" }, "", b""));
+        frames.push(frame("plain", "/etc/cron.daily/off", b""));
+        read(&Section { frames, ..Section::default() })
+    }
+
+    #[test]
+    fn cron_lines_are_understood() {
+        let armed = |it: &Schedule| -> Vec<_> {
+            it.triggers.iter().map(|it| (it.name.to_string(), it.is_armed)).collect()
+        };
+        let line = |is| vec![("/etc/cron.d/certbot:16".to_owned(), is)];
+        let with = schedule(true, "running", DEBIAN);
+        assert_eq!((with.scheduler, armed(&with)), (Scheduler::Systemd, line(false)));
+        let without = schedule(false, "running", DEBIAN);
+        assert_eq!((without.scheduler, armed(&without)), (Scheduler::Cron, line(true)));
+        let neither = schedule(false, "stopped", DEBIAN);
+        assert_eq!((neither.scheduler, armed(&neither)), (Scheduler::None, line(false)));
+        let scripts = schedule(
+            true,
+            "running",
+            b"/etc/cron.daily/on:2:certbot renew\n/etc/cron.daily/on:3:# certbot\n\
+              /etc/cron.daily/off:2:certbot renew\n/etc/systemd/system/x.service:5:certbot\n",
+        );
+        let expect = [("/etc/cron.daily/on", true), ("/etc/cron.daily/off", false)];
+        assert_eq!(armed(&scripts), expect.map(|(name, is)| (name.to_owned(), is)));
+        assert_eq!(read(&Section::default()).scheduler, Scheduler::Unknown);
+    }
+}

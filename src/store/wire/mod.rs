@@ -17,6 +17,8 @@ use automation::WireAutomation;
 use certificate::{WireCertificate, WireChain};
 use place::{WirePlace, WireProblem};
 
+use super::Unusable;
+
 use crate::fleet::{
     Certificate, Chain, Fingerprint, Fleet, Host, HostName, Moment, Reach, Unreached, Why,
 };
@@ -46,21 +48,22 @@ impl Snapshot {
     }
 
     /// Fills the hosts of the fleet that are in the snapshot under the same name and address.
-    /// `None` if the snapshot contradicts itself; the fleet is as before then.
-    pub(super) fn fill(self, fleet: &mut Fleet) -> Option<Option<Moment>> {
+    /// If the snapshot contradicts itself, the fleet is as before.
+    pub(super) fn fill(self, fleet: &mut Fleet) -> Result<Option<Moment>, Unusable> {
         let certificates: Vec<Arc<Certificate>> =
             self.certificates.into_iter().map(|it| Arc::new(it.certificate())).collect();
         let chains = self
             .chains
             .into_iter()
             .map(|it| it.chain(&certificates).map(Arc::new))
-            .collect::<Option<Vec<_>>>()?;
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Unusable::Damaged)?;
         let seen = Seen { certificates, chains };
         let mut hosts = Vec::new();
         for wire in self.hosts {
             let name = HostName::new(&wire.name);
             if let Some(now) = fleet.host(&name).filter(|it| it.address == wire.address) {
-                hosts.push(wire.host(now, &seen)?);
+                hosts.push(wire.host(now, &seen).ok_or(Unusable::Damaged)?);
             }
         }
         for host in hosts {
@@ -68,7 +71,7 @@ impl Snapshot {
         }
         let scanned_at = self.scanned_at.map(Moment::from_unix);
         fleet.scanned_at = fleet.scanned_at.max(scanned_at);
-        Some(scanned_at)
+        Ok(scanned_at)
     }
 }
 

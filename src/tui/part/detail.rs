@@ -1,12 +1,22 @@
-//! Everything about one place or one host, in panes of lines that can be scrolled.
+//! Everything about one place or host, in panes of lines that can be scrolled.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::Line;
 
+pub use super::host::lines as host;
+pub use super::sheet::draw;
+
 use super::Page;
+use super::pen::Pen;
+use super::sheet::{Sheet, when};
 use crate::diagnose::Finding;
-use crate::fleet::{Host, Moment, Place, Verdict};
+use crate::fleet::{
+    Automation, Certificate, Chain, ChainFault, Host, Layers, Moment, Place, Reach, Sighting,
+    Verdict, Weight, human,
+};
+use crate::text::SafeText;
 
 /// A pane of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,22 +79,285 @@ pub struct Subject<'a> {
     pub now: Moment,
 }
 
-/// The lines of a pane of a place, for as long as the data stays.
-pub fn place(_subject: &Subject<'_>, _pane: Pane, _page: &Page<'_>) -> Vec<Line<'static>> {
-    todo!()
-}
-
-/// The lines about a host.
-pub fn host(_subject: &Subject<'_>, _page: &Page<'_>) -> Vec<Line<'static>> {
-    todo!()
+/// The lines of a pane of a place.
+pub fn place(subject: &Subject<'_>, pane: Pane, page: &Page<'_>) -> Vec<Line<'static>> {
+    let mut sheet = Sheet::new(page);
+    if let Some(place) = subject.place {
+        match pane {
+            Pane::Overview => overview(subject, place, page, &mut sheet),
+            Pane::Layers => layers(subject, place, &mut sheet),
+            Pane::Chain => chain(subject, place, page, &mut sheet),
+            Pane::History => history(subject, place, page, &mut sheet),
+            Pane::Hooks => hooks(subject, place, page, &mut sheet),
+            Pane::Log => log(subject, place, page, &mut sheet),
+            Pane::Raw => raw(place, &mut sheet),
+        }
+    }
+    sheet.lines()
 }
 
 /// Draws the tabs of a place in the first line of the area.
-pub fn draw_tabs(_chosen: Pane, _page: &Page<'_>, _area: Rect, _buf: &mut Buffer) {
-    todo!()
+pub fn draw_tabs(chosen: Pane, page: &Page<'_>, area: Rect, buf: &mut Buffer) {
+    let mut pen = Pen::new(buf, area, 0, page);
+    for pane in Pane::ALL {
+        let style = if pane == chosen { page.theme.badge() } else { page.theme.dim() };
+        pen.put(&format!(" {} ", pane.word()), style);
+    }
 }
 
-/// Draws lines from `first` on; long ones go on below, set in.
-pub fn draw(_lines: &[Line<'_>], _first: usize, _page: &Page<'_>, _area: Rect, _buf: &mut Buffer) {
-    todo!()
+fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let Subject { host, verdict, now, .. } = *subject;
+    let weight = verdict.weight();
+    let sign = page.theme.glyphs().weight(weight);
+    let head = format!("{sign} {verdict}  {} on {}", place.name, host.name);
+    sheet.text(0, &head, page.theme.weight(weight).add_modifier(Modifier::BOLD));
+    sheet.heading("Certificate");
+    match place.nearest() {
+        Some(seen) => life(&seen.chain.leaf, now, sheet),
+        None => {
+            sheet.nothing("none was read");
+        }
+    }
+    for it in &place.problems {
+        sheet.styled_field("Problem", it.text.as_str(), page.theme.weight(Weight::Wrong));
+    }
+    sheet.heading("Where");
+    sheet.field("Host", host.name.as_str()).field("Source", place.source);
+    sheet.maybe("File", place.nearest().map(|it| &it.location));
+    sheet.maybe("Key file", place.key.as_ref().map(|it| &it.path));
+    sheet.maybe("Key", place.key_matches().map(matching));
+    reading(host, now, page, sheet);
+    sheet.heading("Renewal");
+    renewal(host, place, now, page, sheet);
+    findings(subject, page, sheet);
+}
+
+/// What is said first of any certificate.
+fn life(leaf: &Certificate, now: Moment, sheet: &mut Sheet<'_>) {
+    let names: Vec<&str> = leaf.names.iter().map(SafeText::as_str).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join("  ") };
+    sheet.field("Names", &names);
+    sheet.field("Issuer", leaf.authority());
+    sheet.field("Ends", &when(leaf.not_after, now));
+    sheet.field("Began", &when(leaf.not_before, now));
+    sheet.field("Lives", &human(leaf.lifetime()));
+    sheet.field("Due", &when(leaf.renewal_opens(), now));
+    sheet.field("Kind", &leaf.key.to_string());
+    sheet.field("Serial", leaf.serial.as_str());
+    sheet.field("SHA-256", &leaf.sha256.to_string());
+}
+
+const fn matching(it: bool) -> &'static str {
+    if it { "matches the certificate" } else { "does not match the certificate" }
+}
+
+pub(super) fn reading(host: &Host, now: Moment, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    match &host.reach {
+        Reach::Down(why) => {
+            let style = page.theme.weight(Weight::Unknown);
+            sheet.styled_field("Reach", why.text.as_str(), style);
+            sheet.maybe("Try", why.hint.as_ref());
+            sheet.maybe("Tried", host.tried_at.map(|it| when(it, now)));
+        }
+        Reach::Never => {
+            sheet.field("Reach", "not read yet");
+        }
+        Reach::Up => {}
+    }
+    sheet.maybe("Read", host.seen_at.map(|it| when(it, now)));
+}
+
+fn renewal(host: &Host, place: &Place, now: Moment, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let Some(renewal) = &place.renewal else {
+        sheet.nothing("no client is known to renew it");
+        return;
+    };
+    let wrong = page.theme.weight(Weight::Due);
+    if !renewal.is_enabled {
+        sheet.styled_field("Renews", "no: it is switched off in its configuration", wrong);
+    } else if !renewal.is_unattended {
+        sheet.styled_field("Renews", "only with somebody at the keyboard", wrong);
+    }
+    sheet.maybe("Proves by", renewal.authenticator.as_ref());
+    sheet.maybe("Installs by", renewal.installer.as_ref());
+    sheet.maybe("Server", renewal.server.as_ref());
+    sheet.maybe("Account", renewal.account.as_ref());
+    for it in host.automation.iter().filter(|it| it.source == place.source) {
+        schedule(it, now, page, sheet);
+    }
+    if let Some(it) = &renewal.last_failure {
+        sheet.maybe("Failed", it.at.map(|it| when(it, now)));
+        sheet.styled_field("Because", it.text.as_str(), page.theme.weight(Weight::Wrong));
+    }
+}
+
+/// What starts a client.
+pub(super) fn schedule(it: &Automation, now: Moment, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let version = it.version.as_ref().map_or("of unknown version", |it| it.as_str());
+    let installed = if it.is_installed { "" } else { ", not installed" };
+    sheet.field("Client", &format!("{} {version}{installed}", it.source));
+    for trigger in &it.schedule.triggers {
+        let next = trigger.next.map_or_else(String::new, |at| format!(", next {}", when(at, now)));
+        let text = format!("{} {}{next}", trigger.name, trigger.state);
+        let plain = page.theme.text();
+        let style = if trigger.is_armed { plain } else { page.theme.weight(Weight::Due) };
+        sheet.styled_field("Started by", &text, style);
+    }
+    if it.schedule.triggers.is_empty() {
+        sheet.styled_field("Started by", "nothing", page.theme.weight(Weight::Due));
+    }
+    sheet.maybe("Ran last", it.last_run.map(|it| when(it, now)));
+    if let Some(lock) = &it.lock {
+        let pid = lock.pid.map_or_else(String::new, |it| format!(" by process {it}"));
+        sheet.field("Locked", &format!("{}{pid}", lock.path));
+    }
+}
+
+/// What was found, with causes and remedies.
+pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    if subject.findings.is_empty() {
+        return;
+    }
+    sheet.heading("Findings");
+    for it in subject.findings {
+        let style = page.theme.weight(it.verdict.weight());
+        sheet.styled_field(it.severity.word(), it.summary.as_str(), style);
+        sheet.field("", it.cause.as_str());
+        for line in &it.evidence {
+            sheet.styled_field("", line.as_str(), page.theme.dim());
+        }
+        if !it.remedies.is_empty() {
+            let arrow = format!(" {} ", page.theme.glyphs().arrow);
+            sheet.field("remedies", &it.remedies.join(&arrow));
+        }
+    }
+}
+
+fn layers(subject: &Subject<'_>, place: &Place, sheet: &mut Sheet<'_>) {
+    let Layers { issued, disk, loaded, wire } = &place.layers;
+    let now = subject.now;
+    for (title, seen) in [
+        ("Issued: the newest that the CA gave", issued),
+        ("On disk: what a service would load", disk),
+        ("Loaded: what the process serves", loaded),
+    ] {
+        sheet.heading(title);
+        layer(seen.as_ref(), now, sheet);
+    }
+    sheet.heading("On the wire: what clients get");
+    if wire.is_empty() {
+        layer(None, now, sheet);
+    }
+    for seen in wire {
+        layer(Some(seen), now, sheet);
+    }
+}
+
+fn layer(seen: Option<&Sighting>, now: Moment, sheet: &mut Sheet<'_>) {
+    let Some(seen) = seen else {
+        sheet.nothing("not looked at");
+        return;
+    };
+    let leaf = &seen.chain.leaf;
+    sheet.field("SHA-256", &leaf.sha256.to_string()).field("Ends", &when(leaf.not_after, now));
+    sheet.field("Where", seen.location.as_str()).field("Seen", &when(seen.at, now));
+}
+
+fn chain(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let Some(seen) = place.nearest() else {
+        sheet.nothing("no chain was read");
+        return;
+    };
+    let Chain { leaf, rest, fault } = &*seen.chain;
+    if let Some(fault) = fault {
+        sheet.text(0, fault_words(*fault), page.theme.weight(Weight::Wrong));
+    }
+    let all = std::iter::once(leaf).chain(rest);
+    for (number, it) in all.enumerate() {
+        sheet.heading(&format!("{number}  {}", it.subject));
+        sheet.field("Issuer", it.issuer.as_str());
+        let is_over = it.not_after < subject.now;
+        let weight = if is_over { Weight::Expired } else { Weight::Fine };
+        let style = if is_over { page.theme.weight(weight) } else { page.theme.text() };
+        sheet.styled_field("Ends", &when(it.not_after, subject.now), style);
+        sheet.field("Kind", &it.key.to_string()).field("SHA-256", &it.sha256.to_string());
+    }
+}
+
+const fn fault_words(fault: ChainFault) -> &'static str {
+    match fault {
+        ChainFault::NoIntermediate => "the intermediate is missing",
+        ChainFault::WrongIntermediate => "an intermediate did not sign the certificate before it",
+        ChainFault::WrongOrder => "the certificates are not in the order of their signatures",
+    }
+}
+
+fn history(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let in_use = place.layers.disk.as_ref().map(|it| it.chain.leaf.sha256);
+    if place.versions.is_empty() {
+        sheet.nothing("no versions are kept");
+    }
+    for version in place.versions.iter().rev() {
+        let Some(it) = &version.certificate else {
+            sheet.heading(&format!("Version {}", version.number));
+            sheet.text(0, "could not be read", page.theme.weight(Weight::Unknown));
+            continue;
+        };
+        let used = if in_use == Some(it.sha256) { ", in use" } else { "" };
+        sheet.heading(&format!("Version {}{used}", version.number));
+        sheet.field("Began", &when(it.not_before, subject.now));
+        sheet.field("Ends", &when(it.not_after, subject.now));
+        sheet.field("Issuer", it.authority()).field("SHA-256", &it.sha256.to_string());
+    }
+}
+
+fn hooks(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let own = place.renewal.iter().flat_map(|it| &it.hooks);
+    for it in own {
+        sheet.field(&it.stage.to_string(), it.command.as_str());
+    }
+    let shared = subject.host.automation.iter().filter(|it| it.source == place.source);
+    for it in shared.flat_map(|it| &it.hooks) {
+        let plain = page.theme.text();
+        let style = if it.is_executable { plain } else { page.theme.weight(Weight::Due) };
+        let text = format!("{} (mode {:04o})", it.path, it.mode);
+        sheet.styled_field(&it.stage.to_string(), &text, style);
+        if !it.is_executable {
+            sheet.styled_field("", "will not run: it is not executable", style);
+        }
+    }
+    if sheet.is_empty() {
+        sheet.nothing("no hooks");
+    }
+}
+
+fn log(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let failure = place.renewal.as_ref().and_then(|it| it.last_failure.as_ref());
+    let Some(it) = failure else {
+        sheet.nothing("no failure is on record since it was last renewed");
+        return;
+    };
+    sheet.heading("Last failure");
+    sheet.maybe("When", it.at.map(|it| when(it, subject.now)));
+    sheet.text(0, it.text.as_str(), page.theme.weight(Weight::Wrong));
+}
+
+fn raw(place: &Place, sheet: &mut Sheet<'_>) {
+    let Some(seen) = place.nearest() else {
+        sheet.nothing("no certificate was read");
+        return;
+    };
+    for it in std::iter::once(&seen.chain.leaf).chain(&seen.chain.rest) {
+        sheet.heading(if it.is_ca { "CA certificate" } else { "Certificate" });
+        sheet.field("subject", it.subject.as_str()).field("issuer", it.issuer.as_str());
+        sheet.field("serial", it.serial.as_str());
+        sheet.field("not before", &it.not_before.to_string());
+        sheet.field("not after", &it.not_after.to_string());
+        sheet.field("key", &it.key.to_string());
+        for name in &it.names {
+            sheet.field("name", name.as_str());
+        }
+        sheet.field("sha256", &it.sha256.to_string());
+        sheet.field("spki sha256", &it.spki_sha256.to_string());
+    }
 }

@@ -1,10 +1,15 @@
 //! The list of findings: one line per cause, with the places it is true of.
 
+use std::collections::HashMap;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::Line;
 
 use super::Page;
+use super::pen::Pen;
+use super::sheet::Sheet;
 use crate::diagnose::Finding;
 use crate::fleet::{Severity, Verdict};
 use crate::text::SafeText;
@@ -36,16 +41,117 @@ pub struct FindingsView<'a> {
 }
 
 /// Gathers findings by cause, in the order of the findings.
-pub fn causes(_findings: &[Finding]) -> Vec<Cause> {
-    todo!()
+pub fn causes(findings: &[Finding]) -> Vec<Cause> {
+    let mut causes: Vec<Cause> = Vec::new();
+    let mut known: HashMap<(Severity, Verdict, &str), usize> = HashMap::new();
+    for (position, it) in findings.iter().enumerate() {
+        let index =
+            *known.entry((it.severity, it.verdict, it.cause.as_str())).or_insert_with(|| {
+                causes.push(Cause {
+                    severity: it.severity,
+                    verdict: it.verdict,
+                    cause: it.cause.clone(),
+                    findings: Vec::new(),
+                });
+                causes.len() - 1
+            });
+        if let Some(cause) = causes.get_mut(index) {
+            cause.findings.push(position);
+        }
+    }
+    causes
 }
 
 /// Draws a heading and the lines that fit.
-pub fn draw(_view: &FindingsView<'_>, _page: &Page<'_>, _area: Rect, _buf: &mut Buffer) {
-    todo!()
+pub fn draw(view: &FindingsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buffer) {
+    let theme = page.theme;
+    let area = area.intersection(buf.area);
+    let place = if area.width < 100 { 0 } else { area.width / 3 };
+    let cause = area.width.saturating_sub(4 + URGENCY + 1 + VERDICT + 1 + COUNT + 2 + place);
+    let mut pen = Pen::new(buf, area, 0, page);
+    pen.skip(4).column("URGENCY", URGENCY, theme.title()).skip(1);
+    pen.column("STATE", VERDICT, theme.title()).skip(1);
+    pen.column("COUNT", COUNT, theme.title()).skip(1);
+    pen.column("CAUSE", cause, theme.title()).skip(1).column("WHERE", place, theme.title());
+    if view.causes.is_empty() {
+        Pen::new(buf, area, 1, page).skip(4).put("nothing was found", theme.dim());
+    }
+    let shown = view.causes.iter().enumerate().skip(view.first);
+    for (y, (position, it)) in (1..area.height).zip(shown) {
+        let is_selected = view.selected == Some(position);
+        if is_selected {
+            let line = Rect { y: area.y + y, height: 1, ..area };
+            buf.set_style(line, theme.selected());
+        }
+        let glyphs = theme.glyphs();
+        let style = theme.weight(it.verdict.weight());
+        let mut pen = Pen::new(buf, area, y, page);
+        pen.column(if is_selected { glyphs.selected } else { " " }, 1, style).skip(1);
+        pen.column(glyphs.weight(it.verdict.weight()), 1, style).skip(1);
+        pen.column(it.severity.word(), URGENCY, style).skip(1);
+        pen.column(it.verdict.word(), VERDICT, style).skip(1);
+        pen.column(&format!("{:>5}", it.findings.len()), COUNT, theme.text()).skip(1);
+        pen.column(&page.shown(it.cause.as_str()), cause, theme.text()).skip(1);
+        pen.column(&page.shown(&whereabouts(it, view.findings)), place, theme.dim());
+    }
 }
 
-/// The lines about one cause: evidence, remedies and where.
-pub fn detail(_cause: &Cause, _findings: &[Finding], _page: &Page<'_>) -> Vec<Line<'static>> {
-    todo!()
+/// The lines about one cause: where it holds, evidence, remedies.
+pub fn detail(cause: &Cause, findings: &[Finding], page: &Page<'_>) -> Vec<Line<'static>> {
+    let theme = page.theme;
+    let mut sheet = Sheet::new(page);
+    let weight = cause.verdict.weight();
+    let head = format!("{} {}  {}", theme.glyphs().weight(weight), cause.verdict, cause.severity);
+    sheet.text(0, &head, theme.weight(weight).add_modifier(Modifier::BOLD));
+    sheet.text(0, cause.cause.as_str(), theme.text());
+    let of_cause = || cause.findings.iter().filter_map(|it| findings.get(*it));
+    if let Some(it) = of_cause().next().filter(|it| !it.remedies.is_empty()) {
+        sheet.heading("Remedies, the cheapest first");
+        for (number, remedy) in (1..).zip(it.remedies) {
+            sheet.text(0, &format!("{number}  {remedy}"), theme.text());
+        }
+    }
+    for it in of_cause() {
+        let place = it.place.as_ref().map_or(String::new(), |it| format!("  {it}"));
+        sheet.heading(&format!("{}{place}", it.host));
+        sheet.text(0, it.summary.as_str(), theme.weight(it.verdict.weight()));
+        for line in &it.evidence {
+            sheet.text(2, line.as_str(), theme.dim());
+        }
+    }
+    sheet.lines()
+}
+
+/// `critical`, the longest word.
+const URGENCY: u16 = 8;
+/// `unreachable`, the longest verdict.
+const VERDICT: u16 = 11;
+const COUNT: u16 = 5;
+
+/// The first place, and how many others.
+fn whereabouts(cause: &Cause, findings: &[Finding]) -> String {
+    let Some(it) = cause.findings.first().and_then(|it| findings.get(*it)) else {
+        return String::new();
+    };
+    let place = it.place.as_ref().map_or(String::new(), |it| format!(" {it}"));
+    match cause.findings.len() {
+        ..=1 => format!("{}{place}", it.host),
+        many => format!("{}{place} +{}", it.host, many - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample;
+
+    #[test]
+    fn findings_with_one_cause_are_one_line() {
+        let (_, diagnosis) = sample::prod_eu();
+        let causes = causes(&diagnosis.findings);
+        let counts: Vec<_> = causes.iter().map(|it| it.findings.len()).collect();
+        assert_eq!(counts, [1, 1, 1, 2, 1, 2]);
+        let where_to = whereabouts(&causes[3], &diagnosis.findings);
+        assert_eq!(where_to, "edge-nyc-1 pay.example.com +1");
+    }
 }

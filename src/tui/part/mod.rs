@@ -1,13 +1,16 @@
 //! The pieces that screens are put together from: each draws plain data into a part of a buffer,
 //! the same picture for the same data. Nothing here keeps state, asks the clock or reacts to keys.
 
+mod axis;
 pub mod detail;
 pub mod findings;
 pub mod footer;
 pub mod header;
 pub mod histogram;
+mod host;
 pub mod hosts;
 mod pen;
+mod sheet;
 pub mod timeline;
 pub mod window;
 

@@ -1,7 +1,6 @@
 //! Writing into cells: cut by display width, masked where privacy asks for it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -95,6 +94,20 @@ pub(super) fn dot(buf: &mut Buffer, x: u16, y: u16, glyph: &'static str, style: 
     }
 }
 
+/// Writes text so that it ends at the right end of a line of the area.
+pub(super) fn right(
+    buf: &mut Buffer,
+    area: Rect,
+    line: u16,
+    page: &Page<'_>,
+    text: &str,
+    style: Style,
+) {
+    let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+    let gap = area.width.saturating_sub(width);
+    Pen::new(buf, area, line, page).skip(gap).put(text, style);
+}
+
 /// The beginning of a text that fits into so many cells, and whether something was cut off; then
 /// one cell is left for the sign that says so.
 pub(super) fn cut(text: &str, room: u16) -> (&str, bool) {
@@ -115,13 +128,32 @@ pub(super) fn cut(text: &str, room: u16) -> (&str, bool) {
 /// Draws that the window is too small for anything else.
 pub fn too_small(page: &Page<'_>, area: Rect, buf: &mut Buffer) {
     let (width, height) = MINIMUM;
-    let text =
-        format!("window too small (need {width}×{height}, have {}×{})", area.width, area.height);
-    let _ = text.len();
-    let mut line = String::new();
-    let _ = write!(line, "{text}");
-    Pen::new(buf, area, 0, page).put(&line, page.theme.text());
+    let Rect { width: has, height: tall, .. } = area;
+    let by = page.theme.glyphs().by;
+    let text = format!("window too small (need {width}{by}{height}, have {has}{by}{tall})");
+    Pen::new(buf, area, 0, page).put(&text, page.theme.text());
 }
 
 /// The smallest window in cells that everything is drawn for.
 pub const MINIMUM: (u16, u16) = (60, 14);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, room: u16, expect: &str, is_cut: bool) {
+        assert_eq!(cut(text, room), (expect, is_cut));
+    }
+
+    #[test]
+    fn text_is_cut_by_its_width() {
+        check("api.example.net", 15, "api.example.net", false);
+        check("api.example.net", 8, "api.exa", true);
+        check("証明書", 6, "証明書", false);
+        check("証明書", 5, "証明", true);
+        check("証明書", 4, "証", true);
+        check("e\u{301}e\u{301}", 2, "e\u{301}e\u{301}", false);
+        check("abc", 0, "", true);
+    }
+}

@@ -99,7 +99,10 @@ impl Window {
     /// Moved by so many eighths of its length; to the past if negative.
     #[must_use]
     pub const fn pan(self, eighths: i64) -> Self {
-        Self { start: self.start.plus(self.seconds / 8 * eighths), seconds: self.seconds }
+        Self {
+            start: self.start.plus((self.seconds / 8).saturating_mul(eighths)),
+            seconds: self.seconds,
+        }
     }
 
     /// Moved just as far as is needed to show that moment.
@@ -130,9 +133,14 @@ impl Window {
 
     /// The labels of the axis: the cell where each begins, and the seconds from now it stands for.
     pub fn ticks(&self, now: Moment, width: u16) -> Vec<(u16, i64)> {
-        let [.., longest] = STEPS;
+        if width == 0 {
+            return Vec::new();
+        }
         let cells = |step: i64| share(step, i64::from(width), self.seconds);
-        let step = STEPS.into_iter().find(|it| cells(*it) >= LABEL).unwrap_or(longest);
+        let longer = (2..).map(|it| it * 90 * DAY);
+        let Some(step) = STEPS.into_iter().chain(longer).find(|it| cells(*it) >= LABEL) else {
+            return Vec::new();
+        };
         let first = self.start.since(now).div_euclid(step);
         let count = self.seconds / step + 1;
         (0..=count)
@@ -142,7 +150,7 @@ impl Window {
     }
 }
 
-/// How far apart labels of an axis may be.
+/// How far apart labels of an axis may be; beyond, it is some quarters of a year.
 const STEPS: [i64; 10] =
     [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 90 * DAY];
 
@@ -153,4 +161,85 @@ const LABEL: i64 = 9;
 fn share(part: i64, of: i64, whole: i64) -> i64 {
     let exact = (i128::from(part) * i128::from(of)).div_euclid(i128::from(whole.max(1)));
     i64::try_from(exact).unwrap_or(if exact < 0 { i64::MIN } else { i64::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::sample::NOW;
+
+    fn window() -> Window {
+        Window::around(NOW)
+    }
+
+    #[test]
+    fn zooming_keeps_the_moment_where_it_is() {
+        for width in [40, 97, 160] {
+            let around = NOW.plus(9 * DAY);
+            let mut zoomed = window();
+            for zoom in [Zoom::In, Zoom::In, Zoom::Out, Zoom::In, Zoom::Out, Zoom::Out, Zoom::Out] {
+                zoomed = zoomed.zoom(zoom, around);
+                let moved = zoomed.half_of(around, width) - window().half_of(around, width);
+                assert!(moved.abs() <= 1, "{moved} at {width}");
+            }
+            assert_eq!(zoomed.seconds(), 100 * DAY);
+        }
+    }
+
+    #[test]
+    fn the_ladder_ends_at_both_ends() {
+        let step = |zoom| (0..20).fold(window(), |it, _| it.zoom(zoom, NOW)).seconds();
+        assert_eq!(step(Zoom::In), 6 * HOUR);
+        assert_eq!(step(Zoom::Out), 398 * DAY);
+    }
+
+    #[test]
+    fn the_present_is_at_a_quarter() {
+        assert_eq!(window().column_of(NOW, 80), Some(20));
+        assert_eq!(window().pan(8).start(), window().end());
+        assert_eq!(window().pan(-1).column_of(NOW, 80), Some(30));
+        assert_eq!(window().pan(40).now_at_quarter(NOW), window());
+    }
+
+    #[test]
+    fn a_moment_is_shown_by_the_smallest_move() {
+        assert_eq!(window().showing(NOW), window());
+        let late = window().end().plus(5 * DAY);
+        assert_eq!(window().showing(late).column_of(late, 80), Some(79));
+        let early = window().start().plus(-5 * DAY);
+        assert_eq!(window().showing(early).column_of(early, 80), Some(0));
+    }
+
+    #[test]
+    fn columns_and_moments_agree() {
+        for width in [1, 7, 80, 250] {
+            for column in 0..width {
+                let moment = window().moment_at(column, width).plus(1);
+                assert_eq!(window().column_of(moment, width), Some(column), "{width}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_are_apart_and_count_from_now() {
+        for seconds in Window::LADDER {
+            for width in [30, 64, 160] {
+                let window = Window::new(NOW, seconds).now_at_quarter(NOW);
+                let ticks = window.ticks(NOW, width);
+                assert!(ticks.iter().any(|it| it.1 == 0), "{seconds} {width} {ticks:?}");
+                assert!(ticks.windows(2).all(|it| it[1].0 - it[0].0 >= 9), "{seconds} {ticks:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_moment_is_too_far() {
+        for far in [i64::MIN, i64::MAX, 253_402_300_799] {
+            let far = Moment::from_unix(far);
+            assert_eq!(window().column_of(far, 80), None);
+            let moved = window().zoom(Zoom::In, far).pan(i64::MAX / 8).showing(far);
+            assert!(moved.ticks(NOW, 80).len() <= 10);
+            assert!(moved.now_at_quarter(far).end() >= moved.now_at_quarter(far).start());
+        }
+    }
 }

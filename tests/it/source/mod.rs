@@ -3,4 +3,5 @@
 mod certbot;
 mod hostile;
 mod pem;
+mod real;
 mod tree;

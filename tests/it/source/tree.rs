@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use certdeck::clock::Clock;
 use certdeck::fleet::{Fleet, Host, HostName, Moment, Outcome, Place, Seen, Visit};
 use certdeck::source::{self, Nonce};
 use certdeck::spanned::Table;
@@ -85,6 +86,16 @@ impl Tree {
         symlink(target, path).unwrap();
     }
 
+    /// Waits for the second after the last change of that file.
+    pub(super) fn settle(&self, path: &str) {
+        let changed = fs::metadata(self.path(path)).unwrap().ctime();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Clock::default().now().unix() <= changed {
+            assert!(Instant::now() < deadline, "the clock stands still");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub(super) fn chmod(&self, path: &str, mode: u32) {
         fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode)).unwrap();
     }
@@ -111,7 +122,7 @@ impl Tree {
         for kind in ["cert", "privkey", "chain", "fullchain"] {
             self.point(name, kind, 1);
             let path = self.text(&format!("le/live/{name}/{kind}.pem"));
-            conf += &format!("{kind} = {path}\n");
+            conf += &[kind, " = ", &path, "\n"].concat();
         }
         conf += "[renewalparams]\nauthenticator = webroot\nkey_type = ecdsa\n";
         self.write(&format!("le/renewal/{name}.conf"), conf);
@@ -197,6 +208,13 @@ pub(super) fn run(shell: &[&str], script: &str) -> Vec<u8> {
         std::thread::sleep(Duration::from_millis(2));
     }
     reader.join().unwrap()
+}
+
+/// Drops the stamps of keys: files made a moment ago have one or none, as the second passes.
+pub(super) fn forget_stamps(seen: &mut Seen) {
+    for key in seen.places.iter_mut().filter_map(|it| it.key.as_mut()) {
+        key.stamp = None;
+    }
 }
 
 /// The host after a visit, for the next.

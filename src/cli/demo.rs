@@ -1,0 +1,95 @@
+//! `certdeck demo`: everything that certdeck does, on the embedded practice fleet.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Context, Exit, Failure, Options, Paths, console, open, runtime};
+use crate::clock::Clock;
+use crate::practice::Practice;
+
+/// The console on a practice fleet
+///
+/// The hosts are SSH servers inside this program, on loopback, reached through your ssh like any
+/// others. They are gone when it ends. Nothing of yours is read or changed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How many hosts
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 24,
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    hosts: u16,
+
+    /// Keep the fleet running without the console, and print how to reach it
+    #[arg(long)]
+    serve: bool,
+}
+
+pub(super) fn run(args: &Args, options: &Options, context: Context) -> Result<Exit, Failure> {
+    if !args.serve {
+        console::check_terminal(&context)?;
+    }
+    runtime()?.block_on(async {
+        let practice = prepare(args, context.clock).await?;
+        if args.serve {
+            serve(&practice, &mut io::stdout()).await?;
+            return Ok(Exit::Done);
+        }
+        let context = Context { paths: paths(&practice), ..context };
+        let inventory = open::inventory(&context)?;
+        console::open_console(options, &context, inventory, true).await
+    })
+}
+
+/// Starts the fleet that was asked for.
+async fn prepare(args: &Args, clock: Clock) -> anyhow::Result<Practice> {
+    Ok(Practice::start(args.hosts.into(), clock.now()).await?)
+}
+
+/// Where things are kept for as long as the fleet runs: in its own folder, so that neither the
+/// snapshot nor the audit log of real hosts ever hears of it.
+fn paths(practice: &Practice) -> Paths {
+    let folder = practice.folder();
+    Paths {
+        inventory: practice.inventory_path().to_owned(),
+        config: folder.join("config"),
+        state: folder.join("state"),
+        runtime: folder.join("run"),
+        ssh_config: Some(practice.ssh_config().to_owned()),
+    }
+}
+
+/// Says how to reach the fleet, and keeps it running until somebody ends it.
+async fn serve(practice: &Practice, out: &mut dyn Write) -> anyhow::Result<()> {
+    let wait_for = |kind| signal(kind).context("cannot wait for signals");
+    // Before anything is printed: whoever reads it may send the signal at once.
+    let mut interrupt = wait_for(SignalKind::interrupt())?;
+    let mut terminate = wait_for(SignalKind::terminate())?;
+    let mut hangup = wait_for(SignalKind::hangup())?;
+    tell(practice, out).context("cannot write to stdout")?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
+fn tell(practice: &Practice, out: &mut dyn Write) -> io::Result<()> {
+    let hosts = practice.hosts();
+    let first = hosts.first().map_or("HOST", |it| it.name.as_str());
+    let show = |path: &Path| path.display().to_string();
+    let paths = paths(practice);
+    writeln!(out, "{} hosts run until Ctrl-C. In another shell:\n", hosts.len())?;
+    writeln!(out, "  export CERTDECK_INVENTORY={}", show(&paths.inventory))?;
+    writeln!(out, "  export CERTDECK_SSH_CONFIG={}", show(practice.ssh_config()))?;
+    writeln!(out, "  export CERTDECK_STATE_DIR={}", show(&paths.state))?;
+    writeln!(out, "  certdeck scan\n")?;
+    writeln!(out, "  ssh -F {} {first} certbot --version", show(practice.ssh_config()))?;
+    out.flush()
+}

@@ -1,0 +1,41 @@
+//! `not_after` has passed on the layer that clients see.
+
+use super::{Finding, Kind, Subject};
+use crate::fleet::{Moment, Severity, Verdict, human};
+
+pub(super) const KIND: Kind =
+    Kind { name: "expired", about: "the certificate has expired", is_about_reach: false, check };
+
+fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
+    let place = subject.place?;
+    let sighting = place.nearest()?;
+    let leaf = &sighting.chain.leaf;
+    let over = now.since(leaf.not_after);
+    if over <= 0 {
+        return None;
+    }
+    let finding = Finding::new(
+        subject,
+        Verdict::Expired,
+        Severity::Critical,
+        format!("expired {} ago, at {}", human(over), leaf.not_after),
+    )
+    .evidence(format!(
+        "{}: serial {}, not_after {}",
+        sighting.location, leaf.serial, leaf.not_after
+    ));
+    let newer = place.layers.issued.as_ref().filter(|it| it.chain.leaf.not_after > now);
+    Some(match newer {
+        Some(newer) => finding
+            .evidence(format!("{}: valid until {}", newer.location, newer.chain.leaf.not_after))
+            .cause("A newer certificate is on the host, but the live links do not lead to it.")
+            .remedies(&["relink", "reload"]),
+        None => match place.renewal.as_ref().and_then(|it| it.last_failure.as_ref()) {
+            Some(failure) => finding.cause(format!("The last renewal failed: {}", failure.text)),
+            None => {
+                finding.cause("Nothing newer is on the host: automatic renewal has not worked.")
+            }
+        }
+        .remedies(&["transplant", "dry-run", "renew"]),
+    })
+}

@@ -1,0 +1,85 @@
+//! Nothing on the host will start the renewal.
+
+use super::{Finding, Kind, Subject};
+use crate::fleet::{Automation, Moment, Scheduler, Severity, Trigger, Verdict};
+
+pub(super) const KIND: Kind = Kind {
+    name: "schedule",
+    about: "no timer or cron line starts the renewal",
+    is_about_reach: false,
+    check,
+};
+
+fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
+    let place = subject.place?;
+    let automation = subject.host.automation.iter().find(|it| it.source == place.source)?;
+    let schedule = &automation.schedule;
+    if schedule.triggers.iter().any(|it| it.is_armed) {
+        return None;
+    }
+    match (schedule.scheduler, schedule.triggers.first()) {
+        (Scheduler::Unknown, _) => None,
+        // In a container somebody outside may well renew; that nothing inside does is worth a
+        // line, but no alarm.
+        (Scheduler::None, _) => Some(
+            finding(
+                subject,
+                automation,
+                Verdict::Ok,
+                Severity::Info,
+                "no scheduler runs on this host",
+            )
+            .cause("Whatever renews here is started from outside of the host."),
+        ),
+        (_, None) if !automation.is_installed => Some(
+            finding(
+                subject,
+                automation,
+                Verdict::Ok,
+                Severity::Info,
+                &format!(
+                    "{} is not installed and nothing here starts a renewal",
+                    automation.source
+                ),
+            )
+            .cause("Certificates are brought here from elsewhere, or by hand."),
+        ),
+        (_, None) => Some(
+            finding(
+                subject,
+                automation,
+                Verdict::Automation,
+                Severity::Warning,
+                &format!("no timer or cron line starts {}", automation.source),
+            )
+            .cause("Nothing will renew the certificates of this host.")
+            .remedies(&["enable-timer"]),
+        ),
+        (_, Some(trigger)) => Some(
+            finding(
+                subject,
+                automation,
+                Verdict::Automation,
+                Severity::Warning,
+                &format!("{} is {}", trigger.name, trigger.state),
+            )
+            .cause("The timer exists, but it will not fire.")
+            .remedies(&["enable-timer"]),
+        ),
+    }
+}
+
+fn finding(
+    subject: &Subject<'_>,
+    automation: &Automation,
+    verdict: Verdict,
+    severity: Severity,
+    summary: &str,
+) -> Finding {
+    let about = |it: &Trigger| {
+        let last = it.last.map_or_else(|| "never".to_owned(), |it| it.to_string());
+        format!("{}: {}, last run {last}", it.name, it.state)
+    };
+    let found = Finding::new(subject, verdict, severity, summary).of_host();
+    automation.schedule.triggers.iter().fold(found, |it, trigger| it.evidence(about(trigger)))
+}

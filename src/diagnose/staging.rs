@@ -1,0 +1,43 @@
+//! A test or self-signed certificate where a public one belongs.
+
+use super::{Finding, Kind, Subject};
+use crate::fleet::{Moment, Severity, Verdict};
+
+pub(super) const KIND: Kind = Kind {
+    name: "staging",
+    about: "a test or self-signed certificate",
+    is_about_reach: false,
+    check,
+};
+
+fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
+    let place = subject.place?;
+    let sighting = place.nearest()?;
+    let leaf = &sighting.chain.leaf;
+    let (summary, cause) = if is_staging(leaf.issuer.as_str()) {
+        (
+            format!("issued by a staging authority: {}", leaf.authority()),
+            "A dry run or a test was left in place; no client trusts its authority.",
+        )
+    } else if leaf.is_self_issued()
+        && (!leaf.is_ca || !leaf.names.is_empty() || place.key.is_some())
+    {
+        // `openssl req -x509` makes its placeholders authorities; a real root that lies among
+        // PEM files has neither names nor a key beside it.
+        ("self-signed".to_owned(), "A placeholder was never replaced; no client trusts it.")
+    } else {
+        return None;
+    };
+    Some(
+        Finding::new(subject, Verdict::Staging, Severity::Critical, summary)
+            .evidence(format!("{}: issuer {}", sighting.location, leaf.issuer))
+            .cause(cause)
+            .remedies(&["relink", "issue"]),
+    )
+}
+
+/// Let's Encrypt puts `(STAGING)` into every name of its staging hierarchy
+/// (letsencrypt.org/docs/staging-environment); before 2021 it was "Fake LE".
+fn is_staging(issuer: &str) -> bool {
+    issuer.contains("(STAGING)") || issuer.contains("Fake LE ")
+}

@@ -1,0 +1,324 @@
+//! What commands do.
+
+use std::collections::BTreeSet;
+
+use crossterm::event::KeyEvent;
+
+use super::App;
+use crate::filter::Filter;
+use crate::fleet::HostName;
+use crate::tui::commands;
+use crate::tui::keys::{Command, binding};
+use crate::tui::msg::Effect;
+use crate::tui::overlay::{Answer, Do, Figures, FilterLine, Help, Log, Overlay, Palette, Under};
+use crate::tui::rows::{GroupBy, RowId};
+use crate::tui::screen::{self, Outcome};
+use crate::tui::theme::Theme;
+
+impl App {
+    /// Why a command cannot be given on this screen or now, if it cannot.
+    pub(super) fn refusal(&self, command: Command) -> Option<String> {
+        let place = self.trail.screen().place();
+        let at = binding(command)?.place;
+        if !at.is_on(place) {
+            return Some(format!("only {}", at.title()));
+        }
+        let is_scanning = self.scan.is_some();
+        let why = match command {
+            Command::StopScan if !is_scanning => "no scan is running",
+            Command::Rescan | Command::RescanAll if is_scanning => {
+                "a scan is running already; x stops it"
+            }
+            Command::Fold if self.desk.arrangement.group == GroupBy::Nothing => {
+                "nothing is grouped yet; b groups"
+            }
+            Command::MarksClear if self.desk.marks.is_empty() => "no row is marked",
+            _ => return None,
+        };
+        Some(why.to_owned())
+    }
+
+    /// Gives a command.
+    pub(super) fn act(&mut self, command: Command) -> Vec<Effect> {
+        if let Some(why) = self.refusal(command) {
+            let title = binding(command).map_or("", |it| it.title);
+            self.say(&format!("{title}: {why}"));
+            return Vec::new();
+        }
+        if let Some(number) = screen::ALL.iter().position(|it| it.command == command) {
+            self.trail.go_to(number);
+            return Vec::new();
+        }
+        match command {
+            Command::Interrupt => return self.interrupt(),
+            Command::Suspend => return vec![Effect::Suspend],
+            Command::Redraw => return vec![Effect::Redraw],
+            Command::Help => self.lay(Help::default()),
+            Command::Palette => self.lay(Palette::default()),
+            Command::Filter => self.lay(FilterLine::new(&self.desk)),
+            Command::Log => self.lay(Log::default()),
+            Command::Diagnostics => self.lay(Figures),
+            Command::Back => self.walk(|it| it.trail.back(), "this is where the trail begins"),
+            Command::Forward => self.walk(|it| it.trail.forward(), "this is where the trail ends"),
+            Command::LastScreen => self.walk(|it| it.trail.swap(), "no other screen was shown yet"),
+            Command::Mouse => {
+                self.hears_mouse = !self.hears_mouse;
+                self.say(if self.hears_mouse {
+                    "mouse on: select text with Shift held down"
+                } else {
+                    "mouse off"
+                });
+                return vec![Effect::Mouse(self.hears_mouse)];
+            }
+            Command::Edit => {
+                return vec![Effect::Edit(
+                    self.trail.screen().hosts(&self.desk).into_iter().next(),
+                )];
+            }
+            Command::Pager => {
+                let text = self.trail.screen().text(&self.desk);
+                if text.is_empty() {
+                    self.say("nothing is selected");
+                    return Vec::new();
+                }
+                return vec![Effect::Page(self.masked(text))];
+            }
+            Command::Rescan => return self.rescan(),
+            Command::RescanAll => {
+                let all = self.desk.fleet.hosts().map(|it| it.name.clone()).collect();
+                return vec![Effect::Scan(all)];
+            }
+            Command::StopScan => return vec![Effect::StopScan],
+            Command::CopyName
+            | Command::CopyCommand
+            | Command::CopySerial
+            | Command::CopyPem
+            | Command::CopyRow => return self.copy(command),
+            Command::Quit => return self.quit(),
+            _ => return self.give_to_screen(command),
+        }
+        Vec::new()
+    }
+
+    /// Takes a key while something lies over the screen.
+    pub(super) fn take_overlay_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Some(mut overlay) = self.overlay.take() else { return Vec::new() };
+        let refusals = self.refusals();
+        let Self { desk, keymap, record, meter, .. } = self;
+        let under = Under { keymap, refusals: &refusals, record, meter };
+        match overlay.key(key, desk, &under) {
+            Answer::Close => {}
+            Answer::Stay => self.overlay = Some(overlay),
+            Answer::Say(text) => {
+                self.overlay = Some(overlay);
+                self.say(&text);
+            }
+            Answer::Do(Do::Command(command)) => return self.act(command),
+            Answer::Do(chosen) => return self.choose(chosen),
+        }
+        Vec::new()
+    }
+
+    fn choose(&mut self, chosen: Do) -> Vec<Effect> {
+        match chosen {
+            Do::Command(command) => return self.act(command),
+            Do::Leave => return vec![Effect::Leave],
+            #[cfg(debug_assertions)]
+            Do::Panic => return vec![Effect::Panic],
+            Do::Filter(text) => match Filter::parse(&text) {
+                Ok(filter) => {
+                    self.desk.filter = filter;
+                    self.desk.filter_text = text;
+                    self.desk.arrange();
+                }
+                Err(complaint) => self.say(&format!("filter: {}", complaint.message)),
+            },
+            Do::Sort(sort) => {
+                self.desk.arrangement.sort = sort;
+                self.desk.arrange();
+                self.say(&format!("sorted by {}", sort.word()));
+            }
+            Do::Group(group) => {
+                self.desk.arrangement.group = group;
+                self.desk.arrangement.folded.clear();
+                self.desk.arrange();
+                self.say(&format!("grouped by {}", group.word()));
+            }
+            Do::Theme(name) => {
+                let theme = Theme::named(name, self.settings.depth, self.settings.is_ascii);
+                match theme {
+                    Some(theme) if theme.name == name => self.desk.theme = theme,
+                    _ => self.say("this terminal was said to have no colours (NO_COLOR)"),
+                }
+            }
+            Do::Zoom(seconds) => {
+                self.trail.go_to(0);
+                self.trail.screen_mut().zoom_to(seconds, &self.desk);
+            }
+        }
+        Vec::new()
+    }
+
+    fn give_to_screen(&mut self, command: Command) -> Vec<Effect> {
+        let area = self.areas(self.whole()).body;
+        match self.trail.screen_mut().run(command, &mut self.desk, area) {
+            Outcome::Done => {}
+            Outcome::Open(screen) => self.trail.open(screen),
+            Outcome::Say(text) => self.say(&text),
+            Outcome::Ignored => match command {
+                Command::Escape => return self.escape(),
+                Command::NextPane => self.next_screen(1),
+                Command::PreviousPane => self.next_screen(screen::ALL.len() - 1),
+                _ => {
+                    let title = binding(command).map_or("", |it| it.title);
+                    self.say(&format!("{title} means nothing here"));
+                }
+            },
+        }
+        Vec::new()
+    }
+
+    /// Undoes the nearest thing: a screen of its own, the filter, the scan.
+    fn escape(&mut self) -> Vec<Effect> {
+        if self.trail.number().is_none() && self.trail.back() {
+            return Vec::new();
+        }
+        if self.desk.is_filtered() {
+            self.desk.filter = Filter::default();
+            self.desk.filter_text.clear();
+            self.desk.arrange();
+            self.say("no filter");
+            return Vec::new();
+        }
+        if self.scan.is_some() {
+            return vec![Effect::StopScan];
+        }
+        self.say("there is nothing to go back from; q leaves");
+        Vec::new()
+    }
+
+    fn quit(&mut self) -> Vec<Effect> {
+        if self.trail.number().is_none() && self.trail.back() {
+            return Vec::new();
+        }
+        vec![Effect::Leave]
+    }
+
+    fn interrupt(&mut self) -> Vec<Effect> {
+        let now = self.desk.now;
+        let last = self.interrupted_at.replace(now);
+        // Moments are whole seconds, so two presses a second apart may differ by one.
+        if last.is_some_and(|it| now.since(it) <= 1) {
+            return vec![Effect::Leave];
+        }
+        self.say("press ctrl-c again within a second to leave");
+        Vec::new()
+    }
+
+    fn rescan(&mut self) -> Vec<Effect> {
+        let marked: BTreeSet<HostName> =
+            self.desk.marks.iter().filter_map(|it| it.host().cloned()).collect();
+        let hosts: Vec<_> = if marked.is_empty() {
+            self.trail.screen().hosts(&self.desk)
+        } else {
+            marked.into_iter().collect()
+        };
+        let hosts: Vec<_> =
+            hosts.into_iter().filter(|it| self.desk.fleet.host(it).is_some()).collect();
+        if hosts.is_empty() {
+            self.say("no host is selected");
+            return Vec::new();
+        }
+        let hidden = self.desk.hidden_marks();
+        match hidden {
+            0 => {}
+            1 => self.say("1 marked row is hidden by the filter; its host is scanned too"),
+            _ => self.say(&format!(
+                "{hidden} marked rows are hidden by the filter; their hosts are scanned too"
+            )),
+        }
+        vec![Effect::Scan(hosts)]
+    }
+
+    fn copy(&mut self, command: Command) -> Vec<Effect> {
+        let Some(id) = self.trail.screen().selected(&self.desk) else {
+            self.say("nothing is selected");
+            return Vec::new();
+        };
+        match self.copied(command, &id) {
+            Ok((what, text)) => vec![Effect::Copy { what, text }],
+            Err(why) => {
+                self.say(why);
+                Vec::new()
+            }
+        }
+    }
+
+    fn copied(&self, command: Command, id: &RowId) -> Result<(&'static str, String), &'static str> {
+        let found = self.desk.find(id);
+        let place = found.and_then(|it| it.1);
+        let told =
+            id.host().and_then(|name| self.desk.inventory.hosts.iter().find(|it| it.name == *name));
+        let config = self.desk.ssh_config.as_deref();
+        match command {
+            Command::CopyName => Ok(("the name", name_of(id))),
+            Command::CopyRow => Ok(("the row", self.row_text(id))),
+            Command::CopyCommand => {
+                let told = told.ok_or("no host is selected")?;
+                let command = place.map_or_else(
+                    || Ok(commands::ssh(config, told)),
+                    |it| commands::show(config, told, it),
+                );
+                Ok(("the command", command?))
+            }
+            Command::CopyPem => {
+                let (told, place) = told.zip(place).ok_or("no certificate is selected")?;
+                Ok(("a command that prints the PEM", commands::print(config, told, place)?))
+            }
+            _ => {
+                let leaf = place.and_then(|it| it.leaf()).ok_or("no certificate is selected")?;
+                Ok(("the serial number", leaf.serial.to_string()))
+            }
+        }
+    }
+
+    /// A row as one line of text, its fields separated by tabs.
+    fn row_text(&self, id: &RowId) -> String {
+        let host = id.host().map_or("", HostName::as_str);
+        let row = self.desk.rows.iter().find(|it| it.id == *id);
+        let until = row.and_then(|it| it.life).map_or_else(String::new, |it| it.until.to_string());
+        let verdict = self.desk.findings_of(id).0;
+        format!("{host}\t{}\t{verdict}\t{until}", name_of(id))
+    }
+
+    fn masked(&self, text: String) -> String {
+        match &self.desk.mask {
+            Some(mask) => mask.text(&text).into_owned(),
+            None => text,
+        }
+    }
+
+    fn next_screen(&mut self, steps: usize) {
+        let number = self.trail.number().unwrap_or(0);
+        self.trail.go_to((number + steps) % screen::ALL.len());
+    }
+
+    fn walk(&mut self, step: impl FnOnce(&mut Self) -> bool, otherwise: &str) {
+        if !step(self) {
+            self.say(otherwise);
+        }
+    }
+
+    fn lay(&mut self, overlay: impl Overlay + 'static) {
+        self.overlay = Some(Box::new(overlay));
+    }
+}
+
+/// The name that people use for a row.
+fn name_of(id: &RowId) -> String {
+    match id {
+        RowId::Expiry(name) | RowId::Place { place: name, .. } => name.to_string(),
+        RowId::Group(title) => title.clone(),
+        RowId::Host(host) => host.to_string(),
+    }
+}

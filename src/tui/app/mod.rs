@@ -1,0 +1,380 @@
+//! The console as a value: messages in, effects out. Never waits, never touches the world.
+
+mod act;
+#[cfg(test)]
+mod tests;
+mod trail;
+
+use std::collections::BTreeSet;
+
+use crossterm::event::KeyEvent;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget as _;
+
+use super::Settings;
+use super::desk::Desk;
+use super::input::Input;
+use super::keys::{Command, Keymap, Lookup, Stroke, binding, table};
+use super::msg::{Effect, Msg};
+use super::overlay::{Meter, Notice, Overlay, Under};
+use super::part::footer::{self, FooterView};
+use super::part::header::{self, HeaderView, Mode};
+use super::part::{MINIMUM, too_small};
+use super::record::Record;
+use crate::fleet::{HostName, Moment, Weight};
+use crate::text::SafeText;
+use trail::Trail;
+
+/// The whole console.
+#[derive(Debug)]
+pub struct App {
+    desk: Desk,
+    trail: Trail,
+    overlay: Option<Box<dyn Overlay>>,
+    keymap: Keymap,
+    settings: Settings,
+    /// The beginning of a chord.
+    pressed: Vec<Stroke>,
+    toast: Option<SafeText>,
+    scan: Option<Scanning>,
+    record: Record,
+    size: (u16, u16),
+    /// Whether something is known that has not been judged yet.
+    is_stale: bool,
+    interrupted_at: Option<Moment>,
+    hears_mouse: bool,
+    /// What this program costs; the loop takes the figures.
+    pub meter: Meter,
+}
+
+/// A scan that is running.
+#[derive(Debug)]
+struct Scanning {
+    hosts: usize,
+    ended: usize,
+    running: BTreeSet<HostName>,
+}
+
+impl App {
+    /// A console with that desk.
+    pub fn new(desk: Desk, settings: Settings, keymap: Keymap) -> Self {
+        let trail = Trail::new(&desk);
+        let hears_mouse = settings.mouse;
+        let mut app = Self {
+            desk,
+            trail,
+            overlay: None,
+            keymap,
+            settings,
+            pressed: Vec::new(),
+            toast: None,
+            scan: None,
+            record: Record::default(),
+            size: (80, 24),
+            is_stale: false,
+            interrupted_at: None,
+            hears_mouse,
+            meter: Meter::default(),
+        };
+        app.settle();
+        app
+    }
+
+    /// Takes in what happened, and tells what is to be done.
+    pub fn update(&mut self, msg: Msg, now: Moment) -> Vec<Effect> {
+        self.desk.now = self.desk.now.max(now);
+        match msg {
+            Msg::Input(input) => return self.take_input(input),
+            Msg::InventoryRead(Ok(inventory)) => {
+                self.desk.take_inventory(inventory);
+                self.say("the inventory was read again");
+            }
+            Msg::InventoryRead(Err(complaints)) => {
+                let title = "The inventory has errors; the one before it stays";
+                self.overlay = Some(Box::new(Notice::new(title, &complaints)));
+            }
+            Msg::Resized(width, height) => self.size = (width, height),
+            Msg::ScanBegan(hosts) => {
+                self.scan =
+                    Some(Scanning { hosts: hosts.len(), ended: 0, running: BTreeSet::new() });
+            }
+            Msg::ScanEnded => {
+                if let Some(scan) = self.scan.take().filter(|it| it.ended < it.hosts) {
+                    self.say(&format!("stopped: {} of {} hosts were read", scan.ended, scan.hosts));
+                }
+                self.is_stale = true;
+                return vec![Effect::Save];
+            }
+            Msg::Tick => self.is_stale = true,
+            Msg::Told(text) => self.toast = Some(text),
+            Msg::VisitBegan(host) => {
+                if let Some(scan) = &mut self.scan {
+                    scan.running.insert(host);
+                }
+                return Vec::new();
+            }
+            Msg::VisitEnded(visit, took) => {
+                if let Some(scan) = &mut self.scan {
+                    scan.ended += 1;
+                    scan.running.remove(&visit.host);
+                }
+                self.record.add(&visit, took);
+                self.desk.fleet.apply(visit);
+                self.is_stale = true;
+                return Vec::new();
+            }
+        }
+        self.settle();
+        Vec::new()
+    }
+
+    /// Whether [`Self::refresh`] has something to do.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale && self.overlay.is_none()
+    }
+
+    /// Judges and arranges what has come in. Not while something lies over the screen: the order
+    /// of rows below it stays as it was.
+    pub fn refresh(&mut self) {
+        if self.is_stale() {
+            self.is_stale = false;
+            self.desk.judge();
+            self.settle();
+        }
+    }
+
+    /// The size of the window.
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Whether the mouse is listened to.
+    pub fn hears_mouse(&self) -> bool {
+        self.hears_mouse
+    }
+
+    /// What is known now.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Draws everything.
+    pub fn draw(&self, area: Rect, buf: &mut Buffer) {
+        let page = self.desk.page();
+        buf.set_style(area, self.desk.theme.base());
+        if area.width < MINIMUM.0 || area.height < MINIMUM.1 {
+            too_small(&page, area, buf);
+            return;
+        }
+        let parts = self.areas(area);
+        self.draw_header(parts.header, buf);
+        self.trail.screen().draw(&self.desk, parts.body, buf);
+        self.draw_filter(parts.filter, buf);
+        self.draw_footer(parts.footer, buf);
+        if let Some(overlay) = &self.overlay {
+            let refusals = self.refusals();
+            let at = if overlay.is_line() { parts.filter } else { parts.body };
+            overlay.draw(&self.desk, &self.under(&refusals), at, buf);
+        }
+    }
+
+    fn take_input(&mut self, input: Input) -> Vec<Effect> {
+        let effects = match input {
+            Input::Key(key) => self.take_key(key),
+            Input::Paste(text) => {
+                self.take_paste(&text);
+                Vec::new()
+            }
+            Input::Click(column, row) => {
+                let body = self.areas(self.whole()).body;
+                if self.overlay.is_none() {
+                    self.trail.screen_mut().click(&self.desk, body, (column, row));
+                }
+                Vec::new()
+            }
+            Input::Wheel(rows) => {
+                let command = if rows < 0 { Command::Up } else { Command::Down };
+                let mut effects = Vec::new();
+                for _ in 0..rows.unsigned_abs() {
+                    if self.overlay.is_none() {
+                        effects.extend(self.act(command));
+                    }
+                }
+                effects
+            }
+            Input::Focus => {
+                self.is_stale = true;
+                Vec::new()
+            }
+            Input::Vanished => vec![Effect::Leave],
+        };
+        self.settle();
+        effects
+    }
+
+    fn take_paste(&mut self, text: &str) {
+        match &mut self.overlay {
+            Some(overlay) => overlay.paste(text, &mut self.desk),
+            None => self.say("pasted text is no command: / or : take it"),
+        }
+    }
+
+    fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.toast = None;
+        let stroke = Stroke::from(key);
+        let place = self.trail.screen().place();
+        // Leaving, suspending and drawing anew work wherever one is.
+        if let Lookup::Command(command) = self.keymap.lookup(&[stroke], place)
+            && matches!(command, Command::Interrupt | Command::Suspend | Command::Redraw)
+        {
+            self.pressed.clear();
+            return self.act(command);
+        }
+        self.interrupted_at = None;
+        if self.overlay.is_some() {
+            return self.take_overlay_key(key);
+        }
+        self.pressed.push(stroke);
+        match self.keymap.lookup(&self.pressed, place) {
+            Lookup::Command(command) => {
+                self.pressed.clear();
+                self.act(command)
+            }
+            Lookup::Prefix(_) => Vec::new(),
+            Lookup::Elsewhere(command, place) => {
+                self.pressed.clear();
+                let title = binding(command).map_or("", |it| it.title);
+                self.say(&format!("{stroke}: {title} works only {}", place.title()));
+                Vec::new()
+            }
+            Lookup::Unknown => {
+                self.say(&unknown(&self.pressed));
+                self.pressed.clear();
+                Vec::new()
+            }
+        }
+    }
+
+    fn draw_header(&self, area: Rect, buf: &mut Buffer) {
+        let rows = &self.desk.rows;
+        let weights = [Weight::Expired, Weight::Wrong, Weight::Due, Weight::Unknown, Weight::Fine];
+        let view = HeaderView {
+            fleet: &self.settings.fleet_name,
+            mode: Mode::ReadOnly,
+            hosts: self.desk.fleet.hosts().len(),
+            places: self.desk.fleet.places().count(),
+            counts: weights.map(|it| (it, rows.count(it))),
+            filtered: self.desk.is_filtered().then(|| (rows.shown(), rows.total())),
+            progress: self.scan.as_ref().map(|it| (it.ended, it.hosts)),
+            scanned_at: self.desk.fleet.scanned_at,
+            now: self.desk.now,
+        };
+        header::draw(&view, &self.desk.page(), area, buf);
+    }
+
+    /// The filter that holds, while nobody types it.
+    fn draw_filter(&self, area: Rect, buf: &mut Buffer) {
+        if area.height == 0 || self.overlay.as_ref().is_some_and(|it| it.is_line()) {
+            return;
+        }
+        let theme = &self.desk.theme;
+        let (shown, total) = (self.desk.rows.shown(), self.desk.rows.total());
+        let text = SafeText::new(&self.desk.filter_text);
+        let line = Line::from(vec![
+            Span::styled(" / ", theme.key()),
+            Span::styled(self.desk.page().shown(text.as_str()).into_owned(), theme.text()),
+            Span::styled(format!("  {shown} of {total}  (esc clears)"), theme.dim()),
+        ]);
+        line.render(area, buf);
+    }
+
+    fn draw_footer(&self, area: Rect, buf: &mut Buffer) {
+        let place = self.trail.screen().place();
+        let chord = match self.keymap.lookup(&self.pressed, place) {
+            Lookup::Prefix(follow) if !self.pressed.is_empty() => follow,
+            _ => Vec::new(),
+        };
+        let hints: Vec<(String, &str)> = if chord.is_empty() {
+            let hints = self.trail.screen().hints().iter();
+            hints.filter_map(|it| Some((self.keymap.key(*it)?, binding(*it)?.title))).collect()
+        } else {
+            chord
+                .iter()
+                .filter_map(|(stroke, command)| {
+                    Some((stroke.to_string(), binding(*command)?.title))
+                })
+                .collect()
+        };
+        let keys: Vec<_> = hints.iter().map(|(key, title)| (key.as_str(), *title)).collect();
+        let running = self.running();
+        let view = FooterView { keys: &keys, toast: self.toast.as_ref().or(running.as_ref()) };
+        footer::draw(&view, &self.desk.page(), area, buf);
+    }
+
+    /// What a running scan is waiting for.
+    fn running(&self) -> Option<SafeText> {
+        let scan = self.scan.as_ref()?;
+        let names: Vec<_> = scan.running.iter().take(2).map(HostName::as_str).collect();
+        let more = scan.running.len().saturating_sub(names.len());
+        let more = if more > 0 { format!(" +{more}") } else { String::new() };
+        let stop = self.keymap.key(Command::StopScan)?;
+        Some(SafeText::new(&format!("reading {}{more} ({stop} stops)", names.join(", "))))
+    }
+
+    fn areas(&self, area: Rect) -> Areas {
+        let has_filter =
+            self.desk.is_filtered() || self.overlay.as_ref().is_some_and(|it| it.is_line());
+        let [header, body, filter, footer] = area.layout(&Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Fill(1),
+            Constraint::Length(u16::from(has_filter)),
+            Constraint::Length(1),
+        ]));
+        Areas { header, body, filter, footer }
+    }
+
+    fn whole(&self) -> Rect {
+        Rect::new(0, 0, self.size.0, self.size.1)
+    }
+
+    /// Lets the screen find its way again after anything has changed.
+    fn settle(&mut self) {
+        let body = self.areas(self.whole()).body;
+        self.trail.screen_mut().settle(&self.desk, body);
+    }
+
+    fn under<'a>(&'a self, refusals: &'a [(Command, String)]) -> Under<'a> {
+        Under { keymap: &self.keymap, refusals, record: &self.record, meter: &self.meter }
+    }
+
+    /// Why each command cannot be given on this screen or now.
+    fn refusals(&self) -> Vec<(Command, String)> {
+        table().iter().filter_map(|it| Some((it.command, self.refusal(it.command)?))).collect()
+    }
+
+    fn say(&mut self, text: &str) {
+        self.toast = Some(SafeText::new(text));
+    }
+}
+
+/// Where things are drawn.
+struct Areas {
+    header: Rect,
+    body: Rect,
+    filter: Rect,
+    footer: Rect,
+}
+
+/// Why keys do nothing, in words.
+fn unknown(pressed: &[Stroke]) -> String {
+    let keys = pressed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    match keys.as_str() {
+        "a" | "d" => {
+            format!("{keys}: this version only looks; it cannot change anything on a host")
+        }
+        "w" => format!("{keys}: there are no jobs, because this version only looks"),
+        _ => format!("{keys} does nothing here; ? shows the keys"),
+    }
+}

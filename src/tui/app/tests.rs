@@ -1,0 +1,297 @@
+//! Keys in, screens and effects out.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyModifiers};
+use proptest::prelude::*;
+
+use super::*;
+use crate::fleet::{Outcome, Unreached, Visit, Why};
+use crate::inventory::Inventory;
+use crate::tui::input::Parser;
+use crate::tui::rows::RowId;
+use crate::tui::sample::{self, NOW};
+use crate::tui::theme::{Depth, Theme};
+
+fn app() -> App {
+    let theme = Theme::named("mono", Depth::None, true).unwrap();
+    let (fleet, _) = sample::prod_eu();
+    let desk = Desk::new(Arc::new(Inventory::default()), fleet, theme.clone(), NOW);
+    let settings = Settings {
+        fleet_name: "prod-eu".to_owned(),
+        theme,
+        depth: Depth::None,
+        is_ascii: true,
+        mask: None,
+        mouse: false,
+        keys: Vec::new(),
+        ssh_config: None,
+        editor: None,
+        pager: None,
+    };
+    let mut app = App::new(desk, settings, Keymap::default());
+    app.update(Msg::Resized(100, 30), NOW);
+    app
+}
+
+/// Presses keys as they are written in the table, or else character by character:
+/// `jj<enter>/fra<esc>`.
+fn drive(app: &mut App, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let mut rest = keys;
+    while let Some(first) = rest.chars().next() {
+        let named = rest.strip_prefix('<').and_then(|it| it.split_once('>'));
+        let (name, after) = match named {
+            Some((name, after)) if !name.is_empty() => (name.to_owned(), after),
+            _ => (first.to_string(), &rest[first.len_utf8()..]),
+        };
+        rest = after;
+        let name = if name == " " { "space" } else { &name };
+        let stroke = Stroke::parse(name).unwrap_or_else(|| panic!("{name} is no key"));
+        effects.extend(app.update(Msg::Input(Input::Key(stroke.into())), NOW));
+    }
+    effects
+}
+
+fn screen(app: &App, width: u16, height: u16) -> String {
+    let area = Rect::new(0, 0, width, height);
+    let mut buf = Buffer::empty(area);
+    app.draw(area, &mut buf);
+    let mut text = String::new();
+    for y in 0..height {
+        let line: String = (0..width).map(|x| buf[(x, y)].symbol()).collect();
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[track_caller]
+fn check(keys: &str, shows: &str) {
+    let mut app = app();
+    drive(&mut app, keys);
+    let screen = screen(&app, 100, 30);
+    assert!(screen.contains(shows), "{keys}: no `{shows}` in\n{screen}");
+}
+
+fn selected(app: &App) -> Option<RowId> {
+    app.trail.screen().selected(&app.desk)
+}
+
+#[test]
+fn keys_lead_to_screens() {
+    check("", "HOST");
+    check("2", "FIRST END");
+    check("3", "CAUSE");
+    check("<enter>", "Overview");
+    check("<enter><tab>", "Overview");
+    check("<enter><esc>", "LEFT");
+    check("2<enter>", "Groups");
+    check("3<enter>", "Remedies");
+    check("?", "Help");
+    check("?fold", "hide or show the rows of a group");
+    check(":", "Commands");
+    check("@", "nothing has run on any host");
+    check("<f12>", "version");
+}
+
+#[test]
+fn every_screen_is_named_as_the_command_that_opens_it() {
+    for kind in crate::tui::screen::ALL {
+        assert_eq!(binding(kind.command).unwrap().name, kind.name);
+    }
+}
+
+#[test]
+fn keys_that_do_nothing_say_why() {
+    check("a", "this version only looks");
+    check("d", "this version only looks");
+    check("w", "there are no jobs");
+    check("Q", "Q does nothing here");
+    check("2z", "fold works only on the timeline");
+    check("z", "nothing is grouped yet");
+    check("x", "no scan is running");
+    check("yx", "y x does nothing here");
+    check("]", "this is where the trail ends");
+}
+
+#[test]
+fn chords_tell_what_may_follow() {
+    check("y", "copy serial");
+    let mut app = app();
+    let effects = drive(&mut app, "Gyn");
+    assert!(matches!(effects.as_slice(), [Effect::Copy { what: "the name", .. }]), "{effects:?}");
+}
+
+#[test]
+fn the_trail_goes_back_and_forth() {
+    let mut app = app();
+    drive(&mut app, "2<enter>");
+    assert_eq!(app.trail.number(), None);
+    drive(&mut app, "[");
+    assert_eq!(app.trail.number(), Some(1));
+    drive(&mut app, "]");
+    assert_eq!(app.trail.number(), None);
+    drive(&mut app, "1<backspace>");
+    assert_eq!(app.trail.number(), None);
+    drive(&mut app, "<ctrl-o>");
+    assert_eq!(app.trail.number(), Some(0));
+    assert_eq!(drive(&mut app, "q"), [Effect::Leave]);
+}
+
+#[test]
+fn the_filter_keeps_the_last_that_could_be_read() {
+    let mut app = app();
+    let all = app.desk.rows.shown();
+    drive(&mut app, "/state:expired");
+    let expired = app.desk.rows.shown();
+    assert!(expired > 0 && expired < all);
+    drive(&mut app, " (");
+    assert_eq!(app.desk.rows.shown(), expired);
+    drive(&mut app, "<enter>");
+    assert!(app.overlay.is_some(), "what cannot be read is not taken");
+    drive(&mut app, "<backspace><backspace><enter>");
+    assert!(app.overlay.is_none());
+    drive(&mut app, "/xx<esc>");
+    assert_eq!(app.desk.filter_text.trim(), "state:expired");
+    drive(&mut app, "<esc>");
+    assert_eq!(app.desk.rows.shown(), all);
+}
+
+#[test]
+fn marks_that_the_filter_hides_are_counted() {
+    let mut app = app();
+    drive(&mut app, "<space><space>v<down>v");
+    assert_eq!(app.desk.marks.len(), 4);
+    drive(&mut app, "/state:ok<enter><ctrl-a>");
+    let toast = app.toast.clone().unwrap();
+    assert!(toast.as_str().contains("4 of them hidden by the filter"), "{toast}");
+    let effects = drive(&mut app, "r");
+    let toast = app.toast.clone().unwrap();
+    assert!(toast.as_str().starts_with("4 marked rows are hidden"), "{toast}");
+    assert!(matches!(effects.as_slice(), [Effect::Scan(hosts)] if hosts.len() > 4));
+    drive(&mut app, "\\");
+    assert_eq!(app.desk.marks.len(), 0);
+}
+
+#[test]
+fn the_selection_stays_on_what_it_is_on() {
+    let mut app = app();
+    drive(&mut app, "jjjj");
+    let before = selected(&app);
+    drive(&mut app, "s");
+    assert_eq!(selected(&app), before);
+    drive(&mut app, "bb");
+    assert_eq!(selected(&app), before);
+}
+
+#[test]
+fn rows_stand_still_under_an_overlay() {
+    let mut app = app();
+    drive(&mut app, "?");
+    let host = app.desk.fleet.hosts().next().unwrap().name.clone();
+    let unreached =
+        Unreached { why: Why::Refused, text: SafeText::new("connection refused"), hint: None };
+    let visit = Visit { host, at: NOW, outcome: Outcome::Unreached(unreached) };
+    app.update(Msg::VisitEnded(visit, std::time::Duration::from_millis(3)), NOW);
+    assert!(!app.is_stale());
+    drive(&mut app, "<esc>");
+    assert!(app.is_stale());
+    app.refresh();
+    assert!(!app.is_stale());
+}
+
+#[test]
+fn a_running_scan_is_told_and_can_be_stopped() {
+    let mut app = app();
+    let hosts: Vec<_> = app.desk.fleet.hosts().map(|it| it.name.clone()).take(3).collect();
+    app.update(Msg::ScanBegan(hosts.clone()), NOW);
+    app.update(Msg::VisitBegan(hosts[0].clone()), NOW);
+    let shown = screen(&app, 120, 30);
+    assert!(shown.contains("0/3") && shown.contains(&format!("reading {}", hosts[0])), "{shown}");
+    assert_eq!(drive(&mut app, "r"), []);
+    assert_eq!(drive(&mut app, "x"), [Effect::StopScan]);
+    assert_eq!(drive(&mut app, "<esc>"), [Effect::StopScan]);
+    assert_eq!(app.update(Msg::ScanEnded, NOW), [Effect::Save]);
+    assert_eq!(app.toast.as_ref().unwrap(), &"stopped: 0 of 3 hosts were read");
+}
+
+#[test]
+fn the_palette_finds_commands_and_choices() {
+    let mut app = app();
+    drive(&mut app, ":sort left<enter>");
+    assert_eq!(app.desk.arrangement.sort, crate::tui::rows::Sort::Left);
+    drive(&mut app, ":group issuer<enter>");
+    assert_eq!(app.desk.arrangement.group, crate::tui::rows::GroupBy::Issuer);
+    drive(&mut app, ":filter state:ok<enter>");
+    assert!(app.desk.is_filtered());
+    drive(&mut app, ":stopscan<enter>");
+    assert!(app.overlay.is_some(), "what cannot be done now is not done");
+    assert_eq!(drive(&mut app, "<esc>:quit<enter>"), [Effect::Leave]);
+}
+
+#[test]
+fn ctrl_c_leaves_only_when_pressed_twice_at_once() {
+    let mut app = app();
+    let key = || {
+        let key = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        Msg::Input(Input::Key(key))
+    };
+    assert_eq!(app.update(key(), NOW), []);
+    assert_eq!(app.update(key(), NOW.plus(5)), []);
+    assert_eq!(app.update(key(), NOW.plus(6)), [Effect::Leave]);
+}
+
+#[test]
+fn every_size_can_be_drawn() {
+    let mut app = app();
+    for keys in ["", "<enter>", "2", "3", "?", "<esc>:", "<esc>@", "<esc>/"] {
+        drive(&mut app, keys);
+        for (width, height) in [(1, 1), (7, 3), (59, 14), (60, 14), (80, 24), (200, 60), (500, 200)]
+        {
+            app.update(Msg::Resized(width, height), NOW);
+            screen(&app, width, height);
+        }
+        app.update(Msg::Resized(0, 0), NOW);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_keys_do_more_than_look(bytes in prop::collection::vec(any_byte(), 0..120)) {
+        let mut app = app();
+        for input in Parser::default().feed(&bytes) {
+            for effect in app.update(Msg::Input(input), NOW) {
+                prop_assert!(only_looks(&effect));
+            }
+        }
+        screen(&app, 80, 24);
+    }
+}
+
+/// Whoever adds an effect decides here whether a key alone may have it.
+fn only_looks(effect: &Effect) -> bool {
+    match effect {
+        Effect::Copy { .. }
+        | Effect::Edit(_)
+        | Effect::Leave
+        | Effect::Mouse(_)
+        | Effect::Page(_)
+        | Effect::Redraw
+        | Effect::Save
+        | Effect::Scan(_)
+        | Effect::StopScan
+        | Effect::Suspend => true,
+        #[cfg(debug_assertions)]
+        Effect::Panic => true,
+    }
+}
+
+/// Keys that mean something, more often than others.
+fn any_byte() -> impl Strategy<Value = u8> {
+    prop_oneof![
+        4 => prop::sample::select(b"jkgGvzsbrRxye123[]-+0thlHL,.@:?/\\ \r\t\x1b\x7f\x01\x04\x0f".to_vec()),
+        1 => any::<u8>(),
+    ]
+}

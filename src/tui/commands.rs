@@ -1,0 +1,98 @@
+//! Commands as somebody would type them in a shell. Only shown and copied; nothing here runs.
+
+use std::path::Path;
+
+use crate::fleet::{Place, Sighting};
+use crate::inventory::{Become, Host};
+
+/// How a host is looked at, as far as it matters on the host; [`crate::remote`] adds options that
+/// matter here.
+pub(super) fn scan(config: Option<&Path>, host: &Host) -> String {
+    let ssh = ssh(config, host);
+    match host.r#become {
+        Become::None => format!("{ssh} 'exec /bin/sh -s'"),
+        Become::Sudo => format!("{ssh} 'exec sudo -n /bin/sh -s'"),
+    }
+}
+
+/// Shows the certificate of a place on its host.
+pub(super) fn show(
+    config: Option<&Path>,
+    host: &Host,
+    place: &Place,
+) -> Result<String, &'static str> {
+    on_file(config, host, place, "openssl x509 -noout -subject -issuer -serial -dates -in")
+}
+
+/// Prints the file of a place on its host.
+pub(super) fn print(
+    config: Option<&Path>,
+    host: &Host,
+    place: &Place,
+) -> Result<String, &'static str> {
+    on_file(config, host, place, "cat")
+}
+
+fn on_file(
+    config: Option<&Path>,
+    host: &Host,
+    place: &Place,
+    command: &str,
+) -> Result<String, &'static str> {
+    let disk = place.layers.disk.as_ref().or(place.layers.issued.as_ref());
+    let path = disk.map(|Sighting { location, .. }| location).ok_or("no file of it is known")?;
+    if !is_plain(path.as_str()) {
+        return Err("its path has characters that a shell would act on");
+    }
+    let sudo = if host.r#become == Become::Sudo { "sudo -n " } else { "" };
+    Ok(format!("{} {sudo}{command} {path}", ssh(config, host)))
+}
+
+/// `ssh` with what the inventory says of a host.
+pub(super) fn ssh(config: Option<&Path>, host: &Host) -> String {
+    let mut command = String::from("ssh");
+    let port = host.port.map(|it| it.to_string());
+    let config = config.map(|it| it.display().to_string());
+    let options = [
+        ("-F", config.as_deref()),
+        ("-p", port.as_deref()),
+        ("-l", host.user.as_deref()),
+        ("-i", host.identity_file.as_deref()),
+    ];
+    for (option, value) in options {
+        if let Some(value) = value {
+            command = format!("{command} {option} {}", quoted(value));
+        }
+    }
+    format!("{command} {}", quoted(&host.address))
+}
+
+fn quoted(text: &str) -> String {
+    if is_plain(text) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Whether every shell takes the text as it is. The remote shell reads it a second time, so what
+/// is not plain is not offered at all there.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"/._-@+:,".contains(&it);
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: &str) {
+        assert_eq!(quoted(text), expect);
+    }
+
+    #[test]
+    fn what_a_shell_would_act_on_is_quoted() {
+        check("web-1.example.net", "web-1.example.net");
+        check("a b", "'a b'");
+        check("it's", "'it'\\''s'");
+        check("-oProxyCommand=x", "'-oProxyCommand=x'");
+        check("", "''");
+    }
+}

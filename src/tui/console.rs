@@ -1,0 +1,478 @@
+//! The loop: waits for whatever happens, hands it to the [`App`], does what that asks for, and
+//! draws. The only part of the console that touches the world.
+
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use rustix::process::Signal;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::app::App;
+use super::desk::Desk;
+use super::editor;
+use super::input::{Input, Reader};
+use super::keys::Keymap;
+use super::msg::{Effect, Msg};
+use super::signals::{self, Asked, Signals};
+use super::terminal::{self, Terminal};
+use super::{Deck, Ending, Error};
+use crate::fleet::HostName;
+use crate::scan::{Progress, Scan};
+use crate::text::SafeText;
+
+/// A console at work.
+#[derive(Debug)]
+pub struct Console {
+    app: App,
+    deck: Deck,
+    terminal: Terminal,
+    reader: Option<Reader>,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    to_inputs: mpsc::UnboundedSender<Input>,
+    signals: Signals,
+    scan: Option<Scan>,
+    began: HashMap<HostName, Instant>,
+    /// Whether what is shown may be out of date.
+    is_dirty: bool,
+    drawn: Option<Instant>,
+    judged: Option<Instant>,
+    ending: Option<Ending>,
+}
+
+/// What was waited for.
+enum Woken {
+    Input(Input),
+    Progress(Option<Progress>),
+    Asked(Asked),
+    /// It is time to draw or to judge.
+    Due,
+    /// Nothing has happened for a while.
+    Quiet,
+    Panicked,
+}
+
+impl Console {
+    /// Runs until somebody leaves.
+    pub(super) async fn run(deck: Deck) -> Result<Ending, Error> {
+        let mut console = Self::open(deck)?;
+        console.draw()?;
+        let all = console.app.desk().fleet.hosts().map(|it| it.name.clone()).collect();
+        console.perform(Effect::Scan(all)).await?;
+        loop {
+            console.refresh()?;
+            if let Some(ending) = console.ending {
+                return Ok(ending);
+            }
+            match console.wait().await {
+                Woken::Input(input) => console.take_inputs(input).await?,
+                Woken::Progress(progress) => console.take_progress(progress).await?,
+                Woken::Asked(asked) => console.take_signal(asked).await?,
+                Woken::Due => {}
+                Woken::Quiet => console.tell(Msg::Tick).await?,
+                Woken::Panicked => return Ok(Ending::Left),
+            }
+        }
+    }
+
+    fn open(deck: Deck) -> Result<Self, Error> {
+        let mut fleet = deck.inventory.fleet();
+        let recalled = deck.store.recall(&mut fleet);
+        let settings = deck.settings.clone();
+        let (theme, now) = (settings.theme.clone(), deck.clock.now());
+        let mut desk = Desk::new(Arc::clone(&deck.inventory), fleet, theme, now);
+        desk.ssh_config.clone_from(&settings.ssh_config);
+        desk.mask = settings.mask.clone().map(|mut mask| {
+            mask.learn(&desk.fleet);
+            mask
+        });
+        let (keymap, _) = Keymap::new(&settings.keys);
+        let hears_mouse = settings.mouse;
+        let mut app = App::new(desk, settings, keymap);
+        let (width, height) = terminal::size();
+        app.update(Msg::Resized(width, height), now);
+        if let Err(error) = recalled {
+            app.update(Msg::Told(SafeText::new(&error.to_string())), now);
+        }
+
+        let signals = Signals::listen()?;
+        let mut terminal = Terminal::take()?;
+        if hears_mouse {
+            terminal.listen_to_mouse(true)?;
+        }
+        let (to_inputs, inputs) = mpsc::unbounded_channel();
+        let reader = Some(Reader::start(to_inputs.clone())?);
+        Ok(Self {
+            app,
+            deck,
+            terminal,
+            reader,
+            inputs,
+            to_inputs,
+            signals,
+            scan: None,
+            began: HashMap::new(),
+            is_dirty: true,
+            drawn: None,
+            judged: None,
+            ending: None,
+        })
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let due = self.due();
+        let quiet = Instant::now() + QUIET;
+        tokio::select! {
+            biased;
+            () = terminal::panicked() => Woken::Panicked,
+            asked = self.signals.next() => Woken::Asked(asked),
+            Some(input) = self.inputs.recv() => Woken::Input(input),
+            () = sleep_until(due.unwrap_or(quiet)), if due.is_some() => Woken::Due,
+            progress = next(&mut self.scan) => Woken::Progress(progress),
+            () = sleep_until(quiet) => Woken::Quiet,
+        }
+    }
+
+    /// When there is something to draw or to judge, if there is.
+    fn due(&self) -> Option<Instant> {
+        let after = |last: Option<Instant>, pause: Duration| {
+            last.map_or_else(Instant::now, |it| it + pause)
+        };
+        let draw = self.is_dirty.then(|| after(self.drawn, FRAME));
+        let judge = self.app.is_stale().then(|| after(self.judged, self.judging_pause()));
+        [draw, judge].into_iter().flatten().min()
+    }
+
+    /// A large fleet takes longer to judge; then it is done less often, so that keys are not kept
+    /// waiting.
+    fn judging_pause(&self) -> Duration {
+        JUDGING.max(self.app.meter.judge * 4)
+    }
+
+    /// Judges and draws what is due.
+    fn refresh(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let is_due =
+            |last: Option<Instant>, pause| last.is_none_or(|it: Instant| now >= it + pause);
+        if self.app.is_stale() && is_due(self.judged, self.judging_pause()) {
+            self.app.refresh();
+            self.app.meter.judge = now.elapsed();
+            self.judged = Some(Instant::now());
+            self.is_dirty = true;
+        }
+        if self.is_dirty && is_due(self.drawn, FRAME) {
+            self.draw()?;
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Result<(), Error> {
+        let began = Instant::now();
+        let app = &self.app;
+        self.terminal.draw(app.size(), |area, buf| app.draw(area, buf))?;
+        self.is_dirty = false;
+        self.drawn = Some(Instant::now());
+        let meter = &mut self.app.meter;
+        meter.frame = began.elapsed();
+        meter.frames += 1;
+        meter.bytes = self.terminal.written();
+        Ok(())
+    }
+
+    /// Takes an input and all that came with it, so that a key that is held down is drawn once.
+    async fn take_inputs(&mut self, first: Input) -> Result<(), Error> {
+        let mut next = Some(first);
+        while let Some(input) = next {
+            if input == Input::Vanished {
+                self.ending = Some(Ending::Signal(Signal::HUP));
+                return Ok(());
+            }
+            self.tell(Msg::Input(input)).await?;
+            // A key is answered at once, whatever else was drawn just before.
+            self.drawn = None;
+            if self.ending.is_some() {
+                return Ok(());
+            }
+            next = self.inputs.try_recv().ok();
+        }
+        self.app.meter.memory = resident();
+        Ok(())
+    }
+
+    /// Takes what a scan tells, as far as it is there already.
+    async fn take_progress(&mut self, first: Option<Progress>) -> Result<(), Error> {
+        let mut next_one = Some(first);
+        for _ in 0..BATCH {
+            let Some(progress) = next_one.take() else { return Ok(()) };
+            let msg = match progress {
+                Some(Progress::Began(host)) => {
+                    self.began.insert(host.clone(), Instant::now());
+                    Msg::VisitBegan(host)
+                }
+                Some(Progress::Ended(visit)) => {
+                    let began = self.began.remove(&visit.host);
+                    Msg::VisitEnded(visit, began.map_or(Duration::ZERO, |it| it.elapsed()))
+                }
+                None => {
+                    self.scan = None;
+                    self.began.clear();
+                    return self.tell(Msg::ScanEnded).await;
+                }
+            };
+            self.tell(msg).await?;
+            next_one = next(&mut self.scan).now_or_never();
+        }
+        if let Some(progress) = next_one {
+            // It was taken out already, so it must not be lost.
+            return Box::pin(self.take_progress(progress)).await;
+        }
+        Ok(())
+    }
+
+    async fn take_signal(&mut self, asked: Asked) -> Result<(), Error> {
+        match asked {
+            Asked::End(signal) => self.ending = Some(Ending::Signal(signal)),
+            Asked::Stop => self.perform(Effect::Suspend).await?,
+            Asked::GoOn => {
+                // Whoever stopped us from outside has left the terminal in modes of its own.
+                self.terminal.leave();
+                self.come_back().await?;
+            }
+            Asked::Resize => {
+                // Even if the size is as before: what happened in between has moved what is shown.
+                self.terminal.forget();
+                let (width, height) = terminal::size();
+                self.tell(Msg::Resized(width, height)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a message to the app, and does what it asks for.
+    async fn tell(&mut self, msg: Msg) -> Result<(), Error> {
+        self.is_dirty = true;
+        let effects = self.app.update(msg, self.deck.clock.now());
+        for effect in effects {
+            Box::pin(self.perform(effect)).await?;
+        }
+        Ok(())
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Result<(), Error> {
+        match effect {
+            Effect::Copy { what, text } => {
+                let told = self.copy(what, &text)?;
+                self.tell(Msg::Told(told)).await
+            }
+            Effect::Edit(host) => self.edit(host).await,
+            Effect::Leave => {
+                if self.scan.is_some() {
+                    self.save();
+                }
+                self.ending = Some(Ending::Left);
+                Ok(())
+            }
+            Effect::Mouse(is_on) => Ok(self.terminal.listen_to_mouse(is_on)?),
+            Effect::Page(text) => self.page(text).await,
+            #[cfg(debug_assertions)]
+            #[expect(clippy::panic, reason = "this is what it is for")]
+            Effect::Panic => panic!("asked for in the palette"),
+            Effect::Redraw => {
+                self.terminal.forget();
+                Ok(())
+            }
+            Effect::Save => {
+                self.save();
+                Ok(())
+            }
+            Effect::Scan(hosts) => {
+                let (inventory, sessions) =
+                    (Arc::clone(&self.app.desk().inventory), Arc::clone(&self.deck.sessions));
+                let fleet = &self.app.desk().fleet;
+                self.scan =
+                    Some(Scan::start(inventory, sessions, fleet, hosts.clone(), self.deck.clock));
+                self.tell(Msg::ScanBegan(hosts)).await
+            }
+            Effect::StopScan => {
+                self.scan = None;
+                self.began.clear();
+                self.tell(Msg::ScanEnded).await
+            }
+            Effect::Suspend => self.suspend().await,
+        }
+    }
+
+    fn save(&mut self) {
+        if let Err(error) = self.deck.store.save(&self.app.desk().fleet) {
+            let told = SafeText::new(&format!("the snapshot was not kept: {error}"));
+            self.app.update(Msg::Told(told), self.deck.clock.now());
+        }
+    }
+
+    /// Offers text to the terminal's clipboard and keeps it in a file as well, because terminals
+    /// do not say whether they took it.
+    fn copy(&mut self, what: &str, text: &str) -> Result<SafeText, Error> {
+        self.terminal.copy(text)?;
+        let path = self.deck.state_dir.join("copied");
+        let told = match keep(&path, text) {
+            Ok(()) => format!("copied {what}; also in {}", path.display()),
+            Err(error) => format!("copied {what}, if this terminal allows it ({error})"),
+        };
+        Ok(SafeText::new(&told))
+    }
+
+    async fn edit(&mut self, host: Option<HostName>) -> Result<(), Error> {
+        let path = self.deck.inventory_path.clone();
+        let text = read_text(&path).unwrap_or_default();
+        let line = host.and_then(|it| editor::line_of(&text, &it));
+        let editor = self.deck.settings.editor.clone().unwrap_or_else(|| "vi".to_owned());
+        let ran = self.run_outside(editor::command(&editor, &path, line), None).await?;
+        if self.ending.is_some() {
+            return Ok(());
+        }
+        if let Err(error) = ran {
+            return self.tell(Msg::Told(SafeText::new(&format!("{editor}: {error}")))).await;
+        }
+        let read = (self.deck.reread)(&path).map(Arc::new);
+        self.tell(Msg::InventoryRead(read)).await
+    }
+
+    async fn page(&mut self, text: String) -> Result<(), Error> {
+        let pager = self.deck.settings.pager.clone().unwrap_or_else(|| "less".to_owned());
+        let ran = self.run_outside(editor::shell(&pager), Some(text)).await?;
+        match ran {
+            Ok(()) => Ok(()),
+            Err(error) => self.tell(Msg::Told(SafeText::new(&format!("{pager}: {error}")))).await,
+        }
+    }
+
+    /// Runs another program in the terminal, with that text to read. The outer error is ours, the
+    /// inner one that of the program.
+    async fn run_outside(
+        &mut self,
+        mut command: Command,
+        text: Option<String>,
+    ) -> Result<io::Result<()>, Error> {
+        self.give_up_terminal();
+        let ran = self.wait_for(&mut command, text).await;
+        self.come_back().await?;
+        Ok(ran)
+    }
+
+    async fn wait_for(&mut self, command: &mut Command, text: Option<String>) -> io::Result<()> {
+        if text.is_some() {
+            command.stdin(Stdio::piped());
+        }
+        let mut child = command.spawn()?;
+        let feed = child.stdin.take().zip(text).map(|(mut stdin, text)| async move {
+            // A pager that is left early does not read everything.
+            drop(stdin.write_all(text.as_bytes()).await);
+        });
+        let mut feed = std::pin::pin!(async {
+            if let Some(feed) = feed {
+                feed.await;
+            }
+        });
+        let mut is_fed = false;
+        loop {
+            tokio::select! {
+                status = child.wait() => {
+                    let status = status?;
+                    return match status.code() {
+                        Some(0) | None => Ok(()),
+                        Some(127) => Err(io::Error::other("no such program")),
+                        Some(code) => Err(io::Error::other(format!("ended with status {code}"))),
+                    };
+                }
+                () = &mut feed, if !is_fed => is_fed = true,
+                asked = self.signals.next() => match asked {
+                    // The terminal sends these to the program as well, and they are meant for it.
+                    Asked::End(Signal::INT | Signal::QUIT) | Asked::GoOn | Asked::Resize => {}
+                    Asked::End(signal) => {
+                        self.ending = Some(Ending::Signal(signal));
+                        return child.kill().await;
+                    }
+                    Asked::Stop => self.signals.stop_here().await?,
+                },
+            }
+        }
+    }
+
+    async fn suspend(&mut self) -> Result<(), Error> {
+        if !signals::can_stop() {
+            let why = "there is no shell to come back from, so the console stays";
+            return self.tell(Msg::Told(SafeText::new(why))).await;
+        }
+        self.give_up_terminal();
+        self.signals.stop_here().await?;
+        self.come_back().await
+    }
+
+    /// Gives the terminal to somebody else, and reads it no more.
+    fn give_up_terminal(&mut self) {
+        self.reader = None;
+        self.terminal.leave();
+    }
+
+    /// Takes the terminal back.
+    async fn come_back(&mut self) -> Result<(), Error> {
+        if self.ending.is_some() {
+            return Ok(());
+        }
+        self.terminal.enter()?;
+        if self.app.hears_mouse() {
+            self.terminal.listen_to_mouse(true)?;
+        }
+        if self.reader.is_none() {
+            self.reader = Some(Reader::start(self.to_inputs.clone())?);
+        }
+        let (width, height) = terminal::size();
+        self.tell(Msg::Resized(width, height)).await?;
+        self.tell(Msg::Tick).await
+    }
+}
+
+/// The next of a scan, or nothing for ever while there is none.
+async fn next(scan: &mut Option<Scan>) -> Option<Progress> {
+    match scan {
+        Some(scan) => scan.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Writes a file that only its owner can read.
+fn keep(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+/// Resident memory of this process in KiB; 0 where it is not known.
+fn resident() -> u64 {
+    let pages = read_text(Path::new("/proc/self/statm"))
+        .ok()
+        .and_then(|it| it.split_whitespace().nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * (rustix::param::page_size() as u64 / 1024)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the loop is a shell: it opens files for the app")]
+fn read_text(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+/// Thirty frames a second: more than anybody sees, few enough for a slow line.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often the fleet is judged while data comes in.
+const JUDGING: Duration = Duration::from_millis(100);
+/// After how long without any event ages and verdicts are brought up to date.
+const QUIET: Duration = Duration::from_secs(60);
+/// How much of a scan is taken in before keys are looked at again.
+const BATCH: usize = 64;

@@ -1,0 +1,170 @@
+//! What every screen looks at: the fleet, what is to be said of it, and the choices that hold on
+//! all screens. Rebuilt when data or choices change, never per frame.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::mask::Mask;
+use super::part::Page;
+use super::part::findings::{Cause, causes};
+use super::part::hosts::{self, HostRow};
+use super::rows::{Arrangement, RowId, Rows};
+use super::theme::Theme;
+use crate::diagnose::{Diagnosis, Finding, diagnose};
+use crate::filter::Filter;
+use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
+use crate::inventory::Inventory;
+
+/// What every screen looks at.
+#[derive(Debug)]
+pub struct Desk {
+    /// What we were told.
+    pub inventory: Arc<Inventory>,
+    /// What is known.
+    pub fleet: Fleet,
+    /// What is to be said of it.
+    pub diagnosis: Diagnosis,
+    /// Which of it is shown.
+    pub filter: Filter,
+    /// The filter as it was typed.
+    pub filter_text: String,
+    /// In which order.
+    pub arrangement: Arrangement,
+    /// The rows of the timeline.
+    pub rows: Rows,
+    /// The rows of the hosts.
+    pub hosts: Vec<HostRow>,
+    /// What was found of all that is shown.
+    pub findings: Vec<Finding>,
+    /// The same, by cause.
+    pub causes: Vec<Cause>,
+    /// Which rows of the timeline are marked.
+    pub marks: BTreeSet<RowId>,
+    /// The present, as of the last message.
+    pub now: Moment,
+    /// How things look.
+    pub theme: Theme,
+    /// Pseudonyms, if names are to be hidden.
+    pub mask: Option<Mask>,
+    /// The `ssh_config` that is used instead of ssh's own.
+    pub ssh_config: Option<PathBuf>,
+}
+
+impl Desk {
+    /// A desk with that fleet on it.
+    pub fn new(inventory: Arc<Inventory>, fleet: Fleet, theme: Theme, now: Moment) -> Self {
+        let mut desk = Self {
+            inventory,
+            fleet,
+            diagnosis: Diagnosis::default(),
+            filter: Filter::default(),
+            filter_text: String::new(),
+            arrangement: Arrangement::default(),
+            rows: Rows::default(),
+            hosts: Vec::new(),
+            findings: Vec::new(),
+            causes: Vec::new(),
+            marks: BTreeSet::new(),
+            now,
+            theme,
+            mask: None,
+            ssh_config: None,
+        };
+        desk.judge();
+        desk
+    }
+
+    /// Judges the fleet at the present, and arranges what is shown.
+    pub fn judge(&mut self) {
+        if let Some(mask) = &mut self.mask {
+            mask.learn(&self.fleet);
+        }
+        self.diagnosis = diagnose(&self.fleet, self.now);
+        self.arrange();
+    }
+
+    /// Takes from what is known what the filter keeps, in order.
+    pub fn arrange(&mut self) {
+        let Self { fleet, diagnosis, filter, arrangement, now, .. } = self;
+        // Folding hides rows, not findings.
+        self.rows = Rows::build(fleet, diagnosis, filter, arrangement, *now);
+        self.hosts = hosts::rows(fleet, diagnosis, filter, *now);
+        let kept: HashSet<&HostName> = self.hosts.iter().map(|it| &it.name).collect();
+        self.findings =
+            diagnosis.findings.iter().filter(|it| kept.contains(&it.host)).cloned().collect();
+        self.causes = causes(&self.findings);
+    }
+
+    /// Takes another inventory; what is known of hosts that are still in it stays known.
+    pub fn take_inventory(&mut self, inventory: Arc<Inventory>) {
+        let mut fleet = inventory.fleet();
+        for known in self.fleet.hosts() {
+            let Some(new) = fleet.host(&known.name) else { continue };
+            // Under another address it may be another machine.
+            if new.address == known.address {
+                let host = Host { groups: new.groups.clone(), ..known.clone() };
+                fleet.recall(host);
+            }
+        }
+        fleet.scanned_at = self.fleet.scanned_at;
+        self.fleet = fleet;
+        self.inventory = inventory;
+        self.judge();
+    }
+
+    /// What parts need to draw.
+    pub fn page(&self) -> Page<'_> {
+        Page { theme: &self.theme, mask: self.mask.as_ref() }
+    }
+
+    /// Whether there is a filter.
+    pub fn is_filtered(&self) -> bool {
+        !self.filter_text.trim().is_empty()
+    }
+
+    /// The host and place of a row.
+    pub fn find(&self, id: &RowId) -> Option<(&Host, Option<&Place>)> {
+        let host = self.fleet.host(id.host()?)?;
+        let RowId::Place { source, place, .. } = id else { return Some((host, None)) };
+        let place = host.places.iter().find(|it| it.name == *place && it.source == *source)?;
+        Some((host, Some(place)))
+    }
+
+    /// The verdict of a row, and what was found of it.
+    pub fn findings_of(&self, id: &RowId) -> (Verdict, Vec<&Finding>) {
+        let name = match id {
+            RowId::Place { place, .. } => Some(place),
+            _ => None,
+        };
+        let found: Vec<_> = self
+            .diagnosis
+            .findings
+            .iter()
+            .filter(|it| Some(&it.host) == id.host())
+            .filter(|it| name.is_none() || it.place.is_none() || it.place.as_ref() == name)
+            .collect();
+        let worst = found.iter().map(|it| it.verdict).max().unwrap_or(Verdict::Ok);
+        let row = self.rows.iter().find(|it| it.id == *id);
+        (row.map_or(worst, |it| it.verdict), found)
+    }
+
+    /// The row of what a finding is about.
+    pub fn row_of(&self, finding: &Finding) -> RowId {
+        let host = finding.host.clone();
+        let place = finding.place.as_ref().and_then(|name| {
+            let host = self.fleet.host(&finding.host)?;
+            host.places.iter().find(|it| it.name == *name)
+        });
+        match place {
+            Some(it) => RowId::Place { host, source: it.source, place: it.name.clone() },
+            None => RowId::Host(host),
+        }
+    }
+
+    /// How many marked rows the filter hides.
+    pub fn hidden_marks(&self) -> usize {
+        let shown: HashSet<&RowId> = self.rows.iter().map(|it| &it.id).collect();
+        self.marks.iter().filter(|it| !shown.contains(it)).count()
+    }
+}

@@ -1,0 +1,171 @@
+//! Lines of a page of details: labels, values, headings, broken between words where they are drawn.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::Page;
+use super::header::clock;
+use super::pen::Pen;
+use crate::fleet::{Moment, human};
+
+/// A page of details that is being written.
+pub(super) struct Sheet<'a> {
+    page: &'a Page<'a>,
+    lines: Vec<Line<'static>>,
+}
+
+impl<'a> Sheet<'a> {
+    pub(super) const fn new(page: &'a Page<'a>) -> Self {
+        Self { page, lines: Vec::new() }
+    }
+
+    /// The finished lines.
+    pub(super) fn lines(self) -> Vec<Line<'static>> {
+        self.lines
+    }
+
+    /// Whether nothing was written.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// A heading, with an empty line before it unless it is the first line.
+    pub(super) fn heading(&mut self, text: &str) -> &mut Self {
+        if !self.lines.is_empty() {
+            self.lines.push(Line::default());
+        }
+        self.text(0, text, self.page.theme.title())
+    }
+
+    /// A value with its label.
+    pub(super) fn field(&mut self, label: &str, value: &str) -> &mut Self {
+        self.styled_field(label, value, self.page.theme.text())
+    }
+
+    /// A value with its label, if there is one.
+    pub(super) fn maybe(&mut self, label: &str, value: Option<impl AsRef<str>>) -> &mut Self {
+        if let Some(value) = value {
+            self.field(label, value.as_ref());
+        }
+        self
+    }
+
+    /// A value with its label, in a style of its own.
+    pub(super) fn styled_field(&mut self, label: &str, value: &str, style: Style) -> &mut Self {
+        let label = format!(" {label:<0$}", usize::from(LABEL));
+        let value = self.page.shown(value).into_owned();
+        self.lines.push(Line::from(vec![
+            Span::styled(label, self.page.theme.dim()),
+            Span::styled(value, style),
+        ]));
+        self
+    }
+
+    /// Text, set in by so many cells.
+    pub(super) fn text(&mut self, inset: u16, text: &str, style: Style) -> &mut Self {
+        let gap = " ".repeat(usize::from(1 + inset));
+        let text = self.page.shown(text).into_owned();
+        self.lines.push(Line::from(vec![Span::raw(gap), Span::styled(text, style)]));
+        self
+    }
+
+    /// Why there is nothing here.
+    pub(super) fn nothing(&mut self, text: &str) -> &mut Self {
+        self.text(0, text, self.page.theme.dim())
+    }
+}
+
+/// Draws lines from `first` on. What is too long goes on below, set in as far as its first part.
+pub fn draw(lines: &[Line<'_>], first: usize, page: &Page<'_>, area: Rect, buf: &mut Buffer) {
+    let mut y = 0;
+    for line in lines.iter().skip(first) {
+        if y >= area.height {
+            return;
+        }
+        y = y.saturating_add(draw_line(line, y, page, area, buf));
+    }
+}
+
+/// Draws one line and tells how many it took.
+fn draw_line(line: &Line<'_>, y: u16, page: &Page<'_>, area: Rect, buf: &mut Buffer) -> u16 {
+    let style = |span: &Span<'_>| page.theme.text().patch(line.style).patch(span.style);
+    let mut pen = Pen::new(buf, area, y, page);
+    let [head, rest] = line.spans.as_slice() else {
+        for span in line {
+            pen.put(&span.content, style(span));
+        }
+        return 1;
+    };
+    pen.put(&head.content, style(head));
+    let inset = u16::try_from(head.content.width()).unwrap_or(u16::MAX);
+    let parts = wrapped(&rest.content, area.width.saturating_sub(inset).max(1));
+    let mut taken = 0;
+    for part in &parts {
+        Pen::new(buf, area, y.saturating_add(taken), page).skip(inset).put(part, style(rest));
+        taken = taken.saturating_add(1);
+    }
+    taken
+}
+
+/// A moment with its distance: `2026-11-24 18:42:44Z (in 39h)`.
+pub(super) fn when(moment: Moment, now: Moment) -> String {
+    let away = moment.since(now);
+    let size = human(away.saturating_abs());
+    if away < 0 {
+        format!("{} ({size} ago)", clock(moment))
+    } else {
+        format!("{} (in {size})", clock(moment))
+    }
+}
+
+/// The width of a label with the gap after it.
+const LABEL: u16 = 12;
+
+/// Breaks text after spaces where possible; a word that is too long is broken anywhere.
+fn wrapped(text: &str, room: u16) -> Vec<String> {
+    let room = usize::from(room);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        if used > 0 && used + word.trim_end().width() > room {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        for c in word.chars() {
+            let cells = c.width().unwrap_or(0);
+            if used + cells > room && c != ' ' && used > 0 {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += cells;
+        }
+    }
+    lines.push(line);
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, room: u16, expect: &[&str]) {
+        assert_eq!(wrapped(text, room), expect);
+    }
+
+    #[test]
+    fn text_is_broken_between_words() {
+        check("the timer is disabled", 12, &["the timer is", "disabled"]);
+        check("", 5, &[""]);
+        check("abcdefgh ij", 4, &["abcd", "efgh", "ij"]);
+        check("証明書", 5, &["証明", "書"]);
+    }
+}

@@ -1,0 +1,118 @@
+//! What is wrong: one line per cause.
+
+use std::collections::BTreeSet;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::list::Selection;
+use super::{Kind, Outcome, Screen, cause, plain, split};
+use crate::diagnose::Finding;
+use crate::fleet::HostName;
+use crate::text::SafeText;
+use crate::tui::desk::Desk;
+use crate::tui::keys::{Command, Place};
+use crate::tui::part::detail;
+use crate::tui::part::findings::{self, FindingsView};
+use crate::tui::rows::RowId;
+
+pub(super) const KIND: Kind = Kind {
+    name: "findings",
+    command: Command::Screen3,
+    open: |_| Box::new(Findings { selection: Selection::default() }),
+};
+
+#[derive(Debug)]
+struct Findings {
+    selection: Selection<SafeText>,
+}
+
+impl Findings {
+    fn lines(&self, desk: &Desk) -> Vec<Line<'static>> {
+        let cause = self.selection.id(&desk.causes);
+        cause.map_or_else(Vec::new, |it| cause::lines(&it, desk))
+    }
+
+    /// The findings of the selected cause.
+    fn chosen<'d>(&self, desk: &'d Desk) -> impl Iterator<Item = &'d Finding> + use<'d> {
+        let position = self.selection.position(&desk.causes);
+        let cause = position.and_then(|it| desk.causes.get(it));
+        cause.into_iter().flat_map(|it| &it.findings).filter_map(|it| desk.findings.get(*it))
+    }
+}
+
+impl Screen for Findings {
+    fn place(&self) -> Place {
+        Place::Lists
+    }
+
+    fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
+        if self.selection.go(command, &desk.causes, page(area)) {
+            return Outcome::Done;
+        }
+        match (command, self.selection.id(&desk.causes)) {
+            (Command::Open, Some(cause)) => Outcome::Open(Box::new(cause::CauseDetail::new(cause))),
+            (Command::Open, None) => Outcome::Say("nothing was found".to_owned()),
+            _ => Outcome::Ignored,
+        }
+    }
+
+    fn settle(&mut self, desk: &Desk, area: Rect) {
+        self.selection.settle(&desk.causes, page(area));
+    }
+
+    fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
+        let (area, look) = split(area);
+        let view = FindingsView {
+            causes: &desk.causes,
+            findings: &desk.findings,
+            first: self.selection.first(),
+            selected: self.selection.position(&desk.causes),
+        };
+        findings::draw(&view, &desk.page(), area, buf);
+        if let Some(look) = look {
+            detail::draw(&self.lines(desk), 0, &desk.page(), look, buf);
+        }
+    }
+
+    fn selected(&self, desk: &Desk) -> Option<RowId> {
+        let finding = self.chosen(desk).next()?;
+        Some(desk.row_of(finding))
+    }
+
+    fn hosts(&self, desk: &Desk) -> Vec<HostName> {
+        let hosts: BTreeSet<_> = self.chosen(desk).map(|it| it.host.clone()).collect();
+        hosts.into_iter().collect()
+    }
+
+    fn text(&self, desk: &Desk) -> String {
+        plain(&self.lines(desk))
+    }
+
+    fn hints(&self) -> &'static [Command] {
+        &[
+            Command::Open,
+            Command::Filter,
+            Command::Rescan,
+            Command::Palette,
+            Command::Help,
+            Command::Quit,
+        ]
+    }
+
+    fn click(&mut self, desk: &Desk, area: Rect, at: (u16, u16)) {
+        let (area, _) = split(area);
+        if area.contains(at.into()) && at.1 > area.y {
+            let position = self.selection.first() + usize::from(at.1 - area.y - 1);
+            if position < desk.causes.len() {
+                self.selection.select(&desk.causes, position, page(area));
+            }
+        }
+    }
+}
+
+/// How many lines there are below the heading.
+fn page(area: Rect) -> u16 {
+    split(area).0.height.saturating_sub(1)
+}

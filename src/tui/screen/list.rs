@@ -1,0 +1,148 @@
+//! The selection in a list: it follows what it is on, not where that stands.
+
+use crate::fleet::HostName;
+use crate::text::SafeText;
+use crate::tui::keys::Command;
+use crate::tui::part::findings::Cause;
+use crate::tui::part::hosts::HostRow;
+use crate::tui::rows::{RowId, Rows};
+
+/// Lines that can be selected.
+pub(super) trait Lines {
+    /// What a line is, wherever it stands.
+    type Id: Clone + PartialEq;
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// What stands there.
+    fn id(&self, position: usize) -> Option<Self::Id>;
+    /// Where something stands.
+    fn find(&self, id: &Self::Id) -> Option<usize>;
+}
+
+/// What is selected and which line is the first on screen.
+#[derive(Debug)]
+pub(super) struct Selection<Id> {
+    /// `None` until somebody moves: then the first line is selected, whatever it is, so that the
+    /// worst is in front while a first scan comes in.
+    id: Option<Id>,
+    position: usize,
+    first: usize,
+}
+
+impl<Id> Default for Selection<Id> {
+    fn default() -> Self {
+        Self { id: None, position: 0, first: 0 }
+    }
+}
+
+impl<Id: Clone + PartialEq> Selection<Id> {
+    /// The position of the selected line.
+    pub(super) fn position(&self, lines: &impl Lines<Id = Id>) -> Option<usize> {
+        (self.position < lines.count()).then_some(self.position)
+    }
+
+    /// What is selected.
+    pub(super) fn id(&self, lines: &impl Lines<Id = Id>) -> Option<Id> {
+        lines.id(self.position)
+    }
+
+    /// The position of the first line on screen.
+    pub(super) const fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Finds the selection again after the lines or the page have changed.
+    pub(super) fn settle(&mut self, lines: &impl Lines<Id = Id>, page: u16) {
+        let found = self.id.as_ref().and_then(|it| lines.find(it));
+        let last = lines.count().saturating_sub(1);
+        self.position = found.unwrap_or(self.position).min(last);
+        if self.id.is_some() {
+            self.id = lines.id(self.position);
+        }
+        let page = usize::from(page.max(1));
+        self.first = self.first.clamp((self.position + 1).saturating_sub(page), self.position);
+        // No empty room below while there are lines above.
+        self.first = self.first.min(lines.count().saturating_sub(page));
+    }
+
+    /// Selects that line.
+    pub(super) fn select(&mut self, lines: &impl Lines<Id = Id>, position: usize, page: u16) {
+        self.position = position.min(lines.count().saturating_sub(1));
+        self.id = lines.id(self.position);
+        self.settle(lines, page);
+    }
+
+    /// Moves, if the command is one to move; whether it was.
+    pub(super) fn go(&mut self, command: Command, lines: &impl Lines<Id = Id>, page: u16) -> bool {
+        let Some(position) = moved(command, self.position, lines.count(), page) else {
+            return false;
+        };
+        self.select(lines, position, page);
+        true
+    }
+}
+
+/// Where a command to move leads from a position; `None` if it is no such command.
+pub(super) fn moved(command: Command, from: usize, count: usize, page: u16) -> Option<usize> {
+    let page = usize::from(page.max(2));
+    let to = match command {
+        Command::Up => from.saturating_sub(1),
+        Command::Down => from + 1,
+        Command::HalfUp => from.saturating_sub(page / 2),
+        Command::HalfDown => from + page / 2,
+        Command::PageUp => from.saturating_sub(page - 1),
+        Command::PageDown => from + page - 1,
+        Command::Top => 0,
+        Command::Bottom => count,
+        _ => return None,
+    };
+    Some(to.min(count.saturating_sub(1)))
+}
+
+impl Lines for Rows {
+    type Id = RowId;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn id(&self, position: usize) -> Option<RowId> {
+        self.get(position).map(|it| it.id.clone())
+    }
+
+    fn find(&self, id: &RowId) -> Option<usize> {
+        self.position(id)
+    }
+}
+
+impl Lines for Vec<HostRow> {
+    type Id = HostName;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn id(&self, position: usize) -> Option<HostName> {
+        self.get(position).map(|it| it.name.clone())
+    }
+
+    fn find(&self, id: &HostName) -> Option<usize> {
+        self.iter().position(|it| it.name == *id)
+    }
+}
+
+impl Lines for Vec<Cause> {
+    type Id = SafeText;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn id(&self, position: usize) -> Option<SafeText> {
+        self.get(position).map(|it| it.cause.clone())
+    }
+
+    fn find(&self, id: &SafeText) -> Option<usize> {
+        self.iter().position(|it| it.cause == *id)
+    }
+}

@@ -1,0 +1,80 @@
+//! Lines of text that are longer than the window.
+
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::list::moved;
+use crate::tui::keys::Command;
+
+/// How far down a text is shown.
+#[derive(Debug, Default)]
+pub(super) struct Scroll {
+    first: usize,
+}
+
+impl Scroll {
+    /// The first line on screen.
+    pub(super) const fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Goes back to the beginning.
+    pub(super) const fn reset(&mut self) {
+        self.first = 0;
+    }
+
+    /// Moves, if the command is one to move; whether it was. Down and up go by a line.
+    pub(super) fn go(&mut self, command: Command, lines: &[Line<'_>], area: Rect) -> bool {
+        let Some(to) = moved(command, self.first, lines.len(), area.height) else { return false };
+        self.first = to;
+        self.settle(lines, area);
+        true
+    }
+
+    /// Leaves no empty room below while there are lines above.
+    pub(super) fn settle(&mut self, lines: &[Line<'_>], area: Rect) {
+        let mut room = usize::from(area.height);
+        let fit = lines.iter().rev().take_while(|line| {
+            let rows = rows(line, area.width);
+            let fits = rows <= room;
+            room = room.saturating_sub(rows);
+            fits
+        });
+        self.first = self.first.min(lines.len() - fit.count());
+    }
+}
+
+/// How many rows a line takes. Lines that go on below are set in there, so one more than their
+/// width asks for.
+fn rows(line: &Line<'_>, width: u16) -> usize {
+    let width = usize::from(width.max(1));
+    let whole = line.width();
+    if whole <= width { 1 } else { whole / width + 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_stays_at_the_bottom() {
+        let lines: Vec<_> = (0..10).map(|it| Line::raw(it.to_string())).collect();
+        let mut scroll = Scroll::default();
+        let area = Rect::new(0, 0, 20, 4);
+        assert!(scroll.go(Command::Bottom, &lines, area));
+        assert_eq!(scroll.first(), 6);
+        assert!(scroll.go(Command::Up, &lines, area));
+        assert_eq!(scroll.first(), 5);
+        assert!(!scroll.go(Command::Open, &lines, area));
+        scroll.settle(&lines[..3], area);
+        assert_eq!(scroll.first(), 0);
+    }
+
+    #[test]
+    fn long_lines_count_for_more() {
+        let lines: Vec<_> = (0..4).map(|_| Line::raw("x".repeat(30))).collect();
+        let mut scroll = Scroll::default();
+        scroll.go(Command::Bottom, &lines, Rect::new(0, 0, 20, 6));
+        assert_eq!(scroll.first(), 2);
+    }
+}

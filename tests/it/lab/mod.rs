@@ -1,0 +1,266 @@
+//! Real sshd on loopback: own ports, own keys, own configuration; gone with the value.
+
+mod authority;
+mod crowd;
+mod faults;
+mod fleet;
+mod hostile;
+mod jumps;
+mod scans;
+mod sessions;
+mod shells;
+mod trust;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use certdeck::fleet::{HostName, Unreached};
+use certdeck::inventory::{Become, Host};
+use certdeck::remote::{Sessions, Settings};
+use tempfile::TempDir;
+
+/// A folder with keys, and the servers that use them.
+pub(crate) struct Lab {
+    dir: TempDir,
+    servers: Vec<Child>,
+}
+
+/// A server that answers.
+pub(crate) struct Sshd {
+    pub(crate) port: u16,
+}
+
+impl Lab {
+    /// `None`, said on stderr, where there is no sshd and none is required.
+    pub(crate) fn new() -> Option<Self> {
+        if !Path::new(SSHD).exists() {
+            assert!(
+                std::env::var("CERTDECK_LAB").as_deref() != Ok("require"),
+                "{SSHD} is missing: install openssh-server"
+            );
+            eprintln!("skipped: {SSHD} is missing");
+            return None;
+        }
+        // Where sshd confines itself when it runs as root.
+        if Path::new("/proc/self").exists() && rustix::process::geteuid().is_root() {
+            fs::create_dir_all("/run/sshd").unwrap();
+        }
+        let lab = Self { dir: TempDir::new().unwrap(), servers: Vec::new() };
+        lab.make_key("user");
+        fs::copy(lab.path("user.pub"), lab.path("authorized_keys")).unwrap();
+        fs::write(lab.path("known_hosts"), "").unwrap();
+        lab.configure("");
+        Some(lab)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn make_key(&self, name: &str) {
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"])
+            .arg(self.path(name))
+            .status();
+        assert!(made.unwrap().success());
+    }
+
+    /// Writes the operator's `ssh_config`: `extra` first, so that it counts.
+    pub(crate) fn configure(&self, extra: &str) {
+        let text = format!(
+            "{extra}\nHost *\n  IdentityFile {0}/user\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {0}/known_hosts\n  KexAlgorithms curve25519-sha256\n",
+            self.dir.path().display()
+        );
+        fs::write(self.path("ssh_config"), text).unwrap();
+    }
+
+    /// Starts a server whose key is known, with more lines for its `sshd_config`.
+    pub(crate) fn sshd(&mut self, extra: &str) -> Sshd {
+        let sshd = self.unknown_sshd(extra);
+        self.know(sshd.port, &format!("host-{}", sshd.port));
+        sshd
+    }
+
+    /// Starts a server whose key is not known.
+    pub(crate) fn unknown_sshd(&mut self, extra: &str) -> Sshd {
+        let port = free_port();
+        let key = format!("host-{port}");
+        self.make_key(&key);
+        let mut config = String::new();
+        write!(
+            config,
+            "{extra}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {0}/{key}\n\
+             AuthorizedKeysFile {0}/authorized_keys\nPidFile none\nUsePAM no\nStrictModes no\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
+             LogLevel DEBUG1\n",
+            self.dir.path().display()
+        )
+        .unwrap();
+        let file = self.path(&format!("sshd-{port}.conf"));
+        fs::write(&file, config).unwrap();
+        let log = self.path(&format!("sshd-{port}.log"));
+        let server = Command::new(SSHD)
+            .args(["-D", "-f"])
+            .arg(&file)
+            .arg("-E")
+            .arg(&log)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.servers.push(server);
+        wait_for(&format!("sshd, see {}", log.display()), || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        Sshd { port }
+    }
+
+    /// Notes that the server at that port has the key of that name.
+    pub(crate) fn know(&self, port: u16, key: &str) {
+        let key = fs::read_to_string(self.path(&format!("{key}.pub"))).unwrap();
+        let mut known = fs::read_to_string(self.path("known_hosts")).unwrap();
+        writeln!(known, "[127.0.0.1]:{port} {}", key.trim()).unwrap();
+        fs::write(self.path("known_hosts"), known).unwrap();
+    }
+
+    /// How many logins the server at that port has let in.
+    pub(crate) fn logins(&self, port: u16) -> usize {
+        let log = fs::read_to_string(self.path(&format!("sshd-{port}.log"))).unwrap();
+        log.matches("Accepted publickey").count()
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            runtime_dir: self.path("run"),
+            state_dir: self.path("state"),
+            ssh_config: Some(self.path("ssh_config")),
+            keep_warm: 4,
+        }
+    }
+
+    pub(crate) fn sessions(&self) -> Arc<Sessions> {
+        Sessions::open(self.settings()).unwrap()
+    }
+
+    /// certdeck with this inventory, in a home in which nothing of the machine is seen.
+    pub(crate) fn certdeck(&self, inventory: &str) -> Command {
+        let file = self.path("inventory.toml");
+        fs::write(&file, inventory).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_certdeck"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.path("home"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("CERTDECK_STATE_DIR", self.path("state"))
+            .env("CERTDECK_SSH_CONFIG", self.path("ssh_config"))
+            .arg("--inventory")
+            .arg(file)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Waits until no process is left that knows of this lab's folder of sockets.
+    #[track_caller]
+    pub(crate) fn no_ssh_is_left(&self) {
+        let run = self.path("run");
+        let mut left = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            left = processes_with(run.to_str().unwrap());
+            if left.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("still there: {left:#?}");
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            server.kill().ok();
+            server.wait().ok();
+        }
+    }
+}
+
+/// Scans the hosts of this inventory, and reads what is printed.
+#[track_caller]
+pub(crate) fn scan_json(lab: &Lab, inventory: &str) -> serde_json::Value {
+    let output = lab.certdeck(inventory).args(["scan", "--format", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{}: {said}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// How many hosts a fleet of this lab has; `CERTDECK_LAB_HOSTS` makes it larger or smaller.
+pub(crate) fn hosts(usual: usize) -> usize {
+    std::env::var("CERTDECK_LAB_HOSTS").map_or(usual, |it| it.parse().unwrap())
+}
+
+/// A host at that port, with short deadlines.
+pub(crate) fn host(name: &str, port: u16) -> Host {
+    Host {
+        name: HostName::new(name),
+        address: "127.0.0.1".to_owned(),
+        port: Some(port),
+        user: None,
+        identity_file: None,
+        r#become: Become::None,
+        connect_timeout: Duration::from_secs(5),
+        scan_timeout: Duration::from_secs(15),
+        groups: Vec::new(),
+        sources: Vec::new(),
+        endpoints: Vec::new(),
+    }
+}
+
+/// Visits a host; what went wrong is given in words.
+pub(crate) async fn visit(
+    sessions: &Sessions,
+    host: &Host,
+    script: &str,
+) -> Result<String, Unreached> {
+    match sessions.visit(host, script, 1 << 20).await {
+        Ok(answer) => Ok(String::from_utf8(answer.bytes).unwrap()),
+        Err(error) => Err(error.unreached(host)),
+    }
+}
+
+/// Waits for something to be true; the only sleep in these tests is here.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_true() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Command lines of all processes that contain that text.
+pub(crate) fn processes_with(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(text) {
+            found.push(line);
+        }
+    }
+    found
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+const SSHD: &str = "/usr/sbin/sshd";

@@ -1,0 +1,442 @@
+//! The console in a real terminal: it starts, and however it ends, the terminal is as it was.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
+
+#[test]
+fn it_starts_resizes_and_quits() {
+    let mut console = Pty::console(80, 24);
+    console.wait_for("2 hosts");
+    for (columns, rows) in [(1, 1), (500, 200), (59, 14), (60, 14), (120, 36), (80, 24)] {
+        console.resize(columns, rows);
+    }
+    console.wait_for("q quit");
+    console.send("?");
+    console.wait_for("Help");
+    console.send("\x1b");
+    console.send("q");
+    assert_eq!(console.end(), 0);
+    console.check_restored();
+}
+
+#[test]
+fn pasted_text_is_no_key() {
+    let mut console = Pty::console(80, 24);
+    console.wait_for("2 hosts");
+    let text = "q\r\x03y".repeat(250_000);
+    console.send(&format!("\x1b[200~{text}\x1b[201~"));
+    console.wait_for("pasted text is no command");
+    console.send("q");
+    assert_eq!(console.end(), 0);
+    console.check_restored();
+}
+
+#[test]
+fn ctrl_c_twice_leaves_from_anywhere() {
+    let mut console = Pty::console(80, 24);
+    console.wait_for("2 hosts");
+    console.send("/web");
+    console.wait_for("1 of 2");
+    console.send("\x03");
+    console.wait_for("again within a second");
+    console.send("\x03");
+    assert_eq!(console.end(), 0);
+    console.check_restored();
+}
+
+#[test]
+fn signals_end_it_in_order() {
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        let mut console = Pty::console(80, 24);
+        console.wait_for("2 hosts");
+        kill_process(console.pid(), signal).unwrap();
+        assert_eq!(i32::try_from(console.end()).unwrap(), 128 + signal.as_raw());
+        console.check_restored();
+    }
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn a_panic_is_read_in_a_usable_terminal() {
+    let mut console = Pty::console(80, 24);
+    console.wait_for("2 hosts");
+    console.send(":panic");
+    console.wait_for("fall over");
+    console.send("\r");
+    assert_eq!(console.end(), 101);
+    console.wait_for("asked for in the palette");
+    console.check_restored();
+}
+
+#[test]
+fn it_can_be_suspended() {
+    let fixture = Fixture::new();
+    let script = format!(
+        "set -m; {} --inventory {}; echo STOPPED; read -r line; fg; echo ENDED $?",
+        env!("CARGO_BIN_EXE_certdeck"),
+        fixture.inventory().display()
+    );
+    let mut shell = Pty::start(fixture, &["bash", "--norc", "-c", &script], 80, 24);
+    shell.wait_for("2 hosts");
+    shell.send("\x1a");
+    shell.wait_for("STOPPED");
+    shell.check_restored();
+    shell.send("\n");
+    shell.wait_for("2 hosts");
+    shell.send("q");
+    shell.wait_for("ENDED 0");
+    assert_eq!(shell.end(), 0);
+    shell.check_restored();
+}
+
+#[test]
+fn without_a_shell_it_is_not_suspended() {
+    let mut console = Pty::console(80, 24);
+    console.wait_for("2 hosts");
+    console.send("\x1a");
+    console.wait_for("no shell to come back from");
+    console.send("q");
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn an_editor_has_the_terminal_to_itself() {
+    let fixture = Fixture::new();
+    fixture
+        .write("editor", "#!/bin/sh\necho READY $1\nread -r line\necho GOT $line\nread -r line\n");
+    let mut console = Pty::of(fixture, 80, 24);
+    console.wait_for("2 hosts");
+    console.send("e");
+    console.wait_for("READY /");
+    console.send("jjq\r");
+    console.wait_for("GOT jjq");
+    console.send("\r");
+    console.wait_for("the inventory was read again");
+    console.send("q");
+    assert_eq!(console.end(), 0);
+    console.check_restored();
+}
+
+#[test]
+fn a_vanished_terminal_ends_it() {
+    let mut console = Pty::console(80, 24);
+    console.wait_for("2 hosts");
+    let pid = console.pid();
+    console.vanish();
+    wait_until("the console is gone", Duration::from_secs(2), || !is_alive(pid));
+}
+
+#[test]
+fn a_vanished_terminal_ends_it_without_a_signal() {
+    let fixture = Fixture::new();
+    let inventory = fixture.inventory();
+    let script = format!(
+        "trap '' HUP; {} --inventory {}; true",
+        env!("CARGO_BIN_EXE_certdeck"),
+        inventory.display()
+    );
+    let mut shell = Pty::start(fixture, &["bash", "--norc", "-c", &script], 80, 24);
+    shell.wait_for("2 hosts");
+    let pid = child_of(shell.pid());
+    shell.vanish();
+    wait_until("the console is gone", Duration::from_secs(2), || !is_alive(pid));
+}
+
+#[test]
+fn it_does_nothing_while_nothing_happens() {
+    let mut console = Pty::console(120, 36);
+    console.wait_for("2 hosts");
+    console.wait_for("refused");
+    console.wait_for("s ago ");
+    console.wait_until_quiet();
+    let (bytes, ticks) = (console.written(), ticks(console.pid()));
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(console.written() - bytes, 0, "bytes in five seconds");
+    assert_eq!(self::ticks(console.pid()) - ticks, 0, "ticks in five seconds");
+    console.send("q");
+    assert_eq!(console.end(), 0);
+}
+
+#[test]
+fn without_a_terminal_it_does_not_start() {
+    let fixture = Fixture::new();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_certdeck"))
+        .arg("--inventory")
+        .arg(fixture.inventory())
+        .envs(fixture.environment())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert!(talk.contains("the console needs a terminal"), "{talk}");
+}
+
+/// Two hosts that refuse, and folders of their own.
+struct Fixture {
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["state", "config", "run", "home"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let fixture = Self { folder };
+        let host = |name: &str| {
+            format!(
+                "[[host]]\nname = '{name}'\naddress = '127.0.0.1'\nport = 1\n\n  \
+                 [[host.source]]\n  kind = 'pem'\n  paths = ['/etc/ssl/certs/no-such-*.pem']\n\n"
+            )
+        };
+        fixture.write("inventory.toml", &(host("web-1") + &host("db-1")));
+        fixture
+    }
+
+    fn inventory(&self) -> std::path::PathBuf {
+        self.folder.path().join("inventory.toml")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn environment(&self) -> BTreeMap<&'static str, String> {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        BTreeMap::from([
+            ("CERTDECK_STATE_DIR", path("state")),
+            ("CERTDECK_CONFIG_DIR", path("config")),
+            ("XDG_RUNTIME_DIR", path("run")),
+            ("HOME", path("home")),
+            ("TERM", "xterm-256color".to_owned()),
+            ("EDITOR", path("editor")),
+            ("VISUAL", path("editor")),
+        ])
+    }
+}
+
+/// A program in a terminal of its own, which ends with this.
+struct Pty {
+    child: Box<dyn Child + Send + Sync>,
+    master: Option<Box<dyn MasterPty + Send>>,
+    keyboard: Option<Box<dyn Write + Send>>,
+    reader: Option<JoinHandle<()>>,
+    shown: Arc<Mutex<Shown>>,
+    is_vanishing: Arc<AtomicBool>,
+    modes: String,
+    _fixture: Fixture,
+}
+
+/// What came from the program so far.
+struct Shown {
+    screen: vt100::Parser,
+    bytes: Vec<u8>,
+}
+
+impl Pty {
+    fn console(columns: u16, rows: u16) -> Self {
+        Self::of(Fixture::new(), columns, rows)
+    }
+
+    fn of(fixture: Fixture, columns: u16, rows: u16) -> Self {
+        let inventory = fixture.inventory().display().to_string();
+        let program = env!("CARGO_BIN_EXE_certdeck");
+        Self::start(fixture, &[program, "--inventory", &inventory], columns, rows)
+    }
+
+    fn start(fixture: Fixture, words: &[&str], cols: u16, rows: u16) -> Self {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::from_argv(words.iter().map(Into::into).collect());
+        for (name, value) in fixture.environment() {
+            command.env(name, value);
+        }
+        // A backtrace would push the message of a panic off the screen.
+        command.env_remove("RUST_BACKTRACE");
+        let modes = format!("{:?}", pair.master.get_termios());
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+
+        let screen = vt100::Parser::new(rows.try_into().unwrap(), cols.try_into().unwrap(), 0);
+        let shown = Arc::new(Mutex::new(Shown { screen, bytes: Vec::new() }));
+        let is_vanishing = Arc::new(AtomicBool::new(false));
+        let mut from = pair.master.try_clone_reader().unwrap();
+        let (sink, stop) = (Arc::clone(&shown), Arc::clone(&is_vanishing));
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(read @ 1..) = from.read(&mut buffer) {
+                let mut shown = sink.lock().unwrap();
+                shown.screen.process(&buffer[..read]);
+                shown.bytes.extend_from_slice(&buffer[..read]);
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+        });
+        let keyboard = Some(pair.master.take_writer().unwrap());
+        Self {
+            child,
+            keyboard,
+            master: Some(pair.master),
+            reader: Some(reader),
+            shown,
+            is_vanishing,
+            modes,
+            _fixture: fixture,
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap()).unwrap()
+    }
+
+    fn send(&mut self, keys: &str) {
+        self.keyboard.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn resize(&self, cols: u16, rows: u16) {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        self.master.as_ref().unwrap().resize(size).unwrap();
+        let (rows, cols) = (rows.try_into().unwrap(), cols.try_into().unwrap());
+        self.shown.lock().unwrap().screen.screen_mut().set_size(rows, cols);
+    }
+
+    fn screen(&self) -> String {
+        self.shown.lock().unwrap().screen.screen().contents()
+    }
+
+    fn written(&self) -> usize {
+        self.shown.lock().unwrap().bytes.len()
+    }
+
+    #[track_caller]
+    fn wait_for(&self, text: &str) {
+        self.wait_until(text, |screen| screen.contains(text));
+    }
+
+    #[track_caller]
+    fn wait_until(&self, what: &str, is_so: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        while !is_so(&self.screen()) {
+            assert!(began.elapsed() < PATIENCE, "never: {what}\n{}", self.screen());
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// Waits until nothing was written for half a second.
+    fn wait_until_quiet(&self) {
+        let began = Instant::now();
+        let mut last = (Instant::now(), self.written());
+        while last.0.elapsed() < Duration::from_millis(500) {
+            assert!(began.elapsed() < PATIENCE, "it never is quiet");
+            std::thread::sleep(STEP);
+            if self.written() != last.1 {
+                last = (Instant::now(), self.written());
+            }
+        }
+    }
+
+    /// The exit code, once it has ended.
+    #[track_caller]
+    fn end(&mut self) -> u32 {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.exit_code();
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end\n{}", self.screen());
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// Takes the terminal away.
+    fn vanish(&mut self) {
+        self.is_vanishing.store(true, Ordering::SeqCst);
+        // Something to read, so that the reader sees that it is to end.
+        self.send("\x0c");
+        self.reader.take().unwrap().join().unwrap();
+        self.keyboard = None;
+        self.master = None;
+    }
+
+    /// Every mode that was set is reset, and lines are read as before.
+    #[track_caller]
+    fn check_restored(&self) {
+        let modes = || format!("{:?}", self.master.as_ref().unwrap().get_termios());
+        wait_until("the terminal is as before", PATIENCE, || modes() == self.modes);
+        // All are off in a fresh terminal, but for the cursor.
+        let is_fresh = |(mode, is_set): (&String, &bool)| *is_set == (mode == "25");
+        wait_until("every mode is reset", PATIENCE, || {
+            let states = private_modes(&self.shown.lock().unwrap().bytes);
+            states.len() >= 5 && states.iter().all(is_fresh)
+        });
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The last state of every private mode that was switched.
+fn private_modes(bytes: &[u8]) -> BTreeMap<String, bool> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut states = BTreeMap::new();
+    for part in text.split("\x1b[?").skip(1) {
+        let number: String = part.chars().take_while(char::is_ascii_digit).collect();
+        match part[number.len()..].chars().next() {
+            Some('h') => states.insert(number, true),
+            Some('l') => states.insert(number, false),
+            _ => None,
+        };
+    }
+    states
+}
+
+/// Processor time of a process, in ticks.
+fn ticks(pid: Pid) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    // proc(5): utime and stime are fields 14 and 15; the second field ends with the parenthesis.
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.is_ok_and(|it| !it.contains(") Z "))
+}
+
+fn child_of(parent: Pid) -> Pid {
+    let parent = parent.as_raw_nonzero();
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let children = fs::read_to_string(Path::new(&path)).unwrap();
+    let first = children.split_whitespace().next().unwrap().parse().unwrap();
+    Pid::from_raw(first).unwrap()
+}
+
+#[track_caller]
+fn wait_until(what: &str, patience: Duration, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < patience, "never: {what}");
+        std::thread::sleep(STEP);
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(10);

@@ -1,0 +1,60 @@
+//! Every command in README.md works as it stands there.
+
+use std::fs;
+
+use crate::serve::Serve;
+
+/// Commands that run something which this test is part of, or which wait for somebody; with what
+/// tries them instead.
+const TRIED_ELSEWHERE: &[(&str, &str)] = &[
+    ("cargo run --release -- demo", "tests/it/pty.rs opens the console on the practice fleet"),
+    ("tests/run", "runs this test"),
+    (".ci/run", "runs tests/run"),
+];
+
+#[test]
+fn every_command_of_the_readme_works() {
+    let serve = Serve::start(&[]);
+    fs::create_dir(serve.home().join(".ssh")).unwrap();
+    fs::write(serve.home().join(".ssh/config"), "Host web-01\n  User certdeck\n").unwrap();
+    let mut tried = 0;
+    for line in commands(&fs::read_to_string("README.md").unwrap()) {
+        if TRIED_ELSEWHERE.iter().any(|it| it.0 == line) {
+            continue;
+        }
+        let output = serve.command("sh").args(["-euc", &line]).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        // A fleet for practice has much that is critical, so 1 and `check`'s 2 are right.
+        let most = if line.starts_with("certdeck check") { 2 } else { 1 };
+        assert!(output.status.code().is_some_and(|it| it <= most), "{line}\n{errors}");
+        assert!(!errors.contains("error:"), "{line}\n{errors}");
+        tried += 1;
+    }
+    assert!(tried > 10, "only {tried} commands were found");
+}
+
+#[test]
+fn what_is_tried_elsewhere_is_in_the_readme() {
+    let commands = commands(&fs::read_to_string("README.md").unwrap());
+    for (command, by) in TRIED_ELSEWHERE {
+        assert!(commands.iter().any(|it| it == command), "{command}: {by}");
+        let named = by.split_whitespace().find(|it| it.contains('/'));
+        assert!(named.is_none_or(|it| fs::exists(it).unwrap()), "{by}");
+    }
+}
+
+/// The files that the README leads to are there.
+#[test]
+fn links_of_the_readme_lead_somewhere() {
+    let text = fs::read_to_string("README.md").unwrap();
+    let links = text.split("](").skip(1).filter_map(|it| it.split(')').next());
+    for link in links.filter(|it| !it.contains("://")) {
+        assert!(fs::exists(link).unwrap(), "{link}");
+    }
+}
+
+/// The lines of all `sh` blocks.
+fn commands(text: &str) -> Vec<String> {
+    let blocks = text.split("```sh\n").skip(1).filter_map(|it| it.split("```").next());
+    blocks.flat_map(str::lines).map(str::to_owned).collect()
+}

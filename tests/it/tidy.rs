@@ -1,0 +1,232 @@
+//! House rules that no compiler checks: who may use whom, that nothing is forgotten, and that
+//! nothing grows out of hand.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Every room with the rooms it may use. A deeper path is a room of its own, and a room may use
+/// the rooms in it.
+const ROOMS: &[(&str, &[&str])] = &[
+    // Pure.
+    ("text", &[]),
+    ("spanned", &[]),
+    ("fleet", &["text"]),
+    ("source", &["fleet", "spanned", "text"]),
+    ("inventory", &["fleet", "source", "spanned", "text"]),
+    ("diagnose", &["fleet", "text"]),
+    ("filter", &["fleet", "spanned", "text"]),
+    ("report", &["diagnose", "filter", "fleet", "text"]),
+    // Effects.
+    ("clock", &["fleet"]),
+    ("audit", &["clock", "fleet", "text"]),
+    // Adding a key to known_hosts takes a permit, and the journal of commands is dated.
+    ("remote", &["audit", "clock", "fleet", "inventory", "text"]),
+    ("scan", &["clock", "fleet", "inventory", "remote", "source", "text"]),
+    ("store", &["fleet", "source", "text"]),
+    ("practice", &["clock", "fleet"]),
+    // Shells.
+    (
+        "tui",
+        &[
+            "clock",
+            "diagnose",
+            "filter",
+            "fleet",
+            "inventory",
+            "remote",
+            "scan",
+            "source",
+            "spanned",
+            "store",
+            "text",
+        ],
+    ),
+    // Screens and parts draw what they are given.
+    ("tui/screen", &["diagnose", "filter", "fleet", "text", "tui", "tui/part"]),
+    ("tui/part", &["diagnose", "filter", "fleet", "text", "tui"]),
+    (
+        "cli",
+        &[
+            "audit",
+            "clock",
+            "diagnose",
+            "filter",
+            "fleet",
+            "inventory",
+            "practice",
+            "remote",
+            "report",
+            "scan",
+            "spanned",
+            "store",
+            "text",
+            "tui",
+        ],
+    ),
+    ("main", &["cli"]),
+    // Hidden: the way of the fuzzer to parsers, some of which nobody else may reach.
+    (FUZZ, &["filter", "inventory", "source"]),
+    ("lib", &[]),
+];
+
+/// The room that only the fuzzer and its test enter.
+const FUZZ: &str = "fuzz";
+
+/// Folders of similar things, where a thing does nothing until `ALL` lists it.
+const REGISTRIES: &[&str] =
+    &["diagnose", "inventory/import", "practice/scenario", "report", "source", "tui/screen"];
+
+#[test]
+fn rooms_use_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for (path, text) in rust_files("src") {
+        let room = room_of(&path);
+        let may = ROOMS.iter().find(|it| it.0 == room).map_or(&[][..], |it| it.1);
+        let code = without_tests(&text);
+        let code = code.lines().filter(|it| !it.trim_start().starts_with("//"));
+        for used in code.flat_map(|it| it.split("crate::").skip(1).map(str::to_owned)) {
+            let used = room_of(&used.replace("::", "/"));
+            let is_inside = used.starts_with(&format!("{room}/"));
+            let is_free = used.is_empty() || used == room || is_inside;
+            if !is_free && !may.contains(&used) {
+                wrong.push(format!("{path}: `{room}` may not use `{used}`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_is_known_here_and_on_the_crate_page() {
+    let page = fs::read_to_string("src/lib.rs").unwrap();
+    for (path, _) in rust_files("src") {
+        assert!(!room_of(&path).is_empty(), "{path} lies in no room");
+    }
+    for room in page.lines().filter_map(|it| it.strip_prefix("pub mod ")) {
+        let room = room.trim_end_matches(';');
+        let is_told = room == FUZZ || page.contains(&format!("[`{room}`]"));
+        assert!(is_told, "the crate page lacks {room}");
+        assert!(ROOMS.iter().any(|it| it.0 == room), "ROOMS lacks {room}");
+    }
+}
+
+#[test]
+fn every_kind_is_registered() {
+    let mut wrong = Vec::new();
+    for registry in REGISTRIES {
+        let list = fs::read_to_string(format!("src/{registry}/mod.rs")).unwrap();
+        assert!(list.contains("static ALL: &[Kind]"), "{registry} is no registry");
+        for entry in fs::read_dir(format!("src/{registry}")).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let face = if path.is_dir() { path.join("mod.rs") } else { path };
+            let text = fs::read_to_string(&face).unwrap();
+            if stem != "mod" && text.contains("const KIND: Kind") {
+                let is_listed = list.contains(&format!("{stem}::KIND"));
+                if !is_listed {
+                    wrong.push(format!("src/{registry}/mod.rs: ALL lacks {stem}::KIND"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_source_is_tried_and_explained() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    for kind in certdeck::source::ALL {
+        assert!(readme.contains(&format!("| `{}` |", kind.name)), "README lacks {}", kind.name);
+        // Of plain files there is no client whose output could be recorded.
+        if kind.name != "pem" {
+            let folder = format!("tests/fixtures/{}", kind.name);
+            let recorded = fs::read_dir(&folder).is_ok_and(|mut it| it.next().is_some());
+            assert!(recorded, "{folder} holds nothing");
+        }
+    }
+}
+
+#[test]
+fn the_readme_explains_what_there_is() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    for verdict in certdeck::fleet::Verdict::ALL {
+        assert!(readme.contains(&format!("| `{verdict}` |")), "README lacks {verdict}");
+    }
+    for field in certdeck::filter::FIELDS {
+        assert!(readme.contains(field.name), "README lacks the field {}", field.name);
+    }
+    for kind in certdeck::report::ALL {
+        assert!(readme.contains(kind.name), "README lacks the format {}", kind.name);
+    }
+}
+
+#[test]
+fn files_stay_small_and_say_what_they_hold() {
+    let mut wrong = Vec::new();
+    for (path, text) in rust_files("src") {
+        let lines = without_tests(&text).lines().count();
+        if lines > 600 {
+            wrong.push(format!("{path}: {lines} lines"));
+        }
+        if !text.starts_with("//!") {
+            wrong.push(format!("{path}: does not begin with what it holds"));
+        }
+        if ["utils", "helpers", "common", "misc"].iter().any(|it| path.contains(it)) {
+            wrong.push(format!("{path}: a line that has not found its room"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn there_is_one_provider_of_cryptography() {
+    let lock = fs::read_to_string("Cargo.lock").unwrap();
+    for name in ["openssl-sys", "native-tls"] {
+        assert!(!lock.contains(&format!("name = \"{name}\"")), "Cargo.lock has {name}");
+    }
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none"])
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8_lossy(&tree.stdout);
+    assert!(tree.contains("aws-lc-rs "), "{tree}");
+    assert!(!tree.lines().any(|it| it.starts_with("ring ")), "ring is built in");
+}
+
+/// The deepest room that a path lies in.
+fn room_of(path: &str) -> &'static str {
+    let inside = |room: &str| {
+        let rest = path.strip_prefix(room);
+        rest.is_some_and(|it| !it.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    ROOMS
+        .iter()
+        .map(|it| it.0)
+        .filter(|it| inside(it))
+        .max_by_key(|it| it.len())
+        .unwrap_or_default()
+}
+
+/// A file up to its tests, which stand at its end.
+fn without_tests(text: &str) -> &str {
+    let tests = text.find("#[cfg(test)]\nmod tests {");
+    tests.map_or(text, |it| &text[..it])
+}
+
+/// Every Rust file below `folder`, as a path inside `src/`, with its text.
+fn rust_files(folder: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_str().unwrap();
+        if path.is_dir() {
+            files.extend(rust_files(name));
+        } else if Path::new(name).extension().is_some_and(|it| it == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            files.push((name.trim_start_matches("src/").to_owned(), text));
+        }
+    }
+    files
+}
