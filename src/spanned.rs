@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -42,12 +42,24 @@ impl Diagnostic {
         let start = before.rfind('\n').map_or(0, |it| it + 1);
         let after = rest.get(span.len()..).unwrap_or_default();
         let end = span.end + after.find('\n').unwrap_or(after.len());
+        let line = 1 + before.matches('\n').count();
+        if end - start > MAX_DRAWN {
+            let column = 1 + before.get(start..).unwrap_or_default().chars().count();
+            let origin = Origin::path(path).line(line).char_column(column);
+            let report = Level::ERROR.primary_title(self.message.as_str()).element(origin);
+            return self.finish(&renderer, report);
+        }
         let lines = without_secrets(text.get(start..end).unwrap_or_default());
         let snippet = Snippet::source(lines)
-            .line_start(1 + before.matches('\n').count())
+            .line_start(line)
             .path(path)
             .annotation(AnnotationKind::Primary.span(span.start - start..span.end - start));
         let report = Level::ERROR.primary_title(self.message.as_str()).element(snippet);
+        self.finish(&renderer, report)
+    }
+
+    /// Adds the hint.
+    fn finish(&self, renderer: &Renderer, report: Group<'_>) -> String {
         match &self.hint {
             None => renderer.render(&[report]),
             Some(hint) => renderer.render(&[report.element(Level::HELP.message(hint.as_str()))]),
@@ -61,6 +73,9 @@ impl Diagnostic {
         start..end
     }
 }
+
+/// Longer lines than people write are named and not drawn.
+const MAX_DRAWN: usize = 4096;
 
 /// Stars in place of what follows a key that looks as if a secret stood behind it, so that a
 /// complaint about a misplaced secret does not spread it. Every byte keeps its place.
@@ -229,6 +244,14 @@ mod tests {
         assert!(shown.contains("'a'") && !shown.contains("s3cr3t"), "{shown}");
         assert!(looks_secret("TSIG_SECRET") && looks_secret("api-key") && !looks_secret("key"));
         assert!(!looks_secret("secret-file") && !looks_secret("identity-file"));
+    }
+
+    #[test]
+    fn long_lines_are_named_and_not_drawn() {
+        let text = format!("a = 1\nb = '{}'\n", "x".repeat(10_000));
+        let shown = Diagnostic::new("wrong", 10..14).with_hint("mend it").render("f", &text, false);
+        assert!(shown.contains("f:2:5") && shown.contains("mend it"), "{shown}");
+        assert!(shown.len() < 200);
     }
 
     #[test]

@@ -36,10 +36,9 @@ fn prune<'t>(
     }
     let Err(complaint) = fits(value.clone()) else { return Some(value) };
     let span = value.span();
+    let is_for_table = fits(Spanned::new(span.clone(), DeValue::Table(DeTable::new()))).is_ok();
     let pruned = match value.into_inner() {
-        DeValue::Table(table)
-            if fits(Spanned::new(span.clone(), DeValue::Table(DeTable::new()))).is_ok() =>
-        {
+        DeValue::Table(table) if is_for_table => {
             let mut kept = DeTable::new();
             for (key, part) in table {
                 let within = |part: Spanned<DeValue<'_>>| {
@@ -53,6 +52,13 @@ fn prune<'t>(
                 }
             }
             DeValue::Table(kept)
+        }
+        // serde would take its parts for the values of the keys, in their order.
+        DeValue::Array(_) if is_for_table => {
+            let hint = "write its name in single brackets, and its keys below";
+            let complaint = Diagnostic::new("expected a table, found an array", span);
+            complaints.push(complaint.with_hint(hint));
+            return None;
         }
         DeValue::Array(array)
             if fits(Spanned::new(span.clone(), DeValue::Array(DeArray::new()))).is_ok() =>
@@ -79,4 +85,4 @@ fn prune<'t>(
 }
 
 /// More than anybody mends at once, and few enough that no file takes long to read.
-const MAX_COMPLAINTS: usize = 1000;
+pub(super) const MAX_COMPLAINTS: usize = 1000;

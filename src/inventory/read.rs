@@ -184,7 +184,8 @@ impl Reader<'_, '_> {
                     memberships.push(name.to_owned());
                 }
             } else if self.is_whole {
-                let known = groups.iter().copied().take(MAX_GUESSES);
+                let is_short = self.complaints.len() < prune::MAX_COMPLAINTS;
+                let known = groups.iter().copied().take(if is_short { MAX_GUESSES } else { 0 });
                 let hint = match did_you_mean(name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "add a `[[group]]` with this name".into(),
@@ -388,10 +389,6 @@ fn plain(complaint: Diagnostic) -> Diagnostic {
         };
         return Diagnostic { message, span, hint: Some(hint) };
     }
-    if message.starts_with("wanted exactly 1 element") {
-        let hint = Some("write its name in single brackets".to_owned());
-        return Diagnostic { message: "expected a table, found an array".into(), span, hint };
-    }
     if message.starts_with("string values must be quoted") && span.is_empty() {
         let hint = Some("write one, or take the line out".to_owned());
         return Diagnostic { message: "there is no value after this `=`".into(), span, hint };
@@ -592,6 +589,8 @@ mod tests {
             "put it into brackets, as in `[\"…\"]`",
         );
         check("[[defaults]]\n", &[("expected a table, found an array", "[[defaults]]")]);
+        let text = "[[defaults]]\nconcurrency = 5\n";
+        check(text, &[("expected a table, found an array", "[[defaults]]")]);
         check("host = [5]\n", &[("expected a table, found integer `5`", "5")]);
     }
 

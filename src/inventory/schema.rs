@@ -135,9 +135,46 @@ mod tests {
             "[defaults]\nconcurrency = 501\n",
             "[[hook]]\nname = 'x'\nrun = ''\nimpact = 'none'\n",
             "[[dns]]\nname = 'x'\nkind = 'rfc2136'\nsecret-env = 'A'\nsecret-file = 'b'\n",
+            "[[dns]]\nname = 'x'\nkind = 'rfc2136'\napi-token = 'x'\n",
+            "[[dns]]\nname = 'x'\nkind = 'rfc2136'\nsecret-env = '1'\n",
+            "[host]\nname = 'a'\n",
+            "[[host]]\n",
+            "[[host]]\nname = 'a b'\n",
+            "[[host]]\nname = 'a'\nport = '22'\n",
+            "[[host]]\nname = 'a'\nuser = 'Root'\n",
+            "[[host]]\nname = 'a'\ngroups = 'x'\n",
+            "[[host]]\nname = 'a'\nscan-timeout = '10'\n",
+            "[[host]]\nname = 'a'\n[[host.source]]\nconfig-dir = '/etc'\n",
+            "[[host]]\nname = 'a'\n[[host.endpoint]]\nname = 'a'\nprobe = ['moon']\n",
+            "[[group]]\nname = ''\n",
+            "[[issuer]]\nname = 'a'\ndirectory = 'http://a.example'\n",
+            "[[issuer]]\nname = 'a'\ndirectory = 'http://127.0.0.1.example'\n",
+            "[[hook]]\nname = 'a'\nrun = 'x'\n",
+            "[[expiry]]\nname = 'a'\non = 2027-02-01T12:00:00\n",
+            "[[expiry]]\nname = 'a'\non = 5\n",
         ] {
             check(wrong, false);
         }
+    }
+
+    #[test]
+    fn every_key_is_described_and_no_other_is_allowed() {
+        fn check(schema: &Value, path: &str) {
+            if let Some(Value::Object(properties)) = schema.get("properties") {
+                assert_eq!(schema["additionalProperties"], json!(false), "{path}");
+                for (key, value) in properties {
+                    assert!(value["description"].is_string(), "{path}.{key}");
+                }
+            }
+            match schema {
+                Value::Object(parts) => {
+                    parts.iter().for_each(|(key, it)| check(it, &format!("{path}.{key}")));
+                }
+                Value::Array(parts) => parts.iter().for_each(|it| check(it, path)),
+                _ => {}
+            }
+        }
+        check(&schema(), "");
     }
 
     #[test]

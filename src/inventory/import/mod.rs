@@ -114,28 +114,3 @@ impl Names {
 
 /// Leaves room for a number within the 253 characters of a name.
 const MAX_NAME: usize = 240;
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::inventory::read;
-
-    proptest! {
-        /// Whatever hosts are called, what is printed is an inventory without complaint.
-        #[test]
-        fn what_is_imported_can_be_read(names in prop::collection::vec(".{1,40}", 0..20)) {
-            let lines: Vec<_> = names.iter().map(|it| it.replace(['\n', '\r'], " ")).collect();
-            for kind in ALL {
-                for text in [lines.join("\n"), format!("Host {}", lines.join("\nHost "))] {
-                    let imported = (kind.read)(&text);
-                    let toml = write(&imported);
-                    let (inventory, complaints) = read(&toml);
-                    prop_assert_eq!(complaints, [], "{}", toml);
-                    prop_assert_eq!(inventory.hosts.len(), imported.hosts.len());
-                }
-            }
-        }
-    }
-}
