@@ -21,7 +21,10 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let mut finding = Finding::new(subject, Verdict::Unreachable, severity, &unreached.text)
         .of_host()
         .evidence(age)
-        .cause("The host did not answer as it should; what is shown of it is what was seen last.");
+        .cause(match host.seen_at {
+            Some(_) => "The host could not be read; what is shown of it is what was seen last.",
+            None => "The host could not be read; nothing is known of its certificates.",
+        });
     if let Some(hint) = &unreached.hint {
         finding = finding.evidence(hint);
     }

@@ -67,10 +67,18 @@ async fn silent_hosts_do_not_hold_up_the_others() {
         .collect();
     hosts.extend((0..4).map(|it| host(&format!("web-{it}"), sshd.port)));
     let sessions = lab.sessions();
-    let visits = all(start(hosts, 2, &sessions)).await;
-    // They come after all the silent ones, of which only two at a time would be let in.
-    let last = visits.last().unwrap();
-    assert!(matches!(last.outcome, Outcome::Unreached(_)), "{} was last", last.host);
+    let mut scan = start(hosts, 2, &sessions);
+    let mut begun = 0;
+    let mut visits = Vec::new();
+    while let Some(progress) = scan.next().await {
+        match progress {
+            Progress::Began(_) if visits.is_empty() => begun += 1,
+            Progress::Began(_) => {}
+            Progress::Ended(visit) => visits.push(visit),
+        }
+    }
+    // Two may be visited at once, and both are silent for longer than a visit takes.
+    assert!(begun > 2, "the third waited for the first");
     let read = visits.iter().filter(|it| matches!(it.outcome, Outcome::Seen(_))).count();
     assert_eq!((visits.len(), read), (10, 4));
     sessions.close().await;
