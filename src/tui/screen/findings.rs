@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::list::Selection;
+use super::list::{Selection, page};
 use super::{Kind, Outcome, Screen, cause, plain, split};
 use crate::diagnose::Finding;
 use crate::fleet::HostName;
@@ -102,17 +102,6 @@ impl Screen for Findings {
     }
 
     fn click(&mut self, desk: &Desk, area: Rect, at: (u16, u16)) {
-        let (area, _) = split(area);
-        if area.contains(at.into()) && at.1 > area.y {
-            let position = self.selection.first() + usize::from(at.1 - area.y - 1);
-            if position < desk.causes.len() {
-                self.selection.select(&desk.causes, position, page(area));
-            }
-        }
+        self.selection.click(&desk.causes, area, at);
     }
-}
-
-/// How many lines there are below the heading.
-fn page(area: Rect) -> u16 {
-    split(area).0.height.saturating_sub(1)
 }

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::list::Selection;
+use super::list::{Selection, page};
 use super::{Kind, Outcome, Screen, about, open_row, plain, split};
 use crate::fleet::HostName;
 use crate::tui::desk::Desk;
@@ -83,17 +83,6 @@ impl Screen for Hosts {
     }
 
     fn click(&mut self, desk: &Desk, area: Rect, at: (u16, u16)) {
-        let (area, _) = split(area);
-        if area.contains(at.into()) && at.1 > area.y {
-            let position = self.selection.first() + usize::from(at.1 - area.y - 1);
-            if position < desk.hosts.len() {
-                self.selection.select(&desk.hosts, position, page(area));
-            }
-        }
+        self.selection.click(&desk.hosts, area, at);
     }
-}
-
-/// How many lines there are below the heading.
-fn page(area: Rect) -> u16 {
-    split(area).0.height.saturating_sub(1)
 }

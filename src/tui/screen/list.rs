@@ -1,5 +1,8 @@
 //! The selection in a list: it follows what it is on, not where that stands.
 
+use ratatui::layout::Rect;
+
+use super::split;
 use crate::fleet::HostName;
 use crate::text::SafeText;
 use crate::tui::keys::Command;
@@ -72,6 +75,17 @@ impl<Id: Clone + PartialEq> Selection<Id> {
         self.settle(lines, page);
     }
 
+    /// Selects the line below the heading that was clicked, if there is one.
+    pub(super) fn click(&mut self, lines: &impl Lines<Id = Id>, area: Rect, at: (u16, u16)) {
+        let (list, _) = split(area);
+        if list.contains(at.into()) && at.1 > list.y {
+            let position = self.first + usize::from(at.1 - list.y - 1);
+            if position < lines.count() {
+                self.select(lines, position, page(area));
+            }
+        }
+    }
+
     /// Moves, if the command is one to move; whether it was.
     pub(super) fn go(&mut self, command: Command, lines: &impl Lines<Id = Id>, page: u16) -> bool {
         let Some(position) = moved(command, self.position, lines.count(), page) else {
@@ -80,6 +94,11 @@ impl<Id: Clone + PartialEq> Selection<Id> {
         self.select(lines, position, page);
         true
     }
+}
+
+/// How many lines of a list there are below its heading.
+pub(super) fn page(area: Rect) -> u16 {
+    split(area).0.height.saturating_sub(1)
 }
 
 /// Where a command to move leads from a position; `None` if it is no such command.
