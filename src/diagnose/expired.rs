@@ -24,18 +24,6 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         "{}: serial {}, not_after {}",
         sighting.location, leaf.serial, leaf.not_after
     ));
-    let newer = place.layers.issued.as_ref().filter(|it| it.chain.leaf.not_after > now);
-    Some(match newer {
-        Some(newer) => finding
-            .evidence(format!("{}: valid until {}", newer.location, newer.chain.leaf.not_after))
-            .cause("A newer certificate is on the host, but the live links do not lead to it.")
-            .remedies(&["relink", "reload"]),
-        None => match place.renewal.as_ref().and_then(|it| it.last_failure.as_ref()) {
-            Some(failure) => finding.cause(format!("The last renewal failed: {}", failure.text)),
-            None => {
-                finding.cause("Nothing newer is on the host: automatic renewal has not worked.")
-            }
-        }
-        .remedies(&["transplant", "dry-run", "renew"]),
-    })
+    let silent = "Nothing newer is on the host: automatic renewal has not worked.";
+    Some(finding.not_renewed(place, now, silent, &["transplant", "dry-run", "renew"]))
 }

@@ -126,6 +126,30 @@ impl Finding {
         self
     }
 
+    /// Says why a certificate was not replaced in time. If a newer one that is still valid lies
+    /// on the host, that is the remedy; else `remedies` are, and `silent` is the cause where no
+    /// failure is on record.
+    fn not_renewed(
+        self,
+        place: &Place,
+        now: Moment,
+        silent: &str,
+        remedies: &'static [&'static str],
+    ) -> Self {
+        if let Some(newer) = place.newer().filter(|it| it.chain.leaf.not_after > now) {
+            let until = newer.chain.leaf.not_after;
+            return self
+                .evidence(format!("{}: valid until {until}", newer.location))
+                .cause("A newer certificate is on the host, but the live links do not lead to it.")
+                .remedies(&["relink", "reload"]);
+        }
+        match place.last_failure() {
+            Some(failure) => self.cause(format!("The last renewal failed: {}", failure.text)),
+            None => self.cause(silent),
+        }
+        .remedies(remedies)
+    }
+
     /// Names the actions that would mend it, cheapest first.
     fn remedies(mut self, names: &'static [&'static str]) -> Self {
         self.remedies = names;

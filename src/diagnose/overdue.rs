@@ -29,21 +29,6 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         leaf.renewal_opens(),
         leaf.renewal_closes()
     ));
-    let newer = place.layers.issued.as_ref().filter(|it| it.chain.leaf.not_after > leaf.not_after);
-    if let Some(newer) = newer {
-        return Some(
-            finding
-                .evidence(format!("{}: valid until {}", newer.location, newer.chain.leaf.not_after))
-                .cause("A newer certificate is on the host, but the live links do not lead to it.")
-                .remedies(&["relink", "reload"]),
-        );
-    }
-    let failure = place.renewal.as_ref().and_then(|it| it.last_failure.as_ref());
-    Some(
-        match failure {
-            Some(failure) => finding.cause(format!("The last renewal failed: {}", failure.text)),
-            None => finding.cause("No attempt is on record, or it left no trace."),
-        }
-        .remedies(&["dry-run", "renew"]),
-    )
+    let silent = "No attempt is on record, or it left no trace.";
+    Some(finding.not_renewed(place, now, silent, &["dry-run", "renew"]))
 }

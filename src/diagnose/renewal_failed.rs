@@ -20,7 +20,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
             .remedies(&["issue"]);
         return Some(finding);
     }
-    let failure = place.renewal.as_ref()?.last_failure.as_ref()?;
+    let failure = place.last_failure()?;
     let when = failure.at.map_or_else(|| "at an unknown time".to_owned(), |it| format!("at {it}"));
     Some(
         warn("the last renewal failed")

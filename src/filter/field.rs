@@ -154,7 +154,7 @@ impl Test {
             Self::Group(pattern) => host.groups.iter().any(|it| pattern.fits(it)),
             Self::Hook(pattern) => hooks(candidate).any(|(it, _)| pattern.fits(it)),
             Self::HookFailed => is_place(&|it| {
-                let failure = it.renewal.as_ref().and_then(|it| it.last_failure.as_ref());
+                let failure = it.last_failure();
                 failure.is_some_and(|it| Pattern::within("hook").fits(it.text.as_str()))
             }),
             Self::HookNone => place.is_some() && hooks(candidate).next().is_none(),

@@ -52,6 +52,17 @@ impl Place {
         self.nearest().map(|it| &*it.chain.leaf)
     }
 
+    /// The newest certificate that the CA gave, if it lasts longer than what is nearest to clients.
+    pub fn newer(&self) -> Option<&Sighting> {
+        let leaf = self.leaf()?;
+        self.layers.issued.as_ref().filter(|it| it.chain.leaf.not_after > leaf.not_after)
+    }
+
+    /// The last failure to renew it that is on record.
+    pub fn last_failure(&self) -> Option<&Failure> {
+        self.renewal.as_ref()?.last_failure.as_ref()
+    }
+
     /// Whether the private key on disk belongs to the certificate on disk; `None` if either is
     /// not known.
     pub fn key_matches(&self) -> Option<bool> {

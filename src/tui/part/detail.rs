@@ -332,7 +332,7 @@ fn hooks(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Shee
 }
 
 fn log(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Sheet<'_>) {
-    let failure = place.renewal.as_ref().and_then(|it| it.last_failure.as_ref());
+    let failure = place.last_failure();
     let Some(it) = failure else {
         sheet.nothing("no failure is on record since it was last renewed");
         return;
