@@ -189,6 +189,7 @@ impl Sessions {
                     tries += 1;
                 }
                 Err(error) => {
+                    tracing::info!(host = %host.name, %error, "no session");
                     journal::note(&self.settings.state_dir, &host.name, &error);
                     return Err(error);
                 }
