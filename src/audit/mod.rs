@@ -11,8 +11,10 @@
 //! knows nothing of what is done with a permit.
 
 mod head;
+pub mod read;
 mod record;
 mod segment;
+pub mod verify;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -42,6 +44,7 @@ pub struct Log {
 pub struct Permit {
     op: Uuid,
     seq: u64,
+    hash: Hash,
 }
 
 impl Permit {
@@ -53,6 +56,11 @@ impl Permit {
     /// The number of the record.
     pub fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The hash of the record, in hex: with its number, what a witness keeps.
+    pub fn hash(&self) -> String {
+        self.hash.to_string()
     }
 }
 
@@ -118,12 +126,51 @@ impl Log {
     /// about to change, and gives the permit to change it.
     pub fn change(&mut self, body: &Map<String, Value>) -> Result<Permit, Error> {
         let op = Uuid::now_v7();
-        let seq = self.append("change", op, body)?;
-        Ok(Permit { op, seq })
+        let last = self.append("change", op, body)?;
+        Ok(Permit { op, seq: last.seq, hash: last.hash })
+    }
+
+    /// Writes down who works from here on, and with what. The identity is for
+    /// [`Self::end_session`].
+    pub fn begin_session(&mut self, body: &Map<String, Value>) -> Result<Uuid, Error> {
+        todo!("{body:?}")
+    }
+
+    /// Writes down that the session is over.
+    pub fn end_session(&mut self, session: Uuid) -> Result<(), Error> {
+        todo!("{session}")
+    }
+
+    /// Writes down what is about to be done, and gives the permit to do it. The identity of the
+    /// action is made here, with time in it.
+    pub fn intent(&mut self, body: &Map<String, Value>) -> Result<Permit, Error> {
+        todo!("{body:?}")
+    }
+
+    /// Writes down a step of what was permitted.
+    pub fn step(&mut self, permit: &Permit, body: &Map<String, Value>) -> Result<(), Error> {
+        todo!("{permit:?} {body:?}")
+    }
+
+    /// Writes down what became of what was permitted, which ends the permit.
+    #[expect(clippy::needless_pass_by_value, reason = "what is over is not permitted any more")]
+    pub fn outcome(&mut self, permit: Permit, body: &Map<String, Value>) -> Result<(), Error> {
+        todo!("{permit:?} {body:?}")
+    }
+
+    /// Writes down what was found out about an intent that has no outcome.
+    pub fn reconcile(&mut self, op: Uuid, body: &Map<String, Value>) -> Result<(), Error> {
+        todo!("{op} {body:?}")
+    }
+
+    /// Keeps output beside the log, at most 1 MiB of it: its SHA-256 in hex, by which records
+    /// name it.
+    pub fn keep(&mut self, output: &[u8]) -> Result<String, Error> {
+        todo!("{output:?}")
     }
 
     /// Appends one record; it is on the disk when this returns.
-    fn append(&mut self, kind: &str, op: Uuid, body: &Map<String, Value>) -> Result<u64, Error> {
+    fn append(&mut self, kind: &str, op: Uuid, body: &Map<String, Value>) -> Result<Last, Error> {
         let dir = self.dir.clone();
         let problem = |source| Error::Write { path: dir.clone(), source };
         if self.is_broken {
@@ -165,7 +212,7 @@ impl Log {
         written.map_err(|source| Error::Write { path, source })?;
         // The head only helps to notice a log that was cut; the record stands without it.
         head::write(&self.dir, last).ok();
-        Ok(last.seq)
+        Ok(last)
     }
 
     /// A blocked log must not hang the console.

@@ -39,6 +39,20 @@ pub struct Kind {
     build: fn(Table<'_>) -> Result<Arc<dyn Source>, Diagnostic>,
 }
 
+/// A client that orders certificates and renews them, and where it keeps things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client<'a> {
+    /// certbot with its three folders.
+    Certbot {
+        /// `live`, `archive`, `renewal`.
+        config_dir: &'a str,
+        /// Locks and backups.
+        work_dir: &'a str,
+        /// `letsencrypt.log`.
+        logs_dir: &'a str,
+    },
+}
+
 /// A place on a host where certificates are kept.
 pub trait Source: fmt::Debug + Send + Sync {
     /// What kind it is.
@@ -47,6 +61,11 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Writes the shell fragment. `known` is the last known state of the host, so that what has
     /// not changed (private keys, above all) need not be read again.
     fn ask(&self, script: &mut Script, known: &Host);
+
+    /// The client that it belongs to, if one renews what is there.
+    fn client(&self) -> Option<Client<'_>> {
+        None
+    }
 
     /// Reads what the fragment printed, and adds it to what is seen of the host. `known` is the
     /// same as for [`Self::ask`]; `now` is when the answer came.

@@ -16,7 +16,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("inventory", &["fleet", "source", "spanned", "text"]),
     ("diagnose", &["fleet", "text"]),
     ("filter", &["fleet", "spanned", "text"]),
-    ("report", &["diagnose", "filter", "fleet", "text"]),
+    ("report", &["action", "diagnose", "filter", "fleet", "text"]),
+    ("explain", &["text"]),
+    // Commands as a shell reads them, and where a client keeps things.
+    ("action", &["fleet", "inventory", "source", "text"]),
+    ("rollout", &["action", "fleet"]),
+    // Frames are those of a visit.
+    ("job", &["fleet", "source", "text"]),
     // Effects.
     ("clock", &["fleet"]),
     ("audit", &["clock", "fleet", "text"]),
@@ -25,35 +31,71 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scan", &["clock", "fleet", "inventory", "remote", "source", "text"]),
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),
+    ("wire", &["fleet", "inventory", "remote", "text"]),
+    (
+        "perform",
+        &[
+            "action",
+            "audit",
+            "clock",
+            "explain",
+            "fleet",
+            "inventory",
+            "job",
+            "remote",
+            "rollout",
+            "scan",
+            "source",
+            "text",
+            "wire",
+        ],
+    ),
     // Shells.
     (
         "tui",
         &[
+            "action",
+            "audit",
             "clock",
             "diagnose",
+            "explain",
             "filter",
             "fleet",
             "inventory",
+            "job",
+            "perform",
             "remote",
+            "rollout",
             "scan",
             "source",
             "spanned",
             "store",
             "text",
+            "wire",
         ],
     ),
     // Screens and parts draw what they are given.
-    ("tui/screen", &["diagnose", "filter", "fleet", "text", "tui", "tui/part"]),
-    ("tui/part", &["diagnose", "filter", "fleet", "text", "tui"]),
+    (
+        "tui/screen",
+        &[
+            "action", "audit", "diagnose", "explain", "filter", "fleet", "job", "perform", "text",
+            "tui", "tui/part",
+        ],
+    ),
+    ("tui/part", &["action", "diagnose", "filter", "fleet", "text", "tui"]),
     (
         "cli",
         &[
+            "action",
             "audit",
             "clock",
             "diagnose",
+            "explain",
             "filter",
             "fleet",
             "inventory",
+            "job",
+            "perform",
             "practice",
             "remote",
             "report",
@@ -74,8 +116,15 @@ const ROOMS: &[(&str, &[&str])] = &[
 const FUZZ: &str = "fuzz";
 
 /// Folders of similar things, where a thing does nothing until `ALL` lists it.
-const REGISTRIES: &[&str] =
-    &["diagnose", "inventory/import", "practice/scenario", "report", "source", "tui/screen"];
+const REGISTRIES: &[&str] = &[
+    "action",
+    "diagnose",
+    "inventory/import",
+    "practice/scenario",
+    "report",
+    "source",
+    "tui/screen",
+];
 
 #[test]
 fn rooms_use_only_what_they_may() {

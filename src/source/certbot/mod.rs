@@ -19,7 +19,7 @@ use self::log::Log;
 use super::found::{Found, folders};
 use super::key::{Keys, known_keys, places};
 use super::script::number;
-use super::{AbsolutePath, Kind, Script, Section, Source, quote};
+use super::{AbsolutePath, Client, Kind, Script, Section, Source, quote};
 use crate::fleet::{Host, Moment, ProblemKind, Seen};
 use crate::text::SafeText;
 
@@ -38,6 +38,8 @@ pub(super) struct Certbot {
     config_dir: AbsolutePath,
     /// The folder with `letsencrypt.log`.
     logs_dir: AbsolutePath,
+    /// The folder with certbot's lock and backups.
+    work_dir: AbsolutePath,
 }
 
 impl Default for Certbot {
@@ -45,6 +47,7 @@ impl Default for Certbot {
         Self {
             config_dir: AbsolutePath::new("/etc/letsencrypt"),
             logs_dir: AbsolutePath::new("/var/log/letsencrypt"),
+            work_dir: AbsolutePath::new("/var/lib/letsencrypt"),
         }
     }
 }
@@ -52,6 +55,14 @@ impl Default for Certbot {
 impl Source for Certbot {
     fn kind(&self) -> &'static Kind {
         &KIND
+    }
+
+    fn client(&self) -> Option<Client<'_>> {
+        Some(Client::Certbot {
+            config_dir: self.config_dir.as_str(),
+            work_dir: self.work_dir.as_str(),
+            logs_dir: self.logs_dir.as_str(),
+        })
     }
 
     fn ask(&self, script: &mut Script, known: &Host) {

@@ -1,0 +1,135 @@
+//! What can be done about a certificate: one action per file, from a target to a [`Plan`], which
+//! is data, or to a [`Refusal`] that says why not. Nothing here does anything.
+//!
+//! The same plan is shown, printed, confirmed, performed and audited. [`Review`] is the only way
+//! from a plan to a [`Confirmed`], and nothing can be performed that is not confirmed.
+//!
+//! # Adding an action
+//! 1. A file here with `KIND` and its `plan`, with tests of the plan and of every refusal.
+//! 2. Two lines below: `mod` and the entry in [`ALL`]. Menu, keys, command line, help and README
+//!    table follow.
+
+mod choice;
+mod confirm;
+mod dry_run;
+mod enable_timer;
+mod force_renew;
+mod hook;
+mod issue;
+mod plan;
+mod renew;
+mod rollback;
+mod target;
+
+pub use choice::{Choice, Chosen, Offer};
+pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
+pub use plan::{Command, Expect, Plan, Promise};
+pub use target::{Find, Target};
+
+/// Every action, in the order of menus.
+pub static ALL: &[Kind] = &[
+    dry_run::KIND,
+    renew::KIND,
+    force_renew::KIND,
+    issue::KIND,
+    hook::KIND,
+    rollback::KIND,
+    enable_timer::KIND,
+];
+
+/// What the rest of the program knows about an action.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name: on the command line, in remedies, in the audit log.
+    pub name: &'static str,
+    /// Its keys in the console, as in [`crate::tui::keys`].
+    pub keys: &'static str,
+    /// One or two words, for menus.
+    pub title: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// How carefully it is asked for, at the least.
+    pub tier: Tier,
+    /// What it is done to.
+    pub subject: Subject,
+    /// What can be chosen about it.
+    pub choices: &'static [Choice],
+    plan: fn(&Target<'_>, &Chosen) -> Result<Plan, Refusal>,
+}
+
+/// What an action is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A host.
+    Host,
+    /// A lineage, which need not exist yet.
+    Lineage,
+    /// A lineage that exists.
+    Place,
+}
+
+/// How carefully a change is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Not at all: it is safe, and told.
+    Safe,
+    /// A review card and one key.
+    Change,
+    /// A review card, and the name must be typed.
+    Risky,
+    /// A list of targets, and their number must be typed.
+    Many,
+}
+
+/// Why an action cannot be done to a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind of reason.
+    pub why: Why,
+    /// One line for people: what is in the way.
+    pub text: String,
+    /// What to do instead, as a line of its own.
+    pub hint: Option<String>,
+}
+
+/// The kinds of reason that are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// The request itself is wrong: a choice is missing or makes no sense.
+    BadRequest,
+    /// The group may not be changed.
+    ReadOnly,
+    /// Nobody knows enough about the target, as when the host was not read.
+    Unknown,
+    /// It would do nothing, or do harm.
+    Pointless,
+}
+
+impl Kind {
+    /// Plans the action. What holds for every action is checked here: the host can be read and
+    /// may be changed.
+    pub fn plan(&self, target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+        target.check(self)?;
+        chosen.check(self)?;
+        let plan = (self.plan)(target, chosen)?;
+        Ok(target.guarded(plan))
+    }
+}
+
+/// The action of that name.
+pub fn named(name: &str) -> Option<&'static Kind> {
+    ALL.iter().find(|it| it.name == name)
+}
+
+impl Refusal {
+    fn new(why: Why, text: impl Into<String>) -> Self {
+        Self { why, text: text.into(), hint: None }
+    }
+
+    /// Says what to do instead.
+    #[must_use]
+    fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hint = Some(text.into());
+        self
+    }
+}

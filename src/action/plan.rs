@@ -1,0 +1,122 @@
+//! A plan: exactly what would happen, as data.
+
+use super::{Kind, Tier};
+use crate::fleet::{Fingerprint, HostName, PlaceName};
+use crate::inventory::{Endpoint, Impact};
+
+/// Exactly what would happen at one host.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The action.
+    pub action: &'static Kind,
+    /// The host.
+    pub host: HostName,
+    /// The lineage, if it is about one.
+    pub place: Option<PlaceName>,
+    /// The kind of source that knows the lineage, as in [`crate::source::ALL`].
+    pub source: Option<&'static str>,
+    /// How carefully it is asked for.
+    pub tier: Tier,
+    /// What is changed, in one line: names, serial, time left.
+    pub what: String,
+    /// What happens, line by line: hooks that run, services that reload.
+    pub effect: Vec<String>,
+    /// What it uses up at the CA.
+    pub cost: String,
+    /// How it can be undone.
+    pub undo: String,
+    /// How it will be seen that it worked.
+    pub proof: String,
+    /// What else somebody should know, such as when it was last tried dry.
+    pub notes: Vec<String>,
+    /// Files and folders that are written, on the host.
+    pub files: Vec<String>,
+    /// The commands, run one after the other on the host until one fails.
+    pub commands: Vec<Command>,
+    /// What must be so when it begins, or it does not begin.
+    pub expect: Expect,
+    /// What must be so when it has ended, or it has failed.
+    pub promise: Promise,
+    /// What it does to services.
+    pub impact: Impact,
+    /// certbot's folder, if it is about a lineage of certbot.
+    pub config_dir: Option<String>,
+    /// Where the new certificate should then be served.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A command on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Variables of its environment, beside those that are there.
+    pub env: Vec<(String, String)>,
+}
+
+/// What must be so when a plan begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing.
+    Anything,
+    /// The lineage does not exist.
+    NoLineage,
+    /// The live certificate of the lineage is this one.
+    Leaf(Fingerprint),
+}
+
+/// What must be so when a plan has ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Promise {
+    /// The live certificate is the one before.
+    SameLeaf,
+    /// The live certificate is another one, and its key fits.
+    NewLeaf,
+    /// The live certificate is exactly this one, and its key fits.
+    Leaf(Fingerprint),
+    /// A timer is armed.
+    TimerArmed,
+}
+
+impl Plan {
+    /// What has to be typed for it: the lineage, or the host where there is none.
+    pub fn name(&self) -> &str {
+        self.place.as_ref().map_or(self.host.as_str(), PlaceName::as_str)
+    }
+
+    /// `host/lineage`, or the host.
+    pub fn target(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{}/{place}", self.host),
+            None => self.host.to_string(),
+        }
+    }
+
+    /// The name of the lock under which it runs on its host: changes to one lineage exclude each
+    /// other, and so do changes to the host itself.
+    pub fn lock(&self) -> String {
+        match (&self.config_dir, &self.place) {
+            (Some(dir), Some(place)) => format!("{dir}/{place}"),
+            _ => "host".to_owned(),
+        }
+    }
+}
+
+impl Command {
+    /// The command as somebody would type it into a shell, environment first.
+    pub fn line(&self) -> String {
+        let env = self.env.iter().map(|(name, value)| format!("{name}={}", word(value)));
+        let argv = self.argv.iter().map(|it| word(it));
+        env.chain(argv).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// One word of a shell's command line.
+fn word(text: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "/._-@+:,=%".contains(it);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        crate::source::quote(text)
+    }
+}

@@ -1,0 +1,167 @@
+//! From confirmed plans to what became of them. The only room that changes a host.
+//!
+//! For each plan, in waves: an intent in the audit log, a detached job on the host, a look at it
+//! until it has ended, a look at the host and at what is served, and the outcome in the log. A
+//! job that was lost from sight is found again by its identity, and never started twice.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::action::Confirmed;
+use crate::audit;
+use crate::clock::Clock;
+use crate::explain::Explanation;
+use crate::fleet::{Fingerprint, HostName, Visit};
+use crate::inventory::Inventory;
+use crate::job;
+use crate::remote::Sessions;
+use crate::text::SafeText;
+use crate::wire::Probe;
+
+/// What performing needs.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// What we were told.
+    pub inventory: Arc<Inventory>,
+    /// The way to the hosts.
+    pub sessions: Arc<Sessions>,
+    /// The audit log.
+    pub log: Arc<Mutex<audit::Log>>,
+    /// The time.
+    pub clock: Clock,
+    /// Who does it: user and machine.
+    pub who: String,
+}
+
+/// Plans being performed. Dropping it leaves the jobs to their hosts.
+#[derive(Debug)]
+pub struct Run {
+    progress: mpsc::UnboundedReceiver<Progress>,
+    /// Owns the work.
+    _work: JoinSet<()>,
+}
+
+/// What a run tells, as it happens. `at` is the place of the plan in the list.
+#[derive(Debug)]
+pub enum Progress {
+    /// A wave began: its number from 1, and of how many.
+    Wave(usize, usize),
+    /// A plan's intent is on record and its job is being started.
+    Began {
+        /// Which plan.
+        at: usize,
+        /// The identity of the action.
+        op: Uuid,
+    },
+    /// A job has said how it is, and perhaps printed more.
+    Looked {
+        /// Which plan.
+        at: usize,
+        /// What it says.
+        look: job::Look,
+    },
+    /// The host cannot be reached now; the job goes on there without us.
+    Lost {
+        /// Which plan.
+        at: usize,
+        /// Why.
+        why: SafeText,
+    },
+    /// A host was looked at again.
+    Visited(Visit),
+    /// A plan has ended.
+    Ended {
+        /// Which plan.
+        at: usize,
+        /// What became of it.
+        report: Box<Report>,
+    },
+    /// A plan was not begun, because one before it failed or the log refused.
+    NotBegun {
+        /// Which plan.
+        at: usize,
+        /// Why.
+        why: SafeText,
+    },
+}
+
+/// How a plan ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Done and proven.
+    Ok,
+    /// It failed.
+    Failed,
+    /// Nothing was changed: another job was at it, or things had changed.
+    Refused,
+    /// It was stopped.
+    Cancelled,
+    /// Nobody can tell.
+    Unknown,
+    /// The audit log refused, before or after.
+    NotAudited,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The identity of the action.
+    pub op: Option<Uuid>,
+    /// How it ended.
+    pub ending: Ending,
+    /// What happened, in one line.
+    pub summary: SafeText,
+    /// In what state things are now, line by line.
+    pub state: Vec<SafeText>,
+    /// What it means and what to do next, where something failed.
+    pub explanation: Option<Explanation>,
+    /// Where the log is.
+    pub log: Option<SafeText>,
+    /// The live certificate before.
+    pub before: Option<Fingerprint>,
+    /// The live certificate after.
+    pub after: Option<Fingerprint>,
+    /// What is served.
+    pub probes: Vec<Probe>,
+    /// The end of what the commands printed.
+    pub tail: Vec<SafeText>,
+}
+
+impl Run {
+    /// Starts to perform plans. Needs a tokio runtime around it.
+    pub fn start(tools: Tools, confirmed: Confirmed) -> Self {
+        todo!("{tools:?} {confirmed:?}")
+    }
+
+    /// What happened next; `None` once everything has ended. Nothing is lost when the future is
+    /// dropped.
+    pub async fn next(&mut self) -> Option<Progress> {
+        self.progress.recv().await
+    }
+}
+
+/// An action of which the audit log has the intent and no outcome, and what became of it.
+#[derive(Debug)]
+pub struct Reconciled {
+    /// The identity of the action.
+    pub op: Uuid,
+    /// The host.
+    pub host: HostName,
+    /// What became of it; `None` if it still runs or the host cannot be asked.
+    pub report: Option<Report>,
+    /// One line for people.
+    pub text: SafeText,
+}
+
+/// Finds out what became of actions without an outcome, on these hosts or on all, and writes it
+/// to the log.
+pub async fn reconcile(
+    tools: &Tools,
+    only: Option<&[HostName]>,
+) -> Result<Vec<Reconciled>, audit::Error> {
+    let _ = (tools, only);
+    todo!()
+}
