@@ -1,14 +1,16 @@
 //! `certdeck demo`: everything that certdeck does, on the embedded practice fleet.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Exit, Failure, Options, Paths, console, open, runtime};
 use crate::clock::Clock;
-use crate::practice::Practice;
+use crate::fleet::Moment;
+use crate::practice::{Practice, run_certbot};
 
 /// The console on a practice fleet
 ///
@@ -33,6 +35,25 @@ pub(super) struct Args {
     console: Options,
 }
 
+/// What a practice host runs instead of certbot.
+#[derive(Debug, clap::Args)]
+pub(super) struct Certbot {
+    /// The folder of the host
+    root: PathBuf,
+    /// Its time, in seconds since 1970
+    time: i64,
+    /// What certbot is told
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+impl Certbot {
+    /// Runs it. Neither the settings nor the inventory of this machine are looked at.
+    pub(super) fn run(&self) -> Exit {
+        Exit::Code(run_certbot(&self.root, Moment::from_unix(self.time), &self.arguments))
+    }
+}
+
 pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit, Failure> {
     let options = args.console.clone().or(before);
     if !args.serve {
@@ -52,7 +73,8 @@ pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit
 
 /// Starts the fleet that was asked for.
 async fn prepare(args: &Args, clock: Clock) -> anyhow::Result<Practice> {
-    Ok(Practice::start(args.hosts.into(), clock.now()).await?)
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    Ok(Practice::start(args.hosts.into(), clock.now(), program).await?)
 }
 
 /// Where things are kept for as long as the fleet runs: in its own folder, so that neither the

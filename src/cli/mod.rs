@@ -122,6 +122,10 @@ enum Command {
     Completions(completions::Args),
     Man(man::Args),
     Keys(keys::Args),
+    /// certbot on a practice host.
+    #[cfg(feature = "practice")]
+    #[command(hide = true)]
+    PracticeCertbot(demo::Certbot),
 }
 
 /// What every subcommand is given.
@@ -245,6 +249,10 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let Arguments { shared, console, command } = arguments;
+    #[cfg(feature = "practice")]
+    if let Some(Command::PracticeCertbot(certbot)) = command {
+        return Ok(certbot.run());
+    }
     let context = Context::find(&shared)?;
     let Some(command) = command else { return console::run(&console, &context) };
     if console != Options::default() && !command.is_console() {
@@ -267,6 +275,8 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
+        #[cfg(feature = "practice")]
+        Command::PracticeCertbot(certbot) => Ok(certbot.run()),
         Command::Scan(args) => scan::run(&args, &context),
     }
 }

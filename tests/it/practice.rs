@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,8 +16,13 @@ use certdeck::scan::{Progress, Scan};
 /// Starts a fleet on a runtime of the caller's own.
 fn start(hosts: usize) -> (tokio::runtime::Runtime, Practice) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let practice = runtime.block_on(Practice::start(hosts, Clock::default().now())).unwrap();
+    let practice = runtime.block_on(Practice::start(hosts, Clock::default().now(), program())).unwrap();
     (runtime, practice)
+}
+
+/// What is certbot on the hosts.
+fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_certdeck"))
 }
 
 fn ssh(practice: &Practice, options: &[&str]) -> Command {
@@ -419,7 +424,7 @@ fn a_scan_sees_what_every_scenario_shows() {
 fn time_can_be_any() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let now = Moment::parse("2031-05-06T07:08:09Z").unwrap();
-    let practice = runtime.block_on(Practice::start(1, now)).unwrap();
+    let practice = runtime.block_on(Practice::start(1, now, program())).unwrap();
     let host = practice.hosts()[0].name.as_str();
     let output = ssh(&practice, &[host, "date -u +%Y-%m-%dT%H"]).output().unwrap();
     assert_eq!(text(&output.stdout), "2031-05-06T07\n");
