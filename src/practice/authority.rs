@@ -74,9 +74,7 @@ pub(super) fn issue_kept(
         let key = match (reuse, kind) {
             (Some(key), _) => KeyPair::from_pem(key)?,
             (None, KeyKind::Ecdsa) => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?,
-            (None, KeyKind::Rsa) => {
-                KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?
-            }
+            (None, KeyKind::Rsa) => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
         };
         let issuer = Issuer::from_ca_cert_pem(&chain, KeyPair::from_pem(&ca_key)?)?;
         Authority { issuer, chain: chain.clone() }.issue(claim, &key)

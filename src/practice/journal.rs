@@ -49,8 +49,7 @@ impl Run<'_> {
         let mut results = Results::default();
         for lineage in &certbot.lineages {
             if lineage.not_before(self.now, 1) <= self.page.at {
-                self.page
-                    .tell(&format!("Processing {}/renewal/{}.conf", self.etc, lineage.name));
+                self.page.tell(&format!("Processing {}/renewal/{}.conf", self.etc, lineage.name));
                 self.attempt(lineage, &mut results);
             }
         }
@@ -65,8 +64,7 @@ impl Run<'_> {
         let (now, etc, page) = (self.now, self.etc, &mut self.page);
         let name = &lineage.name;
         let path = format!("{etc}/live/{name}/fullchain.pem");
-        let subject =
-            Subject { name, names: &lineage.names, authenticator: lineage.authenticator };
+        let subject = Subject { name, names: &lineage.names, authenticator: lineage.authenticator };
         let issued = (1..=lineage.versions).find(|it| lineage.not_before(now, *it) == page.at);
         if let Some(version) = issued {
             page.begin(&subject);

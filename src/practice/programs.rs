@@ -9,11 +9,7 @@ use super::{Error, journal};
 use crate::fleet::{DAY, HOUR, Moment};
 
 /// Writes what belongs to certbot: the program, and the units that systemctl tells of.
-pub(super) fn install(
-    stage: &Stage<'_>,
-    certbot: &Certbot,
-    has_failed: bool,
-) -> Result<(), Error> {
+pub(super) fn install(stage: &Stage<'_>, certbot: &Certbot, has_failed: bool) -> Result<(), Error> {
     let program = stage.program.to_string_lossy().replace('\'', "'\\''");
     stage.shared_file("bin/certbot", 0o755, &CERTBOT.replace("PROGRAM", &program))?;
     stage.folder(&format!("usr/lib/python3/dist-packages/certbot-{VERSION}.egg-info"))?;

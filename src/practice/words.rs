@@ -196,7 +196,8 @@ pub(super) fn save(voice: &mut dyn Voice, etc: &str, name: &str, version: u32) {
         ("chain", "chain"),
         ("full chain", "fullchain"),
     ] {
-        voice.note(STORAGE, &format!("Writing {what} to {etc}/archive/{name}/{file}{version}.pem."));
+        voice
+            .note(STORAGE, &format!("Writing {what} to {etc}/archive/{name}/{file}{version}.pem."));
     }
     voice.note(STORAGE, &format!("Writing new config {etc}/renewal/{name}.conf.new."));
 }

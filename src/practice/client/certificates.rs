@@ -2,7 +2,7 @@
 
 use super::host::{Host, Mouth};
 use super::lineage::Lineage;
-use super::{lineages};
+use super::lineages;
 use crate::fleet::{DAY, HOUR, Moment};
 use crate::practice::authority::KeyKind;
 use crate::practice::words::{RENEWAL_ERROR, Voice as _, clock};
@@ -51,7 +51,7 @@ fn describe(lineage: &Lineage, now: Moment) -> String {
     let state = match left {
         _ if is_test => "INVALID: TEST_CERT".to_owned(),
         ..=0 => "INVALID: EXPIRED".to_owned(),
-        ..DAY => format!("VALID: {} hour(s)", left / HOUR),
+        1..DAY => format!("VALID: {} hour(s)", left / HOUR),
         _ if left < 2 * DAY => "VALID: 1 day".to_owned(),
         _ => format!("VALID: {} days", left / DAY),
     };

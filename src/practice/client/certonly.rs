@@ -71,12 +71,7 @@ impl Session {
     }
 
     /// Writes what was issued as the next version.
-    pub(super) fn save(
-        &mut self,
-        files: &Files,
-        issued: &Issued,
-        conf: &Conf,
-    ) -> Result<(), Stop> {
+    pub(super) fn save(&mut self, files: &Files, issued: &Issued, conf: &Conf) -> Result<(), Stop> {
         let version = files.save(issued, conf).map_err(|it| Stop::Own(it.to_string()))?;
         let etc = self.host.etc.display().to_string();
         words::save(&mut self.mouth, &etc, &files.name, version);
@@ -131,9 +126,9 @@ impl Session {
     fn free_name(&self, first: &str) -> String {
         let all = lineages(&self.host);
         let names = unique(&self.options.domains);
-        let same = all.iter().find(|it| {
-            Lineage::read(&self.host, it).is_some_and(|it| is_same(&it.names, &names))
-        });
+        let same = all
+            .iter()
+            .find(|it| Lineage::read(&self.host, it).is_some_and(|it| is_same(&it.names, &names)));
         if let Some(same) = same {
             return same.clone();
         }
@@ -154,7 +149,8 @@ impl Session {
         let options = &self.options;
         let has_address = options.email.is_some() || options.register_unsafely_without_email;
         // A dry run registers on the staging CA without asking.
-        if !options.dry_run && !(options.agree_tos && has_address) {
+        let may_register = options.dry_run || options.agree_tos && has_address;
+        if !may_register {
             return Err(Stop::Own(NO_ACCOUNT.to_owned()));
         }
         for (path, mode, text) in files {

@@ -1,7 +1,7 @@
 //! Renewal configurations, as certbot 2.1.0 writes them.
 
-use crate::practice::certbot::{Authenticator, VERSION, directory};
 use crate::practice::authority::{Ca, KeyKind};
+use crate::practice::certbot::{Authenticator, VERSION, directory};
 
 /// A renewal configuration: its lines, and what they say.
 #[derive(Debug, Clone, Default)]

@@ -77,8 +77,7 @@ pub(super) fn scripts(folder: &Path) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "this is the far end, where commands run")]
 fn run(mouth: &mut Mouth, kind: &str, command: &str, env: &[(&str, &str)]) {
     mouth.note("INFO:certbot.compat.misc", &format!("Running {kind} command: {command}"));
-    let output =
-        Command::new("/bin/sh").arg("-c").arg(command).envs(env.iter().copied()).output();
+    let output = Command::new("/bin/sh").arg("-c").arg(command).envs(env.iter().copied()).output();
     let Ok(output) = output else {
         return mouth.warn(WARNING, &format!("Hook '{kind}' reported error code 127"));
     };

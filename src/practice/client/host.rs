@@ -1,17 +1,19 @@
 //! The folders of the practice host that certbot runs on, and what certbot says there.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
+
 use super::Options;
 use crate::fleet::Moment;
-use crate::practice::certbot::ETC;
+use crate::practice::certbot::{ETC, FAULTS};
 use crate::practice::words::{Failure, RULER, Voice, clock};
 use crate::practice::{CA, HOSTS, PREFIX, stage};
-use crate::practice::certbot::FAULTS;
 
 /// A practice host, seen from inside.
 pub(super) struct Host {
@@ -98,10 +100,11 @@ fn lock(root: &Path, folder: &Path) -> Result<File, Refused> {
         OpenOptions::new().write(true).create(true).truncate(false).open(path)
     });
     let file = file.map_err(|error| Refused::Folder(folder.to_owned(), error))?;
-    match file.try_lock() {
+    // A lock of the same kind as certbot's: whoever looks for its holder finds it.
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Refused::Locked(root.join("tmp/certbot-log/log"))),
-        Err(TryLockError::Error(error)) => Err(Refused::Folder(folder.to_owned(), error)),
+        Err(Errno::AGAIN | Errno::ACCESS) => Err(Refused::Locked(root.join("tmp/certbot-log/log"))),
+        Err(error) => Err(Refused::Folder(folder.to_owned(), error.into())),
     }
 }
 

@@ -85,6 +85,7 @@ pub(super) struct Options {
 }
 
 /// What is understood and makes no difference to a practice host.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of certbot's")]
 #[derive(Debug, clap::Args)]
 struct Heard {
     #[arg(short = 'n', long, alias = "noninteractive")]

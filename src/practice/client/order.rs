@@ -29,11 +29,8 @@ pub(super) struct Order<'a> {
 impl Order<'_> {
     /// Has the certificate issued, or says why not.
     pub(super) fn place(&self, host: &Host, mouth: &mut Mouth) -> Result<Issued, Stop> {
-        let subject = Subject {
-            name: self.name,
-            names: self.names,
-            authenticator: self.authenticator,
-        };
+        let subject =
+            Subject { name: self.name, names: self.names, authenticator: self.authenticator };
         mouth.tell(&format!("{} for {}", self.action, words::list(self.names)));
         self.check_names()?;
         std::thread::sleep(PACE);

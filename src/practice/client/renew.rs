@@ -5,9 +5,7 @@ use super::lineage::{Files, Lineage};
 use super::order::Order;
 use super::{Session, hooks, lineages};
 use crate::practice::certbot::Authenticator;
-use crate::practice::words::{
-    self, RENEWAL, RENEWAL_ERROR, Results, Stop, Voice as _,
-};
+use crate::practice::words::{self, RENEWAL, RENEWAL_ERROR, Results, Stop, Voice as _};
 
 impl Session {
     /// Renews, and sums up.
@@ -99,9 +97,11 @@ impl Session {
 
     fn renewal_of<'l>(&self, lineage: &'l Lineage) -> Result<Order<'l>, Stop> {
         let plugin = lineage.conf.value("authenticator").unwrap_or_default();
-        let authenticator = Authenticator::from_plugin(plugin)
-            .ok_or_else(|| Stop::Own(format!("The requested {plugin} plugin does not appear to be installed")))?;
-        if authenticator == Authenticator::Manual && lineage.conf.value("manual_auth_hook").is_none()
+        let authenticator = Authenticator::from_plugin(plugin).ok_or_else(|| {
+            Stop::Own(format!("The requested {plugin} plugin does not appear to be installed"))
+        })?;
+        if authenticator == Authenticator::Manual
+            && lineage.conf.value("manual_auth_hook").is_none()
         {
             return Err(Stop::Own(NO_SCRIPT.to_owned()));
         }
