@@ -122,10 +122,6 @@ enum Command {
     Completions(completions::Args),
     Man(man::Args),
     Keys(keys::Args),
-    /// certbot on a practice host.
-    #[cfg(feature = "practice")]
-    #[command(hide = true)]
-    PracticeCertbot(demo::Certbot),
 }
 
 /// What every subcommand is given.
@@ -237,6 +233,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(feature = "practice")]
+    if let Some(exit) = demo::run_as_certbot(&typed) {
+        return exit.into();
+    }
     let ended = match Arguments::try_parse_from(&typed) {
         Ok(it) if matches!(it.command, Some(Command::Check(_))) => {
             dispatch(it).or_else(|failure| check::unknown(&failure))
@@ -249,10 +249,6 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     let Arguments { shared, console, command } = arguments;
-    #[cfg(feature = "practice")]
-    if let Some(Command::PracticeCertbot(certbot)) = command {
-        return Ok(certbot.run());
-    }
     let context = Context::find(&shared)?;
     let Some(command) = command else { return console::run(&console, &context) };
     if console != Options::default() && !command.is_console() {
@@ -275,8 +271,6 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
-        #[cfg(feature = "practice")]
-        Command::PracticeCertbot(certbot) => Ok(certbot.run()),
         Command::Scan(args) => scan::run(&args, &context),
     }
 }

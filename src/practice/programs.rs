@@ -99,7 +99,7 @@ exit 1
 
 /// The host's own time goes with it: its clock may be off.
 const CERTBOT: &str = "#!/bin/sh
-exec 'PROGRAM' practice-certbot \"$CERTDECK_ROOT\" \"$(date +%s)\" -- \"$@\"
+exec 'PROGRAM' practice-certbot \"$CERTDECK_ROOT\" \"$(date +%s)\" \"$@\"
 ";
 
 const ABSENT: &str = "#!/bin/sh

@@ -12,6 +12,7 @@ use certdeck::fleet::{Fleet, HostName, Moment, Reach, Scheduler};
 use certdeck::practice::{ALL, Member, Practice};
 use certdeck::remote::{Sessions, Settings};
 use certdeck::scan::{Progress, Scan};
+use certdeck::text::SafeText;
 
 /// Starts a fleet on a runtime of the caller's own.
 fn start(hosts: usize) -> (tokio::runtime::Runtime, Practice) {
@@ -588,7 +589,7 @@ fn new_lineages_can_be_ordered() {
     }
     let fleet = scan(&runtime, &practice);
     let place = |name: &str| fleet.places().find(|it| it.1.name.as_str() == name).unwrap().1;
-    let names: Vec<_> = place("new").leaf().unwrap().names.iter().map(|it| it.as_str()).collect();
+    let names: Vec<_> = place("new").leaf().unwrap().names.iter().map(SafeText::as_str).collect();
     assert_eq!((names, place("new").versions.len()), (vec!["new.example.net"], 2));
     let wild = place("wild.example.net");
     assert_eq!(wild.leaf().unwrap().key.to_string(), "rsa-2048");
@@ -671,7 +672,7 @@ fn certbot_of_a_practice_host_works_nowhere_else() {
     let link = format!("ln -s {path} away && certbot renew -n --config-dir $CERTDECK_ROOT/away");
     assert_eq!(on(&practice, "fine", &link).1, Some(1));
     let output = Command::new(program())
-        .args(["practice-certbot", other.path().to_str().unwrap(), "0", "--", "renew"])
+        .args(["practice-certbot", other.path().to_str().unwrap(), "0", "renew"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
