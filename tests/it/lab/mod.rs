@@ -13,6 +13,7 @@ mod scans;
 mod sessions;
 mod shells;
 mod trust;
+mod wire;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -8,7 +8,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use std::time::{Duration, Instant};
 
 use super::{free_port, wait_for};
 
@@ -113,10 +115,18 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        if let Some(group) = i32::try_from(self.master.id()).ok().and_then(Pid::from_raw) {
-            kill_process_group(group, Signal::KILL).ok();
+        let Some(group) = i32::try_from(self.master.id()).ok().and_then(Pid::from_raw) else {
+            return;
+        };
+        // A master that is asked to end waits for its workers.
+        kill_process(group, Signal::TERM).ok();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while matches!(self.master.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                kill_process_group(group, Signal::KILL).ok();
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
-        self.master.wait().ok();
     }
 }
 
