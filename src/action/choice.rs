@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kind, Refusal, Target};
+use super::{Kind, Refusal, Target, Why};
 
 /// One thing that can be chosen.
 #[derive(Debug)]
@@ -48,9 +48,31 @@ impl Chosen {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Refuses if something must be chosen and is not.
+    /// Refuses if something must be chosen and is not, or cannot be chosen here.
     pub(super) fn check(&self, kind: &Kind) -> Result<(), Refusal> {
-        let _ = kind;
-        todo!()
+        let is_known = |name: &str| kind.choices.iter().any(|it| it.name == name);
+        if let Some(name) = self.0.keys().find(|it| !is_known(it)) {
+            let text = format!("{} knows no choice `{name}`", kind.name);
+            let names: Vec<_> = kind.choices.iter().map(|it| it.name).collect();
+            let refusal = Refusal::new(Why::BadRequest, text);
+            return Err(match names.as_slice() {
+                [] => refusal.hint("there is nothing to choose about it"),
+                names => refusal.hint(format!("there are: {}", names.join(", "))),
+            });
+        }
+        let is_missing = |it: &&Choice| it.is_required && self.get(it.name).is_none();
+        match kind.choices.iter().find(is_missing) {
+            None => Ok(()),
+            Some(Choice { name, value, about, .. }) => {
+                let text = format!("{} needs --{name}: {about}", kind.name);
+                Err(Refusal::new(Why::BadRequest, text).hint(format!("--{name} {value}")))
+            }
+        }
+    }
+}
+
+impl Offer {
+    pub(super) fn new(value: impl Into<String>, about: impl Into<String>) -> Self {
+        Self { value: value.into(), about: about.into() }
     }
 }

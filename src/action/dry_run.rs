@@ -1,6 +1,10 @@
 //! `dry-run`.
 
+use super::card::{self, Lineage};
+use super::certbot::{Certbot, checked_name};
+use super::cost::Authority;
 use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier};
+use crate::fleet::HookStage;
 
 pub(super) const KIND: Kind = Kind {
     name: "dry-run",
@@ -13,6 +17,131 @@ pub(super) const KIND: Kind = Kind {
     plan,
 };
 
-fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
-    todo!("{target:?} {chosen:?}")
+fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
+    let certbot = Certbot::of(target)?;
+    let lineage = Lineage::of(target)?;
+    let renewal = lineage.renewal()?;
+    let name = checked_name(lineage.place.name.as_str())?;
+    let server = renewal.server.as_ref().map_or("", |it| it.as_str());
+    let twin = twin(target, server);
+
+    let mut more = vec!["--dry-run"];
+    let (order, cost) = match twin {
+        Twin::Known => (
+            "a test order at Let's Encrypt staging, with an account there".to_owned(),
+            "nothing in production; staging has limits of its own".to_owned(),
+        ),
+        Twin::Told(directory) => {
+            more.extend(["--server", directory]);
+            (
+                format!("a test order at the staging twin of the inventory, {directory}"),
+                "nothing in production".to_owned(),
+            )
+        }
+        Twin::None => {
+            more.extend(["--server", server]);
+            (
+                format!(
+                    "a test order at {server} itself: no staging twin of it is known, and certbot would ask Let's Encrypt instead"
+                ),
+                format!("an order at {server}, whose limits count it if there are any"),
+            )
+        }
+    };
+    let mut effect = vec![order];
+    for stage in [HookStage::Pre, HookStage::Post] {
+        let hooks = certbot.hooks(stage);
+        effect.extend(hooks.iter().map(|it| {
+            format!("{stage} hook runs for real: {}{}", it.command, card::does(it.impact))
+        }));
+    }
+    effect.push(match certbot.hooks(HookStage::Deploy).len() {
+        0 => "no certificate is written".to_owned(),
+        1 => "no certificate is written; the deploy hook is skipped".to_owned(),
+        many => format!("no certificate is written; {many} deploy hooks are skipped"),
+    });
+    let real = [HookStage::Pre, HookStage::Post].map(|it| certbot.hooks(it));
+    Ok(Plan {
+        effect,
+        cost,
+        undo: "nothing to undo".to_owned(),
+        proof: "certbot says that the simulated renewal succeeded, and the live certificate is the same as before".to_owned(),
+        notes: lineage.notes(),
+        files: vec![certbot.log()],
+        commands: vec![certbot.renew(name, &more)],
+        impact: card::impact_of(real.iter().flatten()),
+        ..card::blank(&KIND, target, Some(&certbot))
+    })
+}
+
+/// Where a dry run is ordered.
+enum Twin<'a> {
+    /// certbot knows it: that of Let's Encrypt.
+    Known,
+    /// The inventory names it.
+    Told(&'a str),
+    /// Nobody knows one. certbot 2.1.0 would take Let's Encrypt's for a directory that stands only
+    /// in the renewal configuration, so the directory itself is given to it.
+    None,
+}
+
+fn twin<'a>(target: &Target<'a>, server: &str) -> Twin<'a> {
+    if Authority::of(server) != Authority::Other || server.is_empty() {
+        return Twin::Known;
+    }
+    let issuer = target.inventory.issuers.iter().find(|it| it.directory == server);
+    issuer.and_then(|it| it.staging.as_deref()).map_or(Twin::None, Twin::Told)
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::Why;
+    use super::super::sample::sample;
+    use crate::text::SafeText;
+
+    #[test]
+    fn what_is_real_about_it_is_told() {
+        assert_snapshot!(sample().card("dry-run", &[]), @"
+        web-01/www.example.net Safe Restart SameLeaf
+        What   www.example.net on web-01 (serial 049ad2c3…, 39h left of 90.0d; also example.net)
+        Effect a test order at Let's Encrypt staging, with an account there
+        Effect pre hook runs for real: /etc/letsencrypt/renewal-hooks/pre/10-note
+        Effect no certificate is written; the deploy hook is skipped
+        Cost   nothing in production; staging has limits of its own
+        Undo   nothing to undo
+        Proof  certbot says that the simulated renewal succeeded, and the live certificate is the same as before
+        Writes /var/log/letsencrypt/letsencrypt.log
+        Runs   certbot renew -n --no-random-sleep-on-renew --cert-name www.example.net --dry-run
+        ");
+    }
+
+    #[test]
+    fn a_ca_of_ones_own_is_asked_itself() {
+        let server = |it: &'static str| {
+            sample().with(|place| place.renewal.as_mut().unwrap().server = Some(SafeText::new(it)))
+        };
+        let runs = |it: &'static str| {
+            let plan = server(it).plan("dry-run", "web-01/www.example.net", &[]).unwrap();
+            plan.commands[0].line()
+        };
+        let usual =
+            "certbot renew -n --no-random-sleep-on-renew --cert-name www.example.net --dry-run";
+        assert_eq!(runs("https://acme-v02.api.letsencrypt.org/directory"), usual);
+        assert_eq!(runs("https://acme-staging-v02.api.letsencrypt.org/directory"), usual);
+        let own = runs("https://ca.example.net/dir");
+        assert_eq!(own, format!("{usual} --server https://ca.example.net/dir"));
+
+        let mut twin = server("https://ca.example.net/dir");
+        twin.inventory.issuers[1].staging = Some("https://ca.example.net/test".to_owned());
+        let plan = twin.plan("dry-run", "web-01/www.example.net", &[]).unwrap();
+        assert!(plan.commands[0].line().ends_with("--server https://ca.example.net/test"));
+    }
+
+    #[test]
+    fn what_cannot_renew_by_itself_is_refused() {
+        let manual = sample().with(|it| it.renewal.as_mut().unwrap().is_unattended = false);
+        manual.refuses("dry-run", &[], Why::Pointless, "issued by hand");
+    }
 }

@@ -9,8 +9,11 @@
 //! 2. Two lines below: `mod` and the entry in [`ALL`]. Menu, keys, command line, help and README
 //!    table follow.
 
+mod card;
+mod certbot;
 mod choice;
 mod confirm;
+mod cost;
 mod dry_run;
 mod enable_timer;
 mod force_renew;
@@ -131,5 +134,26 @@ impl Refusal {
     fn hint(mut self, text: impl Into<String>) -> Self {
         self.hint = Some(text.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod sample;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_keys_are_told_apart() {
+        for (at, kind) in ALL.iter().enumerate() {
+            let others = ALL.iter().enumerate().filter(|it| it.0 != at);
+            assert!(others.clone().all(|it| it.1.name != kind.name), "{}", kind.name);
+            assert!(others.clone().all(|it| it.1.keys != kind.keys), "{}", kind.name);
+            for choice in kind.choices {
+                let is_option = |it: char| it.is_ascii_lowercase() || it == '-';
+                assert!(choice.name.chars().all(is_option), "{}", choice.name);
+            }
+        }
     }
 }

@@ -92,6 +92,24 @@ impl Plan {
         }
     }
 
+    /// Everything that is told of it, line by line, each under its label: what is reviewed.
+    pub fn card(&self) -> Vec<(&'static str, String)> {
+        let of = |label, lines: &[String]| -> Vec<_> {
+            lines.iter().map(|it| (label, it.clone())).collect()
+        };
+        let runs: Vec<_> = self.commands.iter().map(Command::brief).collect();
+        [
+            vec![("What", self.what.clone())],
+            of("Effect", &self.effect),
+            vec![("Cost", self.cost.clone()), ("Undo", self.undo.clone())],
+            vec![("Proof", self.proof.clone())],
+            of("Note", &self.notes),
+            of("Writes", &self.files),
+            of("Runs", &runs),
+        ]
+        .concat()
+    }
+
     /// The name of the lock under which it runs on its host: changes to one lineage exclude each
     /// other, and so do changes to the host itself.
     pub fn lock(&self) -> String {
@@ -107,6 +125,16 @@ impl Command {
     pub fn line(&self) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{name}={}", word(value)));
         let argv = self.argv.iter().map(|it| word(it));
+        env.chain(argv).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same on one line: of a script that is part of it, only how long it is.
+    pub fn brief(&self) -> String {
+        let env = self.env.iter().map(|(name, value)| format!("{name}={}", word(value)));
+        let argv = self.argv.iter().map(|it| match it.lines().count() {
+            0 | 1 => word(it),
+            lines => format!("<script of {lines} lines>"),
+        });
         env.chain(argv).collect::<Vec<_>>().join(" ")
     }
 }

@@ -13,6 +13,7 @@ mod certificate;
 mod chain;
 mod cli;
 mod fuzz_seeds;
+mod job;
 mod lab;
 mod parts;
 mod picture;

@@ -20,7 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("explain", &["text"]),
     // Commands as a shell reads them, and where a client keeps things.
     ("action", &["fleet", "inventory", "source", "text"]),
-    ("rollout", &["action", "fleet"]),
+    // How wide a wave is, is a matter of groups.
+    ("rollout", &["action", "fleet", "inventory"]),
     // Frames are those of a visit.
     ("job", &["fleet", "source", "text"]),
     // Effects.
