@@ -133,40 +133,55 @@ impl Log {
     /// Writes down who works from here on, and with what. The identity is for
     /// [`Self::end_session`].
     pub fn begin_session(&mut self, body: &Map<String, Value>) -> Result<Uuid, Error> {
-        todo!("{body:?}")
+        let op = Uuid::now_v7();
+        self.append("session", op, &with("event", "start", body)).map(|_| op)
     }
 
     /// Writes down that the session is over.
     pub fn end_session(&mut self, session: Uuid) -> Result<(), Error> {
-        todo!("{session}")
+        self.append("session", session, &with("event", "end", &Map::new())).map(drop)
     }
 
     /// Writes down what is about to be done, and gives the permit to do it. The identity of the
     /// action is made here, with time in it.
     pub fn intent(&mut self, body: &Map<String, Value>) -> Result<Permit, Error> {
-        todo!("{body:?}")
+        let op = Uuid::now_v7();
+        let last = self.append("intent", op, body)?;
+        Ok(Permit { op, seq: last.seq, hash: last.hash })
     }
 
     /// Writes down a step of what was permitted.
     pub fn step(&mut self, permit: &Permit, body: &Map<String, Value>) -> Result<(), Error> {
-        todo!("{permit:?} {body:?}")
+        self.append("step", permit.op, body).map(drop)
     }
 
     /// Writes down what became of what was permitted, which ends the permit.
     #[expect(clippy::needless_pass_by_value, reason = "what is over is not permitted any more")]
     pub fn outcome(&mut self, permit: Permit, body: &Map<String, Value>) -> Result<(), Error> {
-        todo!("{permit:?} {body:?}")
+        self.append("outcome", permit.op, body).map(drop)
     }
 
     /// Writes down what was found out about an intent that has no outcome.
     pub fn reconcile(&mut self, op: Uuid, body: &Map<String, Value>) -> Result<(), Error> {
-        todo!("{op} {body:?}")
+        self.append("reconcile", op, body).map(drop)
     }
 
     /// Keeps output beside the log, at most 1 MiB of it: its SHA-256 in hex, by which records
     /// name it.
     pub fn keep(&mut self, output: &[u8]) -> Result<String, Error> {
-        todo!("{output:?}")
+        let name = Hash::of(&[output]).to_string();
+        let folder = self.dir.join("blobs").join(name.get(..2).unwrap_or_default());
+        let path = folder.join(&name);
+        let written =
+            DirBuilder::new().recursive(true).mode(0o700).create(&folder).and_then(|()| {
+                let mut file = OpenOptions::new();
+                file.write(true).create(true).truncate(true).mode(0o600);
+                let mut file = file.open(&path)?;
+                file.write_all(output)?;
+                file.sync_all()
+            });
+        written.map_err(|source| Error::Write { path, source })?;
+        Ok(name)
     }
 
     /// Appends one record; it is on the disk when this returns.
@@ -263,6 +278,12 @@ impl Log {
         let whole = disk.f_blocks.saturating_mul(disk.f_frsize);
         if free < HEADROOM.min(whole / 100) { Err(Error::Full(self.dir.clone())) } else { Ok(()) }
     }
+}
+
+fn with(key: &str, value: &str, body: &Map<String, Value>) -> Map<String, Value> {
+    let mut all = body.clone();
+    all.insert(key.to_owned(), json!(value));
+    all
 }
 
 fn genesis() -> Map<String, Value> {
@@ -372,6 +393,27 @@ mod tests {
         let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(segment_of(&state, 1)), 0o600);
         assert_eq!(mode(state.path().join("audit")), 0o700);
+    }
+
+    #[test]
+    fn what_was_begun_and_not_ended_is_open() {
+        let state = TempDir::new().unwrap();
+        let mut log = log(&state);
+        let session = log.begin_session(&body("console")).unwrap();
+        let done = log.intent(&body("web-01")).unwrap();
+        let open = log.intent(&body("web-02")).unwrap().op();
+        log.step(&done, &body("web-01")).unwrap();
+        log.outcome(done, &body("web-01")).unwrap();
+        let records = read::records(state.path()).unwrap();
+        let kinds: Vec<&str> = records.iter().map(|it| it.kind.as_str()).collect();
+        assert_eq!(kinds, ["genesis", "session", "intent", "intent", "step", "outcome"]);
+        let found: Vec<Uuid> = read::open_intents(&records).iter().map(|it| it.op).collect();
+        assert_eq!(found, [open]);
+        log.reconcile(open, &body("web-02")).unwrap();
+        log.end_session(session).unwrap();
+        let records = read::records(state.path()).unwrap();
+        assert!(read::open_intents(&records).is_empty());
+        assert_eq!(records.last().unwrap().text("event"), Some("end"));
     }
 
     #[test]
