@@ -64,9 +64,9 @@ impl Record {
                     job: Some((*op, job.commands.clone())),
                 });
             }
-            Progress::Ended { report, .. } => {
-                let is_meant =
-                    |it: &&mut Entry| it.job.as_ref().is_some_and(|job| Some(job.0) == report.op);
+            Progress::Ended { at, report } => {
+                let Some(op) = jobs.job(JobId::Job(run, *at)).and_then(|it| it.op) else { return };
+                let is_meant = |it: &&mut Entry| it.job.as_ref().is_some_and(|job| job.0 == op);
                 if let Some(entry) = self.entries.iter_mut().find(is_meant) {
                     let word = ending_word(report.ending);
                     entry.result = SafeText::new(&format!("{word}: {}", report.summary));

@@ -70,7 +70,7 @@ impl App {
             Command::Redraw => return vec![Effect::Redraw],
             Command::Help => self.lay(Help::default()),
             Command::Palette => self.lay(Palette::default()),
-            Command::Filter => self.lay(FilterLine::new(&self.desk)),
+            Command::Filter => return self.filter(),
             Command::Log => self.lay(Log::default()),
             Command::Diagnostics => self.lay(Figures),
             Command::Back => self.walk(|it| it.trail.back(), "this is where the trail begins"),
@@ -207,6 +207,17 @@ impl App {
                 self.trail.go_to(0);
                 self.trail.screen_mut().zoom_to(seconds, &self.desk);
             }
+        }
+        Vec::new()
+    }
+
+    /// Asks for a filter of the fleet, unless the screen has a search of its own.
+    fn filter(&mut self) -> Vec<Effect> {
+        let area = self.areas(self.whole()).body;
+        match self.trail.screen_mut().run(Command::Filter, &mut self.desk, area) {
+            Outcome::Search => self.lay(Search::new(&self.desk)),
+            Outcome::Say(text) => self.say(&text),
+            _ => self.lay(FilterLine::new(&self.desk)),
         }
         Vec::new()
     }

@@ -214,7 +214,7 @@ fn rows_stand_still_under_an_overlay() {
     let unreached =
         Unreached { why: Why::Refused, text: SafeText::new("connection refused"), hint: None };
     let visit = Visit { host, at: NOW, outcome: Outcome::Unreached(unreached) };
-    app.update(Msg::VisitEnded(visit, std::time::Duration::from_millis(3)), NOW);
+    app.update(Msg::VisitEnded(visit, Duration::from_millis(3)), NOW);
     assert!(!app.is_stale());
     drive(&mut app, "<esc>");
     assert!(app.is_stale());
