@@ -147,12 +147,12 @@ impl Room {
         // Nobody listens any more only when the scan is being dropped.
         tell.send(Progress::Began(host.name.clone())).ok();
         let begin = Instant::now();
-        let mut asking = pin!(self.ask(host, known));
-        let outcome = loop {
+        let mut asking = pin!(visit(&self.sessions, host, known, self.clock));
+        let visit = loop {
             // Looked at again each time, because others have ended meanwhile.
             let until = begin + self.pace.patience();
-            if let Ok(outcome) = timeout_at(until, &mut asking).await {
-                break outcome;
+            if let Ok(visit) = timeout_at(until, &mut asking).await {
+                break visit;
             }
             if begin.elapsed() >= self.pace.patience() {
                 // A host that is down or slow must not keep the others waiting for its deadline.
@@ -161,33 +161,48 @@ impl Room {
                 break asking.await;
             }
         };
-        if matches!(outcome, Outcome::Seen(_)) {
+        if matches!(visit.outcome, Outcome::Seen(_)) {
             self.pace.learn(begin.elapsed(), 8);
         }
-        let visit = Visit { host: host.name.clone(), at: self.clock.now(), outcome };
         tell.send(Progress::Ended(visit)).ok();
     }
+}
 
-    async fn ask(&self, host: &inventory::Host, known: fleet::Host) -> Outcome {
-        let nonce = Nonce::new(uuid::Uuid::new_v4().into_bytes());
-        let script = source::ask_all(&host.sources, &known, &nonce);
-        let answer = match self.sessions.visit(host, &script, ANSWER_CAP).await {
-            Ok(answer) => answer,
-            Err(error) => return Outcome::Unreached(error.unreached(host)),
-        };
-        let now = self.clock.now();
-        let took = i64::try_from(answer.took.as_secs()).unwrap_or(i64::MAX);
-        let asked = now.plus(-took);
-        let sources = host.sources.clone();
-        // Thousands of certificates take longer to read than a screen may stand still.
-        let reading = spawn_blocking(move || {
-            source::read_answer(&sources, &answer.bytes, &nonce, &known, asked, now)
-        });
-        match reading.await {
-            Ok(Ok(seen)) => Outcome::Seen(Box::new(seen)),
-            Ok(Err(incomplete)) => Outcome::Unreached(unread(incomplete)),
-            Err(_) => Outcome::Unreached(unreached(Why::Other, "the answer could not be read")),
-        }
+/// Visits one host now. `known` is the last known state of it.
+pub async fn visit(
+    sessions: &Sessions,
+    host: &inventory::Host,
+    known: fleet::Host,
+    clock: Clock,
+) -> Visit {
+    let outcome = ask(sessions, host, known, clock).await;
+    Visit { host: host.name.clone(), at: clock.now(), outcome }
+}
+
+async fn ask(
+    sessions: &Sessions,
+    host: &inventory::Host,
+    known: fleet::Host,
+    clock: Clock,
+) -> Outcome {
+    let nonce = Nonce::new(uuid::Uuid::new_v4().into_bytes());
+    let script = source::ask_all(&host.sources, &known, &nonce);
+    let answer = match sessions.visit(host, &script, ANSWER_CAP).await {
+        Ok(answer) => answer,
+        Err(error) => return Outcome::Unreached(error.unreached(host)),
+    };
+    let now = clock.now();
+    let took = i64::try_from(answer.took.as_secs()).unwrap_or(i64::MAX);
+    let asked = now.plus(-took);
+    let sources = host.sources.clone();
+    // Thousands of certificates take longer to read than a screen may stand still.
+    let reading = spawn_blocking(move || {
+        source::read_answer(&sources, &answer.bytes, &nonce, &known, asked, now)
+    });
+    match reading.await {
+        Ok(Ok(seen)) => Outcome::Seen(Box::new(seen)),
+        Ok(Err(incomplete)) => Outcome::Unreached(unread(incomplete)),
+        Err(_) => Outcome::Unreached(unreached(Why::Other, "the answer could not be read")),
     }
 }
 

@@ -6,47 +6,48 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use super::record::Hash;
-use super::record::Last;
+use super::record::{Hash, Last};
 
-/// What a head says: the number of the last record.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Head {
-    pub(super) seq: u64,
+/// The slots that are whole; none after a loss, for the log itself is what counts.
+pub(super) fn read(dir: &Path) -> Vec<Last> {
+    let bytes = fs::read(dir.join(NAME)).unwrap_or_default();
+    let slots = bytes.chunks(SLOT).take(2).zip(0..);
+    slots.filter_map(|(slot, at)| read_slot(slot).filter(|it| it.seq % 2 == at)).collect()
 }
 
-/// Reads the newer slot that is whole; `None` if there is none, as after a loss: the log itself
-/// is what counts.
-pub(super) fn read(dir: &Path) -> Option<Head> {
-    let bytes = fs::read(dir.join("head")).ok()?;
-    bytes.chunks(SLOT).filter_map(read_slot).max().map(|seq| Head { seq })
-}
-
-fn read_slot(slot: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(slot).ok()?.trim_end();
-    let (says, check) = text.rsplit_once(' ')?;
-    let (seq, _) = says.split_once(' ')?;
-    (check == checksum(says)).then(|| seq.parse().ok())?
+fn read_slot(slot: &[u8]) -> Option<Last> {
+    let slot = std::str::from_utf8(slot).ok().filter(|it| it.len() == SLOT)?;
+    let (says, check) = slot.trim_end_matches(['\n', ' ']).rsplit_once(' ')?;
+    let (seq, hash) = says.split_once(' ')?;
+    let last = Last { seq: seq.parse().ok()?, hash: Hash::parse(hash.as_bytes())? };
+    (says == text(last) && check == checksum(says)).then_some(last)
 }
 
 /// Writes the slot of this record.
 pub(super) fn write(dir: &Path, last: Last) -> io::Result<()> {
-    let says = format!("{} {}", last.seq, last.hash);
+    let says = text(last);
     let line = format!("{says} {}", checksum(&says));
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(dir.join("head"))?;
+        .open(dir.join(NAME))?;
     file.write_all_at(
         format!("{line:<width$}\n", width = SLOT - 1).as_bytes(),
         last.seq % 2 * SLOT as u64,
     )
 }
 
+fn text(last: Last) -> String {
+    format!("{} {}", last.seq, last.hash)
+}
+
 fn checksum(text: &str) -> String {
     Hash::of(&[text.as_bytes()]).to_string().chars().take(16).collect()
 }
+
+/// The name of the file.
+pub(super) const NAME: &str = "head";
 
 const SLOT: usize = 128;

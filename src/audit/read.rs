@@ -1,14 +1,17 @@
 //! Reading the log: records for people and programs, and what has no outcome yet.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Error, segment};
+use super::chain::Chain;
+use super::record::{self, ENVELOPE, Envelope};
+use super::segment::{self, Checker, Stop};
+use super::{Error, FOLDER, blob, tail};
 use crate::fleet::Moment;
 
 /// One record.
@@ -33,24 +36,17 @@ pub struct Record {
 /// # Errors
 /// Where the log cannot be read, or is not as it was written.
 pub fn records(state_dir: &Path) -> Result<Vec<Record>, Error> {
-    let dir = state_dir.join("audit");
     let mut records = Vec::new();
-    for number in 1_u64.. {
-        let path = dir.join(format!("{number:06}.jsonl"));
-        let bytes = match fs::read(&path) {
-            Ok(it) => it,
-            Err(it) if it.kind() == io::ErrorKind::NotFound => break,
-            Err(source) => return Err(Error::Write { path, source }),
-        };
-        segment::read(&bytes).map_err(|fault| Error::Tampered {
-            path,
-            line: fault.line,
-            what: fault.what,
-        })?;
-        let lines = bytes.split_inclusive(|it| *it == b'\n');
-        records.extend(lines.filter_map(|it| parse(it.strip_suffix(b"\n")?)));
-    }
+    scan(state_dir, &mut |it| records.push(it))?;
     Ok(records)
+}
+
+/// Shows every record of the log below the state folder, oldest first.
+///
+/// # Errors
+/// Where the log cannot be read, or is not as it was written; what is before has been shown.
+pub fn scan(state_dir: &Path, show: &mut dyn FnMut(Record)) -> Result<(), Error> {
+    scan_folder(&state_dir.join(FOLDER), show)
 }
 
 /// The intents that have neither an outcome nor a reconciliation, oldest first.
@@ -63,21 +59,14 @@ pub fn open_intents(records: &[Record]) -> Vec<&Record> {
     records.iter().filter(|it| it.kind == "intent" && !ended.contains(&it.op)).collect()
 }
 
-fn parse(line: &[u8]) -> Option<Record> {
-    let line = std::str::from_utf8(line).ok()?;
-    let mut body: Map<String, Value> = serde_json::from_str(line).ok()?;
-    let mut take = |key| body.remove(key);
-    take("v")?;
-    take("prev")?;
-    take("h")?;
-    Some(Record {
-        seq: take("seq")?.as_u64()?,
-        at: Moment::parse(take("t")?.as_str()?)?,
-        op: take("op")?.as_str()?.parse().ok()?,
-        kind: take("kind")?.as_str()?.to_owned(),
-        body,
-        line: line.to_owned(),
-    })
+/// The output that a record names by its hash; `None` if it is gone or was changed.
+pub fn output(state_dir: &Path, name: &str) -> Option<Vec<u8>> {
+    blob::read(&state_dir.join(FOLDER), name)
+}
+
+/// Where the output is that a record names by its hash.
+pub fn output_path(state_dir: &Path, name: &str) -> PathBuf {
+    blob::path(&state_dir.join(FOLDER), name)
 }
 
 impl Record {
@@ -85,4 +74,49 @@ impl Record {
     pub fn text(&self, key: &str) -> Option<&str> {
         self.body.get(key).and_then(Value::as_str)
     }
+
+    /// Its hash, in hex.
+    pub fn hash(&self) -> Option<String> {
+        record::parse(&self.line).map(|it| it.hash.to_string())
+    }
+
+    /// When, to the microsecond.
+    pub fn stamp(&self) -> &str {
+        record::parse(&self.line).map_or("", |it| it.time)
+    }
+}
+
+pub(super) fn scan_folder(dir: &Path, show: &mut dyn FnMut(Record)) -> Result<(), Error> {
+    let mut chain = Chain::default();
+    for (number, expected) in tail::numbers(dir)?.into_iter().zip(1..) {
+        let path = dir.join(segment::name(expected));
+        if number != expected {
+            return Err(Error::Tampered { path, line: 0, what: "the file is missing" });
+        }
+        let file = File::open(&path).map_err(Error::read(&path))?;
+        let mut found = Checker::default();
+        chain.enter(number);
+        let read = found.read(BufReader::new(file), &mut |line, it| {
+            if let Some(record) = record(line, it) {
+                show(record);
+            }
+        });
+        let joined = chain.absorb(&found).map_err(Stop::Fault);
+        joined.and(read).map_err(|it| tail::refuse(&path, it))?;
+    }
+    Ok(())
+}
+
+fn record(line: &str, envelope: &Envelope<'_>) -> Option<Record> {
+    let mut body: Map<String, Value> = serde_json::from_str(line).ok()?;
+    body.retain(|key, _| !ENVELOPE.contains(&key.as_str()));
+    Some(Record {
+        seq: envelope.seq,
+        // Digits in the right places are not always a date.
+        at: Moment::parse(envelope.time)?,
+        op: envelope.op,
+        kind: envelope.kind.to_owned(),
+        body,
+        line: line.to_owned(),
+    })
 }

@@ -8,6 +8,8 @@
 //!     began/             made once by whoever begins the job, or rules that it never will begin
 //!     alive              locked as long as the runner lives
 //!     out                what the commands printed, up to a cap
+//!     cut                there if they printed more
+//!     stop               there if somebody asked it to stop
 //!     status             one line per fact, replaced as a whole
 //! <state>/locks/<name>   locked by the job that works on a lineage; says which
 //! ```
@@ -23,8 +25,8 @@ use crate::source::Nonce;
 use crate::text::SafeText;
 use uuid::Uuid;
 
-pub use read::{read, read_list};
-pub use script::{clean, list, look, start, stop, void};
+pub use read::{read, read_list, read_removed};
+pub use script::{ANSWER_CAP, LISTED, OUTPUT_BYTES, clean, list, look, start, stop, void};
 
 /// What a host is asked to do.
 #[derive(Debug, Clone)]
@@ -44,8 +46,11 @@ pub struct Request {
     /// What that certificate must be when the job begins.
     pub expect: Expect,
     /// The commands, one after the other until one fails.
-    pub commands: Vec<(Vec<(String, String)>, Vec<String>)>,
+    pub commands: Vec<Call>,
 }
+
+/// A command of a job: variables of its environment, the program and its arguments.
+pub type Call = (Vec<(String, String)>, Vec<String>);
 
 /// What the certificate of a job must be when it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::words::{Fault, SudoFault};
+use super::words::{Fault, ForwardFault, SudoFault};
 use crate::fleet::{Unreached, Why};
 use crate::inventory;
 use crate::text::SafeText;
@@ -49,6 +49,16 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Connecting to a port of the host's own loopback.
+    #[error("{}", forward_text(*port, *fault, said))]
+    Forward {
+        /// The port.
+        port: u16,
+        /// What happened.
+        fault: ForwardFault,
+        /// sshd's own words.
+        said: SafeText,
     },
     /// Too many jump hosts.
     #[error("more than {most} jump hosts, as if they led in a circle")]
@@ -147,6 +157,7 @@ impl Error {
             Self::Address { .. }
             | Self::Closed
             | Self::Folder { .. }
+            | Self::Forward { .. }
             | Self::Jumps { .. }
             | Self::KnownHosts { .. }
             | Self::Open(_)
@@ -164,6 +175,11 @@ impl Error {
             }
             Self::CutShort { .. } => {
                 "scan again; if it stays so, look at sshd's log there".to_owned()
+            }
+            Self::Forward { fault: ForwardFault::Forbidden, .. } => {
+                "look at AllowTcpForwarding and PermitOpen in sshd_config there, or leave \
+                 `loopback` out of `probe`"
+                    .to_owned()
             }
             Self::Open(_) => "look at MaxSessions and ForceCommand in sshd_config there".to_owned(),
             Self::ProxyCommand { .. } => {
@@ -183,6 +199,7 @@ impl Error {
             Self::Address { .. } => format!("look at `address` and `user` of {name}"),
             Self::Closed
             | Self::Folder { .. }
+            | Self::Forward { .. }
             | Self::Jumps { .. }
             | Self::KnownHosts { .. }
             | Self::Stale => {
@@ -249,6 +266,19 @@ fn connect_hint(
         }
         Fault::RevokedKey => return None,
     })
+}
+
+fn forward_text(port: u16, fault: ForwardFault, said: &SafeText) -> String {
+    match fault {
+        ForwardFault::Forbidden => format!(
+            "sshd does not let anybody through to port {port} of the host itself{}",
+            tail(said)
+        ),
+        ForwardFault::Other => {
+            format!("the host does not connect to its own port {port}{}", tail(said))
+        }
+        ForwardFault::Refused => format!("nothing listens at 127.0.0.1:{port} on the host"),
+    }
 }
 
 fn sudo_text(fault: SudoFault) -> &'static str {

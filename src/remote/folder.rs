@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::Error;
-use super::master::end_master;
+use super::mux::end_master;
 
 /// A folder that lives as long as this value. Its lock is held as long, which is how other runs
 /// know that it is in use: a lock ends with its process, whatever end that is.

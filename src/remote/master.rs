@@ -1,9 +1,8 @@
 //! One ssh in the background that holds a connection, and the commands that go through it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::config::alias;
 use super::folder::{Folder, write_private};
+use super::mux::end_master;
 use super::route::{Route, ssh};
 use super::{Answer, Error, words};
 use crate::inventory::Become;
@@ -135,6 +135,16 @@ impl Master {
         Ok(Answer { bytes, took: begin.elapsed() })
     }
 
+    /// Its control socket.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.dir.path().join("master")
+    }
+
+    /// The configuration with which it was connected.
+    pub(super) fn config(&self) -> PathBuf {
+        self.dir.path().join("config")
+    }
+
     /// Ends the master and waits until it is gone.
     pub(super) async fn close(self) {
         // Ending takes the master some milliseconds, which are not for a thread of the loop.
@@ -144,26 +154,7 @@ impl Master {
 
 impl Drop for Master {
     fn drop(&mut self) {
-        end_master(&self.dir.path().join("master"));
-    }
-}
-
-/// Asks a master to end, channels or not, and waits a moment for it to do so.
-///
-/// The openssh crate can only ask it to stop listening, after which it goes on as long as a
-/// channel is open: for ever, if the host is silent. So this speaks the few bytes of the
-/// protocol itself (`PROTOCOL.mux` of OpenSSH).
-pub(super) fn end_master(socket: &Path) {
-    let Ok(mut stream) = UnixStream::connect(socket) else { return };
-    stream.set_read_timeout(Some(FAREWELL)).ok();
-    stream.set_write_timeout(Some(FAREWELL)).ok();
-    let hello = [8, MUX_MSG_HELLO, 4];
-    let terminate = [8, MUX_C_TERMINATE, 0];
-    let bytes: Vec<u8> =
-        [hello, terminate].concat().into_iter().flat_map(u32::to_be_bytes).collect();
-    if stream.write_all(&bytes).is_ok() {
-        // It closes the socket by ending. A caller that does not wait is not listened to either.
-        stream.take(ENOUGH).read_to_end(&mut Vec::new()).ok();
+        end_master(&self.socket());
     }
 }
 
@@ -243,7 +234,7 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-async fn read_capped(mut from: impl AsyncRead + Unpin) -> Vec<u8> {
+pub(super) async fn read_capped(mut from: impl AsyncRead + Unpin) -> Vec<u8> {
     let mut kept = Vec::new();
     (&mut from).take(SAID_CAP).read_to_end(&mut kept).await.ok();
     // The rest is read all the same: a full pipe would hold up the host.
@@ -269,11 +260,3 @@ const SAID_CAP: u64 = 8 * 1024;
 
 /// How much longer than its `ConnectTimeout` ssh may take, so that its own words come first.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
-
-/// How long a master may take to end before it is left to its `ControlPersist`.
-const FAREWELL: Duration = Duration::from_millis(500);
-/// More than a master says when it ends.
-const ENOUGH: u64 = 1024;
-
-const MUX_MSG_HELLO: u32 = 0x0000_0001;
-const MUX_C_TERMINATE: u32 = 0x1000_0005;

@@ -13,8 +13,10 @@ mod gate;
 mod journal;
 pub mod keys;
 mod master;
+mod mux;
 mod route;
 mod sharing;
+mod tunnel;
 mod words;
 
 use std::collections::HashMap;
@@ -34,7 +36,8 @@ use master::Master;
 use route::{Book, Route};
 
 pub use error::Error;
-pub use words::{Fault, SudoFault};
+pub use mux::Tunnel;
+pub use words::{Fault, ForwardFault, SudoFault};
 
 /// What the pool of sessions needs to know of this machine.
 #[derive(Debug, Clone)]

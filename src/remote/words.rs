@@ -42,6 +42,17 @@ pub enum SudoFault {
     Terminal,
 }
 
+/// Why a host does not connect to one of its own ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardFault {
+    /// Its sshd may not.
+    Forbidden,
+    /// Nothing else fits.
+    Other,
+    /// Nothing listens there.
+    Refused,
+}
+
 /// Reads what ssh said when it failed to connect: which hop it is about, counted from the host
 /// itself, and what happened.
 pub(super) fn connecting(said: &str, jumps: usize) -> (usize, Fault) {
@@ -75,6 +86,25 @@ pub(super) fn sudo(said: &str, was_found: bool) -> Option<SudoFault> {
     } else {
         None
     }
+}
+
+/// Reads what `ssh -W` said: why there was no connection, and sshd's reason (`reason2txt` in
+/// `channels.c`).
+pub(super) fn forwarding(said: &str) -> (ForwardFault, &str) {
+    let reason = |it: &str| it.starts_with("channel ") && it.contains("open failed: ");
+    let Some(line) = said.lines().rfind(|it| reason(it)) else {
+        return (ForwardFault::Other, gist(said));
+    };
+    let line = line.trim_end_matches('\r');
+    let reason = line.split_once("open failed: ").map_or(line, |it| it.1);
+    let fault = if reason.starts_with("administratively prohibited") {
+        ForwardFault::Forbidden
+    } else if reason.contains("Connection refused") {
+        ForwardFault::Refused
+    } else {
+        ForwardFault::Other
+    };
+    (fault, reason)
 }
 
 /// The line of ssh's complaint that says most, without its line end.
@@ -242,6 +272,21 @@ Host key verification failed.\r
         assert_eq!(sudo("sudo: Command not found.\n", true), Some(SudoFault::Missing));
         assert_eq!(of("something else"), None);
     }
+
+    #[test]
+    fn what_is_in_the_way_of_a_forwarding_is_told_apart() {
+        let of = |reason: &str| {
+            let said = format!("Welcome\r\nchannel 0: open failed: {reason}\r\n{FAILED}");
+            forwarding(&said).0
+        };
+        assert_eq!(of("administratively prohibited: open failed"), ForwardFault::Forbidden);
+        assert_eq!(of("connect failed: Connection refused"), ForwardFault::Refused);
+        assert_eq!(of("connect failed: No route to host"), ForwardFault::Other);
+        let said = "ops@127.0.0.1: Permission denied (publickey).\r\n";
+        assert_eq!(forwarding(said), (ForwardFault::Other, said.trim_end()));
+    }
+
+    const FAILED: &str = "stdio forwarding failed\r\n";
 
     #[test]
     fn the_gist_is_the_line_that_says_most() {

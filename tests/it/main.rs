@@ -9,10 +9,12 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod audit;
 mod certificate;
 mod chain;
 mod cli;
 mod fuzz_seeds;
+mod job;
 mod lab;
 mod parts;
 mod picture;

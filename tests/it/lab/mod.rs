@@ -1,15 +1,19 @@
 //! Real sshd on loopback: own ports, own keys, own configuration; gone with the value.
 
 mod authority;
+pub(crate) mod ca;
+pub(crate) mod certbot_host;
 mod crowd;
 mod faults;
 mod fleet;
 mod hostile;
 mod jumps;
+pub(crate) mod nginx;
 mod scans;
 mod sessions;
 mod shells;
 mod trust;
+mod wire;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,6 +21,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use certdeck::fleet::{HostName, Unreached};
@@ -38,12 +43,7 @@ pub(crate) struct Sshd {
 impl Lab {
     /// `None`, said on stderr, where there is no sshd and none is required.
     pub(crate) fn new() -> Option<Self> {
-        if !Path::new(SSHD).exists() {
-            assert!(
-                std::env::var("CERTDECK_LAB").as_deref() != Ok("require"),
-                "{SSHD} is missing: install openssh-server"
-            );
-            eprintln!("skipped: {SSHD} is missing");
+        if !are_here(&[SSHD]) {
             return None;
         }
         // Where sshd confines itself when it runs as root.
@@ -235,10 +235,27 @@ pub(crate) async fn visit(
     }
 }
 
+/// Whether all of these programs are installed; says so on stderr if not, and stops where they
+/// are required.
+pub(crate) fn are_here(programs: &[&str]) -> bool {
+    let is_here = |it: &&&str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|dir| dir.join(it).exists())
+    };
+    let missing: Vec<_> = programs.iter().filter(|it| !is_here(it)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let is_required = std::env::var("CERTDECK_LAB").as_deref() == Ok("require");
+    assert!(!is_required, "not installed: {missing:?}");
+    eprintln!("skipped: not installed: {missing:?}");
+    false
+}
+
 /// Waits for something to be true; the only sleep in these tests is here.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !is_true() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
@@ -258,9 +275,19 @@ pub(crate) fn processes_with(text: &str) -> Vec<String> {
     found
 }
 
-/// A port that was free a moment ago.
+/// A port that nothing listens at, given out once in this process. It lies below those that
+/// Linux gives to outgoing connections, or one of them could take it before it is used.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests run in several processes at once: each begins somewhere else.
+    let first = std::process::id().wrapping_mul(997);
+    loop {
+        let at = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 20_000 + u16::try_from(at % 12_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 const SSHD: &str = "/usr/sbin/sshd";

@@ -1,64 +1,10 @@
 //! The real certbot against a real CA on this machine: what it leaves behind is what is read.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use rcgen::{CertificateParams, KeyPair};
+use std::process::{Command, Stdio};
 
 use super::tree::{Tree, host, place, visit};
-
-/// A Pebble that says yes to every challenge, until it is dropped.
-struct Pebble {
-    child: Child,
-    port: u16,
-}
-
-impl Pebble {
-    fn start(tree: &Tree) -> Self {
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let key = KeyPair::generate().unwrap();
-        tree.write("pebble/cert.pem", params.self_signed(&key).unwrap().pem());
-        tree.write("pebble/key.pem", key.serialize_pem());
-        let [port, management] = [(); 2].map(|()| free_port());
-        let settings = serde_json::json!({ "pebble": {
-            "listenAddress": format!("127.0.0.1:{port}"),
-            "managementListenAddress": format!("127.0.0.1:{management}"),
-            "certificate": tree.text("pebble/cert.pem"),
-            "privateKey": tree.text("pebble/key.pem"),
-            "httpPort": 5002,
-            "tlsPort": 5001,
-        }});
-        tree.write("pebble/settings.json", settings.to_string());
-        let child = Command::new("pebble")
-            .args(["-config", &tree.text("pebble/settings.json")])
-            .envs([("PEBBLE_VA_ALWAYS_VALID", "1"), ("PEBBLE_VA_NOSLEEP", "1")])
-            .env("PEBBLE_WFE_NONCEREJECT", "0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let pebble = Self { child, port };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(Instant::now() < deadline, "pebble does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        pebble
-    }
-}
-
-impl Drop for Pebble {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
+use crate::lab::are_here;
+use crate::lab::ca::{self, Ca, Checks};
 
 /// Runs certbot in the tree; gives whether it said that all went well.
 fn certbot(tree: &Tree, words: &[&str]) -> bool {
@@ -66,7 +12,7 @@ fn certbot(tree: &Tree, words: &[&str]) -> bool {
         .args(words)
         .args(["-n", "--config-dir", &tree.text("le"), "--work-dir", &tree.text("work")])
         .args(["--logs-dir", &tree.text("log")])
-        .env("REQUESTS_CA_BUNDLE", tree.path("pebble/cert.pem"))
+        .env("REQUESTS_CA_BUNDLE", tree.path("ca/cert.pem"))
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -75,16 +21,12 @@ fn certbot(tree: &Tree, words: &[&str]) -> bool {
 
 #[test]
 fn what_certbot_makes_is_read() {
-    let is_here = |it| Command::new(it).arg("--help").output().is_ok();
-    if !["certbot", "pebble"].into_iter().all(is_here) {
-        let is_required = std::env::var("CERTDECK_LAB").is_ok_and(|it| it == "require");
-        assert!(!is_required, "certbot and pebble are not installed");
-        eprintln!("skipped: certbot and pebble are not installed");
+    if !are_here(ca::PROGRAMS) {
         return;
     }
     let tree = Tree::new();
-    let pebble = Pebble::start(&tree);
-    let server = format!("https://localhost:{}/dir", pebble.port);
+    let ca = Ca::start(&tree.path("ca"), Checks::Believed, 90);
+    let server = ca.directory();
     tree.write("www/index.html", "");
     let webroot = tree.text("www");
     let issue = |name: &str, more: &[&str]| {
@@ -144,7 +86,7 @@ fn what_certbot_makes_is_read() {
     assert_eq!(numbers, [(1, true), (2, true)]);
 
     // Without the CA, renewal fails.
-    drop(pebble);
+    drop(ca);
     std::fs::remove_file(tree.path("le/renewal-hooks/deploy/10-bad")).unwrap();
     assert!(!certbot(&tree, &renew));
     assert!(failure("b.test").contains("Connection refused"), "{}", failure("b.test"));

@@ -1,0 +1,108 @@
+//! A way through a session to a port of the host's own loopback.
+
+use std::process::Stdio;
+
+use tokio::time::timeout;
+
+use super::config::alias;
+use super::master::{GRACE, Master, read_capped};
+use super::mux::{Shut, Tunnel};
+use super::route::ssh;
+use super::{Error, Key, Sessions, words};
+use crate::inventory;
+use crate::text::SafeText;
+
+impl Sessions {
+    /// Connects to a port of a host's own loopback, through its session, and talks to whatever
+    /// answers there. Dropping the future ends all that is behind it.
+    ///
+    /// Only the way there has a deadline, the host's `connect-timeout`; `talk` needs its own.
+    pub async fn tunnel<T, F: Future<Output = T>>(
+        &self,
+        host: &inventory::Host,
+        port: u16,
+        talk: impl FnOnce(Tunnel) -> F,
+    ) -> Result<T, Error> {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            biased;
+            // Fails only without a sender, which is in `self`.
+            _ = closing.wait_for(|it| *it) => Err(Error::Closed),
+            told = async {
+                let key = Key::of(host);
+                let (master, tunnel) = self.reach(&key, host, port).await?;
+                let told = talk(tunnel).await;
+                self.put_back(key, master).await;
+                Ok(told)
+            } => told,
+        }
+    }
+
+    async fn reach(
+        &self,
+        key: &Key,
+        host: &inventory::Host,
+        port: u16,
+    ) -> Result<(Master, Tunnel), Error> {
+        if let Some(master) = self.take_warm(key) {
+            match self.dig(master, key, host, port).await {
+                // Its host has gone away since the last visit, or seems to.
+                Err(Error::Stale) => {}
+                result => return result,
+            }
+        }
+        let (master, _) = self.connect(key, host).await?;
+        match self.dig(master, key, host, port).await {
+            Err(Error::Stale) => Err(Error::TimedOut { after: host.connect_timeout }),
+            result => result,
+        }
+    }
+
+    async fn dig(
+        &self,
+        master: Master,
+        key: &Key,
+        host: &inventory::Host,
+        port: u16,
+    ) -> Result<(Master, Tunnel), Error> {
+        let socket = master.socket();
+        let opening = Tunnel::open(&socket, port);
+        match timeout(host.connect_timeout, opening).await {
+            Ok(Ok(tunnel)) => Ok((master, tunnel)),
+            Ok(Err(Shut::Refused)) => {
+                let error = why(&master, host, port).await;
+                self.put_back(key.clone(), master).await;
+                Err(error)
+            }
+            Ok(Err(Shut::Dead)) | Err(_) => {
+                master.close().await;
+                Err(Error::Stale)
+            }
+        }
+    }
+}
+
+/// Why a host does not connect to one of its own ports. A master does not pass that on, so it is
+/// asked for over a connection of its own.
+async fn why(master: &Master, host: &inventory::Host, port: u16) -> Error {
+    let mut asking = ssh();
+    asking.arg("-F").arg(master.config());
+    // Why a channel is not opened is no more than information to ssh.
+    asking.args(["-o", "LogLevel=INFO", "-W", &format!("127.0.0.1:{port}"), &alias(0)]);
+    asking.stderr(Stdio::piped());
+    let asking = async {
+        let mut child = asking.spawn().map_err(Error::Start)?;
+        let said = match child.stderr.take() {
+            Some(stderr) => read_capped(stderr).await,
+            None => Vec::new(),
+        };
+        child.wait().await.map_err(Error::Start)?;
+        let said = String::from_utf8_lossy(&said);
+        let (fault, said) = words::forwarding(&said);
+        Ok(Error::Forward { port, fault, said: SafeText::new(said) })
+    };
+    match timeout(host.connect_timeout + GRACE, asking).await {
+        Ok(error) => error.unwrap_or_else(|it| it),
+        Err(_) => Error::TimedOut { after: host.connect_timeout },
+    }
+}

@@ -1,0 +1,106 @@
+//! A real CA on loopback: Pebble, which asks a name server of its own where names are, and there
+//! every name is 127.0.0.1.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rcgen::{CertificateParams, KeyPair};
+
+use super::{free_port, wait_for};
+
+/// What it takes to order from a CA of one's own.
+pub(crate) const PROGRAMS: &[&str] = &["certbot", "pebble", "pebble-challtestsrv"];
+
+/// A Pebble, until it is dropped.
+pub(crate) struct Ca {
+    dir: PathBuf,
+    port: u16,
+    processes: Vec<Child>,
+}
+
+/// How it is seen that somebody controls a name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Checks {
+    /// It is believed.
+    Believed,
+    /// The file of http-01 is asked for at this port of 127.0.0.1.
+    Http(u16),
+}
+
+impl Ca {
+    /// Starts one that signs for `days`, with its files in a new folder.
+    pub(crate) fn start(dir: &Path, checks: Checks, days: u32) -> Self {
+        fs::create_dir_all(dir).unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let [certificate, private_key] = ["cert.pem", "key.pem"].map(|it| dir.join(it));
+        fs::write(&certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(&private_key, key.serialize_pem()).unwrap();
+        let [port, management, names, names_management, unused] = [(); 5].map(|()| free_port());
+        let http_port = match checks {
+            Checks::Believed => unused,
+            Checks::Http(port) => port,
+        };
+        let settings = serde_json::json!({ "pebble": {
+            "listenAddress": format!("127.0.0.1:{port}"),
+            "managementListenAddress": format!("127.0.0.1:{management}"),
+            "certificate": certificate,
+            "privateKey": private_key,
+            "httpPort": http_port,
+            "tlsPort": unused,
+            "certificateValidityPeriod": u64::from(days) * 24 * 60 * 60,
+        }});
+        fs::write(dir.join("settings.json"), settings.to_string()).unwrap();
+        let mut ca = Self { dir: dir.to_owned(), port, processes: Vec::new() };
+        let mut names_server = Command::new("pebble-challtestsrv");
+        // With an IPv6 address to give, Pebble would try that first.
+        names_server.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]);
+        names_server.args(["-dns01", &format!("127.0.0.1:{names}")]);
+        names_server.args(["-management", &format!("127.0.0.1:{names_management}")]);
+        names_server.args(["-http01", "", "-https01", "", "-tlsalpn01", ""]);
+        ca.run(names_server, names_management);
+        let mut pebble = Command::new("pebble");
+        pebble.arg("-config").arg(dir.join("settings.json"));
+        pebble.args(["-dnsserver", &format!("127.0.0.1:{names}")]);
+        pebble.envs([("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_WFE_NONCEREJECT", "0")]);
+        // Every order is checked anew, also that of a name that was checked before.
+        pebble.env("PEBBLE_AUTHZREUSE", "0");
+        if let Checks::Believed = checks {
+            pebble.env("PEBBLE_VA_ALWAYS_VALID", "1");
+        }
+        ca.run(pebble, port);
+        ca
+    }
+
+    fn run(&mut self, mut command: Command, port: u16) {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.processes.push(command.spawn().unwrap());
+        wait_for(&format!("{command:?}"), || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
+
+    /// The URL of its directory.
+    pub(crate) fn directory(&self) -> String {
+        format!("https://localhost:{}/dir", self.port)
+    }
+
+    /// What a client has to trust to talk to it, as in `REQUESTS_CA_BUNDLE`.
+    pub(crate) fn trust(&self) -> PathBuf {
+        self.dir.join("cert.pem")
+    }
+
+    /// Ends it: nobody answers any more.
+    pub(crate) fn stop(&mut self) {
+        for process in &mut self.processes {
+            process.kill().ok();
+            process.wait().ok();
+        }
+    }
+}
+
+impl Drop for Ca {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
