@@ -68,7 +68,7 @@ impl Scan {
         let (down, up): (Vec<_>, Vec<_>) = chosen
             .map(|(at, host)| {
                 let new = || fleet::Host::new(host.name.clone(), &host.address, &host.groups);
-                (at, known.host(&host.name).cloned().unwrap_or_else(new))
+                (at, known.shared(&host.name).unwrap_or_else(|| Arc::new(new())))
             })
             .partition(|(_, known)| matches!(known.reach, Reach::Down(_)));
         let mut visits = JoinSet::new();
@@ -148,7 +148,7 @@ impl Room {
     async fn visit(
         &self,
         host: &inventory::Host,
-        known: fleet::Host,
+        known: Arc<fleet::Host>,
         tell: &mpsc::UnboundedSender<Progress>,
     ) {
         let _in = self.all.acquire().await;
@@ -156,12 +156,14 @@ impl Room {
         // Nobody listens any more only when the scan is being dropped.
         tell.send(Progress::Began(host.name.clone())).ok();
         let begin = Instant::now();
-        let mut asking = pin!(self.ask(host, known));
-        let outcome = loop {
+        let left = host.scan_timeout.saturating_sub(self.begin.elapsed());
+        let time = deadline(host, left, self.pace.patience());
+        let mut asking = pin!(visit_within(time, &self.sessions, host, known, self.clock));
+        let visit = loop {
             // Looked at again each time, because others have ended meanwhile.
             let until = begin + self.pace.patience();
-            if let Ok(outcome) = timeout_at(until, &mut asking).await {
-                break outcome;
+            if let Ok(visit) = timeout_at(until, &mut asking).await {
+                break visit;
             }
             if begin.elapsed() >= self.pace.patience() {
                 // A host that is down or slow must not keep the others waiting for its deadline.
@@ -170,36 +172,60 @@ impl Room {
                 break asking.await;
             }
         };
-        if matches!(outcome, Outcome::Seen(_)) {
+        if matches!(visit.outcome, Outcome::Seen(_)) {
             self.pace.learn(begin.elapsed(), 8);
         }
-        let visit = Visit { host: host.name.clone(), at: self.clock.now(), outcome };
         tell.send(Progress::Ended(visit)).ok();
     }
+}
 
-    async fn ask(&self, host: &inventory::Host, known: fleet::Host) -> Outcome {
-        let nonce = Nonce::new(uuid::Uuid::new_v4().into_bytes());
-        let script = source::ask_all(&host.sources, &known, &nonce);
-        let left = host.scan_timeout.saturating_sub(self.begin.elapsed());
-        let time = deadline(host, left, self.pace.patience());
-        let limits = Limits { time, cap: ANSWER_CAP };
-        let answer = match self.sessions.visit(host, &script, limits).await {
-            Ok(answer) => answer,
-            Err(error) => return Outcome::Unreached(error.unreached(host)),
-        };
-        let now = self.clock.now();
-        let took = i64::try_from(answer.took.as_secs()).unwrap_or(i64::MAX);
-        let asked = now.plus(-took);
-        let sources = host.sources.clone();
-        // Thousands of certificates take longer to read than a screen may stand still.
-        let reading = spawn_blocking(move || {
-            source::read_answer(&sources, &answer.bytes, &nonce, &known, asked, now)
-        });
-        match reading.await {
-            Ok(Ok(seen)) => Outcome::Seen(Box::new(seen)),
-            Ok(Err(incomplete)) => Outcome::Unreached(unread(incomplete)),
-            Err(_) => Outcome::Unreached(unreached(Why::Other, "the answer could not be read")),
-        }
+/// Visits one host now. `known` is the last known state of it.
+pub async fn visit(
+    sessions: &Sessions,
+    host: &inventory::Host,
+    known: impl Into<Arc<fleet::Host>>,
+    clock: Clock,
+) -> Visit {
+    visit_within(host.scan_timeout, sessions, host, known.into(), clock).await
+}
+
+async fn visit_within(
+    time: Duration,
+    sessions: &Sessions,
+    host: &inventory::Host,
+    known: Arc<fleet::Host>,
+    clock: Clock,
+) -> Visit {
+    let outcome = ask(time, sessions, host, known, clock).await;
+    Visit { host: host.name.clone(), at: clock.now(), outcome }
+}
+
+async fn ask(
+    time: Duration,
+    sessions: &Sessions,
+    host: &inventory::Host,
+    known: Arc<fleet::Host>,
+    clock: Clock,
+) -> Outcome {
+    let nonce = Nonce::new(uuid::Uuid::new_v4().into_bytes());
+    let script = source::ask_all(&host.sources, &known, &nonce);
+    let limits = Limits { time, cap: ANSWER_CAP };
+    let answer = match sessions.visit(host, &script, limits).await {
+        Ok(answer) => answer,
+        Err(error) => return Outcome::Unreached(error.unreached(host)),
+    };
+    let now = clock.now();
+    let took = i64::try_from(answer.took.as_secs()).unwrap_or(i64::MAX);
+    let asked = now.plus(-took);
+    let sources = host.sources.clone();
+    // Thousands of certificates take longer to read than a screen may stand still.
+    let reading = spawn_blocking(move || {
+        source::read_answer(&sources, &answer.bytes, &nonce, &known, asked, now)
+    });
+    match reading.await {
+        Ok(Ok(seen)) => Outcome::Seen(Box::new(seen)),
+        Ok(Err(incomplete)) => Outcome::Unreached(unread(incomplete)),
+        Err(_) => Outcome::Unreached(unreached(Why::Other, "the answer could not be read")),
     }
 }
 

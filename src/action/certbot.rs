@@ -4,7 +4,7 @@
 use super::plan::Command;
 use super::{Refusal, Target, Why};
 use crate::fleet::{Automation, Certificate, HookStage, Place};
-use crate::inventory::Impact;
+use crate::inventory::{Impact, NamedHook};
 use crate::source::Client;
 use crate::text::SafeText;
 
@@ -96,6 +96,13 @@ impl<'a> Certbot<'a> {
         Command { argv, env: Vec::new() }
     }
 
+    /// `certbot renew` of whatever is due, for a timer, which spreads its runs by itself.
+    pub(super) fn renew_all(&self) -> Command {
+        let mut argv = words(&["certbot", "-q", "renew", "--no-random-sleep-on-renew"]);
+        argv.extend(self.folders());
+        Command { argv, env: Vec::new() }
+    }
+
     /// `certbot certonly` for one lineage.
     pub(super) fn certonly(&self, name: &str, more: Vec<String>) -> Command {
         let mut argv = words(&["certbot", "certonly", "-n", "--cert-name", name]);
@@ -164,13 +171,35 @@ impl<'a> Certbot<'a> {
         let scripts = self.automation.iter().flat_map(|it| &it.hooks);
         let scripts = scripts.filter(|it| it.stage == stage && it.is_executable);
         let mut hooks: Vec<_> = scripts.map(|it| self.hook(stage, &it.path, true)).collect();
-        let renewal = self.target.place.and_then(|it| it.renewal.as_ref());
-        for own in renewal.iter().flat_map(|it| &it.hooks).filter(|it| it.stage == stage) {
+        for own in self.own_hooks(stage) {
             if hooks.iter().all(|it| it.command != own.command) {
-                hooks.push(self.hook(stage, &own.command, false));
+                hooks.push(own);
             }
         }
         hooks
+    }
+
+    /// The hooks of the lineage's own configuration at that stage, none twice.
+    pub(super) fn own_hooks(&self, stage: HookStage) -> Vec<Hook> {
+        let renewal = self.target.place.and_then(|it| it.renewal.as_ref());
+        let mut own: Vec<Hook> = Vec::new();
+        for it in renewal.iter().flat_map(|it| &it.hooks).filter(|it| it.stage == stage) {
+            if own.iter().all(|other| other.command != it.command) {
+                own.push(self.hook(stage, &it.command, false));
+            }
+        }
+        own
+    }
+
+    /// The hooks that the inventory names, which run as deploy hooks.
+    pub(super) fn named(&self) -> Vec<(&'a str, Hook)> {
+        let hooks = self.target.inventory.hooks.iter();
+        let hook = |it: &'a NamedHook| {
+            let command = SafeText::new(&it.run);
+            let stage = HookStage::Deploy;
+            (it.name.as_str(), Hook { stage, command, is_script: false, impact: Some(it.impact) })
+        };
+        hooks.map(hook).collect()
     }
 
     fn hook(&self, stage: HookStage, command: &SafeText, is_script: bool) -> Hook {

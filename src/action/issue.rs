@@ -1,6 +1,16 @@
 //! `issue`.
 
-use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier};
+use std::collections::BTreeSet;
+
+use super::card::{self, Lineage};
+use super::certbot::{Certbot, checked_name, is_exact};
+use super::cost::{self, Authority};
+use super::plan::{Expect, Plan, Promise};
+use super::renew::authority;
+use super::{Choice, Chosen, Kind, Offer, Refusal, Subject, Target, Tier, Why, names};
+use crate::fleet::{HookStage, Place, ProblemKind, Renewal, human};
+use crate::inventory::Impact;
+use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
     name: "issue",
@@ -9,10 +19,704 @@ pub(super) const KIND: Kind = Kind {
     about: "order a certificate for a set of names",
     tier: Tier::Risky,
     subject: Subject::Lineage,
-    choices: &[],
+    choices: &[
+        choice(
+            "names",
+            "NAMES",
+            "the names, with commas between them; those it has, if it exists",
+            names_offered,
+        ),
+        choice(
+            "authenticator",
+            "METHOD",
+            "webroot, standalone or dns-PLUGIN; that of the lineage, if it exists",
+            authenticators,
+        ),
+        choice("webroot", "FOLDER", "for webroot: the folder that is served at port 80", none),
+        choice("credentials", "FILE", "for dns-PLUGIN: its file of credentials on the host", none),
+        choice("key-type", "TYPE", "ecdsa or rsa", key_types),
+        choice(
+            "issuer",
+            "NAME",
+            "an [[issuer]] of the inventory; else the CA of the lineage",
+            issuers,
+        ),
+        choice("staging", "yes", "order from the staging twin: no client trusts what comes", yes),
+        choice(
+            "deploy-hook",
+            "HOOK",
+            "a [[hook]] of the inventory that certbot runs after each renewal",
+            deploy_hooks,
+        ),
+        choice(
+            "email",
+            "ADDRESS",
+            "where the host has no account at the CA: makes one, and agrees to the CA's terms",
+            none,
+        ),
+    ],
     plan,
 };
 
+const fn choice(
+    name: &'static str,
+    value: &'static str,
+    about: &'static str,
+    offers: fn(&Target<'_>) -> Vec<Offer>,
+) -> Choice {
+    Choice { name, value, about, is_required: false, offers }
+}
+
 fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
-    todo!("{target:?} {chosen:?}")
+    let certbot = Certbot::of(target)?;
+    let name = checked_name(target.lineage.unwrap_or_default())?;
+    let old = target.place.map(|it| usable(target, it)).transpose()?;
+    let names = wanted_names(old, chosen.get("names"))?;
+    let is_wild = names.iter().any(|it| it.starts_with("*."));
+    let method = method(target, chosen, is_wild)?;
+    let ca = authority_of(target, chosen)?;
+    if let Some(old) = old.filter(|it| ca.is_staging && !is_staging(*it)) {
+        let text = format!(
+            "{} is in use, and would become a test certificate that no client trusts",
+            old.place.name
+        );
+        let hint =
+            "`dry-run` tests it without writing; or give a lineage name of its own, as test.NAME";
+        return Err(Refusal::new(Why::Pointless, text).hint(hint));
+    }
+
+    let safe: Vec<_> = names.iter().map(|it| SafeText::new(it)).collect();
+    let cost = cost::of(&ca.directory, &safe, target.host, target.now);
+    if let Some(until) = cost.refused_until {
+        let text = format!(
+            "Let's Encrypt would refuse: the limit for this exact set of names is used up ({})",
+            cost.text
+        );
+        let hint = format!(
+            "order again after {until}, in {}; or add or leave out a name: another set has a limit of its own",
+            human(until.since(target.now))
+        );
+        return Err(Refusal::new(Why::Pointless, text).hint(hint));
+    }
+
+    let hooks = Hooks::of(&certbot, old.is_some(), chosen)?;
+    let mut argv: Vec<String> = names.iter().flat_map(|it| ["-d".to_owned(), it.clone()]).collect();
+    argv.extend(method.argv);
+    argv.extend(ca.argv);
+    if let Some(kind) = key_type(target, chosen)? {
+        argv.extend(["--key-type".to_owned(), kind]);
+    }
+    argv.extend(hooks.argv);
+    if let Some(address) = chosen.get("email") {
+        argv.extend(["--agree-tos", "-m", checked_address(address)?].map(str::to_owned));
+    }
+    if let Some(old) = old {
+        // certbot keeps what it has otherwise, and says that all is well.
+        let is_same = same_set(&old.leaf.names, &names);
+        let option = if is_same { "--force-renewal" } else { "--renew-with-new-domains" };
+        argv.push(option.to_owned());
+    }
+
+    let mut effect =
+        vec![format!("a certificate for {} from {}, by {}", list(&names), ca.title, method.title)];
+    effect.extend(old.iter().flat_map(|it| changes(it, &names)));
+    effect.extend(hooks.effect);
+    let mut notes = old.map(|it| it.notes()).unwrap_or_default();
+    notes.extend(method.notes);
+    notes.extend(ca.notes);
+    notes.extend(account(target, chosen, &ca.directory));
+    let endpoints = card::endpoints(target, &safe);
+    let blank = card::blank(&KIND, target, Some(&certbot));
+    Ok(Plan {
+        what: match old {
+            Some(_) => blank.what.clone(),
+            None => format!("{} (a new lineage)", blank.what),
+        },
+        effect,
+        cost: cost.text,
+        undo: old.map_or_else(
+            || format!("nothing loads it yet; `certbot delete --cert-name {name}` on the host removes it"),
+            |it| it.undo(),
+        ),
+        proof: card::proof("the live files hold a new certificate, and its key fits", if hooks.is_loaded { &endpoints } else { &[] }),
+        notes,
+        files: certbot.written(name),
+        commands: vec![certbot.certonly(name, argv)],
+        expect: old.map_or(Expect::NoLineage, |it| Expect::Leaf(it.leaf.sha256)),
+        promise: Promise::NewLeaf,
+        impact: hooks.impact,
+        endpoints: if hooks.is_loaded { endpoints } else { Vec::new() },
+        ..blank
+    })
+}
+
+/// The lineage that is there, if certbot can go on with it. If not, certbot 2.1.0 orders a
+/// certificate and then fails to write it, or writes it as `NAME-0001` (`storage.new_lineage`).
+fn usable<'a>(target: &'a Target<'a>, place: &Place) -> Result<Lineage<'a>, Refusal> {
+    let lineage = Lineage::of(target);
+    let broken = place.problems.iter().find(|it| {
+        matches!(it.kind, ProblemKind::BrokenConf | ProblemKind::BrokenLink | ProblemKind::Missing)
+    });
+    match (lineage, broken) {
+        (Ok(lineage), None) => Ok(lineage),
+        (_, Some(broken)) => {
+            let text = format!("what is left of {} is in the way: {}", place.name, broken.text);
+            let hint = "mend it on the host, or issue under another lineage name";
+            Err(Refusal::new(Why::Pointless, text).hint(hint))
+        }
+        (Err(refusal), None) => Err(refusal),
+    }
+}
+
+fn wanted_names(old: Option<Lineage<'_>>, wanted: Option<&str>) -> Result<Vec<String>, Refusal> {
+    if let Some(wanted) = wanted {
+        return names::read(wanted);
+    }
+    let Some(old) = old else {
+        let text = "which names? the lineage does not exist yet";
+        return Err(Refusal::new(Why::BadRequest, text).hint("--names www.example.net,example.net"));
+    };
+    let names: Vec<_> = old.leaf.names.iter().map(SafeText::as_str).collect();
+    names::read(&names.join(","))
+}
+
+/// How control is proven.
+struct Method {
+    title: String,
+    argv: Vec<String>,
+    notes: Vec<String>,
+}
+
+fn method(target: &Target<'_>, chosen: &Chosen, is_wild: bool) -> Result<Method, Refusal> {
+    let bad = |text: String, hint: &str| Err(Refusal::new(Why::BadRequest, text).hint(hint));
+    let own =
+        renewal(target).filter(|it| it.is_unattended).and_then(|it| it.authenticator.as_ref());
+    let own = own.map(SafeText::as_str);
+    let Some(name) = chosen.get("authenticator").or(own) else {
+        return bad(
+            "by which method?".to_owned(),
+            "--authenticator webroot, standalone or dns-PLUGIN",
+        );
+    };
+    let is_dns = name.strip_prefix("dns-").is_some_and(|it| {
+        !it.is_empty()
+            && it.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+    });
+    let is_known = is_dns || Some(name) == own || ["webroot", "standalone"].contains(&name);
+    if !is_known || !is_word(name) {
+        let text = format!("there is no method `{}`", SafeText::new(name));
+        return bad(text, "webroot, standalone or dns-PLUGIN");
+    }
+    if is_wild && !is_dns {
+        let text = format!("{name} cannot prove a wildcard: the CA asks for a record in the DNS");
+        return bad(text, "--authenticator dns-PLUGIN");
+    }
+    let mut argv = vec!["--authenticator".to_owned(), name.to_owned()];
+    let mut title = name.to_owned();
+    let mut notes = Vec::new();
+    match (name, chosen.get("webroot")) {
+        ("webroot", Some(folder)) => {
+            argv.extend(["--webroot-path".to_owned(), checked_path(folder)?]);
+            title = format!("webroot in {folder}");
+        }
+        ("webroot", None) => {
+            return bad("webroot needs a folder".to_owned(), "--webroot /var/www/html");
+        }
+        (_, Some(_)) => return bad(format!("{name} uses no webroot"), "leave --webroot out"),
+        ("standalone", None) => notes.push(
+            "standalone needs port 80 to itself: while a server holds it, the order fails"
+                .to_owned(),
+        ),
+        (_, None) => {}
+    }
+    match chosen.get("credentials") {
+        Some(file) if is_dns => {
+            argv.extend([format!("--{name}-credentials"), checked_path(file)?]);
+        }
+        Some(_) => return bad(format!("{name} uses no credentials"), "leave --credentials out"),
+        None if is_dns => notes.push(format!(
+            "no --credentials: {name} takes what the host's environment or cli.ini gives it"
+        )),
+        None => {}
+    }
+    let is_seen = target.host.places.iter().any(|it| {
+        let method = it.renewal.as_ref().and_then(|it| it.authenticator.as_ref());
+        method.is_some_and(|it| it == name)
+    });
+    if is_dns && !is_seen {
+        notes.push(format!(
+            "no lineage of this host uses {name}: whether the plugin is installed is not known"
+        ));
+    }
+    Ok(Method { title, argv, notes })
+}
+
+/// From whom it is ordered.
+struct Ca {
+    title: String,
+    directory: String,
+    argv: Vec<String>,
+    is_staging: bool,
+    notes: Vec<String>,
+}
+
+fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
+    let bad = |text: String, hint: String| Err(Refusal::new(Why::BadRequest, text).hint(hint));
+    let issuers = &target.inventory.issuers;
+    let is_staging = match chosen.get("staging") {
+        None => false,
+        Some("yes") => true,
+        Some(_) => {
+            return bad(
+                "--staging takes `yes`".to_owned(),
+                "leave it out to order for real".to_owned(),
+            );
+        }
+    };
+    let server = renewal(target).and_then(|it| it.server.as_ref()).map(SafeText::as_str);
+    let mut notes = Vec::new();
+    let real = match (chosen.get("issuer"), server, issuers.as_slice()) {
+        (Some(wanted), ..) => match issuers.iter().find(|it| it.name == wanted) {
+            Some(issuer) => issuer.directory.clone(),
+            None => {
+                let text = format!("the inventory has no issuer `{}`", SafeText::new(wanted));
+                let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
+                return bad(text, format!("there are: {}", known.join(", ")));
+            }
+        },
+        // A test that is made real goes to the CA of which it was the twin.
+        (None, Some(server), _) => {
+            let twin = issuers.iter().find(|it| it.staging.as_deref() == Some(server));
+            match (twin, Authority::of(server)) {
+                (Some(issuer), _) => issuer.directory.clone(),
+                (None, Authority::LetsEncryptStaging) => LETS_ENCRYPT.to_owned(),
+                _ => server.to_owned(),
+            }
+        }
+        (None, None, [only]) => only.directory.clone(),
+        (None, None, []) => {
+            notes.push(
+                "no CA was chosen and the inventory names none: it is Let's Encrypt".to_owned(),
+            );
+            LETS_ENCRYPT.to_owned()
+        }
+        (None, None, _) => {
+            let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
+            return bad(
+                "from which CA?".to_owned(),
+                format!("--issuer {}", known.join(" or --issuer ")),
+            );
+        }
+    };
+    if !real.bytes().all(|it| matches!(it, b'!'..=b'~')) {
+        return bad(
+            format!("{} is no URL", SafeText::new(&real)),
+            "choose another with --issuer".to_owned(),
+        );
+    }
+    let directory = match (is_staging, issuers.iter().find(|it| it.directory == real)) {
+        (false, _) => real,
+        (true, Some(issuer)) if issuer.staging.is_some() => {
+            issuer.staging.clone().unwrap_or_default()
+        }
+        (true, _) if Authority::of(&real) == Authority::LetsEncrypt => {
+            LETS_ENCRYPT_STAGING.to_owned()
+        }
+        (true, _) => {
+            return bad(
+                format!("no staging twin of {real} is known"),
+                "give the [[issuer]] its `staging` in the inventory".to_owned(),
+            );
+        }
+    };
+    Ok(Ca {
+        title: if is_staging {
+            format!("staging ({directory})")
+        } else {
+            authority(&directory).to_owned()
+        },
+        argv: ["--server", &directory].map(str::to_owned).into(),
+        directory,
+        is_staging,
+        notes,
+    })
+}
+
+/// The hooks that run, and those that the renewal configuration keeps: `certonly` writes it
+/// anew, and what is not said again is gone (certbot 2.1.0, `storage.update_configuration`).
+struct Hooks {
+    argv: Vec<String>,
+    effect: Vec<String>,
+    impact: Impact,
+    /// Whether anything makes services load the certificate.
+    is_loaded: bool,
+}
+
+impl Hooks {
+    fn of(certbot: &Certbot<'_>, is_old: bool, chosen: &Chosen) -> Result<Self, Refusal> {
+        let new = match chosen.get("deploy-hook") {
+            None => None,
+            Some(wanted) => match certbot.named().into_iter().find(|it| it.0 == wanted) {
+                Some((_, hook)) => Some(hook),
+                None => {
+                    let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
+                    return Err(Refusal::new(Why::BadRequest, text));
+                }
+            },
+        };
+        let stages = [HookStage::Pre, HookStage::Deploy, HookStage::Post];
+        let mut said = Vec::new();
+        for stage in stages {
+            match &new {
+                Some(hook) if stage == HookStage::Deploy => said.push(hook.clone()),
+                _ => said.extend(certbot.own_hooks(stage).into_iter().take(1)),
+            }
+        }
+        if let Some(odd) = said.iter().find(|it| !is_exact(&it.command)) {
+            let text = format!("the hook `{}` has characters that cannot be given on", odd.command);
+            return Err(Refusal::new(Why::Unknown, text));
+        }
+        let argv = said
+            .iter()
+            .flat_map(|it| [format!("--{}-hook", it.stage), it.command.to_string()])
+            .collect();
+        // Scripts of the folder run for a lineage that is renewed, not for a new one
+        // (certbot 2.1.0, `main._get_and_save_cert`).
+        let scripts = certbot.hooks(HookStage::Deploy).into_iter().filter(|it| it.is_script);
+        let (running, idle): (Vec<_>, Vec<_>) = scripts.partition(|_| is_old);
+        let runs: Vec<_> = running.into_iter().chain(said).collect();
+        let is_loaded = runs.iter().any(|it| it.stage != HookStage::Pre);
+        let mut effect = card::effect_of(&runs);
+        if !idle.is_empty() {
+            effect.push("deploy scripts of renewal-hooks do not run for a new lineage, only when it is renewed".to_owned());
+        }
+        if !is_loaded {
+            effect.push(
+                "no hook runs afterwards: nothing loads it until a service is told to".to_owned(),
+            );
+        }
+        Ok(Self { argv, effect, impact: card::impact_of(&runs), is_loaded })
+    }
+}
+
+fn key_type(target: &Target<'_>, chosen: &Chosen) -> Result<Option<String>, Refusal> {
+    let own = renewal(target).and_then(|it| it.key_type.as_ref()).map(SafeText::as_str);
+    match (chosen.get("key-type"), own) {
+        (Some(kind), _) if KEY_TYPES.contains(&kind) => Ok(Some(kind.to_owned())),
+        (Some(kind), _) => {
+            let text = format!("there is no key type `{}`", SafeText::new(kind));
+            Err(Refusal::new(Why::BadRequest, text).hint(KEY_TYPES.join(" or ")))
+        }
+        (None, own) => Ok(own.filter(|it| KEY_TYPES.contains(it)).map(str::to_owned)),
+    }
+}
+
+fn renewal<'a>(target: &Target<'a>) -> Option<&'a Renewal> {
+    target.place?.renewal.as_ref()
+}
+
+/// A warning where nobody has seen an account of that CA on the host.
+fn account(target: &Target<'_>, chosen: &Chosen, directory: &str) -> Option<String> {
+    let has_account = target
+        .host
+        .places
+        .iter()
+        .filter_map(|it| it.renewal.as_ref())
+        .any(|it| it.account.is_some() && it.server.as_ref().is_some_and(|it| it == directory));
+    let is_told = has_account || chosen.get("email").is_some();
+    (!is_told).then(|| "no account at that CA is seen on the host: if there is none, certbot refuses until --email is given".to_owned())
+}
+
+fn is_staging(lineage: Lineage<'_>) -> bool {
+    lineage.leaf.issuer.as_str().contains("(STAGING)")
+}
+
+fn same_set(old: &[SafeText], new: &[String]) -> bool {
+    let old: BTreeSet<_> = old.iter().map(|it| it.as_str().to_ascii_lowercase()).collect();
+    old == new.iter().cloned().collect()
+}
+
+/// What becomes of the names of a lineage that exists.
+fn changes(old: &Lineage<'_>, new: &[String]) -> Vec<String> {
+    let has = |it: &&str| old.leaf.names.iter().any(|name| name == *it);
+    let added: Vec<_> = new.iter().map(String::as_str).filter(|it| !has(it)).collect();
+    let is_kept = |it: &&str| new.iter().any(|name| name == *it);
+    let lost: Vec<_> =
+        old.leaf.names.iter().map(SafeText::as_str).filter(|it| !is_kept(it)).collect();
+    let mut lines = Vec::new();
+    if !added.is_empty() {
+        lines.push(format!("names that are new: {}", added.join(", ")));
+    }
+    if !lost.is_empty() {
+        lines.push(format!("names that it covers no more: {}", lost.join(", ")));
+    }
+    lines
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [first, second, third, rest @ ..] if !rest.is_empty() => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        names => names.join(", "),
+    }
+}
+
+fn checked_path(path: &str) -> Result<String, Refusal> {
+    let is_plain =
+        path.starts_with('/') && path.chars().all(|it| !it.is_control()) && path.len() < 4096;
+    if is_plain {
+        return Ok(path.to_owned());
+    }
+    let text = format!("`{}` is no path from the root", SafeText::new(path));
+    Err(Refusal::new(Why::BadRequest, text))
+}
+
+fn checked_address(address: &str) -> Result<&str, Refusal> {
+    let is_plain = address.bytes().all(|it| matches!(it, b'!'..=b'~')) && address.len() < 255;
+    match address.split_once('@') {
+        Some((user, host))
+            if is_plain && !user.is_empty() && !user.starts_with('-') && host.contains('.') =>
+        {
+            Ok(address)
+        }
+        _ => Err(Refusal::new(
+            Why::BadRequest,
+            format!("`{}` is no mail address", SafeText::new(address)),
+        )),
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.starts_with('-') && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+}
+
+fn none(_target: &Target<'_>) -> Vec<Offer> {
+    Vec::new()
+}
+
+fn yes(_target: &Target<'_>) -> Vec<Offer> {
+    vec![Offer::new("yes", "a test certificate")]
+}
+
+fn names_offered(target: &Target<'_>) -> Vec<Offer> {
+    let leaf = target.place.and_then(|it| Some(&it.layers.disk.as_ref()?.chain.leaf));
+    let names = leaf.map(|it| it.names.iter().map(SafeText::as_str).collect::<Vec<_>>().join(","));
+    names.into_iter().map(|it| Offer::new(it, "those it has")).collect()
+}
+
+fn authenticators(target: &Target<'_>) -> Vec<Offer> {
+    let seen =
+        target.host.places.iter().filter_map(|it| it.renewal.as_ref()?.authenticator.clone());
+    let own = renewal(target).filter(|it| it.is_unattended).and_then(|it| it.authenticator.clone());
+    let mut offers: Vec<Offer> =
+        own.map(|it| Offer::new(it.as_str(), "as it is")).into_iter().collect();
+    let seen: BTreeSet<_> = seen.filter(|it| it.as_str().starts_with("dns-")).collect();
+    let seen =
+        seen.iter().map(|it| Offer::new(it.as_str(), "used by another lineage of this host"));
+    let others = [
+        Offer::new("webroot", "files in a folder that a server serves at port 80"),
+        Offer::new("standalone", "certbot's own server at port 80, which must be free"),
+    ];
+    for it in others.into_iter().chain(seen) {
+        if offers.iter().all(|other| other.value != it.value) {
+            offers.push(it);
+        }
+    }
+    offers
+}
+
+fn key_types(_target: &Target<'_>) -> Vec<Offer> {
+    KEY_TYPES.iter().map(|it| Offer::new(*it, "")).collect()
+}
+
+fn issuers(target: &Target<'_>) -> Vec<Offer> {
+    target.inventory.issuers.iter().map(|it| Offer::new(&it.name, &it.directory)).collect()
+}
+
+fn deploy_hooks(target: &Target<'_>) -> Vec<Offer> {
+    target.inventory.hooks.iter().map(|it| Offer::new(&it.name, &it.run)).collect()
+}
+
+const KEY_TYPES: [&str; 2] = ["ecdsa", "rsa"];
+
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::sample::{Sample, place, sample};
+    use super::*;
+    use crate::fleet::Problem;
+
+    const NEW: &[(&str, &str)] = &[
+        ("names", "shop.example.net,pay.example.net"),
+        ("authenticator", "webroot"),
+        ("webroot", "/var/www/html"),
+        ("issuer", "letsencrypt"),
+    ];
+
+    fn runs(fleet: &Sample, target: &str, choices: &[(&'static str, &str)]) -> String {
+        fleet.plan("issue", target, choices).unwrap().commands[0].line()
+    }
+
+    fn with<'c>(more: &[(&'static str, &'c str)]) -> Vec<(&'static str, &'c str)> {
+        NEW.iter()
+            .copied()
+            .filter(|it| more.iter().all(|other| other.0 != it.0))
+            .chain(more.iter().copied())
+            .collect()
+    }
+
+    #[test]
+    fn a_new_lineage_is_ordered() {
+        assert_eq!(
+            runs(&sample(), "web-01/shop", NEW),
+            "certbot certonly -n --cert-name shop -d shop.example.net -d pay.example.net \
+             --authenticator webroot --webroot-path /var/www/html \
+             --server https://acme-v02.api.letsencrypt.org/directory"
+        );
+        let plan = sample()
+            .plan(
+                "issue",
+                "web-01/shop",
+                &with(&[("deploy-hook", "reload-nginx"), ("email", "ops@example.net")]),
+            )
+            .unwrap();
+        assert_eq!(plan.expect, Expect::NoLineage);
+        assert!(plan.commands[0].line().ends_with(
+            "--deploy-hook 'nginx -t && systemctl reload nginx' --agree-tos -m ops@example.net"
+        ));
+        assert_eq!(plan.what, "shop on web-01 (a new lineage)");
+        assert!(plan.cost.contains("1 of 50"), "{}", plan.cost);
+    }
+
+    #[test]
+    fn a_lineage_gets_other_names() {
+        let choices = [("names", "www.example.net,shop.example.net"), ("webroot", "/srv/www")];
+        assert_snapshot!(sample().card("issue", &choices), @"
+        web-01/www.example.net Risky Reload NewLeaf
+        What   www.example.net on web-01 (serial 049ad2c3…, 39h left of 90.0d; also example.net)
+        Effect a certificate for www.example.net, shop.example.net from Let's Encrypt, by webroot in /srv/www
+        Effect names that are new: shop.example.net
+        Effect names that it covers no more: example.net
+        Effect deploy hook runs: nginx -t && systemctl reload nginx (reload)
+        Cost   1 of 5 for this exact set of names in 7 days; it comes back in 34h; 1 of 50 for each registered domain in 7 days
+        Undo   version 2 stays in the archive: roll back to it until 2026-11-24T18:12:44Z
+        Proof  the live files hold a new certificate, and its key fits; TLS with www.example.net:443 (on the host, from here)
+        Note   no account at that CA is seen on the host: if there is none, certbot refuses until --email is given
+        Writes /etc/letsencrypt/archive/www.example.net/*.pem
+        Writes /etc/letsencrypt/live/www.example.net/*.pem
+        Writes /etc/letsencrypt/renewal/www.example.net.conf
+        Writes /var/log/letsencrypt/letsencrypt.log
+        Runs   certbot certonly -n --cert-name www.example.net -d www.example.net -d shop.example.net --authenticator webroot --webroot-path /srv/www --server https://acme-v02.api.letsencrypt.org/directory --key-type ecdsa --deploy-hook 'nginx -t && systemctl reload nginx' --renew-with-new-domains
+        ");
+    }
+
+    #[test]
+    fn a_lineage_is_ordered_anew() {
+        let line = runs(
+            &sample(),
+            "web-01/www.example.net",
+            &[("authenticator", "standalone"), ("key-type", "rsa")],
+        );
+        assert_eq!(
+            line,
+            "certbot certonly -n --cert-name www.example.net -d example.net -d www.example.net \
+             --authenticator standalone --server https://acme-v02.api.letsencrypt.org/directory \
+             --key-type rsa --deploy-hook 'nginx -t && systemctl reload nginx' --force-renewal"
+        );
+    }
+
+    #[test]
+    fn methods_are_checked() {
+        let refused = |more: &[(&'static str, &str)], text: &str| {
+            let refusal = sample().plan("issue", "web-01/shop", &with(more)).unwrap_err();
+            assert_eq!(refusal.why, Why::BadRequest, "{refusal:?}");
+            assert!(refusal.text.contains(text), "{refusal:?}");
+        };
+        refused(&[("names", "")], "which names?");
+        refused(&[("authenticator", "")], "by which method?");
+        refused(&[("authenticator", "manual")], "no method `manual`");
+        refused(&[("authenticator", "--server")], "no method");
+        refused(&[("authenticator", "standalone")], "uses no webroot");
+        refused(&[("webroot", "")], "needs a folder");
+        refused(&[("webroot", "www")], "no path from the root");
+        refused(&[("names", "*.example.net")], "cannot prove a wildcard");
+        refused(&[("credentials", "/x")], "uses no credentials");
+        refused(&[("key-type", "dsa")], "no key type");
+        refused(&[("issuer", "x")], "no issuer `x`");
+        refused(&[("issuer", "")], "from which CA?");
+        refused(&[("issuer", "house"), ("staging", "yes")], "no staging twin");
+        refused(&[("staging", "no")], "takes `yes`");
+        refused(&[("deploy-hook", "x")], "no hook `x`");
+        refused(&[("email", "-m@x.y")], "no mail address");
+        let dns = [
+            ("names", "*.example.net"),
+            ("authenticator", "dns-rfc2136"),
+            ("credentials", "/root/tsig.ini"),
+            ("issuer", "house"),
+        ];
+        assert_eq!(
+            runs(&sample(), "web-01/wild", &dns),
+            "certbot certonly -n --cert-name wild -d '*.example.net' --authenticator dns-rfc2136 \
+             --dns-rfc2136-credentials /root/tsig.ini --server https://ca.example.net/dir"
+        );
+    }
+
+    #[test]
+    fn tests_are_kept_apart_from_what_is_in_use() {
+        let line = runs(&sample(), "web-01/shop", &with(&[("staging", "yes")]));
+        assert!(
+            line.ends_with("--server https://acme-staging-v02.api.letsencrypt.org/directory"),
+            "{line}"
+        );
+        let staging = [("staging", "yes"), ("webroot", "/srv/www")];
+        sample().refuses("issue", &staging, Why::Pointless, "no client trusts");
+        // What was a test becomes real at the CA of which it was the twin.
+        let test = sample().with(|it| {
+            let url = SafeText::new("https://acme-staging-v02.api.letsencrypt.org/directory");
+            it.renewal.as_mut().unwrap().server = Some(url);
+        });
+        let line = runs(&test, "web-01/www.example.net", &[("webroot", "/srv/www")]);
+        assert!(line.contains("--server https://acme-v02.api.letsencrypt.org/directory"), "{line}");
+    }
+
+    #[test]
+    fn remains_are_not_stepped_on() {
+        let broken = sample().with(|it| {
+            let text = SafeText::new("/etc/letsencrypt/renewal/x.conf is missing");
+            it.problems.push(Problem { kind: ProblemKind::BrokenConf, text, path: None });
+        });
+        broken.refuses("issue", &[("webroot", "/srv/www")], Why::Pointless, "x.conf is missing");
+        for name in ["-n", "a b", "..", "../x", "bücher"] {
+            let refusal = sample().plan("issue", &format!("web-01/{name}"), NEW).unwrap_err();
+            assert_eq!(refusal.why, Why::BadRequest, "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_chosen_is_offered() {
+        let fleet = sample();
+        let mut other = place();
+        other.renewal.as_mut().unwrap().authenticator = Some(SafeText::new("dns-rfc2136"));
+        let mut host = fleet.fleet.hosts().next().unwrap().clone();
+        host.places.push(other);
+        let place = host.places.first();
+        let target = Target {
+            inventory: &fleet.inventory,
+            told: &fleet.inventory.hosts[0],
+            host: &host,
+            lineage: Some("www.example.net"),
+            place,
+            now: super::super::sample::NOW,
+        };
+        let values =
+            |offers: Vec<Offer>| -> Vec<_> { offers.into_iter().map(|it| it.value).collect() };
+        assert_eq!(values(authenticators(&target)), ["webroot", "standalone", "dns-rfc2136"]);
+        assert_eq!(values(names_offered(&target)), ["example.net,www.example.net"]);
+        assert_eq!(values(issuers(&target)), ["letsencrypt", "house"]);
+    }
 }

@@ -19,6 +19,7 @@ mod enable_timer;
 mod force_renew;
 mod hook;
 mod issue;
+mod names;
 mod plan;
 mod renew;
 mod rollback;

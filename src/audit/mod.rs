@@ -137,6 +137,11 @@ impl Log {
         self.append("reconcile", op, body).map(drop)
     }
 
+    /// Every record, oldest first.
+    pub fn records(&self) -> Result<Vec<read::Record>, Error> {
+        read::records(self.dir.parent().unwrap_or(&self.dir))
+    }
+
     /// Keeps output beside the log, at most 1 MiB of it: its SHA-256 in hex, by which records
     /// name it.
     pub fn keep(&mut self, output: &[u8]) -> Result<String, Error> {

@@ -16,6 +16,7 @@ mod man;
 mod open;
 mod paths;
 mod scan;
+mod session;
 mod survey;
 
 use std::ffi::OsString;

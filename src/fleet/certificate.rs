@@ -27,6 +27,17 @@ impl Fingerprint {
         Self(digest)
     }
 
+    /// Reads 64 hex digits, as it is written.
+    pub fn parse(hex: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        let mut digits = hex.chars();
+        for byte in &mut digest {
+            let mut next = || u8::try_from(digits.next()?.to_digit(16)?).ok();
+            *byte = next()? << 4 | next()?;
+        }
+        digits.next().is_none().then_some(Self(digest))
+    }
+
     /// The digest.
     pub const fn digest(&self) -> &[u8; 32] {
         &self.0

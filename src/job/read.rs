@@ -203,16 +203,7 @@ fn uuid(bytes: &[u8]) -> Option<Uuid> {
 }
 
 fn fingerprint(hex: &[u8]) -> Option<Fingerprint> {
-    let mut digest = [0; 32];
-    if hex.len() != 2 * digest.len() {
-        return None;
-    }
-    let digit = |it: &u8| char::from(*it).to_digit(16).and_then(|it| u8::try_from(it).ok());
-    for (byte, pair) in digest.iter_mut().zip(hex.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = digit(high)? << 4 | digit(low)?;
-    }
-    Some(Fingerprint::from_digest(digest))
+    Fingerprint::parse(std::str::from_utf8(hex).ok()?)
 }
 
 /// A status has a dozen.

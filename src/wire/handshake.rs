@@ -223,3 +223,35 @@ fn not_tls(head: &[u8]) -> String {
 
 /// The first byte of a handshake record (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(head: &[u8], text: &str) {
+        assert_eq!(not_tls(head), text);
+    }
+
+    #[test]
+    fn what_is_no_tls_is_quoted_if_it_is_text() {
+        let http = "this is not TLS: the server says HTTP/1.1 400 Bad Request";
+        check(b"HTTP/1.1 400 Bad Request\r\nServer: x", http);
+        check(b"+OK\r\n", "this is not TLS: the server says +OK");
+        check(b"220 \xc3\xa9\r\n", "this is not TLS");
+        check(b"\x1b[31mred\r\n", "this is not TLS");
+        check(b"N", "this is not TLS");
+        check(b"", "this is not TLS");
+    }
+
+    #[test]
+    fn every_scheme_belongs_to_one_kind_of_key() {
+        let schemes = PROVIDER.signature_verification_algorithms.supported_schemes();
+        for scheme in schemes {
+            assert!(Schemes::All.have(scheme));
+            assert_ne!(Schemes::NoRsa.have(scheme), Schemes::OnlyRsa.have(scheme), "{scheme:?}");
+            let is_rsa = format!("{scheme:?}").starts_with("RSA");
+            assert_eq!(Schemes::OnlyRsa.have(scheme), is_rsa, "{scheme:?}");
+        }
+    }
+}

@@ -152,3 +152,25 @@ fn endless() -> String {
 const MOST_LINES: usize = 100;
 /// The longest line and the longest answer that is read; RFC 5321, section 4.5.3.1.5, has 512.
 const LONGEST: u64 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(answer: &[u8], is_success: bool) {
+        assert_eq!(is_ldap_success(answer), is_success, "{answer:02x?}");
+    }
+
+    #[test]
+    fn only_a_success_lets_tls_begin_in_ldap() {
+        check(b"\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00", true);
+        // With lengths in the long form, as Active Directory writes them.
+        check(b"\x02\x01\x01\x78\x84\x00\x00\x00\x07\x0a\x01\x00\x04\x00\x04\x00", true);
+        check(b"\x02\x01\x01\x78\x07\x0a\x01\x02\x04\x00\x04\x00", false);
+        check(b"\x02\x01\x02\x78\x07\x0a\x01\x00\x04\x00\x04\x00", false);
+        check(b"\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00", false);
+        check(b"\x02\x01\x01\x78\xff", false);
+        check(b"", false);
+    }
+}

@@ -9,6 +9,7 @@
     reason = "tests stop at the first thing that is wrong"
 )]
 
+mod audit;
 mod certificate;
 mod chain;
 mod cli;

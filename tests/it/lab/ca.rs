@@ -89,13 +89,18 @@ impl Ca {
     pub(crate) fn trust(&self) -> PathBuf {
         self.dir.join("cert.pem")
     }
-}
 
-impl Drop for Ca {
-    fn drop(&mut self) {
+    /// Ends it: nobody answers any more.
+    pub(crate) fn stop(&mut self) {
         for process in &mut self.processes {
             process.kill().ok();
             process.wait().ok();
         }
+    }
+}
+
+impl Drop for Ca {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

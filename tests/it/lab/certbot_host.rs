@@ -44,6 +44,9 @@ impl CertbotHost {
         fs::write(dir.join("home/letsencrypt/cli.ini"), settings).unwrap();
         // Of the system below its root, only certbot's version is to be seen.
         std::os::unix::fs::symlink("/usr/lib/python3", dir.join("root/usr/lib/python3")).unwrap();
+        let kernel = dir.join("root/proc/sys/kernel/random");
+        fs::create_dir_all(&kernel).unwrap();
+        fs::copy("/proc/sys/kernel/random/boot_id", kernel.join("boot_id")).unwrap();
         let environment: Vec<_> =
             environment(&dir, &ca).iter().map(|(key, value)| format!("{key}={value}")).collect();
         // sshd takes the first line of these alone.

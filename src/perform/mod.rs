@@ -4,6 +4,18 @@
 //! until it has ended, a look at the host and at what is served, and the outcome in the log. A
 //! job that was lost from sight is found again by its identity, and never started twice.
 
+mod again;
+mod case;
+mod conclude;
+mod follow;
+mod hook;
+pub mod jobs;
+mod judge;
+mod one;
+mod owner;
+mod reconcile;
+mod record;
+
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
@@ -14,12 +26,15 @@ use crate::action::Confirmed;
 use crate::audit;
 use crate::clock::Clock;
 use crate::explain::Explanation;
-use crate::fleet::{Fingerprint, HostName, Visit};
+use crate::fleet::{Fingerprint, Visit};
 use crate::inventory::Inventory;
 use crate::job;
 use crate::remote::Sessions;
 use crate::text::SafeText;
 use crate::wire::Probe;
+
+pub use again::{Again, failed_of};
+pub use reconcile::{Reconciled, reconcile};
 
 /// What performing needs.
 #[derive(Debug, Clone)]
@@ -133,7 +148,10 @@ pub struct Report {
 impl Run {
     /// Starts to perform plans. Needs a tokio runtime around it.
     pub fn start(tools: Tools, confirmed: Confirmed) -> Self {
-        todo!("{tools:?} {confirmed:?}")
+        let (tell, progress) = mpsc::unbounded_channel();
+        let mut work = JoinSet::new();
+        work.spawn(one::perform_all(tools, confirmed, tell));
+        Self { progress, _work: work }
     }
 
     /// What happened next; `None` once everything has ended. Nothing is lost when the future is
@@ -141,27 +159,4 @@ impl Run {
     pub async fn next(&mut self) -> Option<Progress> {
         self.progress.recv().await
     }
-}
-
-/// An action of which the audit log has the intent and no outcome, and what became of it.
-#[derive(Debug)]
-pub struct Reconciled {
-    /// The identity of the action.
-    pub op: Uuid,
-    /// The host.
-    pub host: HostName,
-    /// What became of it; `None` if it still runs or the host cannot be asked.
-    pub report: Option<Report>,
-    /// One line for people.
-    pub text: SafeText,
-}
-
-/// Finds out what became of actions without an outcome, on these hosts or on all, and writes it
-/// to the log.
-pub async fn reconcile(
-    tools: &Tools,
-    only: Option<&[HostName]>,
-) -> Result<Vec<Reconciled>, audit::Error> {
-    let _ = (tools, only);
-    todo!()
 }

@@ -1,0 +1,103 @@
+//! Which targets of an earlier run failed or were not begun.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::audit::read::Record;
+use crate::fleet::HostName;
+
+/// A target of an earlier run that has to be done again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Again {
+    /// The action, as in [`crate::action::ALL`].
+    pub action: String,
+    /// The host.
+    pub host: HostName,
+    /// The lineage.
+    pub lineage: Option<String>,
+    /// How it ended: `failed`, `refused`, `cancelled`, `unknown`; `None` if it has no end yet.
+    pub ending: Option<String>,
+}
+
+/// The targets of a run that did not end well, in the order of the run. `op` is the identity of
+/// the run or of any action in it; empty if there is no such thing or all went well.
+///
+/// A target without an end is among them: reconcile first, so that none is.
+pub fn failed_of(records: &[Record], op: Uuid) -> Vec<Again> {
+    let name = op.to_string();
+    let is_intent = |it: &&Record| it.kind == "intent";
+    let run = records
+        .iter()
+        .filter(is_intent)
+        .find(|it| it.op == op || it.text("run") == Some(&name))
+        .and_then(|it| it.text("run"));
+    let Some(run) = run else { return Vec::new() };
+    let mut endings: HashMap<Uuid, &str> = HashMap::new();
+    for it in records.iter().filter(|it| matches!(it.kind.as_str(), "outcome" | "reconcile")) {
+        // Whoever did it knows better than who found it.
+        if it.kind == "outcome" || !endings.contains_key(&it.op) {
+            endings.insert(it.op, it.text("ending").unwrap_or("unknown"));
+        }
+    }
+    records
+        .iter()
+        .filter(is_intent)
+        .filter(|it| it.text("run") == Some(run))
+        .filter_map(|it| {
+            let ending = endings.get(&it.op).copied();
+            if ending == Some("ok") {
+                return None;
+            }
+            Some(Again {
+                action: it.text("action")?.to_owned(),
+                host: HostName::new(it.text("host")?),
+                lineage: it.text("lineage").map(str::to_owned),
+                ending: ending.map(str::to_owned),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fleet::Moment;
+
+    fn record(op: u128, kind: &str, body: Value) -> Record {
+        let Value::Object(body) = body else { panic!() };
+        let (op, kind) = (Uuid::from_u128(op), kind.to_owned());
+        Record { seq: 1, at: Moment::default(), op, kind, body, line: String::new() }
+    }
+
+    #[test]
+    fn what_failed_and_what_was_not_begun_is_done_again() {
+        let run = Uuid::from_u128(100).to_string();
+        let intent = |op, host: &str| {
+            let body = json!({"run": run, "action": "renew", "host": host, "lineage": "www"});
+            record(op, "intent", body)
+        };
+        let ended = |op, kind: &str, ending: &str| record(op, kind, json!({"ending": ending}));
+        let records = [
+            intent(1, "a"),
+            ended(1, "outcome", "ok"),
+            intent(2, "b"),
+            ended(2, "outcome", "failed"),
+            intent(3, "c"),
+            ended(3, "outcome", "cancelled"),
+            record(4, "intent", json!({"run": "another", "action": "renew", "host": "d"})),
+            ended(4, "outcome", "failed"),
+            intent(5, "e"),
+            ended(5, "reconcile", "ok"),
+            intent(6, "f"),
+        ];
+        for asked in [100, 1, 3] {
+            let again = failed_of(&records, Uuid::from_u128(asked));
+            let hosts: Vec<_> = again.iter().map(|it| it.host.as_str()).collect();
+            assert_eq!(hosts, ["b", "c", "f"], "{asked}");
+        }
+        assert_eq!(failed_of(&records, Uuid::from_u128(77)), []);
+    }
+}

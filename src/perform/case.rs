@@ -1,0 +1,155 @@
+//! What is needed to judge an action: the same from a plan as from its intent in the audit log,
+//! so that another process can settle what one began.
+
+use serde_json::Value;
+
+use super::record::Body;
+use crate::action::{Plan, Promise};
+use crate::audit::read::Record;
+use crate::fleet::{self, Certificate, Fingerprint, HostName, Place};
+use crate::inventory::{self, Endpoint};
+use crate::source::Client;
+
+/// An action, as far as its end is judged by it.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub(super) action: String,
+    pub(super) host: HostName,
+    pub(super) lineage: Option<String>,
+    /// The kind of source that knows the lineage.
+    pub(super) source: Option<String>,
+    pub(super) promise: Promise,
+    /// The live certificate before.
+    pub(super) before: Option<Fingerprint>,
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+impl Case {
+    pub(super) fn of_plan(plan: &Plan) -> Self {
+        Self {
+            action: plan.action.name.to_owned(),
+            host: plan.host.clone(),
+            lineage: plan.place.as_ref().map(ToString::to_string),
+            source: plan.source.map(str::to_owned),
+            promise: plan.promise.clone(),
+            before: None,
+            endpoints: plan.endpoints.clone(),
+        }
+    }
+
+    /// Something that is done to jobs, and promises nothing.
+    pub(super) fn errand(action: &str, told: &inventory::Host) -> Self {
+        Self {
+            action: action.to_owned(),
+            host: told.name.clone(),
+            lineage: None,
+            source: None,
+            promise: Promise::SameLeaf,
+            before: None,
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// `None` if the intent is not one of a plan.
+    pub(super) fn of_intent(intent: &Record, told: &inventory::Host) -> Option<Self> {
+        let text = |key: &str| intent.text(key).map(str::to_owned);
+        let wanted: Vec<&str> = match intent.body.get("endpoints") {
+            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let is_wanted = |it: &&Endpoint| wanted.contains(&endpoint(it).as_str());
+        Some(Self {
+            action: text("action")?,
+            host: HostName::new(intent.text("host")?),
+            lineage: text("lineage"),
+            source: text("source"),
+            promise: parse_promise(intent.text("promise")?)?,
+            before: intent.text("before").and_then(Fingerprint::parse),
+            endpoints: told.endpoints.iter().filter(is_wanted).cloned().collect(),
+        })
+    }
+
+    /// What another process needs to judge it.
+    pub(super) fn write(&self, body: &mut Body) {
+        let mut add = |key: &str, value: Value| body.insert(key.to_owned(), value);
+        add("action", self.action.as_str().into());
+        add("host", self.host.as_str().into());
+        if let Some(lineage) = &self.lineage {
+            add("lineage", lineage.as_str().into());
+        }
+        if let Some(source) = &self.source {
+            add("source", source.as_str().into());
+        }
+        add("promise", promise(&self.promise).into());
+        if let Some(before) = &self.before {
+            add("before", before.to_string().into());
+        }
+        if !self.endpoints.is_empty() {
+            add("endpoints", self.endpoints.iter().map(endpoint).collect());
+        }
+    }
+
+    /// The lineage at the host as it is now.
+    pub(super) fn place<'a>(&self, host: &'a fleet::Host) -> Option<&'a Place> {
+        let name = self.lineage.as_deref()?;
+        let is_source = |it: &&Place| self.source.as_deref().is_none_or(|kind| kind == it.source);
+        host.places.iter().filter(is_source).find(|it| it.name.as_str() == name)
+    }
+
+    /// `force-renew www.example.com`, or the host where there is no lineage.
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.action, self.lineage.as_deref().unwrap_or(self.host.as_str()))
+    }
+
+    /// Where the client's own log is.
+    pub(super) fn log(&self, told: &inventory::Host) -> Option<String> {
+        let is_source = |it: &str| self.source.as_deref() == Some(it);
+        told.sources.iter().filter(|it| is_source(it.kind().name)).find_map(|it| {
+            it.client()
+                .map(|Client::Certbot { logs_dir, .. }| format!("{logs_dir}/letsencrypt.log"))
+        })
+    }
+}
+
+/// The certificate that a service at the place would load now.
+pub(super) fn leaf(place: Option<&Place>) -> Option<&Certificate> {
+    Some(&place?.layers.disk.as_ref()?.chain.leaf)
+}
+
+/// An endpoint in a few characters.
+pub(super) fn endpoint(it: &Endpoint) -> String {
+    format!("{}:{}", it.name, it.port)
+}
+
+fn promise(it: &Promise) -> String {
+    match it {
+        Promise::SameLeaf => "same-leaf".to_owned(),
+        Promise::NewLeaf => "new-leaf".to_owned(),
+        Promise::Leaf(leaf) => format!("leaf {leaf}"),
+        Promise::TimerArmed => "timer-armed".to_owned(),
+    }
+}
+
+fn parse_promise(text: &str) -> Option<Promise> {
+    Some(match text {
+        "same-leaf" => Promise::SameLeaf,
+        "new-leaf" => Promise::NewLeaf,
+        "timer-armed" => Promise::TimerArmed,
+        _ => Promise::Leaf(Fingerprint::parse(text.strip_prefix("leaf ")?)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promises_are_read_as_they_are_written() {
+        let leaf = Promise::Leaf(Fingerprint::of(b"x"));
+        for it in [Promise::SameLeaf, Promise::NewLeaf, Promise::TimerArmed, leaf] {
+            assert_eq!(parse_promise(&promise(&it)), Some(it));
+        }
+        assert_eq!(parse_promise("leaf 12"), None);
+        assert_eq!(parse_promise("everything"), None);
+    }
+}

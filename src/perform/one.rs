@@ -1,0 +1,323 @@
+//! Plans in waves, and one plan from its fresh look to its outcome.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc::UnboundedSender;
+use uuid::Uuid;
+
+use super::case::{Case, leaf};
+use super::conclude::{self, conclude, fresh, refused};
+use super::follow::{self, Lost};
+use super::judge::explanation;
+use super::owner::UnderWay;
+use super::reconcile::{reconcile, unsettled};
+use super::record::{self, with_log};
+use super::{Ending, Progress, Report, Tools};
+use crate::action::{Confirmed, Expect, Plan};
+use crate::audit::{self, Permit};
+use crate::explain::Explanation;
+use crate::fleet::{self, HostName, Why};
+use crate::inventory::Host;
+use crate::job::{self, State, Status};
+use crate::rollout;
+use crate::text::SafeText;
+
+/// Performs plans wave by wave, and tells of everything.
+pub(super) async fn perform_all(
+    tools: Tools,
+    confirmed: Confirmed,
+    tell: UnboundedSender<Progress>,
+) {
+    let run = record::Run {
+        id: Uuid::now_v7(),
+        how: confirmed.how().to_owned(),
+        reason: confirmed.reason().map(str::to_owned),
+        who: tools.who.clone(),
+    };
+    let plans = confirmed.plans();
+    let hosts: Vec<HostName> = plans.iter().map(|it| it.host.clone()).collect();
+    let waves = rollout::waves(plans, rollout::width(plans, &tools.inventory));
+    let (taken, mut stopped) = match reconcile(&tools, Some(&hosts)).await {
+        Ok(all) => (unsettled(all), None),
+        Err(error) => (HashMap::new(), Some(SafeText::new(&refusal(&error)))),
+    };
+    let refusal = AtomicBool::new(stopped.is_some());
+    let crew = Crew { tools, run, tell, refusal, taken };
+    for (number, wave) in waves.iter().enumerate() {
+        let wave_plans = wave.0.iter().filter_map(|at| Some((*at, plans.get(*at)?)));
+        if let Some(why) = &stopped {
+            for (at, plan) in wave_plans {
+                crew.leave_out(at, plan, why).await;
+            }
+            continue;
+        }
+        crew.say(Progress::Wave(number + 1, waves.len()));
+        let reports = join_all(wave_plans.map(|(at, plan)| crew.perform(at, plan))).await;
+        stopped = reports.into_iter().flatten().next();
+    }
+}
+
+/// What the plans of a run share.
+struct Crew {
+    tools: Tools,
+    run: record::Run,
+    tell: UnboundedSender<Progress>,
+    /// The log has refused: nothing more begins, and nothing more is said to it.
+    refusal: AtomicBool,
+    /// Hosts at which somebody else is at something, and what.
+    taken: HashMap<HostName, SafeText>,
+}
+
+/// A plan that may begin.
+struct Ready<'a> {
+    told: &'a Host,
+    host: fleet::Host,
+    case: Case,
+}
+
+impl Crew {
+    fn say(&self, progress: Progress) {
+        // Nobody listens any more only when the run is being dropped.
+        self.tell.send(progress).ok();
+    }
+
+    /// Performs one plan; if it did not end well, says why nothing more may begin.
+    async fn perform(&self, at: usize, plan: &Plan) -> Option<SafeText> {
+        if self.refusal.load(Ordering::Acquire) {
+            let why = SafeText::new("the audit log has refused");
+            self.say(Progress::NotBegun { at, why: why.clone() });
+            return Some(why);
+        }
+        let report = match self.prepare(plan).await {
+            Ok(ready) => self.carry_out(at, plan, ready).await,
+            Err((case, summary, why)) => {
+                self.put_down(plan, &case, refused(&case, &summary, Some(why))).await
+            }
+        };
+        let why = (report.ending != Ending::Ok).then(|| {
+            let what = match report.ending {
+                Ending::Refused => "was refused",
+                Ending::Cancelled => "was stopped",
+                Ending::Unknown => "is not known to have ended",
+                Ending::NotAudited => "could not be audited",
+                Ending::Ok | Ending::Failed => "failed",
+            };
+            SafeText::new(&format!("{} {what}", plan.target()))
+        });
+        self.say(Progress::Ended { at, report: Box::new(report) });
+        why
+    }
+
+    /// Looks at the host now: is everything as the plan expects it?
+    async fn prepare(&self, plan: &Plan) -> Result<Ready<'_>, (Case, String, Explanation)> {
+        let mut case = Case::of_plan(plan);
+        let told = self.tools.inventory.hosts.iter().find(|it| it.name == plan.host);
+        let Some(told) = told else {
+            let why = explanation("unknown-host", "the inventory has changed", "plan again");
+            return Err((case, format!("{} is not in the inventory", plan.host), why));
+        };
+        if let Some(why) = self.taken.get(&plan.host) {
+            let next = "wait for it: `certdeck jobs list` shows what runs where";
+            let why_not = explanation("taken", "one change at a time on one host", next);
+            return Err((case, why.to_string(), why_not));
+        }
+        let known = conclude::unknown(told);
+        let looked = fresh(&self.tools, told, known, |it| self.say(Progress::Visited(it.clone())));
+        let host = match looked.await {
+            Ok(host) => host,
+            Err(unreached) => {
+                let next = unreached.hint.clone().unwrap_or_default();
+                let name = match unreached.why {
+                    Why::ChangedKey => "changed-key",
+                    Why::UnknownKey => "unknown-key",
+                    _ => "unreachable",
+                };
+                let cause = "the host cannot be read now, so nothing was sent to it";
+                return Err((
+                    case,
+                    unreached.text.to_string(),
+                    explanation(name, cause, next.as_str()),
+                ));
+            }
+        };
+        let place = case.place(&host);
+        case.before = leaf(place).map(|it| it.sha256);
+        let is_as_planned = match &plan.expect {
+            Expect::Anything => true,
+            Expect::NoLineage => place.is_none(),
+            Expect::Leaf(wanted) => case.before == Some(*wanted),
+        };
+        if is_as_planned {
+            return Ok(Ready { told, host, case });
+        }
+        let summary = match &plan.expect {
+            Expect::NoLineage => "the plan is stale: there is such a lineage now",
+            _ => "the plan is stale: the certificate is not the one that it was made for",
+        };
+        let why = explanation(
+            "stale",
+            "something has changed on the host since the plan was made",
+            "plan again from what is there now",
+        );
+        Err((case, summary.to_owned(), why))
+    }
+
+    /// From the intent to the outcome.
+    async fn carry_out(&self, at: usize, plan: &Plan, ready: Ready<'_>) -> Report {
+        let Ready { told, host, case } = ready;
+        let place = case.place(&host);
+        let body = record::intent(&self.run, plan, &case, told, leaf(place));
+        let began = with_log(&self.tools, move |log| UnderWay::begin(|| log.intent(&body))).await;
+        let (permit, under_way) = match began {
+            Ok(both) => both,
+            Err(error) => return self.not_begun(&case, &error),
+        };
+        let op = permit.op();
+        self.say(Progress::Began { at, op });
+        let request = request(plan, &case, &host, &permit, &self.run.who);
+        let sessions = &self.tools.sessions;
+        let first = follow::start(sessions, told, &request, &permit).await.ok();
+        let followed = follow::follow(sessions, told, op, first, |look| {
+            self.say(match look {
+                Ok(look) => Progress::Looked { at, look: look.clone() },
+                Err(why) => Progress::Lost { at, why: why.text.clone() },
+            });
+        });
+        let ended = match followed.await {
+            Ok(ended) => ended,
+            Err(Lost::Vanished) => {
+                let why = SafeText::new("its folder on the host is gone");
+                return Report { op: Some(op), ..conclude::lost(&case, &why) };
+            }
+            // The outcome stays open, for a time when the host can be asked.
+            Err(Lost::Unreached(why)) => {
+                return Report { op: Some(op), ..conclude::lost(&case, &why.text) };
+            }
+        };
+        let visited = |it: &_| self.say(Progress::Visited(fleet::Visit::clone(it)));
+        let ended = (&ended.0, ended.1.as_slice());
+        let report = match conclude(&self.tools, told, &case, host, ended, visited).await {
+            Ok(report) => Report { op: Some(op), ..report },
+            Err(why) => return Report { op: Some(op), ..conclude::lost(&case, &why.text) },
+        };
+        let report = self.write_outcome(permit, report, ended).await;
+        drop(under_way);
+        report
+    }
+
+    async fn write_outcome(
+        &self,
+        permit: Permit,
+        report: Report,
+        ended: (&Status, &[u8]),
+    ) -> Report {
+        let exit = exit(ended.0);
+        let output = ended.1.to_vec();
+        let told = report.clone();
+        let written = with_log(&self.tools, move |log| {
+            // Output that cannot be kept is no reason to lose the outcome.
+            let kept = (!output.is_empty()).then(|| log.keep(&output).ok()).flatten();
+            let output = kept.as_deref().map(|it| (it, output.len()));
+            log.outcome(permit, &record::outcome(&told, exit, output))
+        });
+        match written.await {
+            Ok(()) => report,
+            Err(error) => self.not_written(report, &error),
+        }
+    }
+
+    /// Records a plan that nothing was sent for.
+    async fn put_down(&self, plan: &Plan, case: &Case, report: Report) -> Report {
+        let told = self.tools.inventory.hosts.iter().find(|it| it.name == plan.host);
+        let Some(told) = told else { return report };
+        let intent = record::intent(&self.run, plan, case, told, None);
+        let outcome = record::outcome(&report, None, None);
+        let written = with_log(&self.tools, move |log| {
+            let (permit, _under_way) = UnderWay::begin(|| log.intent(&intent))?;
+            let op = permit.op();
+            log.outcome(permit, &outcome).map(|()| op)
+        });
+        match written.await {
+            Ok(op) => Report { op: Some(op), ..report },
+            Err(error) => self.not_begun(case, &error),
+        }
+    }
+
+    /// Tells and records that a plan was not begun, because of what became of another one.
+    async fn leave_out(&self, at: usize, plan: &Plan, why: &SafeText) {
+        if !self.refusal.load(Ordering::Acquire) {
+            let case = Case::of_plan(plan);
+            let summary = format!("not begun: {why}");
+            let state = ["nothing was changed"];
+            let report = conclude::report(&case, Ending::Cancelled, &summary, &state, None);
+            self.put_down(plan, &case, report).await;
+        }
+        self.say(Progress::NotBegun { at, why: why.clone() });
+    }
+
+    fn not_begun(&self, case: &Case, error: &audit::Error) -> Report {
+        self.refusal.store(true, Ordering::Release);
+        let why = explanation(
+            "not-audited",
+            "nothing is changed without a record of it",
+            "see `certdeck audit verify`, make room or rights, and try again",
+        );
+        let state = ["nothing was changed"];
+        conclude::report(case, Ending::NotAudited, &refusal(error), &state, Some(why))
+    }
+
+    fn not_written(&self, report: Report, error: &audit::Error) -> Report {
+        self.refusal.store(true, Ordering::Release);
+        let summary = format!("{}; {}", report.summary, refusal(error));
+        let mut state = report.state;
+        state.push(SafeText::new(
+            "the job's folder stays on the host, and the next start of certdeck records what \
+             became of it before anything else is changed there",
+        ));
+        Report { ending: Ending::NotAudited, summary: SafeText::new(&summary), state, ..report }
+    }
+}
+
+/// What a host is asked to do for a plan.
+fn request(
+    plan: &Plan,
+    case: &Case,
+    host: &fleet::Host,
+    permit: &Permit,
+    who: &str,
+) -> job::Request {
+    let disk = case.place(host).and_then(|it| it.layers.disk.as_ref());
+    let usual = || {
+        let (dir, place) = (plan.config_dir.as_ref()?, plan.place.as_ref()?);
+        Some(format!("{dir}/live/{place}/fullchain.pem"))
+    };
+    job::Request {
+        op: permit.op(),
+        title: case.title(),
+        who: who.to_owned(),
+        witness: (permit.seq(), permit.hash()),
+        lock: plan.lock(),
+        // Where the lineage itself says that it is.
+        leaf: disk.map(|it| it.location.to_string()).or_else(usual),
+        expect: match &plan.expect {
+            Expect::Anything => job::Expect::Anything,
+            Expect::NoLineage => job::Expect::Missing,
+            Expect::Leaf(leaf) => job::Expect::Leaf(*leaf),
+        },
+        commands: plan.commands.iter().map(|it| (it.env.clone(), it.argv.clone())).collect(),
+    }
+}
+
+pub(super) fn exit(status: &Status) -> Option<u8> {
+    match status.state {
+        State::Done(code) => Some(code),
+        _ => None,
+    }
+}
+
+fn refusal(error: &audit::Error) -> String {
+    let cause = std::error::Error::source(error).map(|it| format!(": {it}"));
+    format!("the audit log refused: {error}{}", cause.unwrap_or_default())
+}
