@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::{Context, Exit, Failure, open, print};
-use crate::audit::export::FORMATS;
+use crate::audit::export::{Actions, FORMATS};
 use crate::audit::read::{self, Record};
 use crate::audit::verify::{self, State, Testimony, Verified, Witness};
 use crate::audit::{self, Selection};
@@ -111,7 +111,8 @@ fn list(filter: &Filter, format: &str, context: &Context) -> Result<Exit, Failur
     }
     let (records, ended) = records(context);
     let chosen = filter.selection(context)?.choose(&records);
-    print(|out| chosen.iter().try_for_each(|it| line(it, out)))?;
+    let actions = Actions::of(&records);
+    print(|out| chosen.iter().try_for_each(|it| line(it, &actions, out)))?;
     ended
 }
 
@@ -154,7 +155,8 @@ fn show(seq: u64, context: &Context) -> Result<Exit, Failure> {
         let siblings: Vec<&Record> = records.iter().filter(|it| it.op == record.op).collect();
         if siblings.len() > 1 {
             writeln!(out, "\nThe records of this action:")?;
-            siblings.iter().try_for_each(|it| line(it, out))?;
+            let actions = Actions::of(&records);
+            siblings.iter().try_for_each(|it| line(it, &actions, out))?;
         }
         for name in siblings.iter().filter_map(|it| it.text("output")) {
             output(name, context, out)?;
@@ -178,15 +180,15 @@ fn output(name: &str, context: &Context, out: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
-fn line(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+fn line(record: &Record, actions: &Actions<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{:>6}  {}  {:9}  {:16}  {:18}  {}",
         record.seq,
         record.at,
         record.kind,
-        or_dash(&record.shown("host")),
-        or_dash(&record.shown("who")),
+        or_dash(&actions.shown(record, "host")),
+        or_dash(&actions.shown(record, "who")),
         record.summary()
     )
 }
