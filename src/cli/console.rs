@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use super::{Context, Exit, Failure, open, runtime, session, survey};
+use super::{Context, Exit, Failure, open, runtime, survey};
 use crate::inventory::Inventory;
 use crate::store::Store;
 use crate::text::SafeText;
@@ -59,6 +59,7 @@ pub(super) async fn open_console(
 ) -> Result<Exit, Failure> {
     let paths = &context.paths;
     let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
+    let session = context.session(if is_practice { "demo" } else { "console" });
     let deck = Deck {
         inventory: Arc::new(inventory),
         inventory_path: paths.inventory.clone(),
@@ -67,8 +68,8 @@ pub(super) async fn open_console(
         store: Store::new(&paths.state),
         state_dir: paths.state.clone(),
         clock: context.clock,
-        who: session::who(&context.environment),
-        session: session::body(context, if is_practice { "demo" } else { "console" }),
+        who: session.who(),
+        session: session.body(),
         settings: settings(options, context, is_practice)?,
     };
     let left = tui::run(deck).await?;
@@ -84,7 +85,9 @@ fn tell(left: &tui::Left) {
         for line in &left.goes_on {
             text.push_str(&format!("  {}\n", SafeText::new(line)));
         }
-        text.push_str("hint: `certdeck jobs` shows them, and the next console tells how they ended\n");
+        text.push_str(
+            "hint: `certdeck jobs` shows them, and the next console tells how they ended\n",
+        );
     }
     if let Some(problem) = &left.problem {
         text.push_str(&format!("the end of this session is not in the audit log: {problem}\n"));
