@@ -24,6 +24,10 @@ pub struct Environment {
     pub editor: Option<String>,
     /// `PAGER`: a shell command.
     pub pager: Option<String>,
+    /// `USER` or `LOGNAME`.
+    pub user: Option<String>,
+    /// `SSH_CLIENT`: from where somebody is connected to this machine.
+    pub ssh_client: Option<String>,
     /// `TERM`.
     pub term: Option<OsString>,
     no_color: bool,
@@ -48,6 +52,8 @@ impl Environment {
             log: text("CERTDECK_LOG"),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             pager: text("PAGER"),
+            user: text("USER").or_else(|| text("LOGNAME")),
+            ssh_client: text("SSH_CLIENT"),
             term: var("TERM"),
             no_color: var("NO_COLOR").is_some(),
             force_color: var("FORCE_COLOR").is_some_and(|it| it != "0"),
