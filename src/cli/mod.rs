@@ -10,6 +10,7 @@ mod doctor;
 mod environment;
 mod host;
 mod inventory;
+mod jobs;
 mod keys;
 mod log;
 mod man;
@@ -119,6 +120,7 @@ enum Command {
     Check(check::Args),
     Inventory(inventory::Args),
     Host(host::Command),
+    Jobs(jobs::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -270,6 +272,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
             })
         }
         Command::Inventory(args) => inventory::run(&args, &context),
+        Command::Jobs(args) => jobs::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Scan(args) => scan::run(&args, &context),

@@ -12,7 +12,7 @@ use certdeck::audit::Log;
 use certdeck::audit::read::{Record, open_intents, records};
 use certdeck::clock::Clock;
 use certdeck::fleet::{Fleet, HostName};
-use certdeck::inventory::{self, Inventory};
+use certdeck::inventory;
 use certdeck::perform::{Ending, Progress, Report, Run, Tools};
 use certdeck::remote::{Sessions, Settings};
 use certdeck::scan;
@@ -41,10 +41,8 @@ impl Stage {
         for name in names {
             let dir = lab.path(name);
             make_host(&dir, versions);
-            let environment = format!(
-                "\"CERTDECK_ROOT={0}/root\" \"PATH={0}/bin:/usr/bin:/bin\"",
-                dir.display()
-            );
+            let environment =
+                format!("\"CERTDECK_ROOT={0}/root\" \"PATH={0}/bin:/usr/bin:/bin\"", dir.display());
             let sshd = lab.sshd(&format!("{extra}\nSetEnv {environment}\n"));
             write!(
                 inventory,
@@ -230,9 +228,12 @@ fn make_host(dir: &Path, versions: usize) {
         let key = KeyPair::generate().unwrap();
         let chain = params.self_signed(&key).unwrap().pem();
         let folder = if version == 1 { "le/archive/www" } else { "next" };
-        for (kind, text) in
-            [("cert", &chain), ("chain", &chain), ("fullchain", &chain), ("privkey", &key.serialize_pem())]
-        {
+        for (kind, text) in [
+            ("cert", &chain),
+            ("chain", &chain),
+            ("fullchain", &chain),
+            ("privkey", &key.serialize_pem()),
+        ] {
             let name = format!("{kind}{version}.pem");
             fs::write(dir.join(folder).join(&name), text).unwrap();
             if version == 1 {
