@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod host;
 mod inventory;
+mod jobs;
 mod keys;
 mod log;
 mod man;
@@ -121,6 +122,7 @@ enum Command {
     Audit(audit::Args),
     Inventory(inventory::Args),
     Host(host::Command),
+    Jobs(jobs::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -273,6 +275,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
             })
         }
         Command::Inventory(args) => inventory::run(&args, &context),
+        Command::Jobs(args) => jobs::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Scan(args) => scan::run(&args, &context),

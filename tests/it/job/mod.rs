@@ -1,6 +1,8 @@
 //! Detached jobs: the shell text in every shell, and on real sshd.
 
 mod local;
+mod perform;
+mod stage;
 
 use std::fs;
 use std::io::Write as _;
