@@ -369,7 +369,8 @@ impl App {
                 })
                 .collect()
         };
-        let hints = if self.menu_rows().is_empty() { hints } else { vec![("esc".to_owned(), "close")] };
+        let hints =
+            if self.menu_rows().is_empty() { hints } else { vec![("esc".to_owned(), "close")] };
         let keys: Vec<_> = hints.iter().map(|(key, title)| (key.as_str(), *title)).collect();
         let running = self.running();
         let view = FooterView { keys: &keys, toast: self.toast.as_ref().or(running.as_ref()) };
