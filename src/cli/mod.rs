@@ -16,7 +16,12 @@ mod keys;
 mod log;
 mod man;
 mod open;
+mod outcome;
 mod paths;
+mod plan;
+mod progress;
+mod request;
+mod run;
 mod scan;
 mod session;
 mod survey;
@@ -120,6 +125,8 @@ enum Command {
     Scan(scan::Args),
     Check(check::Args),
     Audit(audit::Args),
+    Plan(plan::Args),
+    Run(run::Args),
     Inventory(inventory::Args),
     Host(host::Command),
     Jobs(jobs::Args),
@@ -278,6 +285,8 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Jobs(args) => jobs::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
+        Command::Plan(args) => plan::run(&args, &context),
+        Command::Run(args) => run::run(&args, &context),
         Command::Scan(args) => scan::run(&args, &context),
     }
 }

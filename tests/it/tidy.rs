@@ -17,7 +17,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The words of a log, in plain words.
     ("diagnose", &["explain", "fleet", "text"]),
     ("filter", &["fleet", "spanned", "text"]),
-    ("report", &["action", "diagnose", "filter", "fleet", "text"]),
+    // Plans tell where a certificate should be served, and in which waves.
+    ("report", &["action", "diagnose", "filter", "fleet", "inventory", "rollout", "text"]),
     ("explain", &["text"]),
     // Commands as a shell reads them, and where a client keeps things.
     ("action", &["fleet", "inventory", "source", "text"]),
@@ -101,6 +102,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "practice",
             "remote",
             "report",
+            "rollout",
             "scan",
             "spanned",
             "store",

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use uuid::Uuid;
 
-use super::{Context, Exit, Failure, open, runtime, session, survey};
+use super::{Context, Exit, Failure, open, runtime, survey};
 use crate::audit::Log;
 use crate::audit::read::{Record, records};
 use crate::filter::Filter;
@@ -205,7 +205,7 @@ impl Desk<'_> {
             sessions: Arc::clone(&self.sessions),
             log: Arc::new(Mutex::new(log)),
             clock: self.context.clock,
-            who: session::who(&self.context.environment),
+            who: self.context.session("jobs").who(),
         })
     }
 }
