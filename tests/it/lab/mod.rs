@@ -262,6 +262,18 @@ pub(crate) fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
+/// The same for what can only be asked in turn with others: waits until there is something.
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(it) = ask().await {
+            return it;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Command lines of all processes that contain that text.
 pub(crate) fn processes_with(text: &str) -> Vec<String> {
     let mut found = Vec::new();
