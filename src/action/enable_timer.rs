@@ -60,11 +60,13 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
             Err(Refusal::new(Why::BadRequest, text).hint("leave --write-unit out"))
         }
         (None, Some("yes")) => write(target, &certbot),
-        (None, Some(_)) => Err(Refusal::new(Why::BadRequest, "--write-unit takes `yes`")),
+        (None, Some(_)) => {
+            Err(Refusal::new(Why::BadRequest, "--write-unit takes no other value than `yes`"))
+        }
         (None, None) => {
             let text = format!("{host} has no timer for certbot");
             let hint = format!(
-                "--write-unit yes writes {UNIT}.timer: twice a day, spread over 12 hours, made up for after a reboot; its plan shows the text"
+                "--write-unit writes {UNIT}.timer: twice a day, spread over 12 hours, made up for after a reboot; its plan shows the text"
             );
             Err(Refusal::new(Why::BadRequest, text).hint(hint))
         }
@@ -310,12 +312,12 @@ mod tests {
     fn what_is_not_needed_or_cannot_be_is_refused() {
         let armed = with(Scheduler::Systemd, &[("certbot.timer", "armed")]);
         refused(&armed, &[], Why::Pointless, "certbot.timer starts certbot on web-01 already");
-        refused(&with(Scheduler::Systemd, &[]), &[], Why::BadRequest, "--write-unit yes");
+        refused(&with(Scheduler::Systemd, &[]), &[], Why::BadRequest, "--write-unit writes");
         refused(
             &with(Scheduler::Systemd, &[]),
             &[("write-unit", "no")],
             Why::BadRequest,
-            "takes `yes`",
+            "than `yes`",
         );
         let off = with(Scheduler::Systemd, &[("certbot.timer", "inactive, disabled")]);
         refused(&off, &[("write-unit", "yes")], Why::BadRequest, "has certbot.timer already");

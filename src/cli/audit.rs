@@ -345,7 +345,7 @@ impl Context {
             what,
             version: env!("CARGO_PKG_VERSION"),
             inventory: inventory.map(|it| crate::fleet::Fingerprint::of(&it).to_string()),
-            user: text(&self.environment.user).unwrap_or_else(|| uid.to_string()),
+            user: self.environment.user.clone().unwrap_or_else(|| uid.to_string()),
             uid,
             sudo_user: text(&self.environment.sudo_user),
             tty: tty.flatten().map(|it| it.to_string_lossy().into_owned()),

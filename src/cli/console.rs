@@ -1,9 +1,9 @@
 //! `certdeck`: the console.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use super::{Context, Exit, Failure, open, runtime, survey};
+use super::{Context, Exit, Failure, open, runtime, session, survey};
 use crate::inventory::Inventory;
 use crate::store::Store;
 use crate::text::SafeText;
@@ -67,9 +67,32 @@ pub(super) async fn open_console(
         store: Store::new(&paths.state),
         state_dir: paths.state.clone(),
         clock: context.clock,
+        who: session::who(&context.environment),
+        session: session::body(context, if is_practice { "demo" } else { "console" }),
         settings: settings(options, context, is_practice)?,
     };
-    Ok(Exit::Code(tui::run(deck).await?.code()))
+    let left = tui::run(deck).await?;
+    tell(&left);
+    Ok(Exit::Code(left.ending.code()))
+}
+
+/// Says what goes on without the console, once the terminal is its own again.
+fn tell(left: &tui::Left) {
+    let mut text = String::new();
+    if !left.goes_on.is_empty() {
+        text.push_str("these jobs go on on their hosts:\n");
+        for line in &left.goes_on {
+            text.push_str(&format!("  {}\n", SafeText::new(line)));
+        }
+        text.push_str(
+            "hint: `certdeck jobs` shows them, and the next console tells how they ended\n",
+        );
+    }
+    if let Some(problem) = &left.problem {
+        text.push_str(&format!("the end of this session is not in the audit log: {problem}\n"));
+    }
+    // Nobody is left to tell if stderr is closed.
+    io::stderr().write_all(text.as_bytes()).ok();
 }
 
 fn settings(
@@ -95,6 +118,7 @@ fn settings(
         depth: context.depth,
         is_ascii: context.is_ascii,
         mask: options.privacy.then(tui::mask::Mask::default),
+        is_read_only: options.read_only,
         mouse: config.mouse,
         keys: config.keys.clone(),
         editor: environment.editor.clone(),

@@ -25,7 +25,9 @@ pub struct Environment {
     /// `PAGER`: a shell command.
     pub pager: Option<String>,
     /// `USER` or `LOGNAME`.
-    pub user: Option<OsString>,
+    pub user: Option<String>,
+    /// `SSH_CLIENT`: from where somebody is connected to this machine.
+    pub ssh_client: Option<String>,
     /// `SUDO_USER`.
     pub sudo_user: Option<OsString>,
     /// `SSH_CONNECTION`.
@@ -54,7 +56,8 @@ impl Environment {
             log: text("CERTDECK_LOG"),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             pager: text("PAGER"),
-            user: var("USER").or_else(|| var("LOGNAME")),
+            user: text("USER").or_else(|| text("LOGNAME")),
+            ssh_client: text("SSH_CLIENT"),
             sudo_user: var("SUDO_USER"),
             ssh_connection: var("SSH_CONNECTION"),
             term: var("TERM"),

@@ -15,8 +15,14 @@ mod keys;
 mod log;
 mod man;
 mod open;
+mod outcome;
 mod paths;
+mod plan;
+mod progress;
+mod request;
+mod run;
 mod scan;
+mod session;
 mod survey;
 
 use std::ffi::OsString;
@@ -117,6 +123,8 @@ enum Command {
     Demo(demo::Args),
     Scan(scan::Args),
     Check(check::Args),
+    Plan(plan::Args),
+    Run(run::Args),
     Audit(audit::Args),
     Inventory(inventory::Args),
     Host(host::Command),
@@ -270,6 +278,8 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
+        Command::Plan(args) => plan::run(&args, &context),
+        Command::Run(args) => run::run(&args, &context),
         Command::Scan(args) => scan::run(&args, &context),
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn sessions(context: &Context, keep_warm: usize) -> Result<Arc<Sessio
     Sessions::open(settings).map_err(|it| Failure::new(Exit::Unknown, it))
 }
 
-async fn visit(
+pub(super) async fn visit(
     context: &Context,
     inventory: Arc<Inventory>,
     fleet: &mut Fleet,
@@ -64,15 +64,28 @@ async fn visit(
     let mut signals = Signals::catch()?;
     // Nothing comes back to a session after the one visit.
     let sessions = sessions(context, 0)?;
+    let looked = look(context, &inventory, &sessions, fleet, hosts, &mut signals).await;
+    sessions.close().await;
+    looked
+}
+
+/// Visits these hosts on a way that is open, unless a signal comes.
+pub(super) async fn look(
+    context: &Context,
+    inventory: &Arc<Inventory>,
+    sessions: &Arc<Sessions>,
+    fleet: &mut Fleet,
+    hosts: Vec<HostName>,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
     let mut line = Line::new(hosts.len());
-    let mut scan = Scan::start(inventory, sessions.clone(), fleet, hosts, context.clock);
+    let mut scan = Scan::start(inventory.clone(), sessions.clone(), fleet, hosts, context.clock);
     let ended = tokio::select! {
         number = signals.next() => Some(number),
         () = take_in(&mut scan, fleet, &mut line) => None,
     };
     drop(scan);
     line.clear();
-    sessions.close().await;
     match ended {
         None => Ok(()),
         Some(number) => Err(Failure::say(
@@ -100,14 +113,14 @@ async fn take_in(scan: &mut Scan, fleet: &mut Fleet, line: &mut Line) {
 }
 
 /// The signals that ask to stop.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     hangup: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn catch() -> Result<Self, Failure> {
+    pub(super) fn catch() -> Result<Self, Failure> {
         let catch = |kind| signal(kind).context("cannot catch signals");
         Ok(Self {
             interrupt: catch(SignalKind::interrupt())?,
@@ -117,7 +130,7 @@ impl Signals {
     }
 
     /// Waits for one, and tells its number.
-    async fn next(&mut self) -> u8 {
+    pub(super) async fn next(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => 2,
             _ = self.hangup.recv() => 1,
@@ -186,7 +199,7 @@ impl Line {
 }
 
 /// Writes to stderr; if it is closed, nobody is there to be told.
-fn note(text: &str) {
+pub(super) fn note(text: &str) {
     io::stderr().write_all(text.as_bytes()).ok();
 }
 

@@ -6,6 +6,7 @@
 
 mod csv;
 mod json;
+pub mod plan;
 mod prometheus;
 mod text;
 

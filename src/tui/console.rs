@@ -19,12 +19,13 @@ use tokio::time::{Instant, sleep_until};
 use super::app::App;
 use super::desk::Desk;
 use super::editor;
-use super::input::{Input, Reader};
+use super::input::{Input, Reader, Stamped};
 use super::keys::Keymap;
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, Time};
 use super::signals::{self, Asked, Signals};
 use super::terminal::{self, Terminal};
-use super::{Deck, Ending, Error};
+use super::work::{Done, Work};
+use super::{Deck, Ending, Error, Left};
 use crate::fleet::HostName;
 use crate::scan::{Progress, Scan};
 use crate::text::SafeText;
@@ -36,21 +37,27 @@ pub struct Console {
     deck: Deck,
     terminal: Terminal,
     reader: Option<Reader>,
-    inputs: mpsc::UnboundedReceiver<Input>,
-    to_inputs: mpsc::UnboundedSender<Input>,
+    inputs: mpsc::UnboundedReceiver<Stamped>,
+    to_inputs: mpsc::UnboundedSender<Stamped>,
     signals: Signals,
+    work: Work,
+    /// When the console was opened.
+    opened: std::time::Instant,
     scan: Option<Scan>,
     began: HashMap<HostName, Instant>,
     /// Whether what is shown may be out of date.
     is_dirty: bool,
     drawn: Option<Instant>,
     judged: Option<Instant>,
+    /// When the last second was counted.
+    second: Option<Instant>,
     ending: Option<Ending>,
 }
 
 /// What was waited for.
 enum Woken {
-    Input(Input),
+    Input(Stamped),
+    Done(Done),
     Progress(Option<Progress>),
     Asked(Asked),
     /// It is time to draw or to judge.
@@ -62,22 +69,31 @@ enum Woken {
 
 impl Console {
     /// Runs until somebody leaves.
-    pub(super) async fn run(deck: Deck) -> Result<Ending, Error> {
+    pub(super) async fn run(deck: Deck) -> Result<Left, Error> {
         let mut console = Self::open(deck)?;
-        console.draw()?;
-        let all = console.app.desk().fleet.hosts().map(|it| it.name.clone()).collect();
-        console.perform(Effect::Scan(all)).await?;
+        let ended = console.go().await;
+        // Nothing is worth a terminal that hangs: the log may be held by somebody else.
+        console.terminal.leave();
+        let problem = console.work.end().await;
+        Ok(Left { ending: ended?, goes_on: console.app.goes_on(), problem })
+    }
+
+    async fn go(&mut self) -> Result<Ending, Error> {
+        self.draw()?;
+        let all = self.app.desk().fleet.hosts().map(|it| it.name.clone()).collect();
+        self.perform(Effect::Scan(all)).await?;
         loop {
-            console.refresh()?;
-            if let Some(ending) = console.ending {
+            self.refresh()?;
+            if let Some(ending) = self.ending {
                 return Ok(ending);
             }
-            match console.wait().await {
-                Woken::Input(input) => console.take_inputs(input).await?,
-                Woken::Progress(progress) => console.take_progress(progress).await?,
-                Woken::Asked(asked) => console.take_signal(asked).await?,
-                Woken::Due => {}
-                Woken::Quiet => console.tell(Msg::Tick).await?,
+            match self.wait().await {
+                Woken::Input(input) => self.take_inputs(input).await?,
+                Woken::Done(done) => self.take_done(done).await?,
+                Woken::Progress(progress) => self.take_progress(progress).await?,
+                Woken::Asked(asked) => self.take_signal(asked).await?,
+                Woken::Due => self.count_second().await?,
+                Woken::Quiet => self.tell(Msg::Tick).await?,
                 Woken::Panicked => return Ok(Ending::Left),
             }
         }
@@ -108,6 +124,7 @@ impl Console {
         if hears_mouse {
             terminal.listen_to_mouse(true)?;
         }
+        let work = Work::open(&deck);
         let (to_inputs, inputs) = mpsc::unbounded_channel();
         let reader = Some(Reader::start(to_inputs.clone())?);
         Ok(Self {
@@ -118,11 +135,14 @@ impl Console {
             inputs,
             to_inputs,
             signals,
+            work,
+            opened: std::time::Instant::now(),
             scan: None,
             began: HashMap::new(),
             is_dirty: true,
             drawn: None,
             judged: None,
+            second: None,
             ending: None,
         })
     }
@@ -136,6 +156,7 @@ impl Console {
             asked = self.signals.next() => Woken::Asked(asked),
             Some(input) = self.inputs.recv() => Woken::Input(input),
             () = sleep_until(due.unwrap_or(quiet)), if due.is_some() => Woken::Due,
+            done = self.work.next() => Woken::Done(done),
             progress = next(&mut self.scan) => Woken::Progress(progress),
             () = sleep_until(quiet) => Woken::Quiet,
         }
@@ -148,7 +169,8 @@ impl Console {
         };
         let draw = self.is_dirty.then(|| after(self.drawn, FRAME));
         let judge = self.app.is_stale().then(|| after(self.judged, self.judging_pause()));
-        [draw, judge].into_iter().flatten().min()
+        let second = self.app.counts_seconds().then(|| after(self.second, SECOND));
+        [draw, judge, second].into_iter().flatten().min()
     }
 
     /// A large fleet takes longer to judge; then it is done less often, so that keys are not kept
@@ -180,6 +202,7 @@ impl Console {
         self.terminal.draw(app.size(), |area, buf| app.draw(area, buf))?;
         self.is_dirty = false;
         self.drawn = Some(Instant::now());
+        self.app.drawn(self.opened.elapsed());
         let meter = &mut self.app.meter;
         meter.frame = began.elapsed();
         meter.frames += 1;
@@ -188,14 +211,14 @@ impl Console {
     }
 
     /// Takes an input and all that came with it, so that a key that is held down is drawn once.
-    async fn take_inputs(&mut self, first: Input) -> Result<(), Error> {
+    async fn take_inputs(&mut self, first: Stamped) -> Result<(), Error> {
         let mut next = Some(first);
-        while let Some(input) = next {
+        while let Some((at, input)) = next {
             if input == Input::Vanished {
                 self.ending = Some(Ending::Signal(Signal::HUP));
                 return Ok(());
             }
-            self.tell(Msg::Input(input)).await?;
+            self.tell_at(Msg::Input(input), at.duration_since(self.opened)).await?;
             // A key is answered at once, whatever else was drawn just before.
             self.drawn = None;
             if self.ending.is_some() {
@@ -237,6 +260,24 @@ impl Console {
         Ok(())
     }
 
+    /// Takes what has ended beside the loop.
+    async fn take_done(&mut self, done: Done) -> Result<(), Error> {
+        let inventory = &self.app.desk().inventory;
+        match self.work.take(done, inventory) {
+            Some(msg) => self.tell(msg).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn count_second(&mut self) -> Result<(), Error> {
+        let is_due = self.second.is_none_or(|it| it.elapsed() >= SECOND);
+        if self.app.counts_seconds() && is_due {
+            self.second = Some(Instant::now());
+            return self.tell(Msg::Second).await;
+        }
+        Ok(())
+    }
+
     async fn take_signal(&mut self, asked: Asked) -> Result<(), Error> {
         match asked {
             Asked::End(signal) => self.ending = Some(Ending::Signal(signal)),
@@ -258,8 +299,13 @@ impl Console {
 
     /// Hands a message to the app, and does what it asks for.
     async fn tell(&mut self, msg: Msg) -> Result<(), Error> {
+        self.tell_at(msg, self.opened.elapsed()).await
+    }
+
+    /// The same, of something that happened when the console had been open for so long.
+    async fn tell_at(&mut self, msg: Msg, up: Duration) -> Result<(), Error> {
         self.is_dirty = true;
-        let effects = self.app.update(msg, self.deck.clock.now());
+        let effects = self.app.update(msg, Time { now: self.deck.clock.now(), up });
         for effect in effects {
             Box::pin(self.perform(effect)).await?;
         }
@@ -267,7 +313,32 @@ impl Console {
     }
 
     async fn perform(&mut self, effect: Effect) -> Result<(), Error> {
+        let inventory = Arc::clone(&self.app.desk().inventory);
         match effect {
+            Effect::Attach(run, host, op) => {
+                self.work.attach(run, host, op, &inventory);
+                Ok(())
+            }
+            Effect::Keep { name, text } => {
+                let path = self.deck.state_dir.join(name);
+                let told = match keep(&path, &text) {
+                    Ok(()) => format!("kept in {}", path.display()),
+                    Err(error) => format!("{}: {error}", path.display()),
+                };
+                self.tell(Msg::Told(SafeText::new(&told))).await
+            }
+            Effect::ReadLog => {
+                self.work.read_log();
+                Ok(())
+            }
+            Effect::Run(run, confirmed) => {
+                self.work.run(run, confirmed, &inventory);
+                Ok(())
+            }
+            Effect::Stop(host, op) => {
+                self.work.stop(host, op, &inventory);
+                Ok(())
+            }
             Effect::Copy { what, text } => {
                 let told = self.copy(what, &text)?;
                 self.tell(Msg::Told(told)).await
@@ -294,8 +365,7 @@ impl Console {
                 Ok(())
             }
             Effect::Scan(hosts) => {
-                let (inventory, sessions) =
-                    (Arc::clone(&self.app.desk().inventory), Arc::clone(&self.deck.sessions));
+                let sessions = Arc::clone(&self.deck.sessions);
                 let fleet = &self.app.desk().fleet;
                 self.scan =
                     Some(Scan::start(inventory, sessions, fleet, hosts.clone(), self.deck.clock));
@@ -470,6 +540,8 @@ fn read_text(path: &Path) -> io::Result<String> {
 
 /// Thirty frames a second: more than anybody sees, few enough for a slow line.
 const FRAME: Duration = Duration::from_millis(33);
+/// How often what counts seconds is drawn.
+const SECOND: Duration = Duration::from_secs(1);
 /// How often the fleet is judged while data comes in.
 const JUDGING: Duration = Duration::from_millis(100);
 /// After how long without any event ages and verdicts are brought up to date.

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::book::Book;
+use super::jobs::{JobId, Jobs};
 use super::mask::Mask;
 use super::part::Page;
 use super::part::findings::{Cause, causes};
@@ -15,6 +17,7 @@ use crate::diagnose::{Diagnosis, Finding, diagnose};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
 use crate::inventory::Inventory;
+use crate::text::SafeText;
 
 /// What every screen looks at.
 #[derive(Debug)]
@@ -39,6 +42,16 @@ pub struct Desk {
     pub findings: Vec<Finding>,
     /// The same, by cause.
     pub causes: Vec<Cause>,
+    /// What is being changed, and what was.
+    pub jobs: Jobs,
+    /// The lines of that.
+    pub job_lines: Vec<JobId>,
+    /// The audit log as it was last read.
+    pub book: Book,
+    /// By which words it is searched.
+    pub search: String,
+    /// The numbers of the records that have them, newest first.
+    pub found: Vec<u64>,
     /// Which rows of the timeline are marked.
     pub marks: BTreeSet<RowId>,
     /// The present, as of the last message.
@@ -65,6 +78,11 @@ impl Desk {
             hosts: Vec::new(),
             findings: Vec::new(),
             causes: Vec::new(),
+            jobs: Jobs::default(),
+            job_lines: Vec::new(),
+            book: Book::default(),
+            search: String::new(),
+            found: Vec::new(),
             marks: BTreeSet::new(),
             now,
             theme,
@@ -111,6 +129,44 @@ impl Desk {
         self.fleet = fleet;
         self.inventory = inventory;
         self.judge();
+    }
+
+    /// Takes in the audit log as it was read, and what it has no outcome of.
+    pub fn take_book(&mut self, book: Book) {
+        for intent in book.open() {
+            let Some(host) = intent.text("host") else { continue };
+            let at = (
+                HostName::new(SafeText::new(host).as_str()),
+                intent.text("lineage").map(SafeText::new),
+            );
+            let action = SafeText::new(intent.text("action").unwrap_or("unknown"));
+            self.jobs.learn_open(action.as_str(), intent.op, at, intent.at);
+        }
+        self.book = book;
+        self.found = self.book.search(&self.search);
+        self.list_jobs();
+    }
+
+    /// Searches the audit log for other words.
+    pub fn search_audit(&mut self, words: String) {
+        self.found = self.book.search(&words);
+        self.search = words;
+    }
+
+    /// Lists the jobs anew, after there are others.
+    pub fn list_jobs(&mut self) {
+        self.job_lines = self.jobs.lines();
+    }
+
+    /// The row of a place by its name, or of the host.
+    pub fn row_at(&self, host: &HostName, place: Option<&str>) -> Option<RowId> {
+        let known = self.fleet.host(host)?;
+        let place = known.places.iter().find(|it| Some(it.name.as_str()) == place);
+        let host = host.clone();
+        Some(match place {
+            Some(it) => RowId::Place { host, source: it.source, place: it.name.clone() },
+            None => RowId::Host(host),
+        })
     }
 
     /// What parts need to draw.

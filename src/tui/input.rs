@@ -8,7 +8,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -30,6 +30,10 @@ pub enum Input {
     /// The terminal is gone; nothing will follow.
     Vanished,
 }
+
+/// An input with the time at which it was read, which may be before what is on screen when it
+/// is looked at.
+pub type Stamped = (Instant, Input);
 
 /// Bytes to inputs. Holds what is incomplete.
 #[derive(Debug, Default)]
@@ -95,7 +99,7 @@ pub struct Reader {
 
 impl Reader {
     /// Starts to read.
-    pub fn start(to: mpsc::UnboundedSender<Input>) -> io::Result<Self> {
+    pub fn start(to: mpsc::UnboundedSender<Stamped>) -> io::Result<Self> {
         let (stopped, stop) = rustix::pipe::pipe()?;
         let thread = std::thread::Builder::new()
             .name("terminal".to_owned())
@@ -115,7 +119,7 @@ impl Drop for Reader {
 }
 
 /// Reads until told to stop or until the terminal is gone. Sleeps in `poll` in between.
-fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Input>) {
+fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Stamped>) {
     let terminal = io::stdin();
     let mut parser = Parser::default();
     let mut buffer = [0; 4096];
@@ -139,7 +143,7 @@ fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Input>) {
             Ok(0) => break,
             Ok(read) => {
                 for input in parser.feed(buffer.get(..read).unwrap_or_default()) {
-                    if to.send(input).is_err() {
+                    if to.send((Instant::now(), input)).is_err() {
                         return;
                     }
                 }
@@ -148,7 +152,7 @@ fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Input>) {
             Err(_) => break,
         }
     }
-    if to.send(Input::Vanished).is_ok() {
+    if to.send((Instant::now(), Input::Vanished)).is_ok() {
         std::thread::sleep(GRACE);
     }
     // Nobody can see this program any more. The loop had its time to end in order; it must not

@@ -2,17 +2,21 @@
 //! key and a picture is [`app::App`], which is pure.
 
 pub mod app;
+pub mod arm;
+pub mod book;
 mod commands;
 mod console;
 pub mod desk;
 mod editor;
 pub mod input;
+pub mod jobs;
 pub mod keys;
 pub mod mask;
 pub mod msg;
 pub mod overlay;
 pub mod part;
 pub mod record;
+pub mod request;
 pub mod rows;
 #[doc(hidden)]
 pub mod sample;
@@ -20,6 +24,7 @@ pub mod screen;
 mod signals;
 pub mod terminal;
 pub mod theme;
+mod work;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -29,11 +34,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rustix::process::Signal;
+use serde_json::{Map, Value};
 
 use crate::clock::Clock;
 use crate::inventory::Inventory;
 use crate::remote::Sessions;
 use crate::store::Store;
+use crate::text::SafeText;
 
 pub use console::Console;
 
@@ -54,6 +61,10 @@ pub struct Deck {
     pub state_dir: PathBuf,
     /// The time.
     pub clock: Clock,
+    /// Who sits there: user and machine.
+    pub who: String,
+    /// What the audit log is told of the session.
+    pub session: Map<String, Value>,
     /// Choices.
     pub settings: Settings,
 }
@@ -71,6 +82,8 @@ pub struct Settings {
     pub is_ascii: bool,
     /// Pseudonyms, if names are to be hidden.
     pub mask: Option<mask::Mask>,
+    /// Whether nothing may be changed as long as the console runs.
+    pub is_read_only: bool,
     /// Whether the mouse is listened to from the start.
     pub mouse: bool,
     /// Commands on other keys than those of the table, see [`keys::parse_overrides`].
@@ -102,6 +115,17 @@ impl Ending {
     }
 }
 
+/// What is left when a console has ended.
+#[derive(Debug)]
+pub struct Left {
+    /// How it ended.
+    pub ending: Ending,
+    /// What goes on at which hosts, line by line.
+    pub goes_on: Vec<String>,
+    /// What the audit log was not told.
+    pub problem: Option<SafeText>,
+}
+
 /// Why a console cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -115,7 +139,7 @@ pub enum Error {
 
 /// Runs the console until somebody leaves. However it ends, the terminal is as it was before and
 /// no session to a host is left.
-pub async fn run(deck: Deck) -> Result<Ending, Error> {
+pub async fn run(deck: Deck) -> Result<Left, Error> {
     if !terminal::is_there() {
         return Err(Error::NoTerminal);
     }

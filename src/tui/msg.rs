@@ -3,15 +3,49 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fleet::{HostName, Visit};
+use uuid::Uuid;
+
+use crate::action::Confirmed;
+use crate::fleet::{HostName, Moment, Visit};
 use crate::inventory::Inventory;
+use crate::perform::{Progress, Reconciled};
 use crate::text::SafeText;
 
+use super::book::Book;
 use super::input::Input;
+use super::jobs::RunId;
+
+/// When something happened: by the wall clock, for people, and since the console began, for what
+/// counts in parts of a second. A moment alone is enough where that does not matter.
+#[derive(Debug, Clone, Copy)]
+pub struct Time {
+    /// The present.
+    pub now: Moment,
+    /// How long the console had been open.
+    pub up: Duration,
+}
+
+impl From<Moment> for Time {
+    fn from(now: Moment) -> Self {
+        Self { now, up: Duration::ZERO }
+    }
+}
 
 /// Something that happened.
 #[derive(Debug)]
 pub enum Msg {
+    /// The audit log is open for appending, or refuses.
+    LogOpened(Result<(), SafeText>),
+    /// The audit log was read, or could not be.
+    LogRead(Result<Box<Book>, SafeText>),
+    /// Something confirmed tells how it goes on.
+    Ran(RunId, Progress),
+    /// Everything confirmed at once has ended.
+    RunEnded(RunId),
+    /// What became of actions of which the log had no outcome.
+    Reconciled(Result<Vec<Reconciled>, SafeText>),
+    /// A second has passed, while something is shown that counts them.
+    Second,
     /// A scan of these hosts began.
     ScanBegan(Vec<HostName>),
     /// A visit to this host began.
@@ -32,9 +66,12 @@ pub enum Msg {
     Tick,
 }
 
-/// Something that the loop is to do. None of it changes a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Something that the loop is to do. Only [`Effect::Run`] changes what a host serves, and it
+/// cannot be made without a plan that was confirmed.
+#[derive(Debug)]
 pub enum Effect {
+    /// Look at a job that another console has started, until it ends.
+    Attach(RunId, HostName, Uuid),
     /// Offer this text to the clipboard; what it is, for people.
     Copy {
         /// What is copied, in a word or two.
@@ -44,6 +81,13 @@ pub enum Effect {
     },
     /// Open the editor on the inventory, at that host, and read it again.
     Edit(Option<HostName>),
+    /// Keep this text in a file of that name.
+    Keep {
+        /// The name, without a folder.
+        name: String,
+        /// The text.
+        text: String,
+    },
     /// Leave the program.
     Leave,
     /// Listen to the mouse, or no more.
@@ -53,12 +97,18 @@ pub enum Effect {
     /// Fall over, to see that the terminal survives it.
     #[cfg(debug_assertions)]
     Panic,
+    /// Read the audit log.
+    ReadLog,
     /// Draw everything anew.
     Redraw,
+    /// Do what was confirmed.
+    Run(RunId, Confirmed),
     /// Keep what is known for the next start.
     Save,
     /// Look at these hosts.
     Scan(Vec<HostName>),
+    /// Ask a job on that host to stop.
+    Stop(HostName, Uuid),
     /// Stop the running scan.
     StopScan,
     /// Give the terminal to the shell for a while.

@@ -3,12 +3,18 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+use uuid::Uuid;
+
+use super::book::{Book, Record};
+use crate::audit::verify::{State, Verified};
 use crate::diagnose::{Diagnosis, Finding};
 use crate::fleet::{
     Automation, Certificate, Chain, DAY, Expiry, Failure, Fingerprint, Fleet, HOUR, Hook,
     HookStage, Host, HostName, KeyKind, KeySight, Moment, Outcome, Place, Renewal, Schedule,
     Scheduler, Seen, Severity, Sighting, Trigger, Unreached, Verdict, Version, Visit, Why,
 };
+use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
 
 /// The moment at which every sample is looked at: 2026-11-23T03:12:44Z.
@@ -69,6 +75,56 @@ pub fn of_size(hosts: usize, places: usize) -> (Fleet, Diagnosis) {
     }
     let diagnosis = diagnosis(&fleet);
     (fleet, diagnosis)
+}
+
+/// The inventory that names the hosts of [`prod_eu`]. Those of one group may not be changed, and
+/// in another names are to be typed.
+pub fn inventory() -> Inventory {
+    let mut text = String::from(
+        "[[group]]\nname = 'edge'\n[[group]]\nname = 'mail'\nprotect = 'typed'\n\
+         [[group]]\nname = 'internal'\nprotect = 'read-only'\nowner = 'the database team'\n",
+    );
+    for (name, group) in HOSTS {
+        let host = format!("name = '{name}'\naddress = '{name}.example.net'\ngroups = ['{group}']");
+        text.push_str(&format!("[[host]]\n{host}\n[[host.source]]\nkind = 'certbot'\n"));
+    }
+    let (inventory, _) = inventory::read(&text);
+    inventory
+}
+
+/// An audit log of one morning, in which one action has no outcome.
+pub fn book() -> Book {
+    let ops = [1, 2, 3, 4].map(Uuid::from_u128);
+    let who = "alice@laptop";
+    let intent = |action: &str, host: &str, lineage: &str| {
+        json!({ "action": action, "host": host, "lineage": lineage, "who": who,
+            "argv": [["certbot", "renew", "--cert-name", lineage]] })
+    };
+    let dry = intent("dry-run", "edge-fra-2", "api.example.net");
+    let ended = json!({ "ending": "ok", "summary": "the simulated renewal succeeded", "exit": 0 });
+    let forced = intent("force-renew", "mail-hel-1", "smtp.example.com");
+    let failed = json!({ "ending": "failed", "exit": 0, "before": "04ae3d0a", "after": "9f00c1d2",
+        "summary": "the new certificate is in place, but the deploy hook reload-postfix failed" });
+    let lines = [
+        (600, ops[0], "genesis", json!({ "origin": "laptop" })),
+        (590, ops[0], "session", json!({ "event": "start", "who": who, "version": "0.1.0" })),
+        (540, ops[1], "intent", dry),
+        (500, ops[1], "outcome", ended),
+        (300, ops[2], "intent", forced),
+        (260, ops[2], "outcome", failed),
+        (120, ops[3], "intent", intent("renew", "edge-nyc-1", "us.example.com")),
+    ];
+    let records = (1..).zip(lines).map(|(seq, (ago, op, kind, body))| Record {
+        seq,
+        at: NOW.plus(-ago),
+        op,
+        kind: kind.to_owned(),
+        line: format!("{{\"v\":1,\"seq\":{seq},\"op\":\"{op}\",\"kind\":\"{kind}\"}}"),
+        body: body.as_object().cloned().unwrap_or_default(),
+    });
+    let verified =
+        Verified { state: State::OpenIntents, records: 7, segments: 1, open: 1, fault: None };
+    Book::new(records.collect(), verified)
 }
 
 const HOSTS: &[(&str, &str)] = &[

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent};
 
 use super::App;
 use crate::filter::Filter;
@@ -10,7 +10,9 @@ use crate::fleet::HostName;
 use crate::tui::commands;
 use crate::tui::keys::{Command, binding};
 use crate::tui::msg::Effect;
-use crate::tui::overlay::{Answer, Do, Figures, FilterLine, Help, Log, Overlay, Palette, Under};
+use crate::tui::overlay::{
+    Answer, Do, Figures, FilterLine, Help, Log, Overlay, Palette, Search, Under,
+};
 use crate::tui::rows::{GroupBy, RowId};
 use crate::tui::screen::{self, Outcome};
 use crate::tui::theme::Theme;
@@ -24,8 +26,14 @@ impl App {
             return Some(format!("only {}", at.title()));
         }
         let is_scanning = self.scan.is_some();
+        let job = self.trail.screen().job(&self.desk);
         let why = match command {
-            Command::StopScan if !is_scanning => "no scan is running",
+            Command::Act(number) => return self.action_refusal(number),
+            Command::Again if job.is_none() => "no job is selected; w shows them",
+            Command::Again if job.and_then(|it| self.desk.jobs.again(it)).is_none() => {
+                "nothing failed there"
+            }
+            Command::Stop if job.is_none() && !is_scanning => "no scan is running",
             Command::Rescan | Command::RescanAll if is_scanning => {
                 "a scan is running already; x stops it"
             }
@@ -40,6 +48,9 @@ impl App {
 
     /// Gives a command.
     pub(super) fn act(&mut self, command: Command) -> Vec<Effect> {
+        if let Command::Act(number) = command {
+            return self.plan(number);
+        }
         if let Some(why) = self.refusal(command) {
             let title = binding(command).map_or("", |it| it.title);
             self.say(&format!("{title}: {why}"));
@@ -47,15 +58,19 @@ impl App {
         }
         if let Some(number) = screen::ALL.iter().position(|it| it.command == command) {
             self.trail.go_to(number);
-            return Vec::new();
+            // What others have done meanwhile belongs there, too.
+            let reads = matches!(command, Command::Screen4 | Command::Screen5);
+            return if reads { vec![Effect::ReadLog] } else { Vec::new() };
         }
         match command {
+            Command::Again => return self.again(),
+            Command::Stop => return self.stop(),
             Command::Interrupt => return self.interrupt(),
             Command::Suspend => return vec![Effect::Suspend],
             Command::Redraw => return vec![Effect::Redraw],
             Command::Help => self.lay(Help::default()),
             Command::Palette => self.lay(Palette::default()),
-            Command::Filter => self.lay(FilterLine::new(&self.desk)),
+            Command::Filter => return self.filter(),
             Command::Log => self.lay(Log::default()),
             Command::Diagnostics => self.lay(Figures),
             Command::Back => self.walk(|it| it.trail.back(), "this is where the trail begins"),
@@ -88,7 +103,6 @@ impl App {
                 let all = self.desk.fleet.hosts().map(|it| it.name.clone()).collect();
                 return vec![Effect::Scan(all)];
             }
-            Command::StopScan => return vec![Effect::StopScan],
             Command::CopyName
             | Command::CopyCommand
             | Command::CopySerial
@@ -103,26 +117,64 @@ impl App {
     /// Takes a key while something lies over the screen.
     pub(super) fn take_overlay_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let Some(mut overlay) = self.overlay.take() else { return Vec::new() };
+        // Whoever typed ahead has not read what is asked. Esc changes nothing at any time.
+        let is_early = self.seen_at.is_none_or(|it| self.up < it);
+        if overlay.is_guarded() && is_early && key.code != KeyCode::Esc {
+            self.overlay = Some(overlay);
+            return Vec::new();
+        }
         let refusals = self.refusals();
-        let Self { desk, keymap, record, meter, .. } = self;
-        let under = Under { keymap, refusals: &refusals, record, meter };
+        let seen = self.seen();
+        let Self { desk, keymap, record, meter, arming, .. } = self;
+        let under = Under { keymap, refusals: &refusals, record, meter, arming, seen };
         match overlay.key(key, desk, &under) {
-            Answer::Close => {}
+            Answer::Ask(request) => {
+                self.uncover();
+                return self.ask(request);
+            }
+            Answer::Close => self.uncover(),
+            Answer::CloseAnd(text) => {
+                self.uncover();
+                self.say(&text);
+            }
             Answer::Stay => self.overlay = Some(overlay),
             Answer::Say(text) => {
                 self.overlay = Some(overlay);
                 self.say(&text);
             }
-            Answer::Do(Do::Command(command)) => return self.act(command),
-            Answer::Do(chosen) => return self.choose(chosen),
+            Answer::Lay(above) => {
+                self.below.push(overlay);
+                self.overlay = Some(above);
+                self.seen_at = None;
+            }
+            Answer::Run(request, confirmed) => {
+                self.uncover();
+                return self.run(request, confirmed);
+            }
+            Answer::Do(chosen) => {
+                self.uncover();
+                return self.choose(chosen);
+            }
         }
         Vec::new()
+    }
+
+    /// What lay below the overlay that went away comes back, to be read again.
+    fn uncover(&mut self) {
+        self.overlay = self.below.pop();
+        self.seen_at = None;
     }
 
     fn choose(&mut self, chosen: Do) -> Vec<Effect> {
         match chosen {
             Do::Command(command) => return self.act(command),
+            Do::Arm(seconds) => self.arm(seconds),
+            Do::Disarm => self.disarm(),
             Do::Leave => return vec![Effect::Leave],
+            Do::StopJob(host, op) => {
+                self.say(&format!("{host}: the job is asked to stop"));
+                return vec![Effect::Stop(host, op)];
+            }
             #[cfg(debug_assertions)]
             Do::Panic => return vec![Effect::Panic],
             Do::Filter(text) => match Filter::parse(&text) {
@@ -159,12 +211,26 @@ impl App {
         Vec::new()
     }
 
+    /// Asks for a filter of the fleet, unless the screen has a search of its own.
+    fn filter(&mut self) -> Vec<Effect> {
+        let area = self.areas(self.whole()).body;
+        match self.trail.screen_mut().run(Command::Filter, &mut self.desk, area) {
+            Outcome::Search => self.lay(Search::new(&self.desk)),
+            Outcome::Say(text) => self.say(&text),
+            _ => self.lay(FilterLine::new(&self.desk)),
+        }
+        Vec::new()
+    }
+
     fn give_to_screen(&mut self, command: Command) -> Vec<Effect> {
         let area = self.areas(self.whole()).body;
         match self.trail.screen_mut().run(command, &mut self.desk, area) {
             Outcome::Done => {}
+            Outcome::Keep { name, text } => return vec![Effect::Keep { name, text }],
             Outcome::Open(screen) => self.trail.open(screen),
+            Outcome::OpenJob(id) => return self.open_job(id),
             Outcome::Say(text) => self.say(&text),
+            Outcome::Search => self.lay(Search::new(&self.desk)),
             Outcome::Ignored => match command {
                 Command::Escape => return self.escape(),
                 Command::NextPane => self.next_screen(1),
@@ -201,7 +267,7 @@ impl App {
         if self.trail.number().is_none() && self.trail.back() {
             return Vec::new();
         }
-        vec![Effect::Leave]
+        self.leave()
     }
 
     fn interrupt(&mut self) -> Vec<Effect> {
@@ -241,6 +307,10 @@ impl App {
     }
 
     fn copy(&mut self, command: Command) -> Vec<Effect> {
+        let line = self.trail.screen().line(&self.desk);
+        if let (Command::CopyRow, Some(text)) = (command, line) {
+            return vec![Effect::Copy { what: "the record", text }];
+        }
         let Some(id) = self.trail.screen().selected(&self.desk) else {
             self.say("nothing is selected");
             return Vec::new();
@@ -309,13 +379,15 @@ impl App {
         }
     }
 
-    fn lay(&mut self, overlay: impl Overlay + 'static) {
+    pub(super) fn lay(&mut self, overlay: impl Overlay + 'static) {
         self.overlay = Some(Box::new(overlay));
+        self.below.clear();
+        self.seen_at = None;
     }
 }
 
 /// The name that people use for a row.
-fn name_of(id: &RowId) -> String {
+pub(super) fn name_of(id: &RowId) -> String {
     match id {
         RowId::Expiry(name) | RowId::Place { place: name, .. } => name.to_string(),
         RowId::Group(title) => title.clone(),

@@ -1,11 +1,13 @@
 //! The console as a value: messages in, effects out. Never waits, never touches the world.
 
 mod act;
+mod change;
 #[cfg(test)]
 mod tests;
 mod trail;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
@@ -14,10 +16,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
 use super::Settings;
+use super::arm::{Arming, Bar};
 use super::desk::Desk;
 use super::input::Input;
+use super::jobs::{Job, RunView};
 use super::keys::{Command, Keymap, Lookup, Stroke, binding, table};
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, Time};
 use super::overlay::{Meter, Notice, Overlay, Under};
 use super::part::footer::{self, FooterView};
 use super::part::header::{self, HeaderView, Mode};
@@ -33,6 +37,13 @@ pub struct App {
     desk: Desk,
     trail: Trail,
     overlay: Option<Box<dyn Overlay>>,
+    /// Those that come back after it.
+    below: Vec<Box<dyn Overlay>>,
+    /// When the overlay was first to be seen.
+    seen_at: Option<Duration>,
+    arming: Arming,
+    /// How long the console had been open at the last message.
+    up: Duration,
     keymap: Keymap,
     settings: Settings,
     /// The beginning of a chord.
@@ -66,6 +77,10 @@ impl App {
             desk,
             trail,
             overlay: None,
+            below: Vec::new(),
+            seen_at: None,
+            arming: Arming::new(settings.is_read_only),
+            up: Duration::ZERO,
             keymap,
             settings,
             pressed: Vec::new(),
@@ -83,8 +98,12 @@ impl App {
     }
 
     /// Takes in what happened, and tells what is to be done.
-    pub fn update(&mut self, msg: Msg, now: Moment) -> Vec<Effect> {
+    pub fn update(&mut self, msg: Msg, at: impl Into<Time>) -> Vec<Effect> {
+        let Time { now, up } = at.into();
         self.desk.now = self.desk.now.max(now);
+        self.up = self.up.max(up);
+        self.expire();
+        let mut effects = Vec::new();
         match msg {
             Msg::Input(input) => return self.take_input(input),
             Msg::InventoryRead(Ok(inventory)) => {
@@ -93,9 +112,22 @@ impl App {
             }
             Msg::InventoryRead(Err(complaints)) => {
                 let title = "The inventory has errors; the one before it stays";
-                self.overlay = Some(Box::new(Notice::new(title, &complaints)));
+                self.lay(Notice::new(title, &complaints));
             }
-            Msg::Resized(width, height) => self.size = (width, height),
+            Msg::LogOpened(opened) => effects = self.take_log_opened(opened),
+            Msg::LogRead(Ok(book)) => self.desk.take_book(*book),
+            Msg::LogRead(Err(why)) => self.say(&format!("the audit log cannot be read: {why}")),
+            Msg::Ran(run, progress) => effects = self.take_progress(run, progress),
+            Msg::RunEnded(run) => self.end_run(run),
+            Msg::Reconciled(found) => effects = self.take_reconciled(found),
+            Msg::Second => {}
+            Msg::Resized(width, height) => {
+                self.size = (width, height);
+                // What is not drawn in a small window cannot be read there.
+                if self.is_too_small() {
+                    self.seen_at = None;
+                }
+            }
             Msg::ScanBegan(hosts) => {
                 self.scan =
                     Some(Scanning { hosts: hosts.len(), ended: 0, running: BTreeSet::new() });
@@ -127,7 +159,28 @@ impl App {
             }
         }
         self.settle();
-        Vec::new()
+        effects
+    }
+
+    /// Takes in that everything is on screen now, as it was drawn last.
+    pub fn drawn(&mut self, up: Duration) {
+        if self.overlay.is_some() && !self.is_too_small() {
+            self.seen_at.get_or_insert(up);
+        }
+    }
+
+    /// Whether something is shown that counts seconds.
+    pub fn counts_seconds(&self) -> bool {
+        self.arming.left(self.desk.now).is_some() || self.desk.jobs.running().next().is_some()
+    }
+
+    /// What goes on at which hosts without this console, line by line.
+    pub fn goes_on(&self) -> Vec<String> {
+        let line = |(run, job): (&RunView, &Job)| {
+            let op = job.op.map_or_else(String::new, |it| format!(" (job {it})"));
+            format!("{}: {} {}{op}", job.host, run.action, job.state.word())
+        };
+        self.desk.jobs.running().map(line).collect()
     }
 
     /// Whether [`Self::refresh`] has something to do.
@@ -170,9 +223,11 @@ impl App {
         }
         let parts = self.areas(area);
         self.draw_header(parts.header, buf);
+        self.draw_banner(parts.banner, buf);
         self.trail.screen().draw(&self.desk, parts.body, buf);
         self.draw_filter(parts.filter, buf);
         self.draw_footer(parts.footer, buf);
+        self.draw_menu(parts.body, buf);
         if let Some(overlay) = &self.overlay {
             let refusals = self.refusals();
             let at = if overlay.is_line() { parts.filter } else { parts.body };
@@ -216,13 +271,18 @@ impl App {
 
     fn take_paste(&mut self, text: &str) {
         match &mut self.overlay {
-            Some(overlay) => overlay.paste(text, &mut self.desk),
+            Some(overlay) => {
+                if !overlay.paste(text, &mut self.desk) {
+                    self.say("pasted text does not count here");
+                }
+            }
             None => self.say("pasted text is no command: / or : take it"),
         }
     }
 
     fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         self.toast = None;
+        self.arming.touch(self.desk.now);
         let stroke = Stroke::from(key);
         let place = self.trail.screen().place();
         // Leaving, suspending and drawing anew work wherever one is.
@@ -262,7 +322,7 @@ impl App {
         let weights = [Weight::Expired, Weight::Wrong, Weight::Due, Weight::Unknown, Weight::Fine];
         let view = HeaderView {
             fleet: &self.settings.fleet_name,
-            mode: Mode::ReadOnly,
+            mode: self.arming.left(self.desk.now).map_or(Mode::ReadOnly, Mode::Armed),
             hosts: self.desk.fleet.hosts().len(),
             places: self.desk.fleet.places().count(),
             counts: weights.map(|it| (it, rows.count(it))),
@@ -309,6 +369,8 @@ impl App {
                 })
                 .collect()
         };
+        let hints =
+            if self.menu_rows().is_empty() { hints } else { vec![("esc".to_owned(), "close")] };
         let keys: Vec<_> = hints.iter().map(|(key, title)| (key.as_str(), *title)).collect();
         let running = self.running();
         let view = FooterView { keys: &keys, toast: self.toast.as_ref().or(running.as_ref()) };
@@ -321,20 +383,22 @@ impl App {
         let names: Vec<_> = scan.running.iter().take(2).map(HostName::as_str).collect();
         let more = scan.running.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" +{more}") } else { String::new() };
-        let stop = self.keymap.key(Command::StopScan)?;
+        let stop = self.keymap.key(Command::Stop)?;
         Some(SafeText::new(&format!("reading {}{more} ({stop} stops)", names.join(", "))))
     }
 
     fn areas(&self, area: Rect) -> Areas {
         let has_filter =
             self.desk.is_filtered() || self.overlay.as_ref().is_some_and(|it| it.is_line());
-        let [header, body, filter, footer] = area.layout(&Layout::vertical([
+        let has_banner = matches!(self.arming.bar(), Some(Bar::Refused(_)));
+        let [header, banner, body, filter, footer] = area.layout(&Layout::vertical([
             Constraint::Length(1),
+            Constraint::Length(u16::from(has_banner)),
             Constraint::Fill(1),
             Constraint::Length(u16::from(has_filter)),
             Constraint::Length(1),
         ]));
-        Areas { header, body, filter, footer }
+        Areas { header, banner, body, filter, footer }
     }
 
     fn whole(&self) -> Rect {
@@ -347,8 +411,24 @@ impl App {
         self.trail.screen_mut().settle(&self.desk, body);
     }
 
+    fn is_too_small(&self) -> bool {
+        self.size.0 < MINIMUM.0 || self.size.1 < MINIMUM.1
+    }
+
     fn under<'a>(&'a self, refusals: &'a [(Command, String)]) -> Under<'a> {
-        Under { keymap: &self.keymap, refusals, record: &self.record, meter: &self.meter }
+        Under {
+            keymap: &self.keymap,
+            refusals,
+            record: &self.record,
+            meter: &self.meter,
+            arming: &self.arming,
+            seen: self.seen(),
+        }
+    }
+
+    /// For how long the overlay has been to be seen.
+    fn seen(&self) -> Duration {
+        self.seen_at.map_or(Duration::ZERO, |it| self.up.saturating_sub(it))
     }
 
     /// Why each command cannot be given on this screen or now.
@@ -364,6 +444,8 @@ impl App {
 /// Where things are drawn.
 struct Areas {
     header: Rect,
+    /// That the audit log refuses.
+    banner: Rect,
     body: Rect,
     filter: Rect,
     footer: Rect,
@@ -372,11 +454,5 @@ struct Areas {
 /// Why keys do nothing, in words.
 fn unknown(pressed: &[Stroke]) -> String {
     let keys = pressed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    match keys.as_str() {
-        "a" | "d" => {
-            format!("{keys}: this version only looks; it cannot change anything on a host")
-        }
-        "w" => format!("{keys}: there are no jobs, because this version only looks"),
-        _ => format!("{keys} does nothing here; ? shows the keys"),
-    }
+    format!("{keys} does nothing here; ? shows the keys")
 }

@@ -118,7 +118,7 @@ impl Place {
         match self {
             Self::Everywhere => true,
             Self::Lists => matches!(screen, Self::Lists | Self::Timeline),
-            Self::Timeline | Self::Details => self == screen,
+            Self::Timeline | Self::Details | Self::Job => self == screen,
         }
     }
 }
@@ -199,7 +199,10 @@ mod tests {
         assert!(
             matches!(keys.lookup(&pressed("y"), Place::Lists), Lookup::Prefix(it) if it.len() == 5)
         );
-        assert_eq!(keys.lookup(&pressed("w"), Place::Lists), Lookup::Unknown);
+        assert_eq!(keys.lookup(&pressed("Q"), Place::Lists), Lookup::Unknown);
+        assert!(
+            matches!(keys.lookup(&pressed("a"), Place::Lists), Lookup::Prefix(it) if it.len() > 5)
+        );
         assert_eq!(
             keys.lookup(&pressed("z"), Place::Lists),
             Lookup::Elsewhere(Command::Fold, Place::Timeline)

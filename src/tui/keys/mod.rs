@@ -4,12 +4,21 @@
 mod map;
 mod stroke;
 
+use std::slice;
+use std::sync::LazyLock;
+
+use crate::action;
+
 pub use map::{Keymap, Lookup, parse_overrides};
 pub use stroke::{Chord, Stroke};
 
 /// Everything that a key can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Command {
+    /// An action, as its place in [`action::ALL`]: shows what it would do.
+    Act(usize),
+    /// Shows what it would be to do again what failed.
+    Again,
     /// To the previous screen of the trail, and back.
     Back,
     /// Copies a command that shows the selection on its host.
@@ -106,10 +115,18 @@ pub enum Command {
     Screen2,
     /// The third screen.
     Screen3,
+    /// The fourth screen.
+    Screen4,
+    /// The fifth screen.
+    Screen5,
+    /// Follows what a job prints, or no more.
+    Follow,
+    /// Keeps what a job printed in a file.
+    KeepOutput,
     /// The next order.
     SortNext,
-    /// Stops the running scan.
-    StopScan,
+    /// Stops the running scan, or asks whether to stop the selected job.
+    Stop,
     /// Hands the terminal back to the shell for a while.
     Suspend,
     /// To the first row.
@@ -137,16 +154,19 @@ pub enum Place {
     Timeline,
     /// On a certificate or a host.
     Details,
+    /// On a job.
+    Job,
 }
 
 impl Place {
     /// Whether a key of `self` can be pressed where one of `other` can.
     pub const fn meets(self, other: Self) -> bool {
-        !matches!(
-            (self, other),
-            (Self::Lists | Self::Timeline, Self::Details)
-                | (Self::Details, Self::Lists | Self::Timeline)
-        )
+        match (self, other) {
+            (Self::Everywhere, _) | (_, Self::Everywhere) => true,
+            (Self::Lists | Self::Timeline, it) => matches!(it, Self::Lists | Self::Timeline),
+            (Self::Details, it) => matches!(it, Self::Details),
+            (Self::Job, it) => matches!(it, Self::Job),
+        }
     }
 
     /// The heading in the help.
@@ -156,12 +176,17 @@ impl Place {
             Self::Lists => "in lists",
             Self::Timeline => "on the timeline",
             Self::Details => "on a certificate or host",
+            Self::Job => "on a job",
         }
     }
+
+    /// Every place, in the order of the help.
+    pub const ALL: [Self; 5] =
+        [Self::Everywhere, Self::Lists, Self::Timeline, Self::Details, Self::Job];
 }
 
 /// One line of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Binding {
     /// What is done.
     pub command: Command,
@@ -179,13 +204,29 @@ pub struct Binding {
 
 /// Every command, in the order of the help.
 pub fn table() -> &'static [Binding] {
-    TABLE
+    &ALL
 }
 
 /// The line of a command.
 pub fn binding(command: Command) -> Option<&'static Binding> {
-    TABLE.iter().find(|it| it.command == command)
+    ALL.iter().find(|it| it.command == command)
 }
+
+/// The table, and a line for each action before the last ones, which are about the console.
+static ALL: LazyLock<Vec<Binding>> = LazyLock::new(|| {
+    let actions = action::ALL.iter().enumerate().map(|(at, kind)| Binding {
+        command: Command::Act(at),
+        name: kind.name,
+        keys: slice::from_ref(&kind.keys),
+        place: Place::Everywhere,
+        title: kind.title,
+        help: kind.about,
+    });
+    let mut all: Vec<_> = TABLE.to_vec();
+    let before = all.iter().position(|it| it.command == Command::Again).unwrap_or(all.len());
+    all.splice(before..before, actions);
+    all
+});
 
 macro_rules! table {
     ($($command:ident $name:literal $place:ident [$($key:literal)*] $title:literal: $help:literal)*) => {
@@ -219,6 +260,8 @@ static TABLE: &[Binding] = table! {
     Screen1 "timeline" Everywhere ["1"] "timeline": "everything that expires, on one line of time"
     Screen2 "hosts" Everywhere ["2"] "hosts": "every host, how it is reached and how it renews"
     Screen3 "findings" Everywhere ["3"] "findings": "what is wrong, one line per cause"
+    Screen4 "jobs" Everywhere ["4" "w"] "jobs": "what was changed from here, and what is still running"
+    Screen5 "audit" Everywhere ["5"] "audit": "the audit log: who changed what, and what came of it"
     Back "history-back" Everywhere ["["] "back": "back on the trail of screens"
     Forward "history-forward" Everywhere ["]"] "forward": "forward on the trail of screens"
     LastScreen "last-screen" Everywhere ["backspace" "ctrl-o"] "last screen": "the screen before this one"
@@ -227,7 +270,8 @@ static TABLE: &[Binding] = table! {
     Help "help" Everywhere ["?" "f1"] "help": "these keys, searchable"
     Rescan "rescan" Everywhere ["r"] "rescan": "look again at the marked hosts, or the selected one"
     RescanAll "rescan-all" Everywhere ["R"] "rescan all": "look again at every host"
-    StopScan "stop-scan" Everywhere ["x"] "stop": "stop the scan; what was read stays"
+    Stop "stop" Everywhere ["x"] "stop": "stop the scan; on a job, ask whether to stop that"
+    Again "again" Everywhere ["a a"] "again": "do again what failed in the selected job or wave"
     Mark "mark" Timeline ["space"] "mark": "mark the row and go on to the next"
     MarkRange "mark-range" Timeline ["v"] "range": "mark from here to where you go; again marks it"
     MarkVisible "mark-visible" Timeline ["ctrl-a"] "mark all": "mark every row that the filter shows"
@@ -247,6 +291,8 @@ static TABLE: &[Binding] = table! {
     PointRight "cursor-right" Timeline ["." "ctrl-right"] "cursor": "time cursor on; tells how much expires before it"
     NextTab "next-tab" Details ["l" "right"] "next tab": "next tab of a certificate"
     PreviousTab "previous-tab" Details ["h" "left"] "previous tab": "previous tab of a certificate"
+    Follow "follow" Job ["space"] "follow": "follow what is printed, or stay here"
+    KeepOutput "keep-output" Job ["s"] "save": "keep what was printed in a file"
     CopyName "copy-name" Everywhere ["y n"] "copy name": "copy the name of the selection"
     CopyCommand "copy-command" Everywhere ["y c"] "copy command": "copy a command that shows the certificate there"
     CopySerial "copy-serial" Everywhere ["y s"] "copy serial": "copy the serial number"

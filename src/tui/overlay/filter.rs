@@ -65,9 +65,10 @@ impl Overlay for FilterLine {
         }
     }
 
-    fn paste(&mut self, text: &str, desk: &mut Desk) {
+    fn paste(&mut self, text: &str, desk: &mut Desk) -> bool {
         self.field.paste(text);
         self.apply(desk);
+        true
     }
 
     fn draw(&self, desk: &Desk, _under: &Under<'_>, area: Rect, buf: &mut Buffer) {

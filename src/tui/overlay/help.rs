@@ -36,9 +36,10 @@ impl Overlay for Help {
         Answer::Stay
     }
 
-    fn paste(&mut self, text: &str, _desk: &mut Desk) {
+    fn paste(&mut self, text: &str, _desk: &mut Desk) -> bool {
         self.field.paste(text);
         self.first = 0;
+        true
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
@@ -54,7 +55,7 @@ impl Overlay for Help {
         sheet::put(0, &typed, room, buf);
 
         let mut lines = Vec::new();
-        for place in [Place::Everywhere, Place::Lists, Place::Timeline, Place::Details] {
+        for place in Place::ALL {
             let mut found =
                 table().iter().filter(|it| it.place == place && self.matches(it, under.keymap));
             let Some(first) = found.next() else { continue };

@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{Answer, Overlay, Under, sheet};
 use crate::fleet::{HostName, Weight};
 use crate::source::{self, Nonce};
+use crate::text::SafeText;
 use crate::tui::commands;
 use crate::tui::desk::Desk;
 use crate::tui::part::detail;
@@ -28,7 +29,7 @@ impl Overlay for Log {
             KeyCode::PageDown => self.first += 5,
             KeyCode::PageUp => self.first = self.first.saturating_sub(5),
             KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '@') => return Answer::Close,
-            _ => return Answer::Say("j k choose a visit, PgUp PgDn its script, esc closes".into()),
+            _ => return Answer::Say("j k choose one, PgUp PgDn its script, esc closes".into()),
         }
         if matches!(key.code, KeyCode::Down | KeyCode::Up | KeyCode::Char(_)) {
             self.first = 0;
@@ -66,7 +67,7 @@ impl Overlay for Log {
             let mark = if is_selected { theme.glyphs().selected } else { " " };
             let took = format!("{} ms", entry.took.as_millis());
             let time = entry.at.to_string();
-            let result = if entry.is_read { theme.text() } else { theme.weight(Weight::Wrong) };
+            let result = if entry.is_well { theme.text() } else { theme.weight(Weight::Wrong) };
             let mut line = Line::from(vec![
                 Span::styled(mark, theme.key()),
                 sheet::column(&time, 20, theme.dim()),
@@ -81,13 +82,24 @@ impl Overlay for Log {
             detail::draw(&[line], 0, &page, at, buf);
         }
         let Some(entry) = entries.get(self.selected) else { return };
-        let lines: Vec<Line<'_>> = script_lines(&entry.host, desk)
+        let told = match &entry.job {
+            Some((op, commands)) => job_lines(&op.to_string(), commands),
+            None => script_lines(&entry.host, desk),
+        };
+        let lines: Vec<Line<'_>> = told
             .iter()
             .map(|it| Line::from(vec![Span::raw(""), Span::raw(page.shown(it).into_owned())]))
             .collect();
         let first = self.first.min(lines.len().saturating_sub(usize::from(script.height)));
         detail::draw(&lines, first, &page, script, buf);
     }
+}
+
+/// What a job ran.
+fn job_lines(op: &str, commands: &[String]) -> Vec<String> {
+    let mut lines = vec![format!("a detached job on the host, {op}, ran:"), String::new()];
+    lines.extend(commands.iter().map(|it| SafeText::new(it).to_string()));
+    lines
 }
 
 /// The command for a host, and the script that it reads.

@@ -1,26 +1,27 @@
-//! A text to be read, as the complaints about an inventory.
+//! A text to be read, as the complaints about an inventory, or why an action is refused.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use super::{Answer, Overlay, Under, sheet};
 use crate::text::SafeText;
 use crate::tui::desk::Desk;
+use crate::tui::part::detail;
 
 /// A text to be read.
 #[derive(Debug)]
 pub(in crate::tui) struct Notice {
-    title: &'static str,
+    title: String,
     lines: Vec<SafeText>,
     first: usize,
 }
 
 impl Notice {
     /// Shows that text.
-    pub(in crate::tui) fn new(title: &'static str, text: &str) -> Self {
-        Self { title, lines: text.lines().map(SafeText::new).collect(), first: 0 }
+    pub(in crate::tui) fn new(title: impl Into<String>, text: &str) -> Self {
+        Self { title: title.into(), lines: text.lines().map(SafeText::new).collect(), first: 0 }
     }
 }
 
@@ -43,10 +44,15 @@ impl Overlay for Notice {
     }
 
     fn draw(&self, desk: &Desk, _under: &Under<'_>, area: Rect, buf: &mut Buffer) {
-        let height = u16::try_from(self.lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-        let room = sheet::lay(self.title, (area.width, height), &desk.theme, area, buf);
-        for (row, line) in (0..room.height).zip(self.lines.iter().skip(self.first)) {
-            sheet::put(row, &Line::styled(line.as_str(), desk.theme.text()), room, buf);
-        }
+        let page = desk.page();
+        let style = desk.theme.text();
+        let line = |it: &SafeText| {
+            let text = page.shown(it.as_str()).into_owned();
+            Line::from(vec![Span::raw(" "), Span::styled(text, style)])
+        };
+        let lines: Vec<_> = self.lines.iter().map(line).collect();
+        let height = detail::height(&lines, area.width.saturating_sub(2)).saturating_add(2);
+        let room = sheet::lay(&self.title, (area.width, height), &desk.theme, area, buf);
+        detail::draw(&lines, self.first, &page, room, buf);
     }
 }

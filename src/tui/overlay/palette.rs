@@ -11,6 +11,7 @@ use ratatui::text::{Line, Span};
 use super::field::Field;
 use super::{Answer, Do, Overlay, Under, sheet};
 use crate::fleet::human;
+use crate::tui::arm;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, table};
 use crate::tui::part::window::Window;
@@ -22,6 +23,8 @@ use crate::tui::theme;
 pub(in crate::tui) struct Palette {
     field: Field,
     selected: usize,
+    /// Whether something in it was pasted: that arms nothing.
+    is_pasted: bool,
 }
 
 /// Something to choose.
@@ -42,6 +45,9 @@ impl Palette {
                 about: "show only what matches".to_owned(),
                 does: Do::Filter(filter.to_owned()),
             }];
+        }
+        if let Some(entry) = arming(typed) {
+            return vec![entry];
         }
         let mut matcher = Matcher::new(Config::DEFAULT);
         let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
@@ -65,9 +71,15 @@ impl Palette {
         let Some(entry) = self.entries().into_iter().nth(self.selected) else {
             return Answer::Say(format!("no command has `{typed}` in it"));
         };
-        match refusal(&entry, under) {
-            Some(why) => Answer::Say(format!("{}: {why}", entry.name)),
-            None => Answer::Do(entry.does),
+        match (refusal(&entry, under), &entry.does) {
+            (Some(why), _) => Answer::Say(format!("{}: {why}", entry.name)),
+            (None, Do::Arm(_)) if self.is_pasted => {
+                Answer::Say("arm: this is typed, not pasted".to_owned())
+            }
+            (None, Do::Arm(_)) if arming(typed.trim()).is_none() => {
+                Answer::Say("arm: this is typed in full, as in arm 15m".to_owned())
+            }
+            (None, _) => Answer::Do(entry.does),
         }
     }
 }
@@ -88,6 +100,7 @@ impl Overlay for Palette {
             _ => {
                 if self.field.key(key) {
                     self.selected = 0;
+                    self.is_pasted &= !self.field.text().is_empty();
                 }
             }
         }
@@ -95,9 +108,11 @@ impl Overlay for Palette {
         Answer::Stay
     }
 
-    fn paste(&mut self, text: &str, _desk: &mut Desk) {
+    fn paste(&mut self, text: &str, _desk: &mut Desk) -> bool {
         self.field.paste(text);
         self.selected = 0;
+        self.is_pasted = true;
+        true
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
@@ -126,7 +141,8 @@ impl Overlay for Palette {
             let style = if why.is_some() { theme.dim() } else { theme.text() };
             let is_selected = position == self.selected;
             let mark = if is_selected { theme.glyphs().selected } else { " " };
-            let about = why.map_or_else(|| entry.about.clone(), |it| format!("not now: {it}"));
+            let about =
+                why.as_ref().map_or_else(|| entry.about.clone(), |it| format!("not now: {it}"));
             let mut line = Line::from(vec![
                 Span::styled(mark, theme.key()),
                 sheet::column(&entry.name, 20, style),
@@ -141,11 +157,41 @@ impl Overlay for Palette {
     }
 }
 
-fn refusal<'u>(entry: &Entry, under: &'u Under<'_>) -> Option<&'u str> {
+fn refusal(entry: &Entry, under: &Under<'_>) -> Option<String> {
     match entry.does {
-        Do::Command(command) => under.refusal(command),
+        Do::Command(command) => under.refusal(command).map(str::to_owned),
+        Do::Arm(_) => under.arming.bar().map(ToString::to_string),
         _ => None,
     }
+}
+
+/// What `arm`, `arm 15m` and `disarm` do when they are typed in full.
+fn arming(typed: &str) -> Option<Entry> {
+    let mut words = typed.split_whitespace();
+    let (command, time) = (words.next()?, words.next());
+    if words.next().is_some() {
+        return None;
+    }
+    match (command, time) {
+        ("disarm", None) => {
+            Some(entry("disarm".to_owned(), "read-only again, at once", Do::Disarm))
+        }
+        ("arm", None) => Some(arm_entry(arm::USUAL)),
+        ("arm", Some(time)) => match arm::parse(time) {
+            Ok(seconds) => Some(arm_entry(seconds)),
+            Err(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn arm_entry(seconds: i64) -> Entry {
+    let (hours, minutes, seconds_left) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let parts = [(hours, "h"), (minutes, "m"), (seconds_left, "s")];
+    let time: Vec<_> =
+        parts.iter().filter(|it| it.0 > 0).map(|(many, unit)| format!("{many}{unit}")).collect();
+    let name = format!("arm {}", time.join(" "));
+    entry(name, "let this console change things, for that long", Do::Arm(seconds))
 }
 
 /// Everything that can be chosen.
@@ -174,6 +220,8 @@ fn all() -> Vec<Entry> {
             .iter()
             .map(|it| entry(format!("theme {}", it.name), it.about, Do::Theme(it.name))),
     );
+    all.push(arm_entry(arm::USUAL));
+    all.push(entry("disarm".to_owned(), "read-only again, at once", Do::Disarm));
     all.push(entry("quit".to_owned(), "leave from here", Do::Leave));
     #[cfg(debug_assertions)]
     all.push(entry("panic".to_owned(), "fall over", Do::Panic));

@@ -116,7 +116,7 @@ pub fn detail(cause: &Cause, findings: &[Finding], page: &Page<'_>) -> Vec<Line<
     sheet.text(0, cause.cause.as_str(), theme.text());
     let of_cause = || cause.findings.iter().filter_map(|it| findings.get(*it));
     if let Some(it) = of_cause().next().filter(|it| !it.remedies.is_empty()) {
-        sheet.heading("Would help, the cheapest first (this version only looks)");
+        sheet.heading("Would help, the cheapest first");
         for (number, remedy) in (1..).zip(it.remedies) {
             sheet.text(0, &format!("{number}  {remedy}"), theme.text());
         }

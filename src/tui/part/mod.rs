@@ -1,7 +1,9 @@
 //! The pieces that screens are put together from: each draws plain data into a part of a buffer,
 //! the same picture for the same data. Nothing here keeps state, asks the clock or reacts to keys.
 
+pub mod audit;
 mod axis;
+pub mod card;
 pub mod detail;
 pub mod findings;
 pub mod footer;
@@ -9,8 +11,10 @@ pub mod header;
 pub mod histogram;
 mod host;
 pub mod hosts;
+pub mod jobs;
+pub mod menu;
 mod pen;
-mod sheet;
+pub(in crate::tui) mod sheet;
 pub mod timeline;
 pub mod window;
 

@@ -12,28 +12,28 @@ use super::pen::Pen;
 use crate::fleet::{Moment, human};
 
 /// A page of details that is being written.
-pub(super) struct Sheet<'a> {
+pub(in crate::tui) struct Sheet<'a> {
     page: &'a Page<'a>,
     lines: Vec<Line<'static>>,
 }
 
 impl<'a> Sheet<'a> {
-    pub(super) const fn new(page: &'a Page<'a>) -> Self {
+    pub(in crate::tui) const fn new(page: &'a Page<'a>) -> Self {
         Self { page, lines: Vec::new() }
     }
 
     /// The finished lines.
-    pub(super) fn lines(self) -> Vec<Line<'static>> {
+    pub(in crate::tui) fn lines(self) -> Vec<Line<'static>> {
         self.lines
     }
 
     /// Whether nothing was written.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::tui) const fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
     /// A heading, with an empty line before it unless it is the first line.
-    pub(super) fn heading(&mut self, text: &str) -> &mut Self {
+    pub(in crate::tui) fn heading(&mut self, text: &str) -> &mut Self {
         if !self.lines.is_empty() {
             self.lines.push(Line::default());
         }
@@ -41,12 +41,16 @@ impl<'a> Sheet<'a> {
     }
 
     /// A value with its label.
-    pub(super) fn field(&mut self, label: &str, value: &str) -> &mut Self {
+    pub(in crate::tui) fn field(&mut self, label: &str, value: &str) -> &mut Self {
         self.styled_field(label, value, self.page.theme.text())
     }
 
     /// A value with its label, if there is one.
-    pub(super) fn maybe(&mut self, label: &str, value: Option<impl AsRef<str>>) -> &mut Self {
+    pub(in crate::tui) fn maybe(
+        &mut self,
+        label: &str,
+        value: Option<impl AsRef<str>>,
+    ) -> &mut Self {
         if let Some(value) = value {
             self.field(label, value.as_ref());
         }
@@ -54,7 +58,12 @@ impl<'a> Sheet<'a> {
     }
 
     /// A value with its label, in a style of its own.
-    pub(super) fn styled_field(&mut self, label: &str, value: &str, style: Style) -> &mut Self {
+    pub(in crate::tui) fn styled_field(
+        &mut self,
+        label: &str,
+        value: &str,
+        style: Style,
+    ) -> &mut Self {
         let label = format!(" {label:<0$}", usize::from(LABEL));
         let value = self.page.shown(value).into_owned();
         self.lines.push(Line::from(vec![
@@ -65,7 +74,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Text, set in by so many cells.
-    pub(super) fn text(&mut self, inset: u16, text: &str, style: Style) -> &mut Self {
+    pub(in crate::tui) fn text(&mut self, inset: u16, text: &str, style: Style) -> &mut Self {
         let gap = " ".repeat(usize::from(1 + inset));
         let text = self.page.shown(text).into_owned();
         self.lines.push(Line::from(vec![Span::raw(gap), Span::styled(text, style)]));
@@ -73,7 +82,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Why there is nothing here.
-    pub(super) fn nothing(&mut self, text: &str) -> &mut Self {
+    pub(in crate::tui) fn nothing(&mut self, text: &str) -> &mut Self {
         self.text(0, text, self.page.theme.dim())
     }
 }
@@ -110,11 +119,38 @@ fn draw_line(line: &Line<'_>, y: u16, page: &Page<'_>, area: Rect, buf: &mut Buf
     taken
 }
 
+/// How many rows these lines take in so many columns.
+pub fn height(lines: &[Line<'_>], width: u16) -> u16 {
+    let rows = lines.iter().map(|it| rows(it, width)).sum::<usize>();
+    u16::try_from(rows).unwrap_or(u16::MAX)
+}
+
+/// The first line to draw, so that no room is left below while there are lines above.
+pub fn settled(first: usize, lines: &[Line<'_>], area: Rect) -> usize {
+    let mut room = usize::from(area.height);
+    let fit = lines.iter().rev().take_while(|line| {
+        let rows = rows(line, area.width);
+        let fits = rows <= room;
+        room = room.saturating_sub(rows);
+        fits
+    });
+    first.min(lines.len() - fit.count())
+}
+
+/// How many rows [`draw`] takes for a line.
+fn rows(line: &Line<'_>, width: u16) -> usize {
+    let [head, rest] = line.spans.as_slice() else { return 1 };
+    let inset = u16::try_from(head.content.width()).unwrap_or(u16::MAX);
+    wrapped(&rest.content, width.saturating_sub(inset).max(1)).len()
+}
+
 /// A moment with its distance: `2026-11-24 18:42:44Z (in 39h)`.
-pub(super) fn when(moment: Moment, now: Moment) -> String {
+pub(in crate::tui) fn when(moment: Moment, now: Moment) -> String {
     let away = moment.since(now);
     let size = human(away.saturating_abs());
-    if away < 0 {
+    if away == 0 {
+        format!("{} (now)", clock(moment))
+    } else if away < 0 {
         format!("{} ({size} ago)", clock(moment))
     } else {
         format!("{} (in {size})", clock(moment))

@@ -69,6 +69,11 @@ impl Screen for CauseDetail {
         hosts.into_iter().collect()
     }
 
+    fn targets(&self, desk: &Desk) -> Vec<RowId> {
+        let findings = find(&self.cause, desk).map_or(&[][..], |it| &it.findings);
+        findings.iter().filter_map(|it| Some(desk.row_of(desk.findings.get(*it)?))).collect()
+    }
+
     fn text(&self, desk: &Desk) -> String {
         plain(&lines(&self.cause, desk))
     }

@@ -86,6 +86,10 @@ impl Screen for Findings {
         hosts.into_iter().collect()
     }
 
+    fn targets(&self, desk: &Desk) -> Vec<RowId> {
+        self.chosen(desk).map(|it| desk.row_of(it)).collect()
+    }
+
     fn text(&self, desk: &Desk) -> String {
         plain(&self.lines(desk))
     }

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use super::split;
 use crate::fleet::HostName;
 use crate::text::SafeText;
+use crate::tui::jobs::JobId;
 use crate::tui::keys::Command;
 use crate::tui::part::findings::Cause;
 use crate::tui::part::hosts::HostRow;
@@ -163,5 +164,38 @@ impl Lines for Vec<Cause> {
 
     fn find(&self, id: &SafeText) -> Option<usize> {
         self.iter().position(|it| it.cause == *id)
+    }
+}
+
+impl Lines for Vec<JobId> {
+    type Id = JobId;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn id(&self, position: usize) -> Option<JobId> {
+        self.get(position).copied()
+    }
+
+    fn find(&self, id: &JobId) -> Option<usize> {
+        self.iter().position(|it| it == id)
+    }
+}
+
+/// Records of the audit log, by their numbers.
+impl Lines for Vec<u64> {
+    type Id = u64;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn id(&self, position: usize) -> Option<u64> {
+        self.get(position).copied()
+    }
+
+    fn find(&self, id: &u64) -> Option<usize> {
+        self.iter().position(|it| it == id)
     }
 }

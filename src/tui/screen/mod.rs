@@ -5,11 +5,14 @@
 //! 1. A file here with `KIND`, a struct and its [`Screen`].
 //! 2. Two lines below: `mod` and the entry in [`ALL`]; a command in [`super::keys`] opens it.
 
+mod audit;
 mod cause;
 mod certificate;
 mod findings;
 mod host;
 mod hosts;
+mod job;
+mod jobs;
 mod list;
 mod scroll;
 mod timeline;
@@ -21,13 +24,14 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use super::desk::Desk;
+use super::jobs::JobId;
 use super::keys::{Command, Place};
 use super::part::detail::{self, Pane, Subject};
 use super::rows::RowId;
 use crate::fleet::HostName;
 
 /// Every screen that has a key, in the order of the keys. The first is shown at the start.
-pub static ALL: &[Kind] = &[timeline::KIND, hosts::KIND, findings::KIND];
+pub static ALL: &[Kind] = &[timeline::KIND, hosts::KIND, findings::KIND, jobs::KIND, audit::KIND];
 
 /// The first of the screens.
 pub fn home(desk: &Desk) -> Box<dyn Screen> {
@@ -67,6 +71,21 @@ pub trait Screen: fmt::Debug + Send {
         self.selected(desk).and_then(|it| it.host().cloned()).into_iter().collect()
     }
 
+    /// What an action is done to.
+    fn targets(&self, desk: &Desk) -> Vec<RowId> {
+        self.selected(desk).into_iter().collect()
+    }
+
+    /// The job that is selected.
+    fn job(&self, _desk: &Desk) -> Option<JobId> {
+        None
+    }
+
+    /// The selected line as it is copied, where that is no row.
+    fn line(&self, _desk: &Desk) -> Option<String> {
+        None
+    }
+
     /// Everything about what is selected, for the pager.
     fn text(&self, desk: &Desk) -> String;
 
@@ -87,10 +106,26 @@ pub enum Outcome {
     Done,
     /// It means nothing here.
     Ignored,
+    /// This text is to be kept in a file of that name.
+    Keep {
+        /// The name, without a folder.
+        name: String,
+        /// The text.
+        text: String,
+    },
     /// Another screen is to be shown.
     Open(Box<dyn Screen>),
+    /// The screen about a job is to be shown.
+    OpenJob(JobId),
     /// There is something to say.
     Say(String),
+    /// The audit log is to be searched.
+    Search,
+}
+
+/// The screen about a job, or about all that were confirmed together.
+pub fn open_job(id: JobId, desk: &Desk) -> Box<dyn Screen> {
+    Box::new(job::JobDetail::new(id, desk))
 }
 
 /// The screen about a row: its certificate, or else its host.

@@ -5,6 +5,7 @@ use ratatui::text::Line;
 
 use super::list::moved;
 use crate::tui::keys::Command;
+use crate::tui::part::detail;
 
 /// How far down a text is shown.
 #[derive(Debug, Default)]
@@ -16,6 +17,12 @@ impl Scroll {
     /// The first line on screen.
     pub(super) const fn first(&self) -> usize {
         self.first
+    }
+
+    /// Shows the end.
+    pub(super) fn to_end(&mut self, lines: &[Line<'_>], area: Rect) {
+        self.first = lines.len();
+        self.settle(lines, area);
     }
 
     /// Goes back to the beginning.
@@ -33,23 +40,8 @@ impl Scroll {
 
     /// Leaves no empty room below while there are lines above.
     pub(super) fn settle(&mut self, lines: &[Line<'_>], area: Rect) {
-        let mut room = usize::from(area.height);
-        let fit = lines.iter().rev().take_while(|line| {
-            let rows = rows(line, area.width);
-            let fits = rows <= room;
-            room = room.saturating_sub(rows);
-            fits
-        });
-        self.first = self.first.min(lines.len() - fit.count());
+        self.first = detail::settled(self.first, lines, area);
     }
-}
-
-/// How many rows a line takes. Lines that go on below are set in there, so one more than their
-/// width asks for.
-fn rows(line: &Line<'_>, width: u16) -> usize {
-    let width = usize::from(width.max(1));
-    let whole = line.width();
-    if whole <= width { 1 } else { whole / width + 2 }
 }
 
 #[cfg(test)]
@@ -72,9 +64,10 @@ mod tests {
 
     #[test]
     fn long_lines_count_for_more() {
-        let lines: Vec<_> = (0..4).map(|_| Line::raw("x".repeat(30))).collect();
+        let lines: Vec<_> =
+            (0..4).map(|_| Line::from(vec!["".into(), "x".repeat(30).into()])).collect();
         let mut scroll = Scroll::default();
-        scroll.go(Command::Bottom, &lines, Rect::new(0, 0, 20, 6));
+        scroll.go(Command::Bottom, &lines, Rect::new(0, 0, 20, 5));
         assert_eq!(scroll.first(), 2);
     }
 }

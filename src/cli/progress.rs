@@ -1,0 +1,169 @@
+//! What a run tells while it goes on: live output on stderr, and what became of each plan.
+
+use super::Exit;
+use super::outcome::Outcome;
+use super::survey::{Signals, note};
+use crate::action::Plan;
+use crate::perform::{Ending, Progress, Report, Run};
+use crate::text::SafeText;
+use uuid::Uuid;
+
+/// What became of every plan.
+#[derive(Debug)]
+pub(super) struct Told {
+    ends: Vec<End>,
+    /// The number of the signal that ended the wait.
+    signal: Option<u8>,
+}
+
+/// How far a plan is.
+#[derive(Debug, Default)]
+struct End {
+    op: Option<Uuid>,
+    report: Option<Box<Report>>,
+    not_begun: Option<SafeText>,
+    /// Output without the end of its line.
+    rest: Vec<u8>,
+}
+
+/// Tells what happens until everything has ended, or a signal asks to leave.
+pub(super) async fn follow(run: &mut Run, plans: &[Plan], signals: &mut Signals) -> Told {
+    let mut told = Told { ends: plans.iter().map(|_| End::default()).collect(), signal: None };
+    loop {
+        tokio::select! {
+            progress = run.next() => match progress {
+                Some(it) => told.take_in(it, plans),
+                None => break,
+            },
+            number = signals.next() => {
+                told.signal = Some(number);
+                told.leave(plans);
+                break;
+            }
+        }
+    }
+    told
+}
+
+impl Told {
+    fn take_in(&mut self, progress: Progress, plans: &[Plan]) {
+        let target = |at: usize| plans.get(at).map_or_else(String::new, Plan::target);
+        match progress {
+            Progress::Wave(_, 1) => {}
+            Progress::Wave(1, all) => note(&format!("wave 1 of {all}, the canary\n")),
+            Progress::Wave(number, all) => note(&format!("wave {number} of {all}\n")),
+            Progress::Began { at, op } => {
+                note(&format!("{}: begun as job {op}\n", SafeText::new(&target(at))));
+                if let Some(end) = self.ends.get_mut(at) {
+                    end.op = Some(op);
+                }
+            }
+            Progress::Looked { at, look } => {
+                if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
+                    end.rest.extend(&look.output);
+                    end.print(plan, false);
+                }
+            }
+            Progress::Lost { at, why } => {
+                let target = target(at);
+                note(&format!(
+                    "{}: lost from sight, the job goes on there: {why}\n",
+                    SafeText::new(&target)
+                ));
+            }
+            Progress::Visited(_) => {}
+            Progress::Ended { at, report } => {
+                if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
+                    end.print(plan, true);
+                    let mut lines = Vec::new();
+                    let outcome = Outcome { plan, report: Ok(&report) };
+                    let written = outcome
+                        .write_line(&mut lines)
+                        .and_then(|()| outcome.write_more(&mut lines));
+                    if written.is_ok() {
+                        note(&String::from_utf8_lossy(&lines));
+                    }
+                    end.report = Some(report);
+                }
+            }
+            Progress::NotBegun { at, why } => {
+                if let Some(end) = self.ends.get_mut(at) {
+                    end.not_begun = Some(why);
+                }
+            }
+        }
+    }
+
+    /// Says what goes on without us.
+    fn leave(&self, plans: &[Plan]) {
+        let mut text = String::from("\n");
+        for (end, plan) in self.ends.iter().zip(plans) {
+            let target = SafeText::new(&plan.target());
+            match (end.op, &end.report) {
+                (_, Some(_)) => {}
+                (Some(op), None) => {
+                    text.push_str(&format!("{target}: job {op} goes on at {}\n", plan.host))
+                }
+                (None, None) => text.push_str(&format!("{target}: not begun\n")),
+            }
+        }
+        text.push_str("hint: `certdeck jobs` shows jobs; the next run or console writes down how they ended\n");
+        note(&text);
+    }
+
+    /// What became of each plan.
+    pub(super) fn outcomes<'a>(&'a self, plans: &'a [Plan]) -> Vec<Outcome<'a>> {
+        let outcome = |(end, plan): (&'a End, &'a Plan)| {
+            let report = match (&end.report, &end.not_begun) {
+                (Some(report), _) => Ok(&**report),
+                (None, Some(why)) => Err(why),
+                // Left before it had ended.
+                (None, None) => return None,
+            };
+            Some(Outcome { plan, report })
+        };
+        self.ends.iter().zip(plans).filter_map(outcome).collect()
+    }
+
+    /// How the program ends.
+    pub(super) fn exit(&self) -> Exit {
+        if let Some(number) = self.signal {
+            return Exit::Code(128 + number);
+        }
+        let endings = || self.ends.iter().map(|it| it.report.as_ref().map(|it| it.ending));
+        if endings().any(|it| it == Some(Ending::NotAudited)) {
+            Exit::AuditRefused
+        } else if endings().any(|it| !matches!(it, Some(Ending::Ok | Ending::Unknown))) {
+            Exit::Failed
+        } else if endings().any(|it| it == Some(Ending::Unknown)) {
+            Exit::Unknown
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+impl End {
+    /// Prints what is there of output, line by line; what has no end yet only if nothing follows.
+    fn print(&mut self, plan: &Plan, is_all: bool) {
+        let end = match self.rest.iter().rposition(|it| *it == b'\n') {
+            Some(at) => at + 1,
+            None if is_all || self.rest.len() > MAX_LINE => self.rest.len(),
+            None => return,
+        };
+        let rest = self.rest.split_off(end.min(self.rest.len()));
+        let whole = std::mem::replace(&mut self.rest, rest);
+        let mut text = String::new();
+        for line in whole.split_inclusive(|it| *it == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            text.push_str(&format!("{} | {}\n", plan.host, SafeText::from_bytes(line)));
+        }
+        note(&text);
+        if is_all && !self.rest.is_empty() {
+            self.print(plan, is_all);
+        }
+    }
+}
+
+/// A line that is longer than anybody reads is shown in parts.
+const MAX_LINE: usize = 8 * 1024;

@@ -1,0 +1,274 @@
+//! `certdeck run`: does what `certdeck plan` shows, after the same confirmation as in the
+//! console.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, Mutex};
+
+use rustix::termios::QueueSelector;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::plan::{FORMATS, recalled};
+use super::request::{Name, Planned, Request, Targets};
+use super::survey::{self, Signals, note};
+use super::{Context, Exit, Failure, open, outcome, print, progress, runtime, session};
+use crate::action::{Answer, Ask, Confirmed, Find, NotConfirmed, Review};
+use crate::audit::{self, Log};
+use crate::fleet::Fleet;
+use crate::inventory::Inventory;
+use crate::perform::{self, Run, Tools};
+use crate::report::plan::{Plans, write_card};
+use crate::store::Store;
+use crate::text::SafeText;
+
+/// Do what `plan` shows: review, confirmation, audit log, proof
+///
+/// The hosts are read first, and plans are shown before anything is asked. On a terminal the same
+/// is asked as in the console; without one, --yes has to be given. Everything is written to the
+/// audit log before it is done. Jobs go on on their hosts if this program is ended.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    request: Request,
+
+    /// Confirm: the lineage (or host) of the one target, or the number of targets
+    #[arg(long, value_name = "NAME|COUNT", global = true)]
+    yes: Option<String>,
+
+    /// Why it is done, for the audit log
+    #[arg(long, value_name = "TEXT", global = true)]
+    reason: Option<String>,
+
+    /// Take the targets that did not end well in an earlier run: its identity, or that of one of
+    /// its jobs
+    #[arg(long, value_name = "OP", global = true)]
+    failed_of: Option<Uuid>,
+
+    /// Go on without the targets that are refused
+    #[arg(long, global = true)]
+    skip_refused: bool,
+
+    /// The format of the results: text or json
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        global = true,
+        default_value = "text",
+        value_parser = FORMATS,
+        hide_possible_values = true
+    )]
+    format: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  certdeck run dry-run web-01/www.example.net
+  certdeck run force-renew web-01/www.example.net --yes www.example.net --reason 'key was leaked'
+  certdeck run renew 'state:due group=edge' --skip-refused --yes 7
+  certdeck run renew --failed-of 0193a1b2-… --yes 2
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done and proven, 1 something failed,
+was refused or was stopped, 2 the request was wrong or not confirmed, 3 the outcome is not known,
+74 the audit log refused. Interrupted: 130; jobs that were begun go on.";
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let inventory = Arc::new(open::inventory(context)?);
+    let (mut log, targets) = match args.failed_of {
+        None => {
+            let targets = Targets::read(&args.request, &inventory, context)?;
+            (open_log(context)?, targets)
+        }
+        Some(op) => {
+            let log = open_log(context)?;
+            let targets = again(args, &log, op)?;
+            (log, targets)
+        }
+    };
+    let session = log.begin_session(&session::body(context, "run")).map_err(refused)?;
+    let log = Arc::new(Mutex::new(log));
+    let ended = runtime()?.block_on(async {
+        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
+        let tools = Tools {
+            inventory,
+            sessions: sessions.clone(),
+            log: log.clone(),
+            clock: context.clock,
+            who: session::who(&context.environment),
+        };
+        let ended = Desk { args, context, tools, targets }.work().await;
+        sessions.close().await;
+        ended
+    });
+    let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Err(error) = log.end_session(session) {
+        note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
+    }
+    ended
+}
+
+fn open_log(context: &Context) -> Result<Log, Failure> {
+    Log::open(&context.paths.state, context.clock).map_err(refused)
+}
+
+fn refused(error: audit::Error) -> Failure {
+    Failure::new(Exit::AuditRefused, error)
+        .with_hint("nothing was changed: no change without a record of it")
+        .with_hint("`certdeck audit verify` tells what is wrong with the log")
+}
+
+/// The targets of an earlier run that did not end well.
+fn again(args: &Args, log: &Log, op: Uuid) -> Result<Targets, Failure> {
+    let request = &args.request;
+    let bad = |text: String| Err(Failure::say(Exit::BadRequest, text));
+    if !request.targets.is_empty() {
+        return bad("--failed-of names the targets; give no others".to_owned());
+    }
+    let all = perform::failed_of(&log.records().map_err(refused)?, op);
+    if let Some(other) = all.iter().find(|it| it.action != request.kind.name) {
+        let action = SafeText::new(&other.action);
+        return bad(format!("that was a run of `{action}`, not of `{}`", request.kind.name));
+    }
+    if all.is_empty() {
+        return bad(format!("nothing is left to do of {op}: no such run, or all of it went well"));
+    }
+    let name = |it: perform::Again| -> Name { (it.host, it.lineage) };
+    Ok(Targets::of(all.into_iter().map(name).collect()))
+}
+
+/// All that a run needs, once the log is open.
+struct Desk<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    tools: Tools,
+    targets: Targets,
+}
+
+impl Desk<'_> {
+    async fn work(self) -> Result<Exit, Failure> {
+        let mut signals = Signals::catch()?;
+        let mut fleet = recalled(&self.tools.inventory, self.context);
+        let hosts = self.targets.hosts(&fleet);
+        // What is not settled from before comes first: it decides what is there now.
+        for it in perform::reconcile(&self.tools, Some(&hosts)).await.map_err(refused)? {
+            note(&format!("from before: {} [{}]\n", it.text, it.op));
+        }
+        let Tools { inventory, sessions, .. } = &self.tools;
+        survey::look(self.context, inventory, sessions, &mut fleet, hosts, &mut signals).await?;
+        // The snapshot is a memory, not a record: nothing depends on it.
+        Store::new(&self.context.paths.state).save(&fleet).ok();
+
+        let Some(review) = self.review(&fleet)? else { return Ok(Exit::BadRequest) };
+        for plan in review.plans() {
+            let mut card = Vec::new();
+            write_card(plan, &mut card)?;
+            note(&String::from_utf8_lossy(&card));
+        }
+        let confirmed = self.confirm(review, &fleet, &mut signals).await?;
+        let plans = confirmed.plans().to_vec();
+        let mut run = Run::start(self.tools.clone(), confirmed);
+        let told = progress::follow(&mut run, &plans, &mut signals).await;
+        let outcomes = told.outcomes(&plans);
+        print(|out| match self.args.format.as_str() {
+            "json" => outcome::write_json(self.args.request.kind.name, &outcomes, out),
+            _ => outcomes.iter().try_for_each(|it| it.write_line(out)),
+        })?;
+        Ok(told.exit())
+    }
+
+    /// The plans, if nothing is refused or what is may be left out.
+    fn review(&self, fleet: &Fleet) -> Result<Option<Review>, Failure> {
+        let now = self.context.clock.now();
+        let request = &self.args.request;
+        let names = self.targets.names(fleet, request.kind, now);
+        let inventory: &Inventory = &self.tools.inventory;
+        let planned = request.plan(&names, Find { inventory, fleet, now })?;
+        let exit = planned.exit();
+        let Planned { plans, refused } = planned;
+        let shown = Plans { action: request.kind, review: None, waves: &[], refused: &refused };
+        let mut lines = Vec::new();
+        shown.write_refused(&mut lines)?;
+        note(&String::from_utf8_lossy(&lines));
+        if refused.is_empty() || (self.args.skip_refused && !plans.is_empty()) {
+            return Ok(Some(Review::new(plans).because(self.args.reason.clone())));
+        }
+        let all = plans.len() + refused.len();
+        let text = format!(
+            "{} of {all} targets {} refused; nothing was changed",
+            refused.len(),
+            if refused.len() == 1 { "was" } else { "were" }
+        );
+        let failure = Failure::say(exit, text);
+        Err(if plans.is_empty() {
+            failure
+        } else {
+            failure.with_hint("--skip-refused goes on without them")
+        })
+    }
+
+    /// Asks what the console would ask.
+    async fn confirm(
+        &self,
+        review: Review,
+        fleet: &Fleet,
+        signals: &mut Signals,
+    ) -> Result<Confirmed, Failure> {
+        let kind = self.args.request.kind;
+        let yes = Plans { action: kind, review: Some(&review), waves: &[], refused: &[] }.yes();
+        let ask = review.ask();
+        let line = match (&self.args.yes, &ask) {
+            (Some(_), _) | (None, Ask::Nothing) => String::new(),
+            (None, ask) => asked(ask, &yes, signals).await?,
+        };
+        let answer = match (&self.args.yes, &ask) {
+            (Some(yes), _) => Answer::Yes(yes),
+            (None, Ask::Key) if line == "y" => Answer::Key,
+            (None, Ask::Type(_)) => Answer::Typed(&line),
+            (None, Ask::Key | Ask::Nothing) => Answer::Nothing,
+        };
+        let confirmed = review.confirm(answer, fleet, self.context.clock.now());
+        confirmed.map_err(|(_, why)| match why {
+            NotConfirmed::Stale(what) => {
+                Failure::say(Exit::Failed, format!("the plan is stale: {what}"))
+            }
+            NotConfirmed::Wrong(_) if self.args.yes.is_some() => {
+                let text = "--yes does not name what would be done; nothing was changed";
+                Failure::say(Exit::BadRequest, text).with_hint(format!("it would be --yes {yes}"))
+            }
+            NotConfirmed::Wrong(_) => {
+                Failure::say(Exit::BadRequest, "not confirmed; nothing was changed")
+            }
+        })
+    }
+}
+
+/// Asks on the terminal, and waits for a line or a signal.
+async fn asked(ask: &Ask, yes: &str, signals: &mut Signals) -> Result<String, Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let text = "nobody is there to be asked; nothing was changed";
+        return Err(Failure::say(Exit::BadRequest, text)
+            .with_hint(format!("look at it with `certdeck plan`, then give --yes {yes}")));
+    }
+    let what = match ask {
+        Ask::Type(text) => SafeText::new(text),
+        Ask::Key | Ask::Nothing => SafeText::new("y"),
+    };
+    note(&format!("Type {what} to go on, anything else keeps all as it is: "));
+    // What was typed before it was asked is no answer.
+    rustix::termios::tcflush(io::stdin(), QueueSelector::IFlush).ok();
+    let (tell, told) = oneshot::channel();
+    // Not a task of the runtime, which would wait for the line after a signal, too.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = io::stdin().read_line(&mut line).map(|_| line);
+        // Nobody listens after a signal.
+        tell.send(read).ok();
+    });
+    tokio::select! {
+        line = told => Ok(line??.trim_end_matches(['\n', '\r']).to_owned()),
+        number = signals.next() => {
+            note("\n");
+            Err(Failure::say(Exit::Code(128 + number), "not confirmed; nothing was changed"))
+        }
+    }
+}

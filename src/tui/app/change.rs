@@ -1,0 +1,345 @@
+//! What changes something: arming, plans, what was confirmed, and what becomes of it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::App;
+use crate::action::{self, Answer, Confirmed, Review, Subject, Tier};
+use crate::fleet::Weight;
+use crate::perform::{Ending, Progress, Reconciled};
+use crate::text::SafeText;
+use crate::tui::arm::Bar;
+use crate::tui::jobs::{JobId, RunId, State, ending_word};
+use crate::tui::keys::{Command, Lookup, binding};
+use crate::tui::msg::Effect;
+use crate::tui::overlay::{Card, Do, Form, Notice, Question};
+use crate::tui::part::detail;
+use crate::tui::part::menu::{self, MenuRow};
+use crate::tui::request::{NOWHERE, Planned, Request};
+use crate::tui::rows::RowId;
+use crate::tui::screen;
+
+impl App {
+    pub(super) fn arm(&mut self, seconds: i64) {
+        let text = match self.arming.arm(seconds, self.desk.now) {
+            Ok(()) => "armed: actions ask, and are performed; :disarm ends it".to_owned(),
+            Err(bar) => format!("arm: {bar}"),
+        };
+        self.say(&text);
+    }
+
+    pub(super) fn disarm(&mut self) {
+        let was_armed = self.arming.disarm();
+        self.say(if was_armed { "read-only again" } else { "it is read-only already" });
+    }
+
+    /// Ends armed mode when its time has come, and says so.
+    pub(super) fn expire(&mut self) {
+        if let Some(over) = self.arming.expire(self.desk.now) {
+            self.say(&over.to_string());
+        }
+    }
+
+    /// Shows what an action would do to what is marked or else selected.
+    pub(super) fn plan(&mut self, number: usize) -> Vec<Effect> {
+        let Some(kind) = action::ALL.get(number) else { return Vec::new() };
+        let request = Request::new(kind, &self.chosen_rows(), &self.desk);
+        self.ask(request)
+    }
+
+    /// Why an action can be done to nothing of what is marked or else selected.
+    pub(super) fn action_refusal(&self, number: usize) -> Option<String> {
+        let kind = action::ALL.get(number)?;
+        let mut rows = self.chosen_rows();
+        // Told for every action at each key; a look at a few is enough.
+        rows.truncate(FEW);
+        Request::new(kind, &rows, &self.desk).refusal(&self.desk)
+    }
+
+    /// The marked rows, or else those that are selected.
+    fn chosen_rows(&self) -> Vec<RowId> {
+        // Marks are seen on the timeline; elsewhere what is selected is meant.
+        if self.trail.number() == Some(0) && !self.desk.marks.is_empty() {
+            return self.desk.marks.iter().cloned().collect();
+        }
+        self.trail.screen().targets(&self.desk)
+    }
+
+    /// Asks for what is open, then for a confirmation, as careful as the plans ask for.
+    pub(super) fn ask(&mut self, request: Request) -> Vec<Effect> {
+        let title = request.kind.title;
+        if request.targets.is_empty() {
+            self.say(&format!("{title}: {NOWHERE}"));
+            return Vec::new();
+        }
+        if request.kind.subject == Subject::Lineage && request.targets.len() > 1 {
+            self.say(&format!("{title}: one at a time"));
+            return Vec::new();
+        }
+        if let Some(form) = Form::new(request.clone(), &self.desk) {
+            self.lay(form);
+            return Vec::new();
+        }
+        let planned = request.plan(&self.desk);
+        if planned.iter().all(|it| it.plan.is_err()) {
+            self.lay(Notice::new(format!("{title}: not possible"), &refusals(&planned)));
+            return Vec::new();
+        }
+        let is_safe =
+            planned.iter().all(|it| it.plan.as_ref().is_ok_and(|it| it.tier == Tier::Safe));
+        let is_busy = planned.iter().any(|it| self.desk.jobs.at_host(&it.target.host).is_some());
+        if is_safe && !is_busy && planned.len() == 1 && self.arming.is_armed(self.desk.now) {
+            return self.run_at_once(request, planned);
+        }
+        self.lay(Card::new(request, planned));
+        Vec::new()
+    }
+
+    /// Does what is safe without a question.
+    fn run_at_once(&mut self, request: Request, planned: Vec<Planned>) -> Vec<Effect> {
+        let plans = planned.into_iter().filter_map(|it| it.plan.ok()).collect();
+        match Review::new(plans).confirm(Answer::Nothing, &self.desk.fleet, self.desk.now) {
+            Ok(confirmed) => self.run(request, confirmed),
+            Err(_) => {
+                self.say("things have changed meanwhile: once more");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Does what was confirmed.
+    pub(super) fn run(&mut self, request: Request, confirmed: Confirmed) -> Vec<Effect> {
+        if !self.arming.is_armed(self.desk.now) {
+            self.say("read-only: nothing was changed");
+            return Vec::new();
+        }
+        let plans = confirmed.plans();
+        let is_safe = plans.iter().all(|it| it.tier == Tier::Safe);
+        let what = match plans {
+            [one] => format!("{} {}", request.kind.title, one.target()),
+            many => format!("{} {} times", request.kind.title, many.len()),
+        };
+        let run = self.desk.jobs.begin(request, plans, self.desk.now);
+        self.desk.list_jobs();
+        let key = self.keymap.key(Command::Screen4).unwrap_or_default();
+        self.say(&format!("{what}: begun; {key} shows it"));
+        // What was asked for with care is watched; what is safe only tells how it went.
+        if !is_safe && let Some(line) = self.line_of(run) {
+            self.trail.open(screen::open_job(line, &self.desk));
+        }
+        vec![Effect::Run(run, confirmed)]
+    }
+
+    /// The line of a run: of its only job, or of all of them.
+    fn line_of(&self, run: RunId) -> Option<JobId> {
+        let mut lines = self.desk.job_lines.iter().copied();
+        lines.find(|it| matches!(it, JobId::Run(id) | JobId::Job(id, _) if *id == run))
+    }
+
+    pub(super) fn again(&mut self) -> Vec<Effect> {
+        let job = self.trail.screen().job(&self.desk);
+        match job.and_then(|it| self.desk.jobs.again(it)) {
+            Some(request) => self.ask(request),
+            None => Vec::new(),
+        }
+    }
+
+    /// Stops the scan, or asks whether to stop the selected job.
+    pub(super) fn stop(&mut self) -> Vec<Effect> {
+        let Some(id) = self.trail.screen().job(&self.desk) else { return vec![Effect::StopScan] };
+        let Some((run, job)) = self.desk.jobs.run(id).zip(self.desk.jobs.job(id)) else {
+            self.say("stop: select one of its jobs; each is stopped by itself");
+            return Vec::new();
+        };
+        let Some(op) = job.op.filter(|_| !job.is_over()) else {
+            self.say("stop: it is not running");
+            return Vec::new();
+        };
+        let lines = vec![
+            format!("{} {}, job {op}", run.action, job.target()),
+            String::new(),
+            "It is sent SIGTERM, never SIGKILL. certbot then takes back what it has begun; a hook \
+             or a service that is being reloaded may be left half way."
+                .to_owned(),
+            "If the CA has issued already, the certificate counts against its limits all the same."
+                .to_owned(),
+            "Afterwards the host is looked at again, and what is live is told.".to_owned(),
+        ];
+        let does = Do::StopJob(job.host.clone(), op);
+        self.lay(Question::stop(lines, does));
+        Vec::new()
+    }
+
+    pub(super) fn open_job(&mut self, id: JobId) -> Vec<Effect> {
+        self.trail.open(screen::open_job(id, &self.desk));
+        let run = self.desk.jobs.run(id).map(|it| it.id);
+        let Some((job, run)) = self.desk.jobs.job_mut(id).zip(run) else { return Vec::new() };
+        match job.op {
+            Some(op) if job.state == State::Open => {
+                job.state = State::Starting;
+                vec![Effect::Attach(run, job.host.clone(), op)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Leaves, or asks first if jobs run.
+    pub(super) fn leave(&mut self) -> Vec<Effect> {
+        let goes_on = self.goes_on();
+        if goes_on.is_empty() {
+            return vec![Effect::Leave];
+        }
+        self.lay(Question::leave(&goes_on));
+        Vec::new()
+    }
+
+    pub(super) fn take_log_opened(&mut self, opened: Result<(), SafeText>) -> Vec<Effect> {
+        match opened {
+            Ok(()) => self.arming.log_is_open(),
+            Err(why) => self.arming.log_refuses(why),
+        }
+        vec![Effect::ReadLog]
+    }
+
+    pub(super) fn take_progress(&mut self, run: RunId, mut progress: Progress) -> Vec<Effect> {
+        self.record.follow(&self.desk.jobs, run, &progress, self.desk.now);
+        self.desk.jobs.take(run, &mut progress, self.desk.now);
+        let mut effects = Vec::new();
+        match progress {
+            Progress::Visited(visit) => {
+                self.desk.fleet.apply(visit);
+                self.is_stale = true;
+                effects.push(Effect::Save);
+            }
+            Progress::Ended { at, report } => {
+                if report.ending == Ending::NotAudited {
+                    self.arming.log_refuses(report.summary.clone());
+                }
+                let job = JobId::Job(run, at);
+                if let Some((run, job)) = self.desk.jobs.run(job).zip(self.desk.jobs.job(job)) {
+                    let word = ending_word(report.ending);
+                    let text =
+                        format!("{} {}: {word}; {}", run.action, job.target(), report.summary);
+                    self.say(&text);
+                }
+                effects.push(Effect::ReadLog);
+            }
+            Progress::NotBegun { .. } => effects.push(Effect::ReadLog),
+            _ => {}
+        }
+        self.desk.list_jobs();
+        effects
+    }
+
+    /// What has ended without a word about a job: nobody looks at it any more.
+    pub(super) fn end_run(&mut self, run: RunId) {
+        self.desk.jobs.leave(run);
+        self.desk.list_jobs();
+    }
+
+    pub(super) fn take_reconciled(
+        &mut self,
+        found: Result<Vec<Reconciled>, SafeText>,
+    ) -> Vec<Effect> {
+        match found {
+            Err(why) => self.say(&format!("earlier actions could not be looked at: {why}")),
+            Ok(found) if found.is_empty() => return Vec::new(),
+            Ok(found) => {
+                let texts: Vec<_> = found.iter().map(|it| it.text.to_string()).collect();
+                for it in found {
+                    self.desk.jobs.reconcile(it.op, it.report, self.desk.now);
+                }
+                let key = self.keymap.key(Command::Screen4).unwrap_or_default();
+                match texts.as_slice() {
+                    [one] => self.say(&format!("{one} ({key} shows it)")),
+                    many => {
+                        let many = many.len();
+                        self.say(&format!(
+                            "{many} earlier actions were looked at; {key} shows them"
+                        ));
+                    }
+                }
+            }
+        }
+        vec![Effect::ReadLog]
+    }
+
+    /// That the audit log refuses, why, and what that means.
+    pub(super) fn draw_banner(&self, area: Rect, buf: &mut Buffer) {
+        let Some(bar @ Bar::Refused(_)) = self.arming.bar() else { return };
+        let theme = &self.desk.theme;
+        let sign = theme.glyphs().weight(Weight::Wrong);
+        let text = format!(" {sign} {bar}; nothing can be changed (certdeck audit verify)");
+        let page = self.desk.page();
+        let text = page.shown(&text).into_owned();
+        let line = ratatui::text::Line::styled(text, theme.weight(Weight::Wrong));
+        detail::draw(&[line], 0, &page, area, buf);
+    }
+
+    /// The actions that may follow the keys pressed so far.
+    pub(super) fn menu_rows(&self) -> Vec<MenuRow> {
+        if self.pressed.is_empty() || self.overlay.is_some() {
+            return Vec::new();
+        }
+        let place = self.trail.screen().place();
+        let Lookup::Prefix(follow) = self.keymap.lookup(&self.pressed, place) else {
+            return Vec::new();
+        };
+        if !follow.iter().any(|(_, command)| matches!(command, Command::Act(_))) {
+            return Vec::new();
+        }
+        let row = |(stroke, command): &(crate::tui::keys::Stroke, Command)| {
+            let binding = binding(*command)?;
+            let tier = match command {
+                Command::Act(number) => tier_word(action::ALL.get(*number)?.tier),
+                _ => "",
+            };
+            Some(MenuRow {
+                key: stroke.to_string(),
+                title: binding.title,
+                about: binding.help,
+                tier,
+                refusal: self.refusal(*command),
+            })
+        };
+        follow.iter().filter_map(row).collect()
+    }
+
+    pub(super) fn draw_menu(&self, area: Rect, buf: &mut Buffer) {
+        let rows = self.menu_rows();
+        if rows.is_empty() {
+            return;
+        }
+        let targets = self.chosen_rows();
+        let on = match targets.as_slice() {
+            [] => NOWHERE.to_owned(),
+            [one] => super::act::name_of(one),
+            many => format!("{} rows", many.len()),
+        };
+        menu::draw(&format!("Actions: {on}"), &rows, &self.desk.page(), area, buf);
+    }
+}
+
+/// Why nothing can be done, target by target, with what to do instead.
+fn refusals(planned: &[Planned]) -> String {
+    let mut text = String::new();
+    for it in planned {
+        let Err(refusal) = &it.plan else { continue };
+        text.push_str(&format!("{}: {}\n", it.target.name(), refusal.text));
+        if let Some(hint) = &refusal.hint {
+            text.push_str(&format!("  {hint}\n"));
+        }
+    }
+    text
+}
+
+const fn tier_word(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Safe => "safe",
+        Tier::Change => "asks",
+        Tier::Risky | Tier::Many => "typed",
+    }
+}
+
+/// As many targets as an action is tried on to see whether it can be done at all.
+const FEW: usize = 8;

@@ -1,0 +1,471 @@
+//! What is being changed, and what was: the runs of this console, and actions of others that the
+//! audit log has no outcome of. Values only.
+
+use uuid::Uuid;
+
+use super::request::{Request, Wanted};
+use crate::action::Plan;
+use crate::fleet::{HostName, Moment, PlaceName, Weight};
+use crate::job;
+use crate::perform::{Ending, Progress, Report};
+use crate::text::SafeText;
+
+/// The identity of a run in this console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(u64);
+
+/// A line of the list of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobId {
+    /// A run of more than one job.
+    Run(RunId),
+    /// A job, as its run and its place in it.
+    Job(RunId, usize),
+}
+
+/// All runs, the newest first.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    runs: Vec<RunView>,
+    begun: u64,
+}
+
+/// Jobs that were confirmed together.
+#[derive(Debug)]
+pub struct RunView {
+    /// Its identity.
+    pub id: RunId,
+    /// The name of the action.
+    pub action: String,
+    /// What was asked for; `None` if somebody else did.
+    pub request: Option<Request>,
+    /// The wave that is under way, and of how many.
+    pub wave: Option<(usize, usize)>,
+    /// The jobs.
+    pub jobs: Vec<Job>,
+}
+
+/// One job.
+#[derive(Debug)]
+pub struct Job {
+    /// The host.
+    pub host: HostName,
+    /// The lineage, if it is about one.
+    pub place: Option<PlaceName>,
+    /// The identity of the action, once it is on record.
+    pub op: Option<Uuid>,
+    /// What runs on the host.
+    pub commands: Vec<String>,
+    /// How far it is.
+    pub state: State,
+    /// When it was confirmed, or when the log says that it was.
+    pub asked: Moment,
+    /// When it ended, or was given up.
+    pub ended: Option<Moment>,
+    /// What it printed.
+    pub output: Output,
+    /// What became of it.
+    pub report: Option<Box<Report>>,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Its wave has not come.
+    Waiting,
+    /// Its intent is on record.
+    Starting,
+    /// It runs.
+    Running,
+    /// It was asked to stop and still runs.
+    Stopping,
+    /// Its host cannot be reached now; it goes on there.
+    Lost(SafeText),
+    /// The audit log has it without an outcome, and nobody looks at it from here.
+    Open,
+    /// It has ended.
+    Ended(Ending),
+    /// It was not begun.
+    NotBegun(SafeText),
+}
+
+/// What a job printed, the newest part of it.
+#[derive(Debug, Default)]
+pub struct Output {
+    lines: Vec<SafeText>,
+    /// The beginning of a line.
+    rest: Vec<u8>,
+    /// How many lines were left out at the beginning.
+    pub left_out: usize,
+}
+
+impl Jobs {
+    /// Begins a run of these plans.
+    pub fn begin(&mut self, request: Request, plans: &[Plan], now: Moment) -> RunId {
+        let jobs = plans.iter().map(|it| Job {
+            host: it.host.clone(),
+            place: it.place.clone(),
+            op: None,
+            commands: it.commands.iter().map(crate::action::Command::line).collect(),
+            state: State::Waiting,
+            asked: now,
+            ended: None,
+            output: Output::default(),
+            report: None,
+        });
+        let (action, jobs) = (request.kind.name.to_owned(), jobs.collect());
+        self.add(action, Some(request), jobs)
+    }
+
+    /// Takes in an action that the log has no outcome of, unless it is known already.
+    pub fn learn_open(
+        &mut self,
+        action: &str,
+        op: Uuid,
+        at: (HostName, Option<PlaceName>),
+        asked: Moment,
+    ) {
+        if self.runs.iter().flat_map(|it| &it.jobs).any(|it| it.op == Some(op)) {
+            return;
+        }
+        let (host, place) = at;
+        let job = Job {
+            host,
+            place,
+            op: Some(op),
+            commands: Vec::new(),
+            state: State::Open,
+            asked,
+            ended: None,
+            output: Output::default(),
+            report: None,
+        };
+        self.add(action.to_owned(), None, vec![job]);
+    }
+
+    fn add(&mut self, action: String, request: Option<Request>, jobs: Vec<Job>) -> RunId {
+        self.begun += 1;
+        let id = RunId(self.begun);
+        self.runs.insert(0, RunView { id, action, request, wave: None, jobs });
+        // What has ended long ago stands in the audit log.
+        let over = self.runs.iter().rposition(|it| it.jobs.iter().all(|it| it.is_over()));
+        if let Some(over) = over.filter(|_| self.runs.len() > MAX_RUNS) {
+            self.runs.remove(over);
+        }
+        id
+    }
+
+    /// Takes in what a run tells; what it says of a host that was visited is for the fleet.
+    pub fn take(&mut self, run: RunId, progress: &mut Progress, now: Moment) {
+        let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
+        match progress {
+            Progress::Wave(number, of) => run.wave = Some((*number, *of)),
+            Progress::Visited(_) => {}
+            Progress::Began { at, op } => {
+                if let Some(job) = run.jobs.get_mut(*at) {
+                    job.op = Some(*op);
+                    job.state = State::Starting;
+                }
+            }
+            Progress::Looked { at, look } => {
+                if let Some(job) = run.jobs.get_mut(*at) {
+                    job.look(look);
+                }
+            }
+            Progress::Lost { at, why } => {
+                if let Some(job) = run.jobs.get_mut(*at) {
+                    job.state = State::Lost(why.clone());
+                }
+            }
+            Progress::Ended { at, report } => {
+                if let Some(job) = run.jobs.get_mut(*at) {
+                    job.end(report.clone(), now);
+                }
+            }
+            Progress::NotBegun { at, why } => {
+                if let Some(job) = run.jobs.get_mut(*at) {
+                    job.state = State::NotBegun(why.clone());
+                    job.ended = Some(now);
+                }
+            }
+        }
+    }
+
+    /// Takes in what was found out about an action without an outcome.
+    pub fn reconcile(&mut self, op: Uuid, report: Option<Report>, now: Moment) {
+        let mut jobs = self.runs.iter_mut().flat_map(|it| &mut it.jobs);
+        if let Some(job) = jobs.find(|it| it.op == Some(op))
+            && let Some(report) = report
+        {
+            job.end(Box::new(report), now);
+        }
+    }
+
+    /// Nobody looks at a run any more: what has not ended is open.
+    pub fn leave(&mut self, run: RunId) {
+        let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
+        for job in run.jobs.iter_mut().filter(|it| !it.is_over()) {
+            job.state = State::Open;
+        }
+    }
+
+    /// The runs, the newest first.
+    pub fn runs(&self) -> &[RunView] {
+        &self.runs
+    }
+
+    /// The lines of the list: each job, and above the jobs of a run of many, the run.
+    pub fn lines(&self) -> Vec<JobId> {
+        let mut lines = Vec::new();
+        for run in &self.runs {
+            if run.jobs.len() > 1 {
+                lines.push(JobId::Run(run.id));
+            }
+            lines.extend((0..run.jobs.len()).map(|at| JobId::Job(run.id, at)));
+        }
+        lines
+    }
+
+    /// The run of a line.
+    pub fn run(&self, id: JobId) -> Option<&RunView> {
+        let (JobId::Run(run) | JobId::Job(run, _)) = id;
+        self.runs.iter().find(|it| it.id == run)
+    }
+
+    /// The job of a line, if it is one.
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        let JobId::Job(_, at) = id else { return None };
+        self.run(id)?.jobs.get(at)
+    }
+
+    /// The same, to be changed.
+    pub fn job_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        let JobId::Job(run, at) = id else { return None };
+        self.runs.iter_mut().find(|it| it.id == run)?.jobs.get_mut(at)
+    }
+
+    /// The jobs of this console that have not ended.
+    pub fn running(&self) -> impl Iterator<Item = (&RunView, &Job)> {
+        let all = self.runs.iter().flat_map(|run| run.jobs.iter().map(move |job| (run, job)));
+        all.filter(|(_, job)| !job.is_over() && job.state != State::Open)
+    }
+
+    /// What is being changed at a host now.
+    pub fn at_host(&self, host: &HostName) -> Option<(&RunView, &Job)> {
+        self.running().find(|(_, job)| job.host == *host)
+    }
+
+    /// What is to be asked for to do again what did not go well in the run of that line.
+    pub fn again(&self, id: JobId) -> Option<Request> {
+        let run = self.run(id)?;
+        let request = run.request.as_ref()?;
+        let has_failed = |it: &&Job| {
+            matches!(it.state, State::NotBegun(_))
+                || matches!(it.state, State::Ended(ending) if ending != Ending::Ok)
+        };
+        let only = self.job(id).map(|it| (it.host.clone(), it.place.clone()));
+        let jobs = run.jobs.iter().filter(has_failed);
+        let jobs = jobs.filter(|it| {
+            only.as_ref().is_none_or(|(host, place)| it.host == *host && it.place == *place)
+        });
+        let targets: Vec<_> = jobs.map(Job::wanted).collect();
+        (!targets.is_empty()).then(|| Request::at(request.kind, targets, request.chosen.clone()))
+    }
+}
+
+impl RunView {
+    /// How many of its jobs are so, for the states that any is in.
+    pub fn counts(&self) -> Vec<(&'static str, usize)> {
+        let mut counts: Vec<(&'static str, usize)> = Vec::new();
+        for job in &self.jobs {
+            let word = job.state.word();
+            match counts.iter_mut().find(|it| it.0 == word) {
+                Some(count) => count.1 += 1,
+                None => counts.push((word, 1)),
+            }
+        }
+        counts
+    }
+
+    /// The worst of its jobs.
+    pub fn weight(&self) -> Weight {
+        self.jobs.iter().map(|it| it.state.weight()).max().unwrap_or(Weight::Fine)
+    }
+
+    /// Which wave is under way, in words.
+    pub fn wave_words(&self) -> Option<String> {
+        let (number, of) = self.wave?;
+        let what = if number == 1 { ", the canary" } else { "" };
+        let over = if self.jobs.iter().all(Job::is_over) { " was the last" } else { "" };
+        Some(format!("wave {number} of {of}{what}{over}"))
+    }
+}
+
+impl Job {
+    /// Whether nothing more will come of it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended(_) | State::NotBegun(_))
+    }
+
+    /// `lineage on host`, or the host.
+    pub fn target(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{place} on {}", self.host),
+            None => self.host.to_string(),
+        }
+    }
+
+    /// How long it has taken, in seconds.
+    pub fn elapsed(&self, now: Moment) -> i64 {
+        self.ended.unwrap_or(now).since(self.asked).max(0)
+    }
+
+    /// What is to be said of it in a line.
+    pub fn remark(&self) -> SafeText {
+        match (&self.state, &self.report) {
+            (State::Ended(_), Some(report)) => report.summary.clone(),
+            (State::Lost(why) | State::NotBegun(why), _) => why.clone(),
+            (State::Open, _) => SafeText::new("begun by another run; enter looks at it"),
+            _ => self.output.last().cloned().unwrap_or_default(),
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let lineage = self.place.as_ref().map(ToString::to_string);
+        Wanted { host: self.host.clone(), lineage, is_hidden: false }
+    }
+
+    fn look(&mut self, look: &job::Look) {
+        self.output.take(&look.output);
+        self.state = match look.status.state {
+            job::State::Absent | job::State::Starting => State::Starting,
+            _ if look.status.is_stopped => State::Stopping,
+            _ => State::Running,
+        };
+    }
+
+    fn end(&mut self, report: Box<Report>, now: Moment) {
+        self.op = self.op.or(report.op);
+        self.state = State::Ended(report.ending);
+        self.ended = Some(now);
+        self.output.end();
+        if self.output.is_empty() {
+            self.output.lines.clone_from(&report.tail);
+        }
+        self.report = Some(report);
+    }
+}
+
+impl State {
+    /// One or two words.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Lost(_) => "no contact",
+            Self::Open => "open",
+            Self::NotBegun(_) => "not begun",
+            Self::Ended(ending) => ending_word(*ending),
+        }
+    }
+
+    /// How bad it is.
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::Waiting | Self::Starting | Self::Running | Self::Ended(Ending::Ok) => {
+                Weight::Fine
+            }
+            Self::Stopping | Self::NotBegun(_) => Weight::Due,
+            Self::Ended(Ending::Refused | Ending::Cancelled) => Weight::Due,
+            Self::Lost(_) | Self::Open | Self::Ended(Ending::Unknown) => Weight::Unknown,
+            Self::Ended(Ending::NotAudited) => Weight::Wrong,
+            Self::Ended(Ending::Failed) => Weight::Expired,
+        }
+    }
+}
+
+/// An ending in one or two words.
+pub const fn ending_word(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Ok => "ok",
+        Ending::Failed => "failed",
+        Ending::Refused => "refused",
+        Ending::Cancelled => "stopped",
+        Ending::Unknown => "unknown",
+        Ending::NotAudited => "no record",
+    }
+}
+
+impl Output {
+    /// The lines.
+    pub fn lines(&self) -> &[SafeText] {
+        &self.lines
+    }
+
+    /// Whether nothing was printed.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.rest.is_empty()
+    }
+
+    fn last(&self) -> Option<&SafeText> {
+        self.lines.iter().rev().find(|it| !it.as_str().trim().is_empty())
+    }
+
+    /// Takes in what was printed since.
+    fn take(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|it| *it == b'\n') {
+            self.rest.extend_from_slice(piece);
+            // A line without an end must not grow for ever.
+            if piece.ends_with(b"\n") || self.rest.len() > MAX_LINE {
+                self.end();
+            }
+        }
+        if self.lines.len() > 2 * MAX_LINES {
+            let many = self.lines.len() - MAX_LINES;
+            self.lines.drain(..many);
+            self.left_out += many;
+        }
+    }
+
+    fn end(&mut self) {
+        if !self.rest.is_empty() {
+            let line = std::mem::take(&mut self.rest);
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            self.lines.push(SafeText::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)));
+        }
+    }
+}
+
+/// How many runs are kept; more only while all of them run.
+const MAX_RUNS: usize = 200;
+/// How many lines of output are kept; the whole of it is on the host and beside the audit log.
+const MAX_LINES: usize = 5_000;
+const MAX_LINE: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_cut_into_lines() {
+        let mut output = Output::default();
+        output.take(b"one\r\ntw");
+        output.take(b"o\n\x1b[31mthree");
+        assert_eq!(output.last().unwrap(), &"two");
+        output.end();
+        assert_eq!(output.last().unwrap(), &"^[[31mthree");
+    }
+
+    #[test]
+    fn endless_output_is_bounded() {
+        let mut output = Output::default();
+        for _ in 0..100 {
+            output.take(&[b'x'; 4096]);
+            output.take("y\n".repeat(1000).as_bytes());
+        }
+        assert!(output.lines.len() <= 2 * MAX_LINES && output.left_out > 0);
+        assert!(output.rest.len() <= MAX_LINE + 4096);
+    }
+}

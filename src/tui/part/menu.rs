@@ -1,0 +1,51 @@
+//! What may follow the keys pressed so far, with the reason where it cannot.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::Page;
+use super::pen::Pen;
+
+/// A line of the menu.
+#[derive(Debug, Clone)]
+pub struct MenuRow {
+    /// The key.
+    pub key: String,
+    /// One or two words.
+    pub title: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+    /// How carefully it is asked for, in a word.
+    pub tier: &'static str,
+    /// Why it cannot be done.
+    pub refusal: Option<String>,
+}
+
+/// Draws the menu into the lowest lines of the area.
+pub fn draw(title: &str, rows: &[MenuRow], page: &Page<'_>, area: Rect, buf: &mut Buffer) {
+    let theme = page.theme;
+    let area = area.intersection(buf.area);
+    let height = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX).min(area.height);
+    let area = Rect { y: area.bottom().saturating_sub(height), height, ..area };
+    for position in area.positions() {
+        if let Some(cell) = buf.cell_mut(position) {
+            cell.reset();
+            cell.set_style(theme.base());
+        }
+    }
+    let rule = theme.glyphs().rule;
+    Pen::new(buf, area, 0, page)
+        .put(&rule.repeat(2), theme.faint())
+        .put(&format!(" {} ", page.shown(title)), theme.title())
+        .put(&rule.repeat(usize::from(area.width)), theme.faint());
+    for (y, row) in (1..area.height).zip(rows) {
+        let mut pen = Pen::new(buf, area, y, page);
+        let style = if row.refusal.is_some() { theme.dim() } else { theme.text() };
+        pen.skip(2).column(&row.key, 2, theme.key()).skip(1).column(row.title, 13, style);
+        pen.column(row.tier, 8, theme.dim());
+        match &row.refusal {
+            Some(why) => pen.put(&format!("not now: {}", page.shown(why)), theme.dim()),
+            None => pen.put(row.about, style),
+        };
+    }
+}

@@ -1,0 +1,222 @@
+//! What goes on beside the loop: the audit log, and what was confirmed. Nothing of it waits in the
+//! loop, so that a log that is held or a host that hangs never keeps the console from drawing.
+
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::Deck;
+use super::book::Book;
+use super::jobs::RunId;
+use super::msg::Msg;
+use crate::action::Confirmed;
+use crate::audit::{self, Log};
+use crate::clock::Clock;
+use crate::fleet::HostName;
+use crate::inventory::Inventory;
+use crate::perform::{self, Progress, Run, Tools};
+use crate::remote::Sessions;
+use crate::text::SafeText;
+
+/// What goes on beside the loop.
+#[derive(Debug)]
+pub(super) struct Work {
+    sessions: Arc<Sessions>,
+    clock: Clock,
+    who: String,
+    state_dir: PathBuf,
+    session: Option<(Arc<Mutex<Log>>, Uuid)>,
+    runs: Vec<(RunId, Run)>,
+    tasks: JoinSet<Done>,
+    /// Whether the log is being read, and whether it is to be read again after that.
+    reads: (bool, bool),
+}
+
+/// What has ended or goes on.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// The session is on record.
+    Opened(Result<(Arc<Mutex<Log>>, Uuid), SafeText>),
+    /// The log was read.
+    Read(Msg),
+    /// A run has told something; `None` at its end.
+    Ran(RunId, Option<Progress>),
+    /// This is to be told.
+    Tell(Msg),
+}
+
+impl Work {
+    /// Begins a session in the audit log.
+    pub(super) fn open(deck: &Deck) -> Self {
+        let mut tasks = JoinSet::new();
+        let (state_dir, clock) = (deck.state_dir.clone(), deck.clock);
+        let session = deck.session.clone();
+        tasks.spawn_blocking(move || {
+            let open = || {
+                let mut log = Log::open(&state_dir, clock)?;
+                let session = log.begin_session(&session)?;
+                Ok((Arc::new(Mutex::new(log)), session))
+            };
+            Done::Opened(open().map_err(|it: audit::Error| told(&it)))
+        });
+        Self {
+            sessions: Arc::clone(&deck.sessions),
+            clock: deck.clock,
+            who: deck.who.clone(),
+            state_dir: deck.state_dir.clone(),
+            session: None,
+            runs: Vec::new(),
+            tasks,
+            reads: (false, false),
+        }
+    }
+
+    /// What has happened next; nothing for ever while nothing goes on. Nothing is lost when the
+    /// future is dropped.
+    pub(super) async fn next(&mut self) -> Done {
+        let Self { runs, tasks, .. } = self;
+        let ran = poll_fn(|context| {
+            for (id, run) in &mut *runs {
+                if let Poll::Ready(progress) = pin!(run.next()).poll(context) {
+                    return Poll::Ready(Done::Ran(*id, progress));
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            Some(Ok(done)) = tasks.join_next() => done,
+            done = ran => done,
+        }
+    }
+
+    /// Takes what has happened; what is to be told of it.
+    pub(super) fn take(&mut self, done: Done, inventory: &Arc<Inventory>) -> Option<Msg> {
+        match done {
+            Done::Opened(Ok(session)) => {
+                self.session = Some(session);
+                self.reconcile(inventory);
+                Some(Msg::LogOpened(Ok(())))
+            }
+            Done::Opened(Err(why)) => Some(Msg::LogOpened(Err(why))),
+            Done::Read(msg) => {
+                let (_, once_more) = std::mem::take(&mut self.reads);
+                if once_more {
+                    self.read_log();
+                }
+                Some(msg)
+            }
+            Done::Ran(id, Some(progress)) => Some(Msg::Ran(id, progress)),
+            Done::Ran(id, None) => {
+                self.runs.retain(|it| it.0 != id);
+                Some(Msg::RunEnded(id))
+            }
+            Done::Tell(msg) => Some(msg),
+        }
+    }
+
+    /// Does what was confirmed. Without a session in the log nothing is done.
+    pub(super) fn run(&mut self, id: RunId, confirmed: Confirmed, inventory: &Arc<Inventory>) {
+        match self.tools(inventory) {
+            Some(tools) => self.runs.push((id, Run::start(tools, confirmed))),
+            None => self.tell(Msg::RunEnded(id)),
+        }
+    }
+
+    /// Looks at a job until it ends.
+    pub(super) fn attach(
+        &mut self,
+        id: RunId,
+        host: HostName,
+        op: Uuid,
+        inventory: &Arc<Inventory>,
+    ) {
+        let _ = op;
+        let Some(tools) = self.tools(inventory) else { return self.tell(Msg::RunEnded(id)) };
+        self.tasks.spawn(async move {
+            let found = perform::reconcile(&tools, Some(&[host])).await;
+            Done::Tell(Msg::Reconciled(found.map_err(|it| told(&it))))
+        });
+    }
+
+    /// Asks a job to stop.
+    pub(super) fn stop(&mut self, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
+        let _ = (host, op, inventory);
+    }
+
+    /// Reads the log once more after it has been read, if it is being read.
+    pub(super) fn read_log(&mut self) {
+        if self.reads.0 {
+            self.reads.1 = true;
+            return;
+        }
+        self.reads = (true, false);
+        let state_dir = self.state_dir.clone();
+        self.tasks.spawn_blocking(move || {
+            let verified = audit::verify::verify(&state_dir);
+            let book = match audit::read::records(&state_dir) {
+                Ok(records) => Book::new(records, verified),
+                Err(error) => Book::unreadable(told(&error), verified),
+            };
+            Done::Read(Msg::LogRead(Ok(Box::new(book))))
+        });
+    }
+
+    /// Ends the session in the log; what kept it from that.
+    pub(super) async fn end(&mut self) -> Option<SafeText> {
+        let (log, session) = self.session.take()?;
+        let mut ending = JoinSet::new();
+        ending.spawn_blocking(move || match log.lock() {
+            Ok(mut log) => log.end_session(session).err().map(|it| told(&it)),
+            Err(_) => None,
+        });
+        match timeout(PATIENCE, ending.join_next()).await {
+            Ok(Some(Ok(problem))) => problem,
+            _ => Some(SafeText::new("somebody else holds it")),
+        }
+    }
+
+    /// Finds out what became of actions that have no outcome in the log.
+    fn reconcile(&mut self, inventory: &Arc<Inventory>) {
+        let Some(tools) = self.tools(inventory) else { return };
+        self.tasks.spawn(async move {
+            let found = perform::reconcile(&tools, None).await;
+            Done::Tell(Msg::Reconciled(found.map_err(|it| told(&it))))
+        });
+    }
+
+    fn tell(&mut self, msg: Msg) {
+        self.tasks.spawn(async move { Done::Tell(msg) });
+    }
+
+    fn tools(&self, inventory: &Arc<Inventory>) -> Option<Tools> {
+        let (log, _) = self.session.as_ref()?;
+        Some(Tools {
+            inventory: Arc::clone(inventory),
+            sessions: Arc::clone(&self.sessions),
+            log: Arc::clone(log),
+            clock: self.clock,
+            who: self.who.clone(),
+        })
+    }
+}
+
+/// An error with everything below it, in a line.
+fn told(error: &dyn std::error::Error) -> SafeText {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(it) = below {
+        text = format!("{text}: {it}");
+        below = it.source();
+    }
+    SafeText::new(&text)
+}
+
+/// How long leaving waits for the log.
+const PATIENCE: Duration = Duration::from_secs(2);
