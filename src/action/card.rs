@@ -68,6 +68,14 @@ impl<'a> Lineage<'a> {
         Some(self.place.versions.iter().find(is_live)?.number)
     }
 
+    /// The number of a newer version in the archive, to which certbot leads the links before it
+    /// does anything else: with every `renew`, also for a dry run and where nothing is due
+    /// (certbot 2.1.0, `RenewableCert.ensure_deployed`).
+    pub(super) fn pending(&self) -> Option<u32> {
+        let newest = self.place.versions.iter().map(|it| it.number).max()?;
+        (newest > self.version()?).then_some(newest)
+    }
+
     /// How a version that is replaced comes back.
     pub(super) fn undo(&self) -> String {
         let until = self.leaf.not_after;

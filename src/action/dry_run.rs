@@ -3,7 +3,7 @@
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
 use super::cost::Authority;
-use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier};
+use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why};
 use crate::fleet::HookStage;
 
 pub(super) const KIND: Kind = Kind {
@@ -22,6 +22,14 @@ fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
     let lineage = Lineage::of(target)?;
     let renewal = lineage.renewal()?;
     let name = checked_name(lineage.place.name.as_str())?;
+    if let Some(newest) = lineage.pending() {
+        let text = format!(
+            "it would not only be dry: certbot leads the links of {name} to version {newest} first"
+        );
+        let hint =
+            format!("`rollback --to {newest}` leads them there, with a look at key and hooks");
+        return Err(Refusal::new(Why::Pointless, text).hint(hint));
+    }
     let server = renewal.server.as_ref().map_or("", |it| it.as_str());
     let twin = twin(target, server);
 
@@ -99,6 +107,7 @@ mod tests {
 
     use super::super::Why;
     use super::super::sample::sample;
+    use crate::fleet::Version;
     use crate::text::SafeText;
 
     #[test]
@@ -115,6 +124,18 @@ mod tests {
         Writes /var/log/letsencrypt/letsencrypt.log
         Runs   certbot renew -n --no-random-sleep-on-renew --cert-name www.example.net --dry-run
         ");
+    }
+
+    /// After a roll back, a dry run led services back to what was rolled back from.
+    #[test]
+    fn it_never_moves_links() {
+        let newer = sample().with(|it| it.versions.push(Version { number: 9, certificate: None }));
+        newer.refuses(
+            "dry-run",
+            &[],
+            Why::Pointless,
+            "leads the links of www.example.net to version 9",
+        );
     }
 
     #[test]

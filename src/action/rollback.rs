@@ -70,6 +70,11 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let mut notes = vec![format!(
         "that key and certificate of version {number} belong together is checked on the host with openssl first; without it nothing is changed"
     )];
+    let newest = place.versions.iter().map(|it| it.number).max();
+    // `RenewableCert.ensure_deployed` in certbot 2.1.0, dry runs included.
+    notes.extend(newest.filter(|it| *it > number).map(|newest| format!(
+        "it lasts until the next `certbot renew`, also that of a timer: certbot leads the links to version {newest} again, due or not"
+    )));
     notes.extend(lineage.iter().flat_map(|it| differences(it.leaf, leaf)));
     notes.extend(card::clock(target));
     Ok(Plan {
@@ -289,6 +294,7 @@ mod tests {
         Undo   roll back to version 2
         Proof  the live files hold version 3 (ca6e6588…), and its key fits; TLS with www.example.net:443 (on the host, from here)
         Note   that key and certificate of version 3 belong together is checked on the host with openssl first; without it nothing is changed
+        Note   it lasts until the next `certbot renew`, also that of a timer: certbot leads the links to version 4 again, due or not
         Note   it does not cover example.net
         Writes /etc/letsencrypt/live/www.example.net/*.pem
         Runs   /bin/sh -c <script of 46 lines> relink /etc/letsencrypt/live/www.example.net /etc/letsencrypt/archive/www.example.net 3 ca6e6588d55d58a70e0b4de60c2dab1e4574bb97d68fa88679852a5daaa9db02

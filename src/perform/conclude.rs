@@ -127,9 +127,9 @@ async fn serve<'a>(
         loop {
             let now = tools.clock.now();
             let probes = wire::probe(&tools.sessions, told, endpoint, now).await;
-            let shown = probes.iter().filter_map(|it| it.served.as_ref().ok());
-            let is_shown =
-                shown.clone().count() > 0 && shown.clone().all(|it| Some(it.leaf.sha256) == wanted);
+            let is_shown = wanted.is_some_and(|it| {
+                probes.iter().any(|it| it.served.is_ok()) && wire::other(&probes, it).is_none()
+            });
             if is_shown || begin.elapsed() > LOADING {
                 all.push((endpoint, probes));
                 break;

@@ -10,7 +10,7 @@ use crate::fleet::{self, Certificate, Fingerprint, Moment, Place, human};
 use crate::inventory::{Endpoint, Vantage};
 use crate::job::{State, Status};
 use crate::text::SafeText;
-use crate::wire::Probe;
+use crate::wire::{self, Probe};
 
 /// What was seen of an action whose job ran.
 #[derive(Debug)]
@@ -260,11 +260,10 @@ fn unserved<'a>(
 ) -> Option<(&'a Endpoint, &'static str)> {
     let leaf = leaf?;
     served.iter().find_map(|(endpoint, probes)| {
-        let mut shown = probes.iter().filter_map(|it| it.served.as_ref().ok()).peekable();
-        if shown.peek().is_none() {
+        if probes.iter().all(|it| it.served.is_err()) {
             return Some((*endpoint, "cannot be seen to serve it"));
         }
-        shown.any(|it| it.leaf.sha256 != leaf).then_some((*endpoint, "serves another one"))
+        wire::other(probes, leaf).map(|_| (*endpoint, "serves another one"))
     })
 }
 

@@ -43,6 +43,15 @@ impl Probe {
     }
 }
 
+/// The first probe that shows another certificate where this one is not shown. A server with two
+/// kinds of keys shows it to some clients only, which is enough.
+pub fn other(probes: &[Probe], leaf: Fingerprint) -> Option<&Probe> {
+    probes.iter().find(|it| {
+        let is_here = |that: &&Probe| (that.vantage, &that.address) == (it.vantage, &it.address);
+        it.served.is_ok() && !probes.iter().filter(is_here).any(|it| it.leaf() == Some(leaf))
+    })
+}
+
 /// Looks at an endpoint from everywhere that it asks for: one probe for each address, and one
 /// more where a server has certificates with RSA and with elliptic curves for the same name.
 pub async fn probe(
