@@ -245,7 +245,7 @@ impl App {
             Ok(found) => {
                 let texts: Vec<_> = found.iter().map(|it| it.text.to_string()).collect();
                 for it in found {
-                    self.desk.jobs.reconcile(it.op, it.report, self.desk.now);
+                    self.desk.jobs.reconcile(it, self.desk.now);
                 }
                 let key = self.keymap.key(Command::Screen4).unwrap_or_default();
                 match texts.as_slice() {
