@@ -35,7 +35,7 @@ pub(super) async fn with_log<T: Send + 'static>(
         Ok(said) => said,
         Err(broken) => Err(audit::Error::Write {
             path: "audit".into(),
-            source: std::io::Error::other(broken.to_string()),
+            cause: std::io::Error::other(broken.to_string()),
         }),
     }
 }
