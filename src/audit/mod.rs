@@ -15,6 +15,7 @@
 mod blob;
 mod chain;
 mod error;
+pub mod export;
 mod fit;
 mod fork;
 mod head;
@@ -24,6 +25,7 @@ pub mod read;
 mod record;
 mod redact;
 mod segment;
+mod select;
 mod session;
 mod tail;
 pub mod verify;
@@ -38,6 +40,7 @@ use crate::clock::Clock;
 pub use error::Error;
 pub use fork::fork;
 pub use redact::Secret;
+pub use select::Selection;
 pub use session::Session;
 
 use record::{Hash, Last};

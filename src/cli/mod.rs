@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Alone turns errors into text and exit codes.
 
+mod audit;
 mod check;
 mod completions;
 mod config;
@@ -16,7 +17,6 @@ mod man;
 mod open;
 mod paths;
 mod scan;
-mod session;
 mod survey;
 
 use std::ffi::OsString;
@@ -117,6 +117,7 @@ enum Command {
     Demo(demo::Args),
     Scan(scan::Args),
     Check(check::Args),
+    Audit(audit::Args),
     Inventory(inventory::Args),
     Host(host::Command),
     Doctor(doctor::Args),
@@ -253,6 +254,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
             .with_hint("`certdeck --help` shows which options every command takes"));
     }
     match command {
+        Command::Audit(args) => audit::run(args, &context),
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         #[cfg(feature = "practice")]

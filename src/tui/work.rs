@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Deck;
-use super::book::Book;
+use super::book::Reading;
 use super::jobs::RunId;
 use super::msg::Msg;
 use crate::action::Confirmed;
@@ -64,7 +64,7 @@ impl Work {
         let mut tasks = JoinSet::new();
         let (to_told, told) = mpsc::unbounded_channel();
         let (state_dir, clock) = (deck.state_dir.clone(), deck.clock);
-        let session = deck.session.clone();
+        let session = deck.session.body();
         tasks.spawn_blocking(move || {
             let open = || {
                 let mut log = Log::open(&state_dir, clock)?;
@@ -76,7 +76,7 @@ impl Work {
         Self {
             sessions: Arc::clone(&deck.sessions),
             clock: deck.clock,
-            who: deck.who.clone(),
+            who: deck.session.who(),
             state_dir: deck.state_dir.clone(),
             session: None,
             runs: Vec::new(),
@@ -186,12 +186,11 @@ impl Work {
         self.reads = (true, false);
         let state_dir = self.state_dir.clone();
         self.tasks.spawn_blocking(move || {
+            let mut reading = Reading::default();
+            let read = audit::read::scan(&state_dir, &mut |it| reading.add(it));
             let verified = audit::verify::verify(&state_dir);
-            let book = match audit::read::records(&state_dir) {
-                Ok(records) => Book::new(records, verified),
-                Err(error) => Book::unreadable(in_words(&error), verified),
-            };
-            Done::Read(Msg::LogRead(Ok(Box::new(book))))
+            let book = reading.book(verified, read.err().map(|it| in_words(&it)));
+            Done::Read(Msg::LogRead(Box::new(book)))
         });
     }
 

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
 
 use super::App;
 use crate::action::{self, Answer, Confirmed, Review, Subject, Tier};
@@ -260,16 +261,19 @@ impl App {
         vec![Effect::ReadLog]
     }
 
-    /// That the audit log refuses, why, and what that means.
+    /// That the audit log refuses, why, and what to do.
+    pub(super) fn banner(&self) -> Option<Line<'static>> {
+        let Some(Bar::Refused(why)) = self.arming.bar() else { return None };
+        let style = self.desk.theme.weight(Weight::Wrong);
+        let sign = self.desk.theme.glyphs().weight(Weight::Wrong);
+        let text = format!("nothing can be changed: {why}");
+        let text = self.desk.page().shown(&text).into_owned();
+        Some(Line::from(vec![Span::styled(format!(" {sign} "), style), Span::styled(text, style)]))
+    }
+
     pub(super) fn draw_banner(&self, area: Rect, buf: &mut Buffer) {
-        let Some(bar @ Bar::Refused(_)) = self.arming.bar() else { return };
-        let theme = &self.desk.theme;
-        let sign = theme.glyphs().weight(Weight::Wrong);
-        let text = format!(" {sign} {bar}; nothing can be changed (certdeck audit verify)");
-        let page = self.desk.page();
-        let text = page.shown(&text).into_owned();
-        let line = ratatui::text::Line::styled(text, theme.weight(Weight::Wrong));
-        detail::draw(&[line], 0, &page, area, buf);
+        let lines: Vec<_> = self.banner().into_iter().collect();
+        detail::draw(&lines, 0, &self.desk.page(), area, buf);
     }
 
     /// The actions that may follow the keys pressed so far.

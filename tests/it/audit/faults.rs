@@ -79,8 +79,24 @@ fn calls(prepare: fn(&Path)) -> BTreeMap<String, usize> {
 
 /// The calls that have to do with files. The others are memory and threads.
 const FILES: &[&str] = &[
-    "mkdir", "statx", "newfstatat", "fstat", "lstat", "statfs", "openat", "flock", "read", "lseek",
-    "getdents64", "write", "fdatasync", "fsync", "pwrite64", "access", "faccessat", "close",
+    "mkdir",
+    "statx",
+    "newfstatat",
+    "fstat",
+    "lstat",
+    "statfs",
+    "openat",
+    "flock",
+    "read",
+    "lseek",
+    "getdents64",
+    "write",
+    "fdatasync",
+    "fsync",
+    "pwrite64",
+    "access",
+    "faccessat",
+    "close",
 ];
 
 const ERRORS: [&str; 4] = ["EIO", "ENOSPC", "EDQUOT", "EINTR"];

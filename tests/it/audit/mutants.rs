@@ -95,7 +95,8 @@ fn both_verifiers_notice_every_change() {
     for (at, (_, bytes)) in good.iter().enumerate() {
         let expect = if at == 0 { Expect::Sound } else { Expect::Noticed };
         for length in 0..bytes.len() {
-            mutants.change(&good, at, &format!("cut to {length}"), expect, |it| it.truncate(length));
+            mutants
+                .change(&good, at, &format!("cut to {length}"), expect, |it| it.truncate(length));
         }
     }
     // Lines. Those of the head's file are slots.
@@ -139,7 +140,11 @@ fn both_verifiers_notice_every_change() {
         match &verified.fault {
             Some((path, line, _)) if !sound && verified.state != State::Truncated => {
                 let file = path.file_name().unwrap().to_str().unwrap();
-                assert_eq!((&second["file"], &second["line"]), (&json!(file), &json!(line)), "{name}");
+                assert_eq!(
+                    (&second["file"], &second["line"]),
+                    (&json!(file), &json!(line)),
+                    "{name}"
+                );
             }
             _ => assert_eq!(
                 (&second["records"], &second["open"]),
@@ -235,7 +240,10 @@ fn a_full_segment_is_followed_by_another() {
     let verified = verify::verify(state.path());
     assert_eq!((verified.state, verified.segments), (State::Good, 2), "{verified:?}");
     if let Some(second) = second_opinion(&[state.path().to_owned()]) {
-        assert_eq!((&second[0]["code"], &second[0]["records"]), (&json!(0), &json!(verified.records)));
+        assert_eq!(
+            (&second[0]["code"], &second[0]["records"]),
+            (&json!(0), &json!(verified.records))
+        );
     }
     let text = fs::read_to_string(&segments(state.path())[1]).unwrap();
     assert!(text.lines().next().unwrap().contains("\"reason\":\"full\""), "{text}");

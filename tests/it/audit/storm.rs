@@ -27,7 +27,9 @@ fn killed_writers_lose_nothing_that_was_acknowledged() {
                     if kills < 5 {
                         // A different moment each time, with no other randomness than the
                         // machine's own.
-                        std::thread::sleep(Duration::from_millis(7 + 31 * number as u64 % 90 + 13 * kills));
+                        std::thread::sleep(Duration::from_millis(
+                            7 + 31 * number as u64 % 90 + 13 * kills,
+                        ));
                         writer.kill();
                         kills += 1;
                     }
