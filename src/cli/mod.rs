@@ -235,6 +235,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(feature = "practice")]
+    if let Some(exit) = demo::run_as_certbot(&typed) {
+        return exit.into();
+    }
     let ended = match Arguments::try_parse_from(&typed) {
         Ok(it) if matches!(it.command, Some(Command::Check(_))) => {
             dispatch(it).or_else(|failure| check::unknown(&failure))

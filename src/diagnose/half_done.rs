@@ -14,7 +14,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let first = place.problems.iter().find(is_mixed)?;
     let found = Finding::new(subject, Verdict::Automation, Severity::Warning, &first.text)
         .cause("A renewal was cut off between two of its steps; the next one may trip over it.")
-        .remedies(&["relink", "renew"]);
+        .remedies(&["rollback", "renew"]);
     Some(
         place
             .problems

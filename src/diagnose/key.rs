@@ -21,7 +21,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
                 disk.location,
                 disk.chain.leaf.spki_sha256.short()
             ))
-            .remedies(&["relink", "renew"])
+            .remedies(&["rollback", "renew"])
     };
     match (place.key_matches(), mixed) {
         (Some(false), _) => {

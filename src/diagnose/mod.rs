@@ -22,6 +22,7 @@ mod staging;
 mod unknown;
 mod unreachable;
 
+use crate::explain;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, PlaceName, Reach, Severity, Verdict};
 use crate::text::SafeText;
 
@@ -141,10 +142,14 @@ impl Finding {
             return self
                 .evidence(format!("{}: valid until {until}", newer.location))
                 .cause("A newer certificate is on the host, but the live links do not lead to it.")
-                .remedies(&["relink", "reload"]);
+                .remedies(&["rollback", "hook"]);
         }
         match place.last_failure() {
-            Some(failure) => self.cause(format!("The last renewal failed: {}", failure.text)),
+            Some(failure) => {
+                let known = explain::certbot(failure.text.as_str());
+                let why = known.map_or_else(|| failure.text.clone(), |it| it.cause);
+                self.cause(format!("The last renewal failed: {why}"))
+            }
             None => self.cause(silent),
         }
         .remedies(remedies)
@@ -341,7 +346,7 @@ mod tests {
         let host = host(vec![it]);
         let subject = Subject { host: &host, place: host.places.first() };
         let found = judge(&subject, NOW);
-        assert_eq!(found.first().unwrap().remedies, ["relink", "reload"]);
+        assert_eq!(found.first().unwrap().remedies, ["rollback", "hook"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The last attempt to renew failed, or the client cannot use its configuration.
 
 use super::{Finding, Kind, Subject};
+use crate::explain;
 use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
 
 pub(super) const KIND: Kind = Kind {
@@ -16,16 +17,29 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     if let Some(broken) = place.problems.iter().find(|it| it.kind == ProblemKind::BrokenConf) {
         let finding = warn("the renewal configuration is broken")
             .evidence(&broken.text)
-            .cause("The client skips this certificate; it will not be renewed.")
-            .remedies(&["issue"]);
+            .cause("The client skips this certificate until the file is mended by hand.");
         return Some(finding);
     }
     let failure = place.last_failure()?;
     let when = failure.at.map_or_else(|| "at an unknown time".to_owned(), |it| format!("at {it}"));
-    Some(
-        warn("the last renewal failed")
-            .evidence(format!("the client's log, {when}: {}", failure.text))
-            .cause(&failure.text)
-            .remedies(&["dry-run", "renew"]),
-    )
+    let finding = warn("the last renewal failed")
+        .evidence(format!("the client's log, {when}: {}", failure.text));
+    Some(match explain::certbot(failure.text.as_str()) {
+        // The certificate came: what is left to do is what the hook should have done.
+        Some(known) if known.name == "deploy-hook" => {
+            finding.cause(plain(&known)).remedies(&["hook"])
+        }
+        Some(known) => finding.cause(plain(&known)).remedies(&["dry-run", "renew"]),
+        None => finding.cause(&failure.text).remedies(&["dry-run", "renew"]),
+    })
+}
+
+/// The cause and the next step, as sentences.
+fn plain(known: &explain::Explanation) -> String {
+    format!("{}. {}.", capitalized(known.cause.as_str()), capitalized(known.next.as_str()))
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |it| it.to_uppercase().chain(letters).collect())
 }

@@ -32,7 +32,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
         Finding::new(subject, Verdict::Staging, Severity::Critical, summary)
             .evidence(format!("{}: issuer {}", sighting.location, leaf.issuer))
             .cause(cause)
-            .remedies(&["relink", "issue"]),
+            .remedies(&["rollback", "issue"]),
     )
 }
 

@@ -28,7 +28,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
             let finding = unknown(Severity::Critical, summary)
                 .cause("A service that restarts now finds no certificate it can load.");
             let relink: &[&str] =
-                if place.versions.is_empty() { &["issue"] } else { &["relink", "renew"] };
+                if place.versions.is_empty() { &["issue"] } else { &["rollback", "renew"] };
             Some(place.problems.iter().fold(finding, told).remedies(relink))
         }
         (Reach::Up, None) => {

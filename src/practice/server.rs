@@ -236,6 +236,8 @@ impl Client {
             .env_clear()
             .env("HOME", root)
             .env("PATH", path)
+            // In which certbot's log is written.
+            .env("TZ", "UTC")
             // Where the scripts look instead of `/` for what no setting can move.
             .env("CERTDECK_ROOT", root)
             .stdin(Stdio::piped())

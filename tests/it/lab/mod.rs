@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use certdeck::fleet::{HostName, Unreached};
 use certdeck::inventory::{Become, Host};
-use certdeck::remote::{Sessions, Settings};
+use certdeck::remote::{Limits, Sessions, Settings};
 use tempfile::TempDir;
 
 /// A folder with keys, and the servers that use them.
@@ -229,7 +229,7 @@ pub(crate) async fn visit(
     host: &Host,
     script: &str,
 ) -> Result<String, Unreached> {
-    match sessions.visit(host, script, 1 << 20).await {
+    match sessions.visit(host, script, Limits { time: host.scan_timeout, cap: 1 << 20 }).await {
         Ok(answer) => Ok(String::from_utf8(answer.bytes).unwrap()),
         Err(error) => Err(error.unreached(host)),
     }
