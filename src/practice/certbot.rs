@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::authority::{Ca, Claim, KeyKind};
 use super::stage::Stage;
 use super::words::Failure;
-use super::{Error, journal, programs};
+use super::{Error, journal, programs, stage, tls};
 use crate::fleet::{DAY, Moment};
 
 /// What certbot keeps on a host.
@@ -78,12 +78,33 @@ impl Certbot {
         programs::install(stage, self, has_failed)?;
         let source = format!(
             "\n  [[host.source]]\n  kind = \"certbot\"\n  config-dir = \"{root}/{ETC}\"\n  \
-         logs-dir = \"{root}/var/log/letsencrypt\"\n",
+         logs-dir = \"{root}/var/log/letsencrypt\"\n  work-dir = \
+         \"{root}/var/lib/letsencrypt\"\n",
             root = stage.root.display()
         );
         stage.inventory(&source);
         Ok(())
     }
+}
+
+/// Has nginx of the host serve a lineage, and tells the inventory so.
+pub(super) fn serve(stage: &mut Stage<'_>, lineage: &str) -> Result<(), Error> {
+    let live = format!("/{ETC}/live/{lineage}");
+    let site = format!(
+        "server {{\n    listen 443 ssl;\n    server_name {lineage};\n    ssl_certificate \
+         {live}/fullchain.pem;\n    ssl_certificate_key {live}/privkey.pem;\n}}\n"
+    );
+    stage.file(&format!("etc/nginx/sites-enabled/{lineage}.conf"), 0o644, site)?;
+    let read = |kind: &str| {
+        let path = stage.root.join(format!("{ETC}/live/{lineage}/{kind}.pem"));
+        stage::read(&path).map_err(|source| Error::Read { path, source })
+    };
+    let loaded = read("fullchain")? + &read("privkey")?;
+    stage.file(&format!("{}/{lineage}.conf", tls::LOADED), 0o600, loaded)?;
+    stage.inventory(&format!(
+        "\n  [[host.endpoint]]\n  name = \"{lineage}\"\n  probe = [\"loopback\"]\n"
+    ));
+    Ok(())
 }
 
 /// What starts certbot.

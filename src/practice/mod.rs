@@ -15,6 +15,7 @@ mod programs;
 mod scenario;
 mod server;
 mod stage;
+mod tls;
 mod words;
 
 use std::fmt::Write as _;

@@ -13,6 +13,7 @@ use certdeck::practice::{ALL, Member, Practice};
 use certdeck::remote::{Sessions, Settings};
 use certdeck::scan::{Progress, Scan};
 use certdeck::text::SafeText;
+use certdeck::wire::probe;
 
 /// Starts a fleet on a runtime of the caller's own.
 fn start(hosts: usize) -> (tokio::runtime::Runtime, Practice) {
@@ -436,18 +437,22 @@ fn time_can_be_any() {
     assert!(fs::read_to_string(log).unwrap().contains("\n2031-05-06 01:51:01"));
 }
 
-/// Reads every host of a fleet once.
-fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
-    let (inventory, complaints) = certdeck::inventory::read(practice.inventory_text());
-    assert!(complaints.is_empty(), "{complaints:?}");
-    let inventory = Arc::new(inventory);
-    let sessions = Sessions::open(Settings {
+fn sessions(practice: &Practice) -> Arc<Sessions> {
+    Sessions::open(Settings {
         runtime_dir: practice.folder().join("run"),
         state_dir: practice.folder().join("state"),
         ssh_config: Some(practice.ssh_config().to_owned()),
         keep_warm: 0,
     })
-    .unwrap();
+    .unwrap()
+}
+
+/// Reads every host of a fleet once.
+fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
+    let (inventory, complaints) = certdeck::inventory::read(practice.inventory_text());
+    assert!(complaints.is_empty(), "{complaints:?}");
+    let inventory = Arc::new(inventory);
+    let sessions = sessions(practice);
     let mut fleet = inventory.fleet();
     let hosts = inventory.hosts.iter().map(|it| it.name.clone()).collect();
     runtime.block_on(async {
@@ -710,6 +715,40 @@ fn a_timer_can_be_enabled() {
     assert_eq!(code, Some(1));
     assert_eq!(on(&practice, "manual", "systemctl reload nginx").1, Some(1));
     assert_eq!(on(&practice, "private CA", "systemctl reload nginx").1, Some(127));
+}
+
+#[test]
+fn a_reload_decides_what_is_served() {
+    let (runtime, practice) = start(5);
+    let (inventory, _) = certdeck::inventory::read(practice.inventory_text());
+    let sessions = sessions(&practice);
+    let served = |scenario: &str| {
+        let name = host_of(&practice, scenario).name.as_str();
+        let host = inventory.hosts.iter().find(|it| it.name.as_str() == name).unwrap();
+        let now = Clock::default().now();
+        let probes = probe(&sessions, host, &host.endpoints[0], now);
+        runtime.block_on(probes)[0].served.clone().unwrap().leaf.clone()
+    };
+    for (scenario, lineage, is_reloaded) in
+        [("fine", "www.example.net", true), ("45 days", "pay.example.sg", false)]
+    {
+        let before = served(scenario);
+        assert!(before.names.iter().any(|it| it.as_str() == lineage), "{:?}", before.names);
+        assert_eq!(on(&practice, scenario, &renew(lineage, "--force-renewal")).1, Some(0));
+        assert_eq!(served(scenario) != before, is_reloaded, "{scenario}");
+    }
+    // Once the site of the lineage that is gone is gone as well, nginx takes what there is.
+    let before = served("45 days");
+    let repair = "rm etc/nginx/sites-enabled/old.conf; systemctl reload nginx";
+    assert_eq!(on(&practice, "45 days", repair).1, Some(0));
+    assert_ne!(served("45 days"), before);
+    // No other port of this machine can be reached through a host.
+    let port = practice.hosts()[1].port.to_string();
+    for target in [format!("127.0.0.1:{port}"), "192.0.2.1:443".into()] {
+        let output = ssh(&practice, &["-W", &target, "edge-fra-1"]).output().unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{target}");
+    }
+    runtime.block_on(sessions.close());
 }
 
 #[test]

@@ -111,7 +111,7 @@ case $verb in
         done
         exit $failed ;;
     is-system-running) echo running ;;
-    daemon-reload) ;;
+    daemon-reload|unmask) ;;
     reload|reload-or-restart|restart|start|try-restart)
         for unit in $units; do known "$unit"; run; done ;;
     stop) for unit in $units; do known "$unit"; halt; done ;;

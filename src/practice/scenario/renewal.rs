@@ -4,7 +4,7 @@ use super::{EDGE, Kind, PRODUCTION, STAGING};
 use crate::fleet::{DAY, HOUR};
 use crate::practice::Error;
 use crate::practice::authority::{Ca, KeyKind};
-use crate::practice::certbot::{Authenticator, Certbot, HookFile, Lineage};
+use crate::practice::certbot::{self, Authenticator, Certbot, HookFile, Lineage};
 use crate::practice::stage::Stage;
 use crate::practice::words::Failure;
 
@@ -23,7 +23,8 @@ pub(super) const FINE: Kind = Kind {
                 },
                 Lineage { left: 51 * DAY, ..Lineage::new(&["www.example.net", "example.net"]) },
             ],
-        )
+        )?;
+        certbot::serve(stage, "www.example.net")
     },
 };
 
@@ -117,7 +118,8 @@ pub(super) const FORTY_FIVE_DAYS: Kind = Kind {
                 short(&["shop.example.sg"], 34 * DAY + 12 * HOUR),
                 short(&["pay.example.sg", "checkout.example.sg"], 19 * DAY),
             ],
-        )
+        )?;
+        certbot::serve(stage, "pay.example.sg")
     },
 };
 
