@@ -308,7 +308,7 @@ impl RunView {
 
     /// Which wave is under way, in words.
     pub fn wave_words(&self) -> Option<String> {
-        let (number, of) = self.wave?;
+        let (number, of) = self.wave.filter(|_| self.jobs.len() > 1)?;
         let what = if number == 1 { ", the canary" } else { "" };
         let over = if self.jobs.iter().all(Job::is_over) { " was the last" } else { "" };
         Some(format!("wave {number} of {of}{what}{over}"))

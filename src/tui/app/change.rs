@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::App;
-use crate::action::{self, Answer, Confirmed, Review, Subject, Tier};
+use crate::action::{self, Answer, Confirmed, Refusal, Review, Subject, Tier, Why};
 use crate::fleet::Weight;
 use crate::perform::{Ending, Progress, Reconciled};
 use crate::text::SafeText;
@@ -77,11 +77,11 @@ impl App {
             self.say(&format!("{title}: one at a time"));
             return Vec::new();
         }
-        if let Some(form) = Form::new(request.clone(), &self.desk) {
-            self.lay(form);
+        let planned = request.plan(&self.desk);
+        if let Some(complaint) = to_choose(&request, &planned) {
+            self.lay(Form::new(request, complaint, &self.desk));
             return Vec::new();
         }
-        let planned = request.plan(&self.desk);
         if planned.iter().all(|it| it.plan.is_err()) {
             self.lay(Notice::new(format!("{title}: not possible"), &refusals(&planned)));
             return Vec::new();
@@ -318,6 +318,30 @@ impl App {
         };
         menu::draw(&format!("Actions: {on}"), &rows, &self.desk.page(), area, buf);
     }
+}
+
+/// Whether something is to be chosen before there is a plan, and what is wrong with what was
+/// chosen. What cannot be done whatever is chosen is not asked for.
+fn to_choose(request: &Request, planned: &[Planned]) -> Option<Option<String>> {
+    let has_choices = !request.kind.choices.is_empty();
+    let lacks_name = request.kind.subject == Subject::Lineage
+        && request.targets.iter().any(|it| it.lineage.is_none());
+    if !has_choices && !lacks_name {
+        return None;
+    }
+    let mut refusals = planned.iter().filter_map(|it| it.plan.as_ref().err());
+    let wrong = refusals.clone().find(|it| it.why == Why::BadRequest);
+    if request.is_filled {
+        let all_refuse = planned.iter().all(|it| it.plan.is_err());
+        let told = |it: &Refusal| {
+            let hint = it.hint.as_ref().map_or_else(String::new, |it| format!("; {it}"));
+            format!("{}{hint}", it.text)
+        };
+        return wrong.filter(|_| all_refuse).map(|it| Some(told(it)));
+    }
+    let can_be = refusals.clone().count() < planned.len()
+        || refusals.any(|it| it.why == Why::BadRequest);
+    can_be.then_some(None)
 }
 
 /// Why nothing can be done, target by target, with what to do instead.
