@@ -203,7 +203,6 @@ const COLUMNS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use uuid::Uuid;
 
     use super::super::record::{self, Last};
     use super::*;

@@ -75,7 +75,7 @@ fn records_are_listed_and_chosen() {
     -- exit status: 0
     ");
     let lines = |arguments: &[&str]| {
-        audit(&home, arguments).stdout.iter().filter(|it| **it == b'\n').count()
+        String::from_utf8(audit(&home, arguments).stdout).unwrap().lines().count()
     };
     assert_eq!(lines(&[]), 5);
     assert_eq!(lines(&["list", "--since", "47m"]), 3);

@@ -6,9 +6,10 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use certdeck::clock::Clock;
 use tempfile::TempDir;
 
-use super::{body, log};
+use super::body;
 
 /// The name of the test that is the process, and of the variable that says where it writes.
 const TEST: &str = "audit::writer::writes_and_says_what_is_on_record";
@@ -99,7 +100,7 @@ fn writes_and_says_what_is_on_record() {
         let itself = fs::read_link("/proc/thread-self").unwrap();
         say.send(format!("thread {}", itself.file_name().unwrap().display())).unwrap();
         io::stdin().read_exact(&mut [0; 2]).unwrap();
-        let mut log = match certdeck::audit::Log::open(Path::new(&state), Default::default()) {
+        let mut log = match certdeck::audit::Log::open(Path::new(&state), Clock::default()) {
             Ok(log) => log,
             Err(error) => return say.send(format!("refused {error}")).unwrap(),
         };
