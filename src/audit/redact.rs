@@ -221,7 +221,7 @@ fn userinfo(bytes: &[u8], at: usize) -> Option<Range<usize>> {
 fn assigned(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let separator = *bytes.get(at)?;
     let before = bytes.get(..at)?.trim_ascii_end();
-    let unquoted = before.trim_suffix_bytes(b"\"'\\");
+    let unquoted = without_end(before, b"\"'\\");
     let is_quoted = unquoted.len() < before.len();
     let start = unquoted.iter().rposition(|it| !is_of_name(*it)).map_or(0, |it| it + 1);
     let name = unquoted.get(start..)?;
@@ -271,16 +271,10 @@ const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Bytes from the end on that are all among those given.
-trait TrimSuffix {
-    fn trim_suffix_bytes(&self, bytes: &[u8]) -> &[u8];
-}
-
-impl TrimSuffix for [u8] {
-    fn trim_suffix_bytes(&self, bytes: &[u8]) -> &[u8] {
-        let length = self.iter().rposition(|it| !bytes.contains(it)).map_or(0, |it| it + 1);
-        self.get(..length).unwrap_or_default()
-    }
+/// The bytes without those at their end that are among these.
+fn without_end<'a>(bytes: &'a [u8], these: &[u8]) -> &'a [u8] {
+    let length = bytes.iter().rposition(|it| !these.contains(it)).map_or(0, |it| it + 1);
+    bytes.get(..length).unwrap_or_default()
 }
 
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
