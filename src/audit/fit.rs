@@ -63,7 +63,7 @@ fn cut_text(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();
     }
-    let kept = text.get(..text.floor_char_boundary(bytes)).unwrap_or_default();
+    let kept = (0..=bytes).rev().find_map(|it| text.get(..it)).unwrap_or_default();
     format!("{kept} [{} bytes cut]", text.len() - kept.len())
 }
 

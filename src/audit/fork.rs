@@ -9,6 +9,7 @@ use rustix::fs::{CWD, RenameFlags};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::read::Record;
 use super::redact::Redactor;
 use super::tail::{Draft, Tail};
 use super::verify::{State, verify_folder};
@@ -34,7 +35,6 @@ pub fn fork(
     let open: Vec<Uuid> = read::open_intents(&records).iter().map(|it| it.op).collect();
     let last = records.last();
     let old = free_name(state_dir);
-    let said = |text: Option<&str>| text.map(str::to_owned);
     let mut body: Map<String, Value> = genesis();
     body.insert("who".to_owned(), json!(who));
     body.insert("reason".to_owned(), json!(reason));
@@ -42,10 +42,10 @@ pub fn fork(
         "fork".to_owned(),
         json!({
             "folder": old.file_name().map(|it| it.to_string_lossy()),
-            "log": records.first().and_then(|it| said(it.text("log"))),
+            "log": records.first().and_then(|it| it.text("log")),
             "state": verified.state.word(),
             "last-seq": last.map_or(0, |it| it.seq),
-            "last-hash": last.and_then(|it| it.hash()),
+            "last-hash": last.and_then(Record::hash),
             "open": open.iter().map(Uuid::to_string).collect::<Vec<_>>(),
         }),
     );

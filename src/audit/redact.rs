@@ -139,7 +139,7 @@ fn forms(secret: &[u8]) -> BTreeSet<Vec<u8>> {
         // In base64 three bytes are four digits, so what stands before shifts the digits:
         // `user:secret` in an Authorization header, say. Digits that depend on neighbours stay.
         for (before, foreign) in [(0, 0), (1, 2), (2, 3)] {
-            let whole = engine.encode([&[0; 2][..before], secret].concat());
+            let whole = engine.encode([&vec![0; before], secret].concat());
             let own = (before + secret.len()) * 8 / 6;
             forms.extend(whole.get(foreign..own).map(|it| it.as_bytes().to_vec()));
         }
@@ -221,14 +221,14 @@ fn userinfo(bytes: &[u8], at: usize) -> Option<Range<usize>> {
 fn assigned(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let separator = *bytes.get(at)?;
     let before = bytes.get(..at)?.trim_ascii_end();
-    let unquoted = before.trim_suffix_bytes(b"\"'\\");
+    let unquoted = without_end(before, b"\"'\\");
     let is_quoted = unquoted.len() < before.len();
     let start = unquoted.iter().rposition(|it| !is_of_name(*it)).map_or(0, |it| it + 1);
     let name = unquoted.get(start..)?;
     let is_header = is_suffix(name, b"authorization") && separator != b' ';
     let is_option = separator != b' ' || name.starts_with(b"--");
     let is_free = separator == b'=' || is_quoted;
-    if !is_header && !(is_option && is_secret_name(name, is_free)) {
+    if !is_header && (!is_option || !is_secret_name(name, is_free)) {
         return None;
     }
     let rest = bytes.get(at + 1..)?;
@@ -243,7 +243,15 @@ fn assigned(bytes: &[u8], at: usize) -> Option<Range<usize>> {
         _ => &|it| it.is_ascii_whitespace() || b"\"'&;".contains(&it),
     };
     let value = bytes.get(from..)?;
-    let length = value.iter().position(|it| is_end(*it)).unwrap_or(value.len());
+    // Within quotes that are none themselves, a backslash takes what follows into the value.
+    let is_escaping = quote.is_some() && bytes.get(from - 2) != Some(&b'\\');
+    let mut is_taken = false;
+    let end = value.iter().position(|it| {
+        let is_end = !is_taken && is_end(*it);
+        is_taken = is_escaping && !is_taken && *it == b'\\';
+        is_end
+    });
+    let length = end.unwrap_or(value.len());
     (length > 0).then(|| from..from + length)
 }
 
@@ -263,16 +271,10 @@ const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Bytes from the end on that are all among those given.
-trait TrimSuffix {
-    fn trim_suffix_bytes(&self, bytes: &[u8]) -> &[u8];
-}
-
-impl TrimSuffix for [u8] {
-    fn trim_suffix_bytes(&self, bytes: &[u8]) -> &[u8] {
-        let length = self.iter().rposition(|it| !bytes.contains(it)).map_or(0, |it| it + 1);
-        self.get(..length).unwrap_or_default()
-    }
+/// The bytes without those at their end that are among these.
+fn without_end<'a>(bytes: &'a [u8], these: &[u8]) -> &'a [u8] {
+    let length = bytes.iter().rposition(|it| !these.contains(it)).map_or(0, |it| it + 1);
+    bytes.get(..length).unwrap_or_default()
 }
 
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
@@ -336,6 +338,7 @@ mod tests {
             "{\"clientSecret\": \"a,b\", \"x\": 1}",
             "{\"clientSecret\": \"[redacted]\", \"x\": 1}",
         );
+        check(r#"{"password":"a\"b\\","x":1}"#, r#"{"password":"[redacted]","x":1}"#);
         check(r#"{\"token\":\"a\"}"#, r#"{\"token\":\"[redacted]"}"#);
         check("mysql --password hunter2 -e x", "mysql --password [redacted] -e x");
         check("GET /?token=abc&x=1", "GET /?token=[redacted]&x=1");

@@ -1,7 +1,7 @@
 //! `certdeck audit`: what was done, by whom, and whether the record of it is as it was written.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -237,7 +237,7 @@ fn chain(verified: &Verified) -> String {
     )
 }
 
-fn compare(path: &PathBuf, context: &Context) -> Result<Exit, Failure> {
+fn compare(path: &Path, context: &Context) -> Result<Exit, Failure> {
     let witnesses = witnesses(&open::text(path)?)?;
     let verified = verify::verify(&context.paths.state);
     let (records, _) = records(context);

@@ -130,6 +130,7 @@ fn add(host: &Host, offer: &Offer, confirmed: &str, context: &Context) -> anyhow
         ("new", json!(offer.fingerprint)),
         ("file", json!(offer.file.display().to_string())),
         ("confirmed", json!(confirmed)),
+        ("who", json!(context.session("host trust").who())),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))

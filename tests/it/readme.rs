@@ -10,6 +10,15 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo run --release -- demo", "tests/it/pty.rs opens the console on the practice fleet"),
     ("tests/run", "runs this test"),
     (".ci/run", "runs tests/run"),
+    ("certdeck audit show 4127", "tests/it/audit/command.rs shows a record that is there"),
+    (
+        r#"jq -c 'select(.kind == "outcome")' ~/.local/state/certdeck/audit/*.jsonl"#,
+        "tests/it/audit/command.rs runs it on a log that is there",
+    ),
+    (
+        r#"jq -r 'select(.kind == "intent") | [.t, .who, .host, .action] | @tsv' ~/.local/state/certdeck/audit/*.jsonl"#,
+        "tests/it/audit/command.rs runs it on a log that is there",
+    ),
 ];
 
 #[test]

@@ -9,7 +9,7 @@ use certdeck::clock::Clock;
 use certdeck::fleet::Moment;
 use serde_json::{Map, Value, json};
 
-use super::tear;
+use super::{is_there, tear};
 use crate::serve::{Home, shown};
 
 const NOW: &str = "2026-11-23T04:00:00Z";
@@ -75,7 +75,7 @@ fn records_are_listed_and_chosen() {
     -- exit status: 0
     ");
     let lines = |arguments: &[&str]| {
-        audit(&home, arguments).stdout.iter().filter(|it| **it == b'\n').count()
+        String::from_utf8(audit(&home, arguments).stdout).unwrap().lines().count()
     };
     assert_eq!(lines(&[]), 5);
     assert_eq!(lines(&["list", "--since", "47m"]), 3);
@@ -133,6 +133,25 @@ fn a_record_is_shown_with_what_belongs_to_it() {
     let output = audit(&home, &["show", "99"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("the last is 5"));
+}
+
+#[test]
+fn the_log_can_be_read_with_jq() {
+    if !is_there("jq") {
+        return;
+    }
+    let (home, _) = incident();
+    let readme = fs::read_to_string("README.md").unwrap();
+    let told: String = readme
+        .lines()
+        .filter(|it| it.starts_with("jq "))
+        .map(|line| {
+            let output = home.command("sh").args(["-euc", line]).output().unwrap();
+            shown(&output) + "\n"
+        })
+        .collect();
+    assert!(told.contains("\"ending\":\"failed\"") && told.contains("status: 0"), "{told}");
+    assert!(told.contains("Z\tanna@laptop\tweb-01\tforce-renew\n"), "{told}");
 }
 
 #[test]

@@ -68,7 +68,8 @@ pub(crate) fn second_opinion(folders: &[PathBuf]) -> Option<Vec<Value>> {
     if !is_there("python3") {
         return None;
     }
-    let list: String = folders.iter().map(|it| format!("{}/audit\n", it.display())).collect();
+    let lines = folders.iter().map(|it| format!("{}/audit\n", it.display()));
+    let list = lines.collect::<Vec<_>>().concat();
     let mut python = Command::new("python3")
         .args(["-I", "tests/verify_audit.py", "--batch"])
         .stdin(Stdio::piped())

@@ -211,12 +211,13 @@ fn structure(good: &Files, mutants: &mut Mutants) {
             it.push(b'\n');
         });
     }
+    let long = vec![b'x'; 17_000];
     for (line, how) in [
         (&b"{\"v\":2,\"seq\":9}\n"[..], "a newer version"),
         (b"\n", "an empty line"),
         (b"{}\n", "another object"),
-        (&[b'x'; 17_000], "a long torn line"),
-        (&[&[b'x'; 17_000][..], b"\n"].concat(), "a long line"),
+        (&long, "a long torn line"),
+        (&[&long[..], b"\n"].concat(), "a long line"),
     ] {
         mutants.change(good, 3, how, Expect::Same, |it| it.extend(line));
     }

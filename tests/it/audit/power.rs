@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use certdeck::audit::{read, verify};
 use tempfile::TempDir;
 
-use super::faults::{Strace, can_watch};
+use super::faults::{Prepare, Strace, can_watch};
 use super::writer::Writer;
 use super::{body, log, recover, tear};
 
@@ -52,7 +52,9 @@ fn apply(disk: &mut Disk, op: &Op, root: &Path) {
                 }
             } else if let Some(node) = disk.get_mut(path) {
                 let pending = std::mem::take(&mut node.pending);
-                pending.iter().for_each(|it| put(&mut node.durable, it));
+                for write in &pending {
+                    put(&mut node.durable, write);
+                }
             }
         }
     }
@@ -74,7 +76,9 @@ fn contents(node: &Node) -> Vec<Vec<u8>> {
         let mut chosen: Vec<_> = chosen.map(|it| it.1.clone()).collect();
         let (at, last) = chosen.pop().unwrap();
         // A later append without an earlier one lies where it was written.
-        chosen.iter().for_each(|it| put(&mut file, it));
+        for write in &chosen {
+            put(&mut file, write);
+        }
         for cut in (0..last.len()).step_by(37).chain([last.len() - 1, last.len()]) {
             let mut torn = file.clone();
             put(&mut torn, &(at, last[..cut].to_vec()));
@@ -122,9 +126,6 @@ fn crashes(disk: &Disk) -> Vec<BTreeMap<PathBuf, Vec<u8>>> {
     states.dedup();
     states
 }
-
-/// What a scene does to the folder before the writer comes.
-type Prepare = fn(&Path);
 
 /// What a writer of four records did below the folder.
 fn record(prepare: Prepare) -> (TempDir, Disk, Vec<Op>) {

@@ -17,13 +17,14 @@ const SECRETS: usize = 50;
 fn secret(number: usize) -> String {
     format!(
         "cAnary{number:02}/ü+\"\\ {:x}=&?",
-        0x9e37_79b9_7f4a_7c15_u64.rotate_left(number as u32)
+        0x9e37_79b9_7f4a_7c15_u64.rotate_left(u32::try_from(number).unwrap())
     )
 }
 
 fn forms(secret: &str) -> [String; 6] {
-    let hex =
-        |prefix: &str| -> String { secret.bytes().map(|it| format!("{prefix}{it:02x}")).collect() };
+    let hex = |prefix: &str| {
+        secret.bytes().fold(String::new(), |text, it| format!("{text}{prefix}{it:02x}"))
+    };
     [
         secret.to_owned(),
         // As in an Authorization header, where a name stands before.

@@ -6,6 +6,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use certdeck::clock::Clock;
 use tempfile::TempDir;
 
 use super::body;
@@ -99,7 +100,7 @@ fn writes_and_says_what_is_on_record() {
         let itself = fs::read_link("/proc/thread-self").unwrap();
         say.send(format!("thread {}", itself.file_name().unwrap().display())).unwrap();
         io::stdin().read_exact(&mut [0; 2]).unwrap();
-        let mut log = match certdeck::audit::Log::open(Path::new(&state), Default::default()) {
+        let mut log = match certdeck::audit::Log::open(Path::new(&state), Clock::default()) {
             Ok(log) => log,
             Err(error) => return say.send(format!("refused {error}")).unwrap(),
         };
