@@ -6,7 +6,7 @@ use certdeck::fleet::HostName;
 use certdeck::job::State;
 use certdeck::perform::{Ending, Progress, Report, Run, jobs, reconcile};
 
-use super::stage::{Desk, Stage, assert_ending};
+use super::stage::{Desk, Stage, assert_ending, kill_all};
 use crate::lab::{self, wait_for};
 
 /// Performs at two desks at once.
@@ -85,22 +85,6 @@ async fn a_job_goes_on_while_the_network_is_gone() {
     assert_ending(&report, Ending::Ok, "a new certificate");
     assert_eq!(stage.runs("web-01"), 1);
     desk.close().await;
-}
-
-/// Kills every ssh of this lab.
-fn kill_all(run_dir: &str) {
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let pid = entry.file_name().to_string_lossy().parse::<i32>();
-        if let Ok(pid) = pid
-            && line.starts_with("ssh ")
-            && line.contains(run_dir)
-        {
-            let pid = rustix::process::Pid::from_raw(pid).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-        }
-    }
 }
 
 #[tokio::test]

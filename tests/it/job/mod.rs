@@ -2,6 +2,7 @@
 
 mod contest;
 mod hostile;
+mod kills;
 mod local;
 mod perform;
 mod stage;
