@@ -21,7 +21,7 @@ enum Victim {
 
 #[tokio::test]
 async fn whatever_is_killed_the_outcome_is_known_and_nothing_runs_twice() {
-    let rounds = super::rounds(12);
+    let rounds = super::rounds(6);
     let Some(stage) = Stage::new(&["web-01"], rounds + 3) else { return };
     stage.slow("web-01", "0.02");
     // How long it takes when nobody is killed.

@@ -1,5 +1,6 @@
 //! Detached jobs: the shell text in every shell, and on real sshd.
 
+mod command_line;
 mod contest;
 mod hostile;
 mod kills;
