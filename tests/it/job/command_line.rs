@@ -25,7 +25,9 @@ fn listed(stage: &Stage) -> Vec<Value> {
 
 #[track_caller]
 fn has(text: &str, words: &[&str]) {
-    words.iter().for_each(|it| assert!(text.contains(it), "`{it}` is not in {text}"));
+    for it in words {
+        assert!(text.contains(it), "`{it}` is not in {text}");
+    }
 }
 
 #[test]
