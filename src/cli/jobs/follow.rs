@@ -1,5 +1,6 @@
 //! `certdeck jobs show`, `attach` and `stop`: one job.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -177,10 +178,12 @@ impl Lines {
 }
 
 fn safe(bytes: &[u8]) -> String {
-    let lines = bytes.split_inclusive(|it| *it == b'\n');
-    lines
-        .map(|it| format!("{}\n", SafeText::from_bytes(it.strip_suffix(b"\n").unwrap_or(it))))
-        .collect()
+    let mut text = String::new();
+    for line in bytes.split_inclusive(|it| *it == b'\n') {
+        let line = SafeText::from_bytes(line.strip_suffix(b"\n").unwrap_or(line));
+        text.extend([line.as_str(), "\n"]);
+    }
+    text
 }
 
 fn facts(job: &Listed, host: &str, audited: &str) -> String {
@@ -213,7 +216,12 @@ fn facts(job: &Listed, host: &str, audited: &str) -> String {
     }
     let cut = if status.is_cut { ", and more that is not kept" } else { "" };
     lines.push(("printed", format!("{} bytes{cut}", status.printed)));
-    lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect::<String>() + "\n"
+    let mut text = String::new();
+    for (name, value) in lines {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<10} {value}");
+    }
+    text + "\n"
 }
 
 fn tell(report: &Report) {

@@ -117,7 +117,8 @@ pub(super) fn audited(op: Uuid, records: &[Record]) -> &str {
 /// When it began, or was asked for where it never did.
 pub(super) fn began(job: &Listed) -> Moment {
     let (seconds, _) = job.op.get_timestamp().map_or((0, 0), |it| it.to_unix());
-    job.status.began.unwrap_or(Moment::from_unix(i64::try_from(seconds).unwrap_or_default()))
+    let asked = Moment::from_unix(i64::try_from(seconds).unwrap_or_default());
+    job.status.began.unwrap_or(asked)
 }
 
 /// How much of an identity tells all of these apart; the first 13 characters are its time.

@@ -6,7 +6,7 @@ use certdeck::fleet::HostName;
 use certdeck::job::State;
 use certdeck::perform::{Ending, Progress, Report, Run, jobs, reconcile};
 
-use super::stage::{Desk, Stage, assert_ending};
+use super::stage::{Desk, Stage, assert_ending, kill_all};
 use crate::lab::{self, wait_for};
 
 /// Performs at two desks at once.
@@ -19,7 +19,7 @@ async fn both(one: &Desk, other: &Desk) -> [Report; 2] {
 
 #[tokio::test]
 async fn of_two_consoles_one_runs_and_the_other_names_it() {
-    let rounds = super::rounds(5);
+    let rounds = super::rounds(3);
     let Some(stage) = Stage::new(&["web-01"], 2 * rounds + 1) else { return };
     stage.slow("web-01", "0.02");
     let lab = stage.lab.path("");
@@ -87,22 +87,6 @@ async fn a_job_goes_on_while_the_network_is_gone() {
     desk.close().await;
 }
 
-/// Kills every ssh of this lab.
-fn kill_all(run_dir: &str) {
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        let pid = entry.file_name().to_string_lossy().parse::<i32>();
-        if let Ok(pid) = pid
-            && line.starts_with("ssh ")
-            && line.contains(run_dir)
-        {
-            let pid = rustix::process::Pid::from_raw(pid).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_boot_in_the_middle_is_no_success() {
     let Some(stage) = Stage::new(&["web-01"], 2) else { return };
@@ -112,13 +96,13 @@ async fn a_boot_in_the_middle_is_no_success() {
     let mut run = Run::start(desk.tools.clone(), confirmed);
     let report = loop {
         match run.next().await.unwrap() {
-            Progress::Looked { look, .. } if look.status.state == State::Running => {
-                if stage.runs("web-01") == 1 {
-                    stage.reboot("web-01");
-                    // As all processes are then.
-                    let jobs = stage.path("web-01", "root/var/lib/certdeck/jobs");
-                    kill_group_of(&jobs);
-                }
+            Progress::Looked { look, .. }
+                if look.status.state == State::Running && stage.runs("web-01") == 1 =>
+            {
+                stage.reboot("web-01");
+                // As all processes are then.
+                let jobs = stage.path("web-01", "root/var/lib/certdeck/jobs");
+                kill_group_of(&jobs);
             }
             Progress::Ended { report, .. } => break report,
             _ => {}
@@ -151,10 +135,12 @@ async fn a_stop_is_audited_and_ends_as_cancelled() {
     let report = loop {
         match run.next().await.unwrap() {
             Progress::Began { op: it, .. } => op = Some(it),
-            Progress::Looked { look, .. } if look.status.state == State::Running => {
-                if stage.runs("web-01") == 1 && !look.status.is_stopped {
-                    jobs::stop(&desk.tools, desk.host("web-01"), op.unwrap(), "y").await.unwrap();
-                }
+            Progress::Looked { look, .. }
+                if look.status.state == State::Running
+                    && stage.runs("web-01") == 1
+                    && !look.status.is_stopped =>
+            {
+                jobs::stop(&desk.tools, desk.host("web-01"), op.unwrap(), "y").await.unwrap();
             }
             Progress::Ended { report, .. } => break report,
             _ => {}
@@ -211,16 +197,17 @@ async fn what_never_began_never_will() {
     while !matches!(run.next().await.unwrap(), Progress::Visited(_)) {}
     wait_for("the intent", || stage.open() == 1);
     drop(run);
-    let settled = reconcile(&desk.tools, None).await.unwrap();
-    let [one] = &settled[..] else { panic!("{settled:#?}") };
-    let Some(report) = &one.report else { panic!("{settled:#?}") };
+    let report = lab::until("its end", async || {
+        reconcile(&desk.tools, None).await.unwrap().remove(0).report
+    })
+    .await;
     // Either it got out in time or never will.
     match report.ending {
         Ending::Refused => {
-            assert_ending(report, Ending::Refused, "it never began");
+            assert_ending(&report, Ending::Refused, "it never began");
             assert_eq!(stage.runs("web-01"), 0);
         }
-        _ => assert_ending(report, Ending::Ok, "a new certificate"),
+        _ => assert_ending(&report, Ending::Ok, "a new certificate"),
     }
     assert_eq!(stage.open(), 0);
     desk.close().await;

@@ -49,9 +49,13 @@ async fn a_job_folder_can_be_anything() {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     };
     let (fifos, dir) = new();
-    ["status", "out", "request", "alive"].iter().for_each(|it| fifo(&dir.join(it)));
+    for name in ["status", "out", "request", "alive"] {
+        fifo(&dir.join(name));
+    }
     let (links, dir) = new();
-    ["status", "out", "request"].iter().for_each(|it| symlink("/dev/zero", dir.join(it)).unwrap());
+    for name in ["status", "out", "request"] {
+        symlink("/dev/zero", dir.join(name)).unwrap();
+    }
     let (large, dir) = new();
     fs::create_dir(dir.join("began")).unwrap();
     fs::write(dir.join("status"), "state running ".repeat(1 << 20)).unwrap();

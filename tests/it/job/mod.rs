@@ -1,7 +1,9 @@
 //! Detached jobs: the shell text in every shell, and on real sshd.
 
+mod command_line;
 mod contest;
 mod hostile;
+mod kills;
 mod local;
 mod perform;
 mod stage;

@@ -23,7 +23,6 @@ use crate::lab::Lab;
 /// A lab with hosts of that kind.
 pub(crate) struct Stage {
     pub(crate) lab: Lab,
-    pub(crate) names: Vec<String>,
     inventory: String,
 }
 
@@ -55,8 +54,7 @@ impl Stage {
             .unwrap();
         }
         fs::write(lab.path("inventory.toml"), &inventory).unwrap();
-        let names = names.iter().map(|it| (*it).to_owned()).collect();
-        Some(Self { lab, names, inventory })
+        Some(Self { lab, inventory })
     }
 
     pub(crate) fn inventory(&self) -> &str {
@@ -214,6 +212,22 @@ pub(crate) fn assert_ending(report: &Report, ending: Ending, words: &str) {
     let all = format!("{report:#?}");
     assert_eq!(report.ending, ending, "{all}");
     assert!(all.contains(words), "`{words}` is not in {all}");
+}
+
+/// Kills every ssh of this lab.
+pub(crate) fn kill_all(run_dir: &str) {
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let pid = entry.file_name().to_string_lossy().parse::<i32>();
+        if let Ok(pid) = pid
+            && line.starts_with("ssh ")
+            && line.contains(run_dir)
+        {
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+        }
+    }
 }
 
 fn make_host(dir: &Path, versions: usize) {
