@@ -63,6 +63,7 @@ impl Shot {
         let (fleet, _) = sample::prod_eu();
         let desk = Desk::new(Arc::new(Inventory::default()), fleet, self.theme(), NOW);
         let settings = Settings {
+            is_read_only: false,
             fleet_name: "prod-eu".to_owned(),
             theme: self.theme(),
             depth: Depth::True,
