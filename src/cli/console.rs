@@ -59,7 +59,6 @@ pub(super) async fn open_console(
 ) -> Result<Exit, Failure> {
     let paths = &context.paths;
     let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
-    let session = context.session(if is_practice { "demo" } else { "console" });
     let deck = Deck {
         inventory: Arc::new(inventory),
         inventory_path: paths.inventory.clone(),
@@ -68,8 +67,7 @@ pub(super) async fn open_console(
         store: Store::new(&paths.state),
         state_dir: paths.state.clone(),
         clock: context.clock,
-        who: session.who(),
-        session: session.body(),
+        session: context.session(if is_practice { "demo" } else { "console" }),
         settings: settings(options, context, is_practice)?,
     };
     let left = tui::run(deck).await?;
