@@ -1,5 +1,7 @@
 //! What an order uses up at the CA, as far as it is known without asking anybody.
 
+use std::fmt::Write as _;
+
 use crate::fleet::{Certificate, DAY, HOUR, Host, Moment, human};
 use crate::text::SafeText;
 
@@ -90,7 +92,7 @@ fn exact_set(issued: &[Moment], is_renewal: bool, now: Moment) -> Cost {
     }
     if !is_renewal {
         let Limit { burst, window, .. } = REGISTERED_DOMAIN;
-        text.push_str(&format!("; 1 of {burst} for each registered domain in {window}"));
+        let _ = write!(text, "; 1 of {burst} for each registered domain in {window}");
     }
     Cost { text, refused_until: (free_at > now).then_some(free_at) }
 }

@@ -121,7 +121,7 @@ fn write(target: &Target<'_>, certbot: &Certbot<'_>) -> Result<Plan, Refusal> {
     let mut effect = Vec::new();
     for (path, text) in &units {
         effect.push(format!("{path} is written:"));
-        effect.extend(text.lines().map(|it| format!("  {it}")));
+        effect.extend(text.lines().filter(|it| !it.is_empty()).map(|it| format!("  {it}")));
         argv.extend([path.clone(), text.clone()]);
     }
     effect.push(format!("{name} is enabled and started"));
@@ -147,8 +147,9 @@ fn write(target: &Target<'_>, certbot: &Certbot<'_>) -> Result<Plan, Refusal> {
 
 /// What is the same for every timer that begins to fire.
 fn armed(target: &Target<'_>, certbot: &Certbot<'_>, name: &str, mut plan: Plan) -> Plan {
+    plan.what = format!("{name} on {}", target.host.name);
     plan.effect.push("it may fire at once, to make up for a run that was missed: then what is due is renewed, and hooks run".to_owned());
-    plan.cost = "nothing by itself; what is due is ordered when it fires".to_owned();
+    "nothing by itself; what is due is ordered when it fires".clone_into(&mut plan.cost);
     plan.proof = format!("{name} is active and enabled, and says when it fires next");
     plan.notes.extend(card::clock(target));
     plan.promise = Promise::TimerArmed;
@@ -161,7 +162,7 @@ fn armed(target: &Target<'_>, certbot: &Certbot<'_>, name: &str, mut plan: Plan)
 fn is_timer(trigger: &Trigger) -> bool {
     let name = trigger.name.as_str();
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-@".contains(it);
-    name.ends_with(".timer") && !name.starts_with('-') && name.chars().all(is_plain)
+    name.strip_suffix(".timer").is_some() && !name.starts_with('-') && name.chars().all(is_plain)
 }
 
 fn systemctl(words: &[&str]) -> Command {
@@ -268,12 +269,11 @@ mod tests {
         let bare = with(Scheduler::Systemd, &[]);
         assert_snapshot!(bare.card("enable-timer", &[("write-unit", "yes")]), @"
         web-01 Change Restart TimerArmed
-        What   web-01
+        What   certbot.timer on web-01
         Effect /etc/systemd/system/certbot.service is written:
         Effect   [Unit]
         Effect   Description=Renew certificates
         Effect   Documentation=https://certbot.eff.org/docs
-        Effect   
         Effect   [Service]
         Effect   Type=oneshot
         Effect   PrivateTmp=true
@@ -281,12 +281,10 @@ mod tests {
         Effect /etc/systemd/system/certbot.timer is written:
         Effect   [Unit]
         Effect   Description=Run certbot twice a day
-        Effect   
         Effect   [Timer]
         Effect   OnCalendar=*-*-* 00,12:00:00
         Effect   RandomizedDelaySec=43200
         Effect   Persistent=true
-        Effect   
         Effect   [Install]
         Effect   WantedBy=timers.target
         Effect certbot.timer is enabled and started

@@ -9,7 +9,7 @@ use super::plan::{Expect, Plan, Promise};
 use super::renew::authority;
 use super::{Choice, Chosen, Kind, Offer, Refusal, Subject, Target, Tier, Why, names};
 use crate::fleet::{HookStage, Place, ProblemKind, Renewal, human};
-use crate::inventory::Impact;
+use crate::inventory::{Impact, Issuer};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
@@ -268,7 +268,7 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
         Some("yes") => true,
         Some(_) => {
             return bad(
-                "--staging takes `yes`".to_owned(),
+                "--staging takes no other value than `yes`".to_owned(),
                 "leave it out to order for real".to_owned(),
             );
         }
@@ -276,14 +276,7 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
     let server = renewal(target).and_then(|it| it.server.as_ref()).map(SafeText::as_str);
     let mut notes = Vec::new();
     let real = match (chosen.get("issuer"), server, issuers.as_slice()) {
-        (Some(wanted), ..) => match issuers.iter().find(|it| it.name == wanted) {
-            Some(issuer) => issuer.directory.clone(),
-            None => {
-                let text = format!("the inventory has no issuer `{}`", SafeText::new(wanted));
-                let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
-                return bad(text, format!("there are: {}", known.join(", ")));
-            }
-        },
+        (Some(wanted), ..) => issuer_named(issuers, wanted)?.directory.clone(),
         // A test that is made real goes to the CA of which it was the twin.
         (None, Some(server), _) => {
             let twin = issuers.iter().find(|it| it.staging.as_deref() == Some(server));
@@ -342,6 +335,14 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
     })
 }
 
+fn issuer_named<'i>(issuers: &'i [Issuer], wanted: &str) -> Result<&'i Issuer, Refusal> {
+    issuers.iter().find(|it| it.name == wanted).ok_or_else(|| {
+        let text = format!("the inventory has no issuer `{}`", SafeText::new(wanted));
+        let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
+        Refusal::new(Why::BadRequest, text).hint(format!("there are: {}", known.join(", ")))
+    })
+}
+
 /// The hooks that run, and those that the renewal configuration keeps: `certonly` writes it
 /// anew, and what is not said again is gone (certbot 2.1.0, `storage.update_configuration`).
 struct Hooks {
@@ -354,16 +355,14 @@ struct Hooks {
 
 impl Hooks {
     fn of(certbot: &Certbot<'_>, is_old: bool, chosen: &Chosen) -> Result<Self, Refusal> {
-        let new = match chosen.get("deploy-hook") {
-            None => None,
-            Some(wanted) => match certbot.named().into_iter().find(|it| it.0 == wanted) {
-                Some((_, hook)) => Some(hook),
-                None => {
-                    let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
-                    return Err(Refusal::new(Why::BadRequest, text));
-                }
-            },
+        let named = |wanted: &str| {
+            let hook = certbot.named().into_iter().find(|it| it.0 == wanted);
+            hook.map(|it| it.1).ok_or_else(|| {
+                let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
+                Refusal::new(Why::BadRequest, text)
+            })
         };
+        let new = chosen.get("deploy-hook").map(named).transpose()?;
         let stages = [HookStage::Pre, HookStage::Deploy, HookStage::Post];
         let mut said = Vec::new();
         for stage in stages {
@@ -650,7 +649,7 @@ mod tests {
         refused(&[("issuer", "x")], "no issuer `x`");
         refused(&[("issuer", "")], "from which CA?");
         refused(&[("issuer", "house"), ("staging", "yes")], "no staging twin");
-        refused(&[("staging", "no")], "takes `yes`");
+        refused(&[("staging", "no")], "than `yes`");
         refused(&[("deploy-hook", "x")], "no hook `x`");
         refused(&[("email", "-m@x.y")], "no mail address");
         let dns = [

@@ -1,12 +1,15 @@
 //! What a run tells while it goes on: live output on stderr, and what became of each plan.
 
+use std::fmt::Write as _;
+
+use uuid::Uuid;
+
 use super::Exit;
 use super::outcome::Outcome;
 use super::survey::{Signals, note};
 use crate::action::Plan;
 use crate::perform::{Ending, Progress, Report, Run};
 use crate::text::SafeText;
-use uuid::Uuid;
 
 /// What became of every plan.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ impl Told {
     fn take_in(&mut self, progress: Progress, plans: &[Plan]) {
         let target = |at: usize| plans.get(at).map_or_else(String::new, Plan::target);
         match progress {
-            Progress::Wave(_, 1) => {}
+            Progress::Wave(_, 1) | Progress::Visited(_) => {}
             Progress::Wave(1, all) => note(&format!("wave 1 of {all}, the canary\n")),
             Progress::Wave(number, all) => note(&format!("wave {number} of {all}\n")),
             Progress::Began { at, op } => {
@@ -71,7 +74,6 @@ impl Told {
                     SafeText::new(&target)
                 ));
             }
-            Progress::Visited(_) => {}
             Progress::Ended { at, report } => {
                 if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
                     end.print(plan, true);
@@ -102,9 +104,11 @@ impl Told {
             match (end.op, &end.report) {
                 (_, Some(_)) => {}
                 (Some(op), None) => {
-                    text.push_str(&format!("{target}: job {op} goes on at {}\n", plan.host))
+                    let _ = writeln!(text, "{target}: job {op} goes on at {}", plan.host);
                 }
-                (None, None) => text.push_str(&format!("{target}: not begun\n")),
+                (None, None) => {
+                    let _ = writeln!(text, "{target}: not begun");
+                }
             }
         }
         text.push_str("hint: `certdeck jobs` shows jobs; the next run or console writes down how they ended\n");
@@ -156,7 +160,7 @@ impl End {
         let mut text = String::new();
         for line in whole.split_inclusive(|it| *it == b'\n') {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            text.push_str(&format!("{} | {}\n", plan.host, SafeText::from_bytes(line)));
+            let _ = writeln!(text, "{} | {}", plan.host, SafeText::from_bytes(line));
         }
         note(&text);
         if is_all && !self.rest.is_empty() {

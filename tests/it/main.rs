@@ -24,6 +24,7 @@ mod practice;
 mod pty;
 #[cfg(feature = "practice")]
 mod readme;
+mod relink;
 mod screenshots;
 mod serve;
 mod source;

@@ -108,6 +108,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "text",
             "tui",
+            "wire",
         ],
     ),
     ("main", &["cli"]),
