@@ -73,6 +73,7 @@ impl Shot {
             ssh_config: None,
             editor: None,
             pager: None,
+            is_read_only: false,
         };
         let (width, height) = self.size;
         let mut app = App::new(desk, settings, Keymap::default());
