@@ -8,7 +8,7 @@ mod waves;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
@@ -60,10 +60,11 @@ impl World {
         Told::new(self.command(words).output().unwrap())
     }
 
-    /// Starts certdeck, which goes on beside the test.
+    /// Starts certdeck, which goes on beside the test; what it says goes to the file `said`.
     fn begin(&self, words: &[&str]) -> Running {
         let mut command = self.command(words);
-        Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        let said = fs::File::create(self.lab.path("said")).unwrap();
+        Running(command.stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap())
     }
 
     /// The records of the audit log, once both verifiers say that nobody has changed it and that
@@ -128,7 +129,9 @@ fn records(lab: &Lab) -> Vec<Record> {
         .collect();
     files.sort();
     let texts: Vec<_> = files.iter().map(|it| fs::read_to_string(it).unwrap()).collect();
-    let lines = texts.iter().flat_map(|it| it.lines());
+    // A last line without an end is being written.
+    let lines =
+        texts.iter().flat_map(|it| it.split_inclusive('\n')).filter(|it| it.ends_with('\n'));
     lines.map(|it| Record(serde_json::from_str(it).unwrap())).collect()
 }
 
