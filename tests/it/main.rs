@@ -12,6 +12,7 @@
 mod audit;
 mod certificate;
 mod chain;
+mod change;
 mod cli;
 mod console;
 mod fuzz_seeds;

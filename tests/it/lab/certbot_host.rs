@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::ca::{self, Ca, Checks};
 use super::nginx::{self, Nginx};
-use super::{Lab, Sshd, are_here};
+use super::{Lab, Sshd, are_here, end_processes_with};
 use crate::certificate;
 
 /// A host with certbot and nginx, until it is dropped. The lab it was made for holds its sshd
@@ -163,6 +163,14 @@ impl CertbotHost {
             .filter(|it| it.file_name().unwrap().to_str().unwrap().starts_with("previous_"))
             .collect();
         assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+impl Drop for CertbotHost {
+    fn drop(&mut self) {
+        // Jobs outlive everybody else, which is what they are for.
+        end_processes_with(&self.path("root/var/lib/certdeck"));
+        end_processes_with(&self.path("le"));
     }
 }
 

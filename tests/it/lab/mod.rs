@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use certdeck::fleet::{HostName, Unreached};
 use certdeck::inventory::{Become, Host};
 use certdeck::remote::{Limits, Sessions, Settings};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A folder with keys, and the servers that use them.
@@ -276,12 +277,26 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
 
 /// Command lines of all processes that contain that text.
 pub(crate) fn processes_with(text: &str) -> Vec<String> {
+    numbered_processes_with(text).into_iter().map(|it| it.1).collect()
+}
+
+/// Ends all processes with the path of a lab in their command line.
+pub(crate) fn end_processes_with(path: &Path) {
+    for (number, _) in numbered_processes_with(path.to_str().unwrap()) {
+        if let Some(process) = Pid::from_raw(number) {
+            kill_process(process, Signal::KILL).ok();
+        }
+    }
+}
+
+fn numbered_processes_with(text: &str) -> Vec<(i32, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let number = entry.file_name().to_str().and_then(|it| it.parse().ok());
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if line.contains(text) {
-            found.push(line);
+        if let Some(number) = number.filter(|_| line.contains(text)) {
+            found.push((number, line));
         }
     }
     found
