@@ -83,7 +83,9 @@ fn tell(left: &tui::Left) {
         for line in &left.goes_on {
             text.push_str(&format!("  {}\n", SafeText::new(line)));
         }
-        text.push_str("hint: `certdeck jobs` shows them, and the next console tells how they ended\n");
+        text.push_str(
+            "hint: `certdeck jobs` shows them, and the next console tells how they ended\n",
+        );
     }
     if let Some(problem) = &left.problem {
         text.push_str(&format!("the end of this session is not in the audit log: {problem}\n"));

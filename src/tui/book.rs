@@ -156,7 +156,9 @@ impl Book {
                 let text = "the last record was torn by a crash; the chain before it holds";
                 (Weight::Due, format!("{text}: {all}"))
             }
-            State::Tampered => (Weight::Expired, format!("SOMEBODY HAS CHANGED IT; {all} are good")),
+            State::Tampered => {
+                (Weight::Expired, format!("SOMEBODY HAS CHANGED IT; {all} are good"))
+            }
             State::Truncated => (Weight::Expired, format!("IT WAS CUT: {all} are left")),
             State::UnknownVersion => {
                 (Weight::Unknown, format!("a newer certdeck has written it; {all} can be read"))

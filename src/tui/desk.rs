@@ -135,7 +135,10 @@ impl Desk {
     pub fn take_book(&mut self, book: Book) {
         for intent in book.open() {
             let Some(host) = intent.text("host") else { continue };
-            let at = (HostName::new(SafeText::new(host).as_str()), intent.text("lineage").map(SafeText::new));
+            let at = (
+                HostName::new(SafeText::new(host).as_str()),
+                intent.text("lineage").map(SafeText::new),
+            );
             let action = SafeText::new(intent.text("action").unwrap_or("unknown"));
             self.jobs.learn_open(action.as_str(), intent.op, at, intent.at);
         }

@@ -122,7 +122,13 @@ impl Jobs {
     }
 
     /// Takes in an action that the log has no outcome of, unless it is known already.
-    pub fn learn_open(&mut self, action: &str, op: Uuid, at: (HostName, Option<PlaceName>), asked: Moment) {
+    pub fn learn_open(
+        &mut self,
+        action: &str,
+        op: Uuid,
+        at: (HostName, Option<PlaceName>),
+        asked: Moment,
+    ) {
         if self.runs.iter().flat_map(|it| &it.jobs).any(|it| it.op == Some(op)) {
             return;
         }
@@ -280,10 +286,11 @@ impl Jobs {
         };
         let only = self.job(id).map(|it| (it.host.clone(), it.place.clone()));
         let jobs = run.jobs.iter().filter(has_failed);
-        let jobs = jobs.filter(|it| only.as_ref().is_none_or(|(host, place)| it.host == *host && it.place == *place));
+        let jobs = jobs.filter(|it| {
+            only.as_ref().is_none_or(|(host, place)| it.host == *host && it.place == *place)
+        });
         let targets: Vec<_> = jobs.map(Job::wanted).collect();
-        (!targets.is_empty())
-            .then(|| Request::at(request.kind, targets, request.chosen.clone()))
+        (!targets.is_empty()).then(|| Request::at(request.kind, targets, request.chosen.clone()))
     }
 }
 

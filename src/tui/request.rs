@@ -77,10 +77,13 @@ impl Request {
     pub fn refusal(&self, desk: &Desk) -> Option<String> {
         let planned = self.plan(desk);
         let mut refusals = planned.iter().map(|it| it.plan.as_ref().err());
-        let first = refusals.next().map_or_else(|| Some(NOWHERE.to_owned()), |it| {
-            // What is missing may still be chosen.
-            Some(it.filter(|it| it.why != Why::BadRequest)?.text.clone())
-        })?;
+        let first = refusals.next().map_or_else(
+            || Some(NOWHERE.to_owned()),
+            |it| {
+                // What is missing may still be chosen.
+                Some(it.filter(|it| it.why != Why::BadRequest)?.text.clone())
+            },
+        )?;
         refusals.all(|it| it.is_some_and(|it| it.why != Why::BadRequest)).then_some(first)
     }
 }

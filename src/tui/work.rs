@@ -140,7 +140,13 @@ impl Work {
     }
 
     /// Looks at a job until it ends, and then finds out what became of it.
-    pub(super) fn attach(&mut self, id: RunId, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
+    pub(super) fn attach(
+        &mut self,
+        id: RunId,
+        host: HostName,
+        op: Uuid,
+        inventory: &Arc<Inventory>,
+    ) {
         let told = inventory.hosts.iter().find(|it| it.name == host).cloned();
         let Some((tools, told)) = self.tools(inventory).zip(told) else {
             return self.tell(Msg::RunEnded(id));

@@ -86,7 +86,8 @@ impl App {
             self.lay(Notice::new(format!("{title}: not possible"), &refusals(&planned)));
             return Vec::new();
         }
-        let is_safe = planned.iter().all(|it| it.plan.as_ref().is_ok_and(|it| it.tier == Tier::Safe));
+        let is_safe =
+            planned.iter().all(|it| it.plan.as_ref().is_ok_and(|it| it.tier == Tier::Safe));
         let is_busy = planned.iter().any(|it| self.desk.jobs.at_host(&it.target.host).is_some());
         if is_safe && !is_busy && planned.len() == 1 && self.arming.is_armed(self.desk.now) {
             return self.run_at_once(request, planned);
@@ -218,7 +219,8 @@ impl App {
                 let job = JobId::Job(run, at);
                 if let Some((run, job)) = self.desk.jobs.run(job).zip(self.desk.jobs.job(job)) {
                     let word = ending_word(report.ending);
-                    let text = format!("{} {}: {word}; {}", run.action, job.target(), report.summary);
+                    let text =
+                        format!("{} {}: {word}; {}", run.action, job.target(), report.summary);
                     self.say(&text);
                 }
                 effects.push(Effect::ReadLog);
@@ -253,7 +255,9 @@ impl App {
                     [one] => self.say(&format!("{one} ({key} shows it)")),
                     many => {
                         let many = many.len();
-                        self.say(&format!("{many} earlier actions were looked at; {key} shows them"));
+                        self.say(&format!(
+                            "{many} earlier actions were looked at; {key} shows them"
+                        ));
                     }
                 }
             }
@@ -339,8 +343,8 @@ fn to_choose(request: &Request, planned: &[Planned]) -> Option<Option<String>> {
         };
         return wrong.filter(|_| all_refuse).map(|it| Some(told(it)));
     }
-    let can_be = refusals.clone().count() < planned.len()
-        || refusals.any(|it| it.why == Why::BadRequest);
+    let can_be =
+        refusals.clone().count() < planned.len() || refusals.any(|it| it.why == Why::BadRequest);
     can_be.then_some(None)
 }
 

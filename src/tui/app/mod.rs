@@ -368,7 +368,8 @@ impl App {
                 })
                 .collect()
         };
-        let hints = if self.menu_rows().is_empty() { hints } else { vec![("esc".to_owned(), "close")] };
+        let hints =
+            if self.menu_rows().is_empty() { hints } else { vec![("esc".to_owned(), "close")] };
         let keys: Vec<_> = hints.iter().map(|(key, title)| (key.as_str(), *title)).collect();
         let running = self.running();
         let view = FooterView { keys: &keys, toast: self.toast.as_ref().or(running.as_ref()) };
@@ -388,7 +389,8 @@ impl App {
     fn areas(&self, area: Rect) -> Areas {
         let has_filter =
             self.desk.is_filtered() || self.overlay.as_ref().is_some_and(|it| it.is_line());
-        let banner = self.banner().map_or(0, |it| detail::height(&[it], area.width).min(MAX_BANNER));
+        let banner =
+            self.banner().map_or(0, |it| detail::height(&[it], area.width).min(MAX_BANNER));
         let [header, banner, body, filter, footer] = area.layout(&Layout::vertical([
             Constraint::Length(1),
             Constraint::Length(banner),

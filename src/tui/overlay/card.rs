@@ -123,7 +123,9 @@ impl Card {
             return Answer::Say(why);
         }
         if under.seen < READING {
-            return Answer::Say("that was faster than anybody reads: the last key once more".into());
+            return Answer::Say(
+                "that was faster than anybody reads: the last key once more".into(),
+            );
         }
         let Some(review) = self.review.take() else { return Answer::Stay };
         match review.confirm(answer, &desk.fleet, desk.now) {
@@ -368,7 +370,9 @@ impl Overlay for Card {
             Ask::Nothing if key.code == KeyCode::Char('y') && !is_control => {
                 self.confirm(action::Answer::Nothing, desk, under)
             }
-            Ask::Key | Ask::Nothing => Answer::Say("y goes on; esc keeps things as they are".into()),
+            Ask::Key | Ask::Nothing => {
+                Answer::Say("y goes on; esc keeps things as they are".into())
+            }
         }
     }
 
@@ -378,7 +382,12 @@ impl Overlay for Card {
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
         if self.has_list() {
-            &[("esc", "keep as is"), ("up down", "choose"), ("space", "leave out"), ("pgdn", "more")]
+            &[
+                ("esc", "keep as is"),
+                ("up down", "choose"),
+                ("space", "leave out"),
+                ("pgdn", "more"),
+            ]
         } else {
             &[("esc", "keep as is"), ("up down", "scroll"), ("?", "why"), ("@", "command log")]
         }
@@ -446,7 +455,11 @@ impl Card {
 fn busy(plan: &Plan, desk: &Desk) -> Option<String> {
     let (run, job) = desk.jobs.at_host(&plan.host)?;
     let since = human(job.elapsed(desk.now));
-    Some(format!("{} of {} runs since {since}; one change per host at a time", run.action, job.target()))
+    Some(format!(
+        "{} of {} runs since {since}; one change per host at a time",
+        run.action,
+        job.target()
+    ))
 }
 
 /// The action that only tries.

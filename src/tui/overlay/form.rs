@@ -127,7 +127,9 @@ impl Entry {
         if !typed.is_empty() {
             return typed.to_owned();
         }
-        self.chosen.and_then(|it| self.offers.get(it)).map_or_else(String::new, |it| it.value.clone())
+        self.chosen
+            .and_then(|it| self.offers.get(it))
+            .map_or_else(String::new, |it| it.value.clone())
     }
 
     fn title(&self) -> &'static str {

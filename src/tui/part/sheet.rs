@@ -46,7 +46,11 @@ impl<'a> Sheet<'a> {
     }
 
     /// A value with its label, if there is one.
-    pub(in crate::tui) fn maybe(&mut self, label: &str, value: Option<impl AsRef<str>>) -> &mut Self {
+    pub(in crate::tui) fn maybe(
+        &mut self,
+        label: &str,
+        value: Option<impl AsRef<str>>,
+    ) -> &mut Self {
         if let Some(value) = value {
             self.field(label, value.as_ref());
         }
@@ -54,7 +58,12 @@ impl<'a> Sheet<'a> {
     }
 
     /// A value with its label, in a style of its own.
-    pub(in crate::tui) fn styled_field(&mut self, label: &str, value: &str, style: Style) -> &mut Self {
+    pub(in crate::tui) fn styled_field(
+        &mut self,
+        label: &str,
+        value: &str,
+        style: Style,
+    ) -> &mut Self {
         let label = format!(" {label:<0$}", usize::from(LABEL));
         let value = self.page.shown(value).into_owned();
         self.lines.push(Line::from(vec![

@@ -136,7 +136,9 @@ impl Screen for RecordDetail {
             (Command::Open, Some(id)) => {
                 super::open_row(&id, desk).map_or(Outcome::Ignored, Outcome::Open)
             }
-            (Command::Open, None) => Outcome::Say("it is about no certificate that is known".into()),
+            (Command::Open, None) => {
+                Outcome::Say("it is about no certificate that is known".into())
+            }
             _ => Outcome::Ignored,
         }
     }

@@ -31,8 +31,7 @@ use super::rows::RowId;
 use crate::fleet::HostName;
 
 /// Every screen that has a key, in the order of the keys. The first is shown at the start.
-pub static ALL: &[Kind] = 
-    &[timeline::KIND, hosts::KIND, findings::KIND, jobs::KIND, audit::KIND];
+pub static ALL: &[Kind] = &[timeline::KIND, hosts::KIND, findings::KIND, jobs::KIND, audit::KIND];
 
 /// The first of the screens.
 pub fn home(desk: &Desk) -> Box<dyn Screen> {

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn long_lines_count_for_more() {
-        let lines: Vec<_> = (0..4).map(|_| Line::from(vec!["".into(), "x".repeat(30).into()])).collect();
+        let lines: Vec<_> =
+            (0..4).map(|_| Line::from(vec!["".into(), "x".repeat(30).into()])).collect();
         let mut scroll = Scroll::default();
         scroll.go(Command::Bottom, &lines, Rect::new(0, 0, 20, 5));
         assert_eq!(scroll.first(), 2);

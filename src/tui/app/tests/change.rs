@@ -367,8 +367,7 @@ fn a_host_is_changed_once_at_a_time() {
 #[test]
 fn many_are_listed_first_and_their_number_is_typed() {
     let mut desk = Somebody::armed();
-    for (host, place) in [(HOST, PLACE), (HOST, "*.cdn.example.net"), OTHER]
-    {
+    for (host, place) in [(HOST, PLACE), (HOST, "*.cdn.example.net"), OTHER] {
         desk.select(host, place);
         desk.press(" ");
     }
@@ -591,9 +590,29 @@ enum Happens {
 
 fn happenings() -> impl Strategy<Value = Happens> {
     let words = [
-        ":arm 15m\r", ":arm\r", ":disarm\r", "ar", "af", "ab", "ah", "ai", "am", "d", "aa", "y",
-        "www.example.com", "api.example.net", "renew 2", "force-renew 2", "\x1b[200~y\x1b[201~",
-        "\x1b[200~api.example.net\x1b[201~", "\x1b[200~:arm\r\x1b[201~", "w", "x", "  ", "q",
+        ":arm 15m\r",
+        ":arm\r",
+        ":disarm\r",
+        "ar",
+        "af",
+        "ab",
+        "ah",
+        "ai",
+        "am",
+        "d",
+        "aa",
+        "y",
+        "www.example.com",
+        "api.example.net",
+        "renew 2",
+        "force-renew 2",
+        "\x1b[200~y\x1b[201~",
+        "\x1b[200~api.example.net\x1b[201~",
+        "\x1b[200~:arm\r\x1b[201~",
+        "w",
+        "x",
+        "  ",
+        "q",
     ];
     prop_oneof![
         6 => prop::sample::select(words.map(|it| it.as_bytes().to_vec()).to_vec())

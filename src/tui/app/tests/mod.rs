@@ -266,7 +266,9 @@ fn ctrl_c_leaves_only_when_pressed_twice_at_once() {
 #[test]
 fn every_size_can_be_drawn() {
     let mut app = app();
-    for keys in ["", "<enter>", "2", "3", "4", "5", "a", "<esc>1d", "<esc>?", "<esc>:", "<esc>@", "<esc>/"] {
+    for keys in
+        ["", "<enter>", "2", "3", "4", "5", "a", "<esc>1d", "<esc>?", "<esc>:", "<esc>@", "<esc>/"]
+    {
         drive(&mut app, keys);
         for (width, height) in [(1, 1), (7, 3), (59, 14), (60, 14), (80, 24), (200, 60), (500, 200)]
         {
