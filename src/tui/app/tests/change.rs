@@ -321,11 +321,11 @@ fn a_plan_that_a_scan_has_outdated_must_be_reviewed_again() {
     desk.press("af");
     let host = HostName::new(HOST);
     let known = desk.app.desk.fleet.host(&host).unwrap().clone();
-    let mut places = known.places.clone();
+    let mut places = known.places;
     let place = places.iter_mut().find(|it| it.name == PLACE).unwrap();
     let other = desk.app.desk.fleet.host(&HostName::new("edge-nyc-1")).unwrap().places[1].clone();
     place.layers = other.layers;
-    let automation = known.automation.clone();
+    let automation = known.automation;
     let seen = Seen { places, automation, ..Seen::default() };
     let outcome = Outcome::Seen(Box::new(seen));
     desk.tell(Msg::VisitEnded(Visit { host, at: NOW, outcome }, Duration::ZERO));
