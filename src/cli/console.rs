@@ -77,19 +77,17 @@ pub(super) async fn open_console(
 
 /// Says what goes on without the console, once the terminal is its own again.
 fn tell(left: &tui::Left) {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     if !left.goes_on.is_empty() {
-        text.push_str("these jobs go on on their hosts:\n");
-        for line in &left.goes_on {
-            text.push_str(&format!("  {}\n", SafeText::new(line)));
-        }
-        text.push_str(
-            "hint: `certdeck jobs` shows them, and the next console tells how they ended\n",
-        );
+        lines.push("these jobs go on on their hosts:".to_owned());
+        lines.extend(left.goes_on.iter().map(|it| format!("  {}", SafeText::new(it))));
+        let hint = "hint: `certdeck jobs` shows them, and the next console tells how they ended";
+        lines.push(hint.to_owned());
     }
     if let Some(problem) = &left.problem {
-        text.push_str(&format!("the end of this session is not in the audit log: {problem}\n"));
+        lines.push(format!("the end of this session is not in the audit log: {problem}"));
     }
+    let text: String = lines.into_iter().map(|it| it + "\n").collect();
     // Nobody is left to tell if stderr is closed.
     io::stderr().write_all(text.as_bytes()).ok();
 }

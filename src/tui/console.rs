@@ -263,10 +263,8 @@ impl Console {
     /// Takes what has ended beside the loop.
     async fn take_done(&mut self, done: Done) -> Result<(), Error> {
         let inventory = &self.app.desk().inventory;
-        match self.work.take(done, inventory) {
-            Some(msg) => self.tell(msg).await,
-            None => Ok(()),
-        }
+        let msg = self.work.take(done, inventory);
+        self.tell(msg).await
     }
 
     async fn count_second(&mut self) -> Result<(), Error> {

@@ -153,7 +153,7 @@ impl Jobs {
         let id = RunId(self.begun);
         self.runs.insert(0, RunView { id, action, request, wave: None, jobs });
         // What has ended long ago stands in the audit log.
-        let over = self.runs.iter().rposition(|it| it.jobs.iter().all(|it| it.is_over()));
+        let over = self.runs.iter().rposition(|it| it.jobs.iter().all(Job::is_over));
         if let Some(over) = over.filter(|_| self.runs.len() > MAX_RUNS) {
             self.runs.remove(over);
         }
@@ -401,8 +401,9 @@ impl State {
             Self::Waiting | Self::Starting | Self::Running | Self::Ended(Ending::Ok) => {
                 Weight::Fine
             }
-            Self::Stopping | Self::NotBegun(_) => Weight::Due,
-            Self::Ended(Ending::Refused | Ending::Cancelled) => Weight::Due,
+            Self::Stopping
+            | Self::NotBegun(_)
+            | Self::Ended(Ending::Refused | Ending::Cancelled) => Weight::Due,
             Self::Lost(_) | Self::Open | Self::Ended(Ending::Unknown) => Weight::Unknown,
             Self::Ended(Ending::NotAudited) => Weight::Wrong,
             Self::Ended(Ending::Failed) => Weight::Expired,

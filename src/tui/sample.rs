@@ -84,10 +84,10 @@ pub fn inventory() -> Inventory {
         "[[group]]\nname = 'edge'\n[[group]]\nname = 'mail'\nprotect = 'typed'\n\
          [[group]]\nname = 'internal'\nprotect = 'read-only'\nowner = 'the database team'\n",
     );
-    for (name, group) in HOSTS {
+    text.extend(HOSTS.iter().map(|(name, group)| {
         let host = format!("name = '{name}'\naddress = '{name}.example.net'\ngroups = ['{group}']");
-        text.push_str(&format!("[[host]]\n{host}\n[[host.source]]\nkind = 'certbot'\n"));
-    }
+        format!("[[host]]\n{host}\n[[host.source]]\nkind = 'certbot'\n")
+    }));
     let (inventory, _) = inventory::read(&text);
     inventory
 }

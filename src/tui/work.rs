@@ -107,27 +107,27 @@ impl Work {
     }
 
     /// Takes what has happened; what is to be told of it.
-    pub(super) fn take(&mut self, done: Done, inventory: &Arc<Inventory>) -> Option<Msg> {
+    pub(super) fn take(&mut self, done: Done, inventory: &Arc<Inventory>) -> Msg {
         match done {
             Done::Opened(Ok(session)) => {
                 self.session = Some(session);
                 self.reconcile(inventory);
-                Some(Msg::LogOpened(Ok(())))
+                Msg::LogOpened(Ok(()))
             }
-            Done::Opened(Err(why)) => Some(Msg::LogOpened(Err(why))),
+            Done::Opened(Err(why)) => Msg::LogOpened(Err(why)),
             Done::Read(msg) => {
                 let (_, once_more) = std::mem::take(&mut self.reads);
                 if once_more {
                     self.read_log();
                 }
-                Some(msg)
+                msg
             }
-            Done::Ran(id, Some(progress)) => Some(Msg::Ran(id, progress)),
+            Done::Ran(id, Some(progress)) => Msg::Ran(id, progress),
             Done::Ran(id, None) => {
                 self.runs.retain(|it| it.0 != id);
-                Some(Msg::RunEnded(id))
+                Msg::RunEnded(id)
             }
-            Done::Tell(msg) => Some(msg),
+            Done::Tell(msg) => msg,
         }
     }
 

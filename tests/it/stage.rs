@@ -22,7 +22,7 @@ use ratatui::layout::Rect;
 use uuid::Uuid;
 
 /// The console, and what time it is.
-pub struct Stage {
+pub(crate) struct Stage {
     app: App,
     theme: Theme,
     size: (u16, u16),
@@ -32,7 +32,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new(theme: Theme, is_ascii: bool, size: (u16, u16)) -> Self {
+    pub(crate) fn new(theme: Theme, is_ascii: bool, size: (u16, u16)) -> Self {
         let (fleet, _) = sample::prod_eu();
         let desk = Desk::new(Arc::new(sample::inventory()), fleet, theme.clone(), NOW);
         let settings = Settings {
@@ -55,7 +55,7 @@ impl Stage {
     }
 
     /// Types, and reads what is shown after each key.
-    pub fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         // One by one, because what comes at once would be a sequence.
         for key in keys.chars() {
             for input in Parser::default().feed(key.to_string().as_bytes()) {
@@ -66,7 +66,7 @@ impl Stage {
         }
     }
 
-    pub fn draw(&self) -> Buffer {
+    pub(crate) fn draw(&self) -> Buffer {
         let area = Rect::new(0, 0, self.size.0, self.size.1);
         let mut buf = Buffer::empty(area);
         buf.set_style(area, self.theme.base());
@@ -75,25 +75,25 @@ impl Stage {
     }
 
     /// The audit log is open and read, and the console armed.
-    pub fn arm(&mut self) {
+    pub(crate) fn arm(&mut self) {
         self.read_log();
         self.press(":arm 15m\r");
         self.wait(28);
     }
 
-    pub fn read_log(&mut self) {
+    pub(crate) fn read_log(&mut self) {
         self.tell(Msg::LogOpened(Ok(())));
         self.tell(Msg::LogRead(Box::new(sample::book())));
     }
 
     /// Three rows are marked, and the filter hides one of them.
-    pub fn mark_three(&mut self) {
+    pub(crate) fn mark_three(&mut self) {
         self.arm();
         self.press("   /host:edge-fra*\r");
     }
 
     /// One job runs, of two that were confirmed together one has failed.
-    pub fn run_jobs(&mut self) {
+    pub(crate) fn run_jobs(&mut self) {
         self.arm();
         self.press("  ar");
         self.press("renew 2");
@@ -104,7 +104,7 @@ impl Stage {
         self.ran(Progress::Ended { at: 0, report: failed(op) });
         let why = "legacy.example.org failed, and nothing is begun after a failure";
         self.ran(Progress::NotBegun { at: 1, why: SafeText::new(why) });
-        self.press("1\\jjary");
+        self.press("1\\ary");
         let op = Uuid::from_u128(0x0192_7f3f);
         self.ran(Progress::Began { at: 0, op });
         self.wait(4);

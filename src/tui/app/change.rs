@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::App;
-use crate::action::{self, Answer, Confirmed, Refusal, Review, Subject, Tier, Why};
+use crate::action::{self, Answer, Confirmed, Review, Subject, Tier, Why};
 use crate::fleet::Weight;
 use crate::perform::{Ending, Progress, Reconciled};
 use crate::text::SafeText;
@@ -78,7 +78,8 @@ impl App {
             return Vec::new();
         }
         let planned = request.plan(&self.desk);
-        if let Some(complaint) = to_choose(&request, &planned) {
+        if must_choose(&request, &planned) {
+            let complaint = complaint(&request, &planned);
             self.lay(Form::new(request, complaint, &self.desk));
             return Vec::new();
         }
@@ -99,13 +100,12 @@ impl App {
     /// Does what is safe without a question.
     fn run_at_once(&mut self, request: Request, planned: Vec<Planned>) -> Vec<Effect> {
         let plans = planned.into_iter().filter_map(|it| it.plan.ok()).collect();
-        match Review::new(plans).confirm(Answer::Nothing, &self.desk.fleet, self.desk.now) {
-            Ok(confirmed) => self.run(request, confirmed),
-            Err(_) => {
-                self.say("things have changed meanwhile: once more");
-                Vec::new()
-            }
-        }
+        let review = Review::new(plans);
+        let Ok(confirmed) = review.confirm(Answer::Nothing, &self.desk.fleet, self.desk.now) else {
+            self.say("things have changed meanwhile: once more");
+            return Vec::new();
+        };
+        self.run(request, confirmed)
     }
 
     /// Does what was confirmed.
@@ -324,41 +324,35 @@ impl App {
     }
 }
 
-/// Whether something is to be chosen before there is a plan, and what is wrong with what was
-/// chosen. What cannot be done whatever is chosen is not asked for.
-fn to_choose(request: &Request, planned: &[Planned]) -> Option<Option<String>> {
-    let has_choices = !request.kind.choices.is_empty();
+/// Whether something is to be chosen before there is a plan. What cannot be done whatever is
+/// chosen is not asked for.
+fn must_choose(request: &Request, planned: &[Planned]) -> bool {
     let lacks_name = request.kind.subject == Subject::Lineage
         && request.targets.iter().any(|it| it.lineage.is_none());
-    if !has_choices && !lacks_name {
-        return None;
+    if request.kind.choices.is_empty() && !lacks_name {
+        return false;
     }
+    let could_be = |it: &Planned| it.plan.as_ref().err().is_none_or(|it| it.why == Why::BadRequest);
+    let is_possible = planned.iter().any(|it| it.plan.is_ok());
+    planned.iter().any(could_be) && !(request.is_filled && is_possible)
+}
+
+/// What is wrong with what was chosen.
+fn complaint(request: &Request, planned: &[Planned]) -> Option<String> {
     let mut refusals = planned.iter().filter_map(|it| it.plan.as_ref().err());
-    let wrong = refusals.clone().find(|it| it.why == Why::BadRequest);
-    if request.is_filled {
-        let all_refuse = planned.iter().all(|it| it.plan.is_err());
-        let told = |it: &Refusal| {
-            let hint = it.hint.as_ref().map_or_else(String::new, |it| format!("; {it}"));
-            format!("{}{hint}", it.text)
-        };
-        return wrong.filter(|_| all_refuse).map(|it| Some(told(it)));
-    }
-    let can_be =
-        refusals.clone().count() < planned.len() || refusals.any(|it| it.why == Why::BadRequest);
-    can_be.then_some(None)
+    let wrong = refusals.find(|it| it.why == Why::BadRequest).filter(|_| request.is_filled)?;
+    let hint = wrong.hint.as_ref().map_or_else(String::new, |it| format!("; {it}"));
+    Some(format!("{}{hint}", wrong.text))
 }
 
 /// Why nothing can be done, target by target, with what to do instead.
 fn refusals(planned: &[Planned]) -> String {
-    let mut text = String::new();
-    for it in planned {
-        let Err(refusal) = &it.plan else { continue };
-        text.push_str(&format!("{}: {}\n", it.target.name(), refusal.text));
-        if let Some(hint) = &refusal.hint {
-            text.push_str(&format!("  {hint}\n"));
-        }
-    }
-    text
+    let told = |it: &Planned| {
+        let refusal = it.plan.as_ref().err()?;
+        let hint = refusal.hint.as_ref().map_or_else(String::new, |it| format!("  {it}\n"));
+        Some(format!("{}: {}\n{hint}", it.target.name(), refusal.text))
+    };
+    planned.iter().filter_map(told).collect()
 }
 
 const fn tier_word(tier: Tier) -> &'static str {

@@ -433,11 +433,12 @@ impl Card {
         let rows = self.rows();
         let chosen = rows.iter().filter(|it| it.is_in == Some(true)).count();
         let mut head = format!(" {chosen} of {} chosen", rows.len());
-        match rows.iter().filter(|it| it.is_hidden).count() {
-            0 => {}
-            1 => head.push_str("; 1 marked row is hidden by the filter"),
-            many => head.push_str(&format!("; {many} marked rows are hidden by the filter")),
-        }
+        let hidden = match rows.iter().filter(|it| it.is_hidden).count() {
+            0 => String::new(),
+            1 => "; 1 marked row is hidden by the filter".to_owned(),
+            many => format!("; {many} marked rows are hidden by the filter"),
+        };
+        head.push_str(&hidden);
         if chosen > 1 {
             head.push_str("; one first, then the others in waves");
         }

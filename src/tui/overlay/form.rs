@@ -68,7 +68,7 @@ impl Form {
                 about: choice.about,
                 is_required: choice.is_required,
                 offers,
-                chosen: chosen.or(suggested.then_some(0)),
+                chosen: chosen.or_else(|| suggested.then_some(0)),
                 field: Field::new(typed),
             });
         }
@@ -220,31 +220,29 @@ impl Overlay for Form {
         let below = Rect { y: about.y + 1.min(about.height), ..about };
         let below = below.intersection(about);
         detail::draw(&[Line::from(vec![Span::raw("  "), told])], 0, &page, below, buf);
-        self.draw_offers(entry, desk, list, buf);
+        draw_offers(entry, desk, list, buf);
     }
 }
 
-impl Form {
-    fn draw_offers(&self, entry: &Entry, desk: &Desk, area: Rect, buf: &mut Buffer) {
-        let (theme, page) = (&desk.theme, desk.page());
-        // What is typed stands instead of all of them.
-        let is_typed = !entry.field.text().is_empty();
-        let chosen = entry.chosen.filter(|_| !is_typed).unwrap_or(entry.offers.len());
-        let longest = entry.offers.iter().map(|it| it.value.chars().count()).max().unwrap_or(0);
-        let width = longest.min(usize::from(area.width) / 2);
-        let first = sheet::first_shown(chosen, entry.offers.len(), area.height);
-        let shown = entry.offers.iter().enumerate().skip(first);
-        for (row, (position, offer)) in (0..area.height).zip(shown) {
-            let is_chosen = position == chosen;
-            let sign = if is_chosen { "(x)" } else { "( )" };
-            let style = if is_chosen { theme.title() } else { theme.text() };
-            let line = Line::from(vec![
-                Span::styled(format!("  {sign} "), theme.key()),
-                sheet::column(&page.shown(&offer.value), width, style),
-                Span::styled(page.shown(&offer.about).into_owned(), theme.dim()),
-            ]);
-            let at = Rect { y: area.y + row, height: 1, ..area };
-            detail::draw(&[line], 0, &page, at, buf);
-        }
+fn draw_offers(entry: &Entry, desk: &Desk, area: Rect, buf: &mut Buffer) {
+    let (theme, page) = (&desk.theme, desk.page());
+    // What is typed stands instead of all of them.
+    let is_typed = !entry.field.text().is_empty();
+    let chosen = entry.chosen.filter(|_| !is_typed).unwrap_or(entry.offers.len());
+    let longest = entry.offers.iter().map(|it| it.value.chars().count()).max().unwrap_or(0);
+    let width = longest.min(usize::from(area.width) / 2);
+    let first = sheet::first_shown(chosen, entry.offers.len(), area.height);
+    let shown = entry.offers.iter().enumerate().skip(first);
+    for (row, (position, offer)) in (0..area.height).zip(shown) {
+        let is_chosen = position == chosen;
+        let sign = if is_chosen { "(x)" } else { "( )" };
+        let style = if is_chosen { theme.title() } else { theme.text() };
+        let line = Line::from(vec![
+            Span::styled(format!("  {sign} "), theme.key()),
+            sheet::column(&page.shown(&offer.value), width, style),
+            Span::styled(page.shown(&offer.about).into_owned(), theme.dim()),
+        ]);
+        let at = Rect { y: area.y + row, height: 1, ..area };
+        detail::draw(&[line], 0, &page, at, buf);
     }
 }

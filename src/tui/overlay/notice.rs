@@ -53,6 +53,6 @@ impl Overlay for Notice {
         let lines: Vec<_> = self.lines.iter().map(line).collect();
         let height = detail::height(&lines, area.width.saturating_sub(2)).saturating_add(2);
         let room = sheet::lay(&self.title, (area.width, height), &desk.theme, area, buf);
-        detail::draw(&lines, self.first, &page, room, buf);
+        detail::draw(&lines, detail::settled(self.first, &lines, room), &page, room, buf);
     }
 }

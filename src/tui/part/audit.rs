@@ -54,7 +54,7 @@ pub fn draw(view: &AuditView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buffer)
         }
         let Some(record) = view.book.record(*seq) else { continue };
         let (weight, ending) = ending(record);
-        let style = weight.map_or(theme.text(), |it| theme.weight(it));
+        let style = weight.map_or_else(|| theme.text(), |it| theme.weight(it));
         let sign = weight.map_or(" ", |it| theme.glyphs().weight(it));
         let time = if columns.time > AGE {
             record.at.to_string().replacen('T', " ", 1)

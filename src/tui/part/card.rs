@@ -32,30 +32,31 @@ pub fn lines(plan: &Plan, beside: &Beside, page: &Page<'_>) -> Vec<Line<'static>
     if let Some(busy) = &beside.busy {
         sheet.styled_field("Busy", busy, warn);
     }
-    sheet.field("What", &safe(&plan.what));
-    several(&mut sheet, "Effect", &plan.effect);
-    sheet.field("Cost", &safe(&plan.cost)).field("Undo", &safe(&plan.undo));
+    sheet.field("What", &safe(&plan.what, page));
+    several(&mut sheet, "Effect", &plan.effect, page);
+    sheet.field("Cost", &safe(&plan.cost, page)).field("Undo", &safe(&plan.undo, page));
     sheet.maybe("Dry run", beside.dry_run.as_ref());
-    sheet.field("Proof", &safe(&plan.proof));
+    sheet.field("Proof", &safe(&plan.proof, page));
     for (number, command) in plan.commands.iter().enumerate() {
         let label = if number == 0 { "Runs" } else { "" };
-        sheet.styled_field(label, &safe(&command.line()), theme.title());
+        sheet.styled_field(label, &safe(&command.line(), page), theme.title());
     }
-    several(&mut sheet, "Files", &plan.files);
-    several(&mut sheet, "Note", &plan.notes);
-    several(&mut sheet, "Why", &beside.why);
+    several(&mut sheet, "Files", &plan.files, page);
+    several(&mut sheet, "Note", &plan.notes, page);
+    several(&mut sheet, "Why", &beside.why, page);
     sheet.lines()
 }
 
-fn several(sheet: &mut Sheet<'_>, label: &str, lines: &[String]) {
+fn several(sheet: &mut Sheet<'_>, label: &str, lines: &[String], page: &Page<'_>) {
     for (number, line) in lines.iter().enumerate() {
-        sheet.field(if number == 0 { label } else { "" }, &safe(line));
+        sheet.field(if number == 0 { label } else { "" }, &safe(line, page));
     }
 }
 
 /// Names that were read from a host or pasted into a form stand in plans.
-fn safe(text: &str) -> String {
-    SafeText::capped(text, LONGEST).to_string()
+fn safe(text: &str, page: &Page<'_>) -> String {
+    let text = SafeText::capped(text, LONGEST);
+    text.as_str().replace('…', page.theme.glyphs().cut)
 }
 
 /// More than any command line has.
@@ -112,6 +113,9 @@ pub fn draw_targets(
         if row.is_hidden {
             pen.put("hidden by the filter", theme.weight(Weight::Due)).skip(1);
         }
-        pen.put(&page.shown(&row.text), if row.is_in.is_none() { style } else { theme.dim() });
+        pen.put(
+            &page.shown(&safe(&row.text, page)),
+            if row.is_in.is_none() { style } else { theme.dim() },
+        );
     }
 }

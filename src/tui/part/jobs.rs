@@ -65,7 +65,7 @@ fn draw_job(
     let theme = page.theme;
     let weight = job.state.weight();
     let style = theme.weight(weight);
-    let cert = job.place.as_ref().map_or(theme.glyphs().none, |it| it.as_str());
+    let cert = job.place.as_ref().map_or_else(|| theme.glyphs().none, |it| it.as_str());
     pen.column(theme.glyphs().weight(weight), 1, style).skip(1);
     pen.column(job.state.word(), STATE, style).skip(1);
     pen.column(&run.action, ACTION, theme.text()).skip(1);

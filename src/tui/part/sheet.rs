@@ -148,13 +148,12 @@ fn rows(line: &Line<'_>, width: u16) -> usize {
 pub(in crate::tui) fn when(moment: Moment, now: Moment) -> String {
     let away = moment.since(now);
     let size = human(away.saturating_abs());
-    if away == 0 {
-        format!("{} (now)", clock(moment))
-    } else if away < 0 {
-        format!("{} ({size} ago)", clock(moment))
-    } else {
-        format!("{} (in {size})", clock(moment))
-    }
+    let distance = match away {
+        0 => "now".to_owned(),
+        ..0 => format!("{size} ago"),
+        _ => format!("in {size}"),
+    };
+    format!("{} ({distance})", clock(moment))
 }
 
 /// The width of a label with the gap after it.

@@ -9,6 +9,7 @@ use super::scroll::Scroll;
 use super::{Outcome, Screen, plain};
 use crate::fleet::{Fingerprint, Weight, human};
 use crate::perform::Report;
+use crate::text::SafeText;
 use crate::tui::desk::Desk;
 use crate::tui::jobs::{Job, JobId, RunView, ending_word};
 use crate::tui::keys::{Command, Place};
@@ -92,7 +93,7 @@ impl Screen for JobDetail {
             }
         }
         if self.follows {
-            self.scroll.to_end(&lines, text);
+            self.scroll.go_to_end(&lines, text);
         }
         self.scroll.settle(&lines, text);
     }
@@ -140,7 +141,7 @@ impl Screen for JobDetail {
 /// The row of the certificate or host that a job is about.
 pub(super) fn row(id: JobId, desk: &Desk) -> Option<RowId> {
     let job = desk.jobs.job(id)?;
-    desk.row_at(&job.host, job.place.as_ref().map(|it| it.as_str()))
+    desk.row_at(&job.host, job.place.as_ref().map(SafeText::as_str))
 }
 
 /// The lines about a job or a run.

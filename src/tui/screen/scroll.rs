@@ -20,7 +20,7 @@ impl Scroll {
     }
 
     /// Shows the end.
-    pub(super) fn to_end(&mut self, lines: &[Line<'_>], area: Rect) {
+    pub(super) fn go_to_end(&mut self, lines: &[Line<'_>], area: Rect) {
         self.first = lines.len();
         self.settle(lines, area);
     }

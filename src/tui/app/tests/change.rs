@@ -8,15 +8,15 @@ use crate::perform::{Ending, Progress, Report};
 use crate::tui::jobs::RunId;
 
 /// A console with somebody in front of it: time passes, and what is drawn is seen.
-struct Somebody {
-    app: App,
-    now: Moment,
-    up: Duration,
+pub(super) struct Somebody {
+    pub(super) app: App,
+    pub(super) now: Moment,
+    pub(super) up: Duration,
     runs: Vec<(RunId, Vec<Plan>)>,
 }
 
 impl Somebody {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut it = Self::unopened();
         it.tell(Msg::LogOpened(Ok(())));
         it
@@ -33,7 +33,7 @@ impl Somebody {
         it
     }
 
-    fn tell(&mut self, msg: Msg) -> Vec<Effect> {
+    pub(super) fn tell(&mut self, msg: Msg) -> Vec<Effect> {
         let effects = self.app.update(msg, Time { now: self.now, up: self.up });
         for effect in &effects {
             if let Effect::Run(id, confirmed) = effect {
@@ -53,7 +53,7 @@ impl Somebody {
     }
 
     /// Presses keys, with a look and half a second after each.
-    fn press(&mut self, keys: &str) -> Vec<Effect> {
+    pub(super) fn press(&mut self, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         for key in strokes(keys) {
             self.look(500);
@@ -63,18 +63,18 @@ impl Somebody {
     }
 
     /// Draws, and lets so many milliseconds pass.
-    fn look(&mut self, millis: u64) {
+    pub(super) fn look(&mut self, millis: u64) {
         self.app.drawn(self.up);
         self.up += Duration::from_millis(millis);
     }
 
-    fn wait(&mut self, seconds: i64) {
+    pub(super) fn wait(&mut self, seconds: i64) {
         self.now = self.now.plus(seconds);
         self.up += Duration::from_secs(seconds.unsigned_abs());
         self.tell(Msg::Second);
     }
 
-    fn screen(&self) -> String {
+    pub(super) fn screen(&self) -> String {
         screen(&self.app, 100, 30)
     }
 
@@ -321,11 +321,11 @@ fn a_plan_that_a_scan_has_outdated_must_be_reviewed_again() {
     desk.press("af");
     let host = HostName::new(HOST);
     let known = desk.app.desk.fleet.host(&host).unwrap().clone();
-    let mut places = known.places.clone();
+    let mut places = known.places;
     let place = places.iter_mut().find(|it| it.name == PLACE).unwrap();
     let other = desk.app.desk.fleet.host(&HostName::new("edge-nyc-1")).unwrap().places[1].clone();
     place.layers = other.layers;
-    let automation = known.automation.clone();
+    let automation = known.automation;
     let seen = Seen { places, automation, ..Seen::default() };
     let outcome = Outcome::Seen(Box::new(seen));
     desk.tell(Msg::VisitEnded(Visit { host, at: NOW, outcome }, Duration::ZERO));
@@ -578,117 +578,4 @@ fn what_is_to_be_chosen_is_asked_for() {
         desk.press("<esc>");
     }
     assert_eq!(desk.begun(), 0);
-}
-
-/// What somebody or something does.
-#[derive(Debug, Clone)]
-enum Happens {
-    Bytes(Vec<u8>),
-    Looks(u64),
-    Waits(i64),
-}
-
-fn happenings() -> impl Strategy<Value = Happens> {
-    let words = [
-        ":arm 15m\r",
-        ":arm\r",
-        ":disarm\r",
-        "ar",
-        "af",
-        "ab",
-        "ah",
-        "ai",
-        "am",
-        "d",
-        "aa",
-        "y",
-        "www.example.com",
-        "api.example.net",
-        "renew 2",
-        "force-renew 2",
-        "\x1b[200~y\x1b[201~",
-        "\x1b[200~api.example.net\x1b[201~",
-        "\x1b[200~:arm\r\x1b[201~",
-        "w",
-        "x",
-        "  ",
-        "q",
-    ];
-    prop_oneof![
-        6 => prop::sample::select(words.map(|it| it.as_bytes().to_vec()).to_vec())
-            .prop_map(Happens::Bytes),
-        3 => prop::collection::vec(any_byte(), 1..8).prop_map(Happens::Bytes),
-        4 => (0..900_u64).prop_map(Happens::Looks),
-        1 => (0..400_i64).prop_map(Happens::Waits),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
-    /// Whatever is pressed, pasted or waited for: something runs only while the console is armed,
-    /// and only if what a card asked for was answered after it was to be seen, or if it is safe.
-    #[test]
-    fn nothing_runs_that_was_not_confirmed(happens in prop::collection::vec(happenings(), 0..40)) {
-        let mut desk = Somebody::new();
-        desk.press("jj");
-        for it in happens {
-            match it {
-                Happens::Looks(millis) => desk.look(millis),
-                Happens::Waits(seconds) => desk.wait(seconds),
-                Happens::Bytes(bytes) => for input in Parser::default().feed(&bytes) {
-                    let was_armed = desk.app.arming.is_armed(desk.now);
-                    let seen = desk.app.seen_at.map_or(Duration::ZERO, |it| desk.up.saturating_sub(it));
-                    let had_card = desk.app.overlay.as_ref().is_some_and(|it| it.is_guarded());
-                    let key = matches!(input, Input::Key(_)).then_some(input.clone());
-                    for effect in desk.tell(Msg::Input(input)) {
-                        let Effect::Run(_, confirmed) = &effect else {
-                            prop_assert!(only_looks(&effect), "{effect:?}");
-                            continue;
-                        };
-                        let is_safe = confirmed.plans().iter().all(|it| it.tier == crate::action::Tier::Safe);
-                        prop_assert!(was_armed && key.is_some());
-                        prop_assert!(is_safe || (had_card && seen >= Duration::from_millis(400)));
-                        let is_enter = matches!(&key, Some(Input::Key(it)) if it.code == KeyCode::Enter);
-                        prop_assert!(!is_enter);
-                    }
-                },
-            }
-        }
-        desk.screen();
-    }
-}
-
-/// Whoever adds an effect decides here whether a key alone may have it.
-fn only_looks(effect: &Effect) -> bool {
-    match effect {
-        Effect::Attach(..)
-        | Effect::Copy { .. }
-        | Effect::Edit(_)
-        | Effect::Keep { .. }
-        | Effect::Leave
-        | Effect::Mouse(_)
-        | Effect::Page(_)
-        | Effect::ReadLog
-        | Effect::Redraw
-        | Effect::Save
-        | Effect::Scan(_)
-        | Effect::StopScan
-        | Effect::Suspend => true,
-        #[cfg(debug_assertions)]
-        Effect::Panic => true,
-        // It is asked for, too, but takes back rather than changes.
-        Effect::Stop(..) => true,
-        Effect::Run(..) => false,
-    }
-}
-
-/// Keys that mean something, more often than others.
-fn any_byte() -> impl Strategy<Value = u8> {
-    prop_oneof![
-        4 => prop::sample::select(
-            b"jkgGvzsbrRxye12345[]-+0thlHL,.@:?/\\ \r\t\x1b\x7f\x01\x04\x0fadfiy".to_vec()
-        ),
-        1 => any::<u8>(),
-    ]
 }

@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use proptest::prelude::*;
 
 mod change;
+mod random;
 
 use super::*;
 use crate::fleet::{Outcome, Unreached, Visit, Why};
