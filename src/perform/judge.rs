@@ -168,6 +168,14 @@ fn verdict(
         let summary = format!("{what} {}", words(hook));
         return (Ending::Failed, summary, Some(hook_failed(hook)));
     }
+    if status.is_cut {
+        // certbot exits with 0 when a hook has failed, and says so only in what it prints.
+        let summary = "it ended well, but more was printed than is kept: \
+                       whether a hook failed is not proven";
+        let cause = "what would tell of a hook that failed may be in the part that was cut off";
+        let next = "read the client's log on the host; do not renew again before that";
+        return (Ending::Failed, summary.to_owned(), Some(explanation("cut", cause, next)));
+    }
     (Ending::Ok, success(evidence, place), None)
 }
 
