@@ -1,4 +1,11 @@
 //! Hosts in, visits out, as they end: concurrency and deadlines, nothing else.
+//!
+//! # Deadlines
+//!
+//! A scan should end with the deadline of the hosts that begin first, however many are down or
+//! slow. So a visit has until `scan-timeout` after the scan began; one that begins late has
+//! half its `scan-timeout` all the same, and longer where visits take long here. A host is
+//! never given up because this machine is busy, nor one that needs some seconds to answer.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -13,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::clock::Clock;
 use crate::fleet::{self, Fleet, HostName, Outcome, Reach, Unreached, Visit, Why};
 use crate::inventory::{self, Inventory};
-use crate::remote::Sessions;
+use crate::remote::{Limits, Sessions};
 use crate::source::{self, Incomplete, Nonce};
 use crate::text::SafeText;
 
@@ -52,6 +59,7 @@ impl Scan {
             busy: Semaphore::new(concurrency),
             all: Semaphore::new(concurrency.saturating_mul(SLOW_FOR_ONE)),
             pace: Pace::new(),
+            begin: Instant::now(),
             sessions,
             clock,
         });
@@ -60,7 +68,7 @@ impl Scan {
         let (down, up): (Vec<_>, Vec<_>) = chosen
             .map(|(at, host)| {
                 let new = || fleet::Host::new(host.name.clone(), &host.address, &host.groups);
-                (at, known.host(&host.name).cloned().unwrap_or_else(new))
+                (at, known.shared(&host.name).unwrap_or_else(|| Arc::new(new())))
             })
             .partition(|(_, known)| matches!(known.reach, Reach::Down(_)));
         let mut visits = JoinSet::new();
@@ -104,6 +112,7 @@ struct Room {
     /// These, and those that only wait for a slow host.
     all: Semaphore,
     pace: Pace,
+    begin: Instant,
     sessions: Arc<Sessions>,
     clock: Clock,
 }
@@ -139,7 +148,7 @@ impl Room {
     async fn visit(
         &self,
         host: &inventory::Host,
-        known: fleet::Host,
+        known: Arc<fleet::Host>,
         tell: &mpsc::UnboundedSender<Progress>,
     ) {
         let _in = self.all.acquire().await;
@@ -147,7 +156,9 @@ impl Room {
         // Nobody listens any more only when the scan is being dropped.
         tell.send(Progress::Began(host.name.clone())).ok();
         let begin = Instant::now();
-        let mut asking = pin!(visit(&self.sessions, host, known, self.clock));
+        let left = host.scan_timeout.saturating_sub(self.begin.elapsed());
+        let time = deadline(host, left, self.pace.patience());
+        let mut asking = pin!(visit_within(time, &self.sessions, host, known, self.clock));
         let visit = loop {
             // Looked at again each time, because others have ended meanwhile.
             let until = begin + self.pace.patience();
@@ -172,22 +183,34 @@ impl Room {
 pub async fn visit(
     sessions: &Sessions,
     host: &inventory::Host,
-    known: fleet::Host,
+    known: impl Into<Arc<fleet::Host>>,
     clock: Clock,
 ) -> Visit {
-    let outcome = ask(sessions, host, known, clock).await;
+    visit_within(host.scan_timeout, sessions, host, known.into(), clock).await
+}
+
+async fn visit_within(
+    time: Duration,
+    sessions: &Sessions,
+    host: &inventory::Host,
+    known: Arc<fleet::Host>,
+    clock: Clock,
+) -> Visit {
+    let outcome = ask(time, sessions, host, known, clock).await;
     Visit { host: host.name.clone(), at: clock.now(), outcome }
 }
 
 async fn ask(
+    time: Duration,
     sessions: &Sessions,
     host: &inventory::Host,
-    known: fleet::Host,
+    known: Arc<fleet::Host>,
     clock: Clock,
 ) -> Outcome {
     let nonce = Nonce::new(uuid::Uuid::new_v4().into_bytes());
     let script = source::ask_all(&host.sources, &known, &nonce);
-    let answer = match sessions.visit(host, &script, ANSWER_CAP).await {
+    let limits = Limits { time, cap: ANSWER_CAP };
+    let answer = match sessions.visit(host, &script, limits).await {
         Ok(answer) => answer,
         Err(error) => return Outcome::Unreached(error.unreached(host)),
     };
@@ -204,6 +227,16 @@ async fn ask(
         Ok(Err(incomplete)) => Outcome::Unreached(unread(incomplete)),
         Err(_) => Outcome::Unreached(unreached(Why::Other, "the answer could not be read")),
     }
+}
+
+/// How long a visit may take of which so much is left if the scan is to end in time, on a machine
+/// where a visit counts as work for `patience`.
+fn deadline(host: &inventory::Host, left: Duration, patience: Duration) -> Duration {
+    // ssh has words of its own for a host that cannot be connected to.
+    let least = (host.scan_timeout / 2).max(host.connect_timeout + FOR_WORDS);
+    // People read it if it passes.
+    let seconds = left.max(least).max(patience).as_secs_f64().ceil();
+    Duration::from_secs_f64(seconds).min(host.scan_timeout)
 }
 
 fn unread(incomplete: Incomplete) -> Unreached {
@@ -225,6 +258,9 @@ const ANSWER_CAP: usize = 8 * 1024 * 1024;
 /// How long a visit counts as work at the least; most are over long before.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How much longer than connecting a visit may take at the least.
+const FOR_WORDS: Duration = Duration::from_secs(1);
+
 /// How many times as long as the others a visit takes that waits for its host.
 const SLOW: u32 = 4;
 
@@ -243,6 +279,24 @@ mod tests {
     fn hosts_that_were_down_begin_early_and_leave_room() {
         assert_eq!(in_turn(vec![5, 6], vec![1, 2, 3]), [5, 1, 6, 2, 3]);
         assert_eq!(in_turn(vec![], vec![1, 2]), [1, 2]);
+    }
+
+    #[test]
+    fn late_visits_are_shorter_and_never_hasty() {
+        let text = "[[host]]\nname = 'a'\nconnect-timeout = '5s'\nscan-timeout = '20s'\n";
+        let (inventory, _) = inventory::read(text);
+        let host = inventory.hosts.first().unwrap();
+        let check = |left, patience, expect| {
+            let [left, patience, expect] = [left, patience, expect].map(Duration::from_secs);
+            assert_eq!(deadline(host, left, patience), expect);
+        };
+        check(20, 2, 20);
+        check(15, 2, 15);
+        check(0, 2, 10);
+        check(0, 14, 14);
+        check(0, 50, 20);
+        let patient = inventory::Host { connect_timeout: Duration::from_secs(15), ..host.clone() };
+        assert_eq!(deadline(&patient, Duration::ZERO, Duration::ZERO).as_secs(), 16);
     }
 
     #[test]

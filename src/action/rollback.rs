@@ -13,7 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "rollback",
     keys: "a b",
     title: "roll back",
-    about: "lead the live links to another version in the archive; needs no CA",
+    about: "link another archived version live; needs no CA",
     tier: Tier::Risky,
     subject: Subject::Place,
     choices: &[

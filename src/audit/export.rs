@@ -1,6 +1,9 @@
 //! Records for other programs, for spreadsheets, and for people who write up an incident.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+
+use uuid::Uuid;
 
 use super::read::Record;
 use crate::fleet::human;
@@ -37,10 +40,11 @@ fn csv(records: &[&Record], out: &mut dyn Write) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(out);
     let fixed = ["seq", "time", "op", "kind"];
     table.write_record(fixed.iter().chain(COLUMNS))?;
+    let actions = Actions::of(records.iter().copied());
     for record in records {
         let (seq, op) = (record.seq.to_string(), record.op.to_string());
         let fixed = [&seq, record.stamp(), &op, &record.kind].map(str::to_owned);
-        let cells = COLUMNS.iter().map(|it| guarded(&record.shown(it)));
+        let cells = COLUMNS.iter().map(|it| guarded(&actions.shown(record, it)));
         table.write_record(fixed.into_iter().chain(cells))?;
     }
     table.flush()
@@ -62,6 +66,7 @@ fn markdown(records: &[&Record], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "|---|---|---|---|---|---|")?;
     let mut day = None;
     let mut before = first.at;
+    let actions = Actions::of(records.iter().copied());
     for record in records {
         let at = record.at.to_string();
         let (date, time) = at.split_once('T').unwrap_or((&at, ""));
@@ -74,8 +79,8 @@ fn markdown(records: &[&Record], out: &mut dyn Write) -> io::Result<()> {
             out,
             "| {time} | {} | {} | {} | {} | {} |",
             human(record.at.since(before)),
-            cell(&record.shown("host")),
-            cell(&record.shown("who")),
+            cell(&actions.shown(record, "host")),
+            cell(&actions.shown(record, "who")),
             cell(record.summary().as_str()),
             record.seq,
         )?;
@@ -94,6 +99,30 @@ fn cell(text: &str) -> String {
         cell.push(c);
     }
     cell
+}
+
+/// What the first record of each action says, and its later ones do not repeat.
+#[derive(Debug)]
+pub struct Actions<'r>(HashMap<Uuid, &'r Record>);
+
+impl<'r> Actions<'r> {
+    /// The actions of these records.
+    pub fn of(records: impl IntoIterator<Item = &'r Record>) -> Self {
+        let mut firsts = HashMap::new();
+        for record in records {
+            firsts.entry(record.op).or_insert(record);
+        }
+        Self(firsts)
+    }
+
+    /// A member of the record, or else what its action began with, as text that is safe to show.
+    pub fn shown(&self, record: &Record, key: &str) -> String {
+        let own = record.shown(key);
+        match self.0.get(&record.op) {
+            Some(first) if own.is_empty() && COMMON.contains(&key) => first.shown(key),
+            _ => own,
+        }
+    }
 }
 
 impl Record {
@@ -116,9 +145,12 @@ impl Record {
             "intent" => {
                 let about = if self.text("lineage").is_some() { "lineage" } else { "names" };
                 let reason = self.text("reason").map(|it| format!("({it})")).unwrap_or_default();
-                ["to do:".to_owned(), part("action"), part(about), reason].to_vec()
+                ["begins:".to_owned(), part("action"), part(about), reason].to_vec()
             }
-            "outcome" | "reconcile" => [part("ending"), part("summary")].to_vec(),
+            "outcome" | "reconcile" => {
+                let ending = part("ending");
+                [if ending.is_empty() { ending } else { ending + ":" }, part("summary")].to_vec()
+            }
             "segment" => [part("after"), "was closed:".to_owned(), part("reason")].to_vec(),
             "change" => {
                 [part("what"), part("old"), "->".to_owned(), part("new"), part("file")].to_vec()
@@ -148,6 +180,9 @@ fn plain(value: &serde_json::Value) -> String {
     }
 }
 
+/// What is the same for a whole action.
+const COMMON: [&str; 5] = ["host", "lineage", "names", "action", "who"];
+
 const COLUMNS: &[&str] = &[
     "host",
     "lineage",
@@ -168,19 +203,28 @@ const COLUMNS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use uuid::Uuid;
 
+    use super::super::record::{self, Last};
     use super::*;
     use crate::fleet::Moment;
 
     fn records() -> Vec<Record> {
-        let record = |(seq, kind, body): &(u64, &str, Value)| Record {
-            seq: *seq,
-            at: Moment::from_unix(1_795_403_564 + 70_000 * (*seq as i64 / 3) + *seq as i64),
-            op: Uuid::from_u128((*seq).into()),
-            kind: (*kind).to_owned(),
-            body: body.as_object().unwrap().clone(),
-            line: format!("{{\"seq\":{seq}}}"),
+        let mut last = Last::default();
+        let mut record = |(seq, kind, body): &(i64, &str, Value)| {
+            let at = Moment::from_unix(1_795_403_564 + 70_000 * (seq / 3) + seq);
+            let stamp = at.to_string().replace('Z', ".123456Z");
+            let op = Uuid::from_u128(if *seq == 3 { 2 } else { u128::try_from(*seq).unwrap() });
+            let body = body.as_object().unwrap();
+            let (line, next) = record::write(last, &stamp, op, kind, body);
+            last = next;
+            Record {
+                seq: last.seq,
+                at,
+                op,
+                kind: (*kind).to_owned(),
+                body: body.clone(),
+                line: String::from_utf8(line).unwrap().trim_end().to_owned(),
+            }
         };
         [
             (1, "genesis", json!({"origin": "laptop"})),
@@ -196,7 +240,7 @@ mod tests {
             (4, "change", json!({"what": "host-key", "host": "web-02", "new": "SHA256:x"})),
         ]
         .iter()
-        .map(record)
+        .map(&mut record)
         .collect()
     }
 
@@ -210,18 +254,36 @@ mod tests {
 
     #[test]
     fn markdown_is_a_timeline() {
-        insta::assert_snapshot!(written("markdown"), @"");
+        insta::assert_snapshot!(written("markdown"), @r"
+        ## Timeline, 2026-11-23T03:12:45Z to 2026-11-23T22:39:28Z
+
+        Times are UTC. From the audit log, records 1 to 4.
+
+        | time | + | host | who | what | record |
+        |---|---|---|---|---|---|
+        | 2026-11-23 03:12:45 | 0s |  |  | the log begins on laptop | 1 |
+        | 03:12:46 | 1s | web-01 | =anna@laptop | begins: force-renew a\_b.example.net (CA \| revoked \<U+202E\>it) | 2 |
+        | 22:39:27 | 19h | web-01 | =anna@laptop | failed: deploy hook ended with 1 | 3 |
+        | 22:39:28 | 1s | web-02 |  | host-key -\> SHA256:x | 4 |
+        ");
     }
 
     #[test]
     fn csv_has_a_line_for_each() {
-        insta::assert_snapshot!(written("csv"), @"");
+        insta::assert_snapshot!(written("csv"), @r"
+        seq,time,op,kind,host,lineage,names,action,what,who,confirmed,reason,ending,summary,exit,before,after,output
+        1,2026-11-23T03:12:45.123456Z,00000000-0000-0000-0000-000000000001,genesis,,,,,,,,,,,,,,
+        2,2026-11-23T03:12:46.123456Z,00000000-0000-0000-0000-000000000002,intent,web-01,a_b.example.net,,force-renew,,'=anna@laptop,,CA | revoked <U+202E>it,,,,,,
+        3,2026-11-23T22:39:27.123456Z,00000000-0000-0000-0000-000000000002,outcome,web-01,a_b.example.net,,force-renew,,'=anna@laptop,,,failed,deploy hook ended with 1,,,,
+        4,2026-11-23T22:39:28.123456Z,00000000-0000-0000-0000-000000000004,change,web-02,,,,host-key,,,,,,,,,
+        ");
     }
 
     #[test]
     fn json_is_what_stands_in_the_log() {
         let all: Value = serde_json::from_str(&written("json")).unwrap();
-        assert_eq!(all, json!([{"seq": 1}, {"seq": 2}, {"seq": 3}, {"seq": 4}]));
+        assert_eq!(all.as_array().map(Vec::len), Some(4));
+        assert_eq!((&all[3]["seq"], &all[3]["host"]), (&json!(4), &json!("web-02")));
         let mut out = Vec::new();
         json(&[], &mut out).unwrap();
         assert_eq!(out, b"[]\n");

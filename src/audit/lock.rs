@@ -23,7 +23,7 @@ pub(super) fn take(dir: &Path) -> Result<File, Error> {
         while let Err(error) = file.try_lock() {
             match error {
                 TryLockError::WouldBlock if Instant::now() > deadline => return Err(Error::Busy),
-                TryLockError::WouldBlock => std::thread::sleep(Duration::from_millis(2)),
+                TryLockError::WouldBlock => std::thread::sleep(PAUSE),
                 TryLockError::Error(it) if it.kind() == std::io::ErrorKind::Interrupted => {}
                 TryLockError::Error(cause) => return Err(Error::Write { path, cause }),
             }
@@ -44,7 +44,7 @@ pub(super) fn look(dir: &Path) -> Option<File> {
         if Instant::now() > deadline {
             return None;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(PAUSE);
     }
     Some(file)
 }
@@ -60,3 +60,6 @@ const NAME: &str = "LOCK";
 
 /// How long another writer is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two tries. A record takes its writer about a millisecond.
+const PAUSE: Duration = Duration::from_micros(500);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::chain::Chain;
 use super::record::{self, ENVELOPE, Envelope};
 use super::segment::{self, Checker, Stop};
-use super::{Error, FOLDER, blob, tail};
+use super::{Error, FOLDER, blob, head, tail};
 use crate::fleet::Moment;
 
 /// One record.
@@ -87,6 +87,8 @@ impl Record {
 }
 
 pub(super) fn scan_folder(dir: &Path, show: &mut dyn FnMut(Record)) -> Result<(), Error> {
+    // First, or it may know of records that are written while we read.
+    let head = head::read(dir);
     let mut chain = Chain::default();
     for (number, expected) in tail::numbers(dir)?.into_iter().zip(1..) {
         let path = dir.join(segment::name(expected));
@@ -104,7 +106,10 @@ pub(super) fn scan_folder(dir: &Path, show: &mut dyn FnMut(Record)) -> Result<()
         let joined = chain.absorb(&found).map_err(Stop::Fault);
         joined.and(read).map_err(|it| tail::refuse(&path, it))?;
     }
-    Ok(())
+    match head.iter().map(|it| it.seq).max() {
+        Some(had) if had > chain.last.seq => Err(Error::Truncated { has: chain.last.seq, had }),
+        _ => Ok(()),
+    }
 }
 
 fn record(line: &str, envelope: &Envelope<'_>) -> Option<Record> {

@@ -56,7 +56,7 @@ mod tests {
 
     fn records() -> Vec<Record> {
         let record = |(at, op, kind, body): &(i64, u128, &str, Value)| Record {
-            seq: *at as u64,
+            seq: at.unsigned_abs(),
             at: Moment::from_unix(*at),
             op: Uuid::from_u128(*op << 100),
             kind: (*kind).to_owned(),

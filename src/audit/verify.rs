@@ -115,79 +115,99 @@ pub fn compare(records: &[Record], witnesses: &[Witness]) -> Vec<Testimony> {
 }
 
 pub(super) fn verify_folder(dir: &Path) -> Verified {
-    let Snapshot { files, head } = Snapshot::take(dir);
-    let mut log = Chain::default();
-    let mut others = Vec::new();
-    let mut found = None;
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    // Segments are read side by side and joined in their order.
-    'files: for (files, base) in files.chunks(threads).zip((0..).step_by(threads)) {
-        let checked = thread::scope(|scope| {
-            let threads: Vec<_> = files
-                .iter()
-                .map(|it| scope.spawn(|| check(&dir.join(&it.0), it.1, &head)))
-                .collect();
-            threads.into_iter().filter_map(|it| it.join().ok()).collect::<Vec<_>>()
-        });
-        for ((name, _), ((checker, stop), at)) in
-            files.iter().zip(checked.into_iter().zip(base + 1..))
-        {
-            let number = segment::number(name).unwrap_or_default();
-            if number != at {
-                let missing = segment::name(at);
-                found = Some((missing, Stop::Fault(Fault::changed(0, "the file is missing"))));
-                break 'files;
+    let snapshot = Snapshot::take(dir);
+    let mut walk = Walk::default();
+    let walked = walk.all(dir, &snapshot);
+    let judged = match walked {
+        Err((name, Stop::Fault(fault))) => Some(match fault.why {
+            Why::Changed(what) => (State::Tampered, name, fault.line, what.to_owned()),
+            Why::Version => {
+                let what = "written by a newer certdeck".to_owned();
+                (State::UnknownVersion, name, fault.line, what)
             }
-            log.enter(number);
-            let joined = log.absorb(&checker).map_err(Stop::Fault);
-            if let Err(stop) = joined.and(stop) {
-                found = Some((name.clone(), stop));
-                break 'files;
-            }
-            others.extend(checker.others);
+        }),
+        Err((name, Stop::Io(error))) => {
+            Some((State::Tampered, name, 0, format!("cannot be read: {error}")))
         }
-    }
-    let mut verified = Verified {
-        state: State::Good,
+        Ok(()) => walk.judge(dir, &snapshot),
+    };
+    let log = walk.log;
+    let calm = if log.open() > 0 { State::OpenIntents } else { State::Good };
+    Verified {
+        state: judged.as_ref().map_or(calm, |it| it.0),
         records: log.records,
-        segments: files.len(),
+        segments: snapshot.files.len(),
         open: usize::try_from(log.open()).unwrap_or(usize::MAX),
-        fault: None,
-    };
-    let mut say = |state, name: PathBuf, line, what: &str| {
-        verified.state = state;
-        verified.fault = Some((name, line, what.to_owned()));
-    };
-    match found {
-        Some((name, Stop::Fault(Fault { line, why: Why::Changed(what) }))) => {
-            say(State::Tampered, dir.join(name), line, what);
-        }
-        Some((name, Stop::Fault(Fault { line, why: Why::Version }))) => {
-            say(State::UnknownVersion, dir.join(name), line, "written by a newer certdeck");
-        }
-        Some((name, Stop::Io(error))) => {
-            say(State::Tampered, dir.join(name), 0, &format!("cannot be read: {error}"));
-        }
-        None => {
-            let had = head.iter().map(|it| it.seq).max().unwrap_or_default();
-            if let Some(other) = others.first() {
-                let what = format!("it knows another record {}", other.seq);
-                say(State::Tampered, dir.join(head::NAME), 1, &what);
-            } else if had > log.last.seq {
-                let what = format!("record {} is the last here, {had} was", log.last.seq);
-                let name = files.last().map(|it| it.0.clone()).unwrap_or_default();
-                say(State::Truncated, dir.join(name), log.lines, &what);
-            } else if let Some(path) = blob::find_changed(dir) {
-                say(State::Tampered, path, 0, "not what its name says");
-            } else if log.is_torn() {
-                let name = segment::name(log.segment);
-                say(State::Torn, dir.join(name), log.lines + 1, "torn by a crash");
-            } else if log.open() > 0 {
-                verified.state = State::OpenIntents;
+        fault: judged.map(|(_, name, line, what)| (dir.join(name), line, what)),
+    }
+}
+
+/// What is known of the log so far.
+#[derive(Default)]
+struct Walk {
+    log: Chain,
+    /// Records of which the head knows another.
+    others: Vec<Last>,
+}
+
+impl Walk {
+    /// Goes through all segments; ends at the first fault. They are read side by side and joined
+    /// in their order.
+    fn all(&mut self, dir: &Path, snapshot: &Snapshot) -> Result<(), (String, Stop)> {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let mut numbers = 1..;
+        for some in snapshot.files.chunks(threads) {
+            let checked = check_side_by_side(dir, some, &snapshot.head);
+            for (((name, _), (checker, read)), number) in some.iter().zip(checked).zip(&mut numbers)
+            {
+                if *name != segment::name(number) {
+                    let missing = Fault::changed(0, "the file is missing");
+                    return Err((segment::name(number), Stop::Fault(missing)));
+                }
+                self.log.enter(number);
+                let joined = self.log.absorb(&checker).map_err(Stop::Fault);
+                joined.and(read).map_err(|it| (name.clone(), it))?;
+                self.others.extend(checker.others);
             }
         }
+        Ok(())
     }
-    verified
+
+    /// What else may be wrong with a log of which each record is good.
+    fn judge(&self, dir: &Path, snapshot: &Snapshot) -> Option<(State, String, usize, String)> {
+        let Self { log, others } = self;
+        let had = snapshot.head.iter().map(|it| it.seq).max().unwrap_or_default();
+        if let Some(other) = others.first() {
+            let what = format!("it knows another record {}", other.seq);
+            Some((State::Tampered, head::NAME.to_owned(), 1, what))
+        } else if had > log.last.seq {
+            let what = format!("record {} is the last here, {had} was", log.last.seq);
+            Some((State::Truncated, segment::name(log.segment.max(1)), log.lines, what))
+        } else if let Some(path) = blob::find_changed(dir) {
+            let what = "not what its name says".to_owned();
+            Some((State::Tampered, path.display().to_string(), 0, what))
+        } else {
+            let what = "torn by a crash".to_owned();
+            let name = segment::name(log.segment);
+            log.is_torn().then_some((State::Torn, name, log.lines + 1, what))
+        }
+    }
+}
+
+fn check_side_by_side(
+    dir: &Path,
+    files: &[(String, u64)],
+    head: &[Last],
+) -> Vec<(Checker, Result<(), Stop>)> {
+    let check = |(name, length): &(String, u64)| check(&dir.join(name), *length, head);
+    if let [one] = files {
+        return vec![check(one)];
+    }
+    thread::scope(|scope| {
+        let threads: Vec<_> = files.iter().map(|it| scope.spawn(|| check(it))).collect();
+        let joined = threads.into_iter().map(thread::ScopedJoinHandle::join);
+        joined.map(|it| it.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// What there is to verify, as of one moment.

@@ -1,13 +1,13 @@
 //! `certdeck audit`: what was done, by whom, and whether the record of it is as it was written.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::{Context, Exit, Failure, open, print};
-use crate::audit::export::FORMATS;
+use crate::audit::export::{Actions, FORMATS};
 use crate::audit::read::{self, Record};
 use crate::audit::verify::{self, State, Testimony, Verified, Witness};
 use crate::audit::{self, Selection};
@@ -111,7 +111,8 @@ fn list(filter: &Filter, format: &str, context: &Context) -> Result<Exit, Failur
     }
     let (records, ended) = records(context);
     let chosen = filter.selection(context)?.choose(&records);
-    print(|out| chosen.iter().try_for_each(|it| line(it, out)))?;
+    let actions = Actions::of(&records);
+    print(|out| chosen.iter().try_for_each(|it| line(it, &actions, out)))?;
     ended
 }
 
@@ -154,7 +155,8 @@ fn show(seq: u64, context: &Context) -> Result<Exit, Failure> {
         let siblings: Vec<&Record> = records.iter().filter(|it| it.op == record.op).collect();
         if siblings.len() > 1 {
             writeln!(out, "\nThe records of this action:")?;
-            siblings.iter().try_for_each(|it| line(it, out))?;
+            let actions = Actions::of(&records);
+            siblings.iter().try_for_each(|it| line(it, &actions, out))?;
         }
         for name in siblings.iter().filter_map(|it| it.text("output")) {
             output(name, context, out)?;
@@ -178,15 +180,15 @@ fn output(name: &str, context: &Context, out: &mut dyn Write) -> io::Result<()> 
     Ok(())
 }
 
-fn line(record: &Record, out: &mut dyn Write) -> io::Result<()> {
+fn line(record: &Record, actions: &Actions<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{:>6}  {}  {:9}  {:16}  {:18}  {}",
         record.seq,
         record.at,
         record.kind,
-        or_dash(&record.shown("host")),
-        or_dash(&record.shown("who")),
+        or_dash(&actions.shown(record, "host")),
+        or_dash(&actions.shown(record, "who")),
         record.summary()
     )
 }
@@ -328,32 +330,6 @@ fn time(text: &str, now: Moment) -> Result<Moment, Failure> {
         Failure::say(Exit::BadRequest, message)
             .with_hint("write 2026-11-23T03:12:44Z, 2026-11-23, or how long ago: 45m, 2h, 3d")
     })
-}
-
-impl Context {
-    /// Who works here, for the audit log.
-    pub fn session(&self, what: &'static str) -> audit::Session {
-        let stdin = io::stdin();
-        let tty = stdin.is_terminal().then(|| rustix::termios::ttyname(&stdin, Vec::new()).ok());
-        let text = |it: &Option<std::ffi::OsString>| {
-            it.as_ref().map(|it| SafeText::new(&it.to_string_lossy()).to_string())
-        };
-        let uid = rustix::process::getuid().as_raw();
-        // An inventory that cannot be read has no hash, and whoever needs it says why.
-        let inventory = std::fs::read(&self.paths.inventory).ok();
-        audit::Session {
-            what,
-            version: env!("CARGO_PKG_VERSION"),
-            inventory: inventory.map(|it| crate::fleet::Fingerprint::of(&it).to_string()),
-            user: self.environment.user.clone().unwrap_or_else(|| uid.to_string()),
-            uid,
-            sudo_user: text(&self.environment.sudo_user),
-            tty: tty.flatten().map(|it| it.to_string_lossy().into_owned()),
-            ssh_client: text(&self.environment.ssh_connection),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            pid: std::process::id(),
-        }
-    }
 }
 
 fn formats() -> PossibleValuesParser {

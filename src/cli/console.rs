@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
-use super::{Context, Exit, Failure, open, runtime, session, survey};
+use super::{Context, Exit, Failure, open, runtime, survey};
 use crate::inventory::Inventory;
 use crate::store::Store;
 use crate::text::SafeText;
@@ -67,8 +67,7 @@ pub(super) async fn open_console(
         store: Store::new(&paths.state),
         state_dir: paths.state.clone(),
         clock: context.clock,
-        who: session::who(&context.environment),
-        session: session::body(context, if is_practice { "demo" } else { "console" }),
+        session: context.session(if is_practice { "demo" } else { "console" }),
         settings: settings(options, context, is_practice)?,
     };
     let left = tui::run(deck).await?;

@@ -1,5 +1,6 @@
 //! `certdeck demo`: everything that certdeck does, on the embedded practice fleet.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -8,7 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Exit, Failure, Options, Paths, console, open, runtime};
 use crate::clock::Clock;
-use crate::practice::Practice;
+use crate::fleet::Moment;
+use crate::practice::{Practice, run_certbot};
 
 /// The console on a practice fleet
 ///
@@ -33,6 +35,18 @@ pub(super) struct Args {
     console: Options,
 }
 
+/// Runs certbot of a practice host, if that is what was typed: `certdeck practice-certbot ROOT
+/// TIME ARGUMENT…`, as nobody but the hosts does. It is no subcommand, or shells would offer it.
+/// Neither the settings nor the inventory of this machine are looked at.
+pub(super) fn run_as_certbot(typed: &[OsString]) -> Option<Exit> {
+    let [_, command, root, time, arguments @ ..] = typed else { return None };
+    if command != "practice-certbot" {
+        return None;
+    }
+    let now = Moment::from_unix(time.to_str()?.parse().ok()?);
+    Some(Exit::Code(run_certbot(Path::new(root), now, arguments)))
+}
+
 pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit, Failure> {
     let options = args.console.clone().or(before);
     if !args.serve {
@@ -52,7 +66,8 @@ pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit
 
 /// Starts the fleet that was asked for.
 async fn prepare(args: &Args, clock: Clock) -> anyhow::Result<Practice> {
-    Ok(Practice::start(args.hosts.into(), clock.now()).await?)
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    Ok(Practice::start(args.hosts.into(), clock.now(), program).await?)
 }
 
 /// Where things are kept for as long as the fleet runs: in its own folder, so that neither the

@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
 
 use super::{Context, Exit, Failure, open, paths, print};
 use crate::remote::client::{self, Agent};
@@ -109,10 +108,13 @@ fn agent(context: &Context) -> Look {
 
 fn known_hosts(context: &Context) -> Look {
     let hint = "certdeck host trust NAME looks at a host's key and adds it";
-    let Some(path) = context.environment.home.as_ref() else {
-        return warn("HOME is not set", hint);
+    let path = match client::known_hosts(context.paths.ssh_config.as_deref()) {
+        Ok(Some(path)) => path,
+        Ok(None) => return warn("ssh does not tell where it keeps the keys of hosts", hint),
+        Err(error) => {
+            return fail(format!("ssh does not start: {error}"), "install openssh-client");
+        }
     };
-    let path = PathBuf::from(path).join(".ssh/known_hosts");
     match open::text_if_any(&path) {
         Err(failure) => fail(failure.lines().join("; "), "make it readable for you"),
         Ok(None) => warn(format!("there is no {}", path.display()), hint),

@@ -25,9 +25,7 @@ pub struct Environment {
     /// `PAGER`: a shell command.
     pub pager: Option<String>,
     /// `USER` or `LOGNAME`.
-    pub user: Option<String>,
-    /// `SSH_CLIENT`: from where somebody is connected to this machine.
-    pub ssh_client: Option<String>,
+    pub user: Option<OsString>,
     /// `SUDO_USER`.
     pub sudo_user: Option<OsString>,
     /// `SSH_CONNECTION`.
@@ -56,8 +54,7 @@ impl Environment {
             log: text("CERTDECK_LOG"),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             pager: text("PAGER"),
-            user: text("USER").or_else(|| text("LOGNAME")),
-            ssh_client: text("SSH_CLIENT"),
+            user: var("USER").or_else(|| var("LOGNAME")),
             sudo_user: var("SUDO_USER"),
             ssh_connection: var("SSH_CONNECTION"),
             term: var("TERM"),

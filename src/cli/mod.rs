@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod host;
 mod inventory;
+mod jobs;
 mod keys;
 mod log;
 mod man;
@@ -123,11 +124,12 @@ enum Command {
     Demo(demo::Args),
     Scan(scan::Args),
     Check(check::Args),
+    Audit(audit::Args),
     Plan(plan::Args),
     Run(run::Args),
-    Audit(audit::Args),
     Inventory(inventory::Args),
     Host(host::Command),
+    Jobs(jobs::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -243,6 +245,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(feature = "practice")]
+    if let Some(exit) = demo::run_as_certbot(&typed) {
+        return exit.into();
+    }
     let ended = match Arguments::try_parse_from(&typed) {
         Ok(it) if matches!(it.command, Some(Command::Check(_))) => {
             dispatch(it).or_else(|failure| check::unknown(&failure))
@@ -276,6 +282,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
             })
         }
         Command::Inventory(args) => inventory::run(&args, &context),
+        Command::Jobs(args) => jobs::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => plan::run(&args, &context),

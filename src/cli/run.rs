@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::plan::{FORMATS, recalled};
 use super::request::{Name, Planned, Request, Targets};
 use super::survey::{self, Signals, note};
-use super::{Context, Exit, Failure, open, outcome, print, progress, runtime, session};
+use super::{Context, Exit, Failure, open, outcome, print, progress, runtime};
 use crate::action::{Answer, Ask, Confirmed, Find, NotConfirmed, Review};
 use crate::audit::{self, Log};
 use crate::fleet::Fleet;
@@ -85,7 +85,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             (log, targets)
         }
     };
-    let session = log.begin_session(&session::body(context, "run")).map_err(refused)?;
+    let who = context.session("run");
+    let session = log.begin_session(&who.body()).map_err(refused)?;
     let log = Arc::new(Mutex::new(log));
     let ended = runtime()?.block_on(async {
         let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
@@ -94,7 +95,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             sessions: sessions.clone(),
             log: log.clone(),
             clock: context.clock,
-            who: session::who(&context.environment),
+            who: who.who(),
         };
         let ended = Desk { args, context, tools, targets }.work().await;
         sessions.close().await;

@@ -11,6 +11,7 @@ mod place;
 mod verdict;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable};
@@ -26,7 +27,8 @@ pub use verdict::{Severity, Verdict, Weight};
 /// All that is known, host by host.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    hosts: BTreeMap<HostName, Host>,
+    /// Shared with the visits under way, which need to know what was seen before.
+    hosts: BTreeMap<HostName, Arc<Host>>,
     /// Other things that expire, from the inventory.
     pub expiries: Vec<Expiry>,
     /// When the last visit was taken in.
@@ -46,7 +48,7 @@ impl Fleet {
     /// A fleet of hosts that nobody has looked at yet.
     pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
         Self {
-            hosts: hosts.into_iter().map(|it| (it.name.clone(), it)).collect(),
+            hosts: hosts.into_iter().map(|it| (it.name.clone(), Arc::new(it))).collect(),
             ..Self::default()
         }
     }
@@ -56,24 +58,29 @@ impl Fleet {
     pub fn apply(&mut self, visit: Visit) {
         self.scanned_at = self.scanned_at.max(Some(visit.at));
         if let Some(host) = self.hosts.get_mut(&visit.host) {
-            host.take_in(visit);
+            Arc::make_mut(host).take_in(visit);
         }
     }
 
     /// The hosts, by name.
     pub fn hosts(&self) -> impl ExactSizeIterator<Item = &Host> {
-        self.hosts.values()
+        self.hosts.values().map(|it| &**it)
     }
 
     /// The host of that name.
     pub fn host(&self, name: &HostName) -> Option<&Host> {
-        self.hosts.get(name)
+        self.hosts.get(name).map(|it| &**it)
+    }
+
+    /// The same, to keep while the fleet changes.
+    pub fn shared(&self, name: &HostName) -> Option<Arc<Host>> {
+        self.hosts.get(name).cloned()
     }
 
     /// Replaces the last known state of a host that is in the fleet, as when a snapshot is read.
     pub fn recall(&mut self, host: Host) {
         if let Some(known) = self.hosts.get_mut(&host.name) {
-            *known = host;
+            *known = Arc::new(host);
         }
     }
 

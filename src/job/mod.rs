@@ -121,6 +121,34 @@ pub enum State {
     Impossible(SafeText),
 }
 
+impl Status {
+    /// The exit code, if it ended with one.
+    pub const fn exit(&self) -> Option<u8> {
+        match self.state {
+            State::Done(code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    /// Its name, for other programs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Busy { .. } => "busy",
+            Self::Done(_) => "done",
+            Self::Impossible(_) => "impossible",
+            Self::Interrupted { is_rebooted: false } => "interrupted",
+            Self::Interrupted { is_rebooted: true } => "rebooted",
+            Self::Running => "running",
+            Self::Stale => "stale",
+            Self::Starting => "starting",
+            Self::Void => "void",
+        }
+    }
+}
+
 /// What came back of a look at a job.
 #[derive(Debug, Clone)]
 pub struct Look {

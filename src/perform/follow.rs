@@ -8,7 +8,7 @@ use crate::audit::Permit;
 use crate::fleet::Unreached;
 use crate::inventory::Host;
 use crate::job::{self, Look, State, Status};
-use crate::remote::Sessions;
+use crate::remote::{Limits, Sessions};
 use crate::source::{Incomplete, Nonce};
 use crate::text::SafeText;
 use uuid::Uuid;
@@ -142,7 +142,8 @@ pub(super) async fn answer(
     host: &Host,
     script: &str,
 ) -> Result<Vec<u8>, Unreached> {
-    let answer = sessions.visit(host, script, job::ANSWER_CAP).await;
+    let limits = Limits { time: host.scan_timeout, cap: job::ANSWER_CAP };
+    let answer = sessions.visit(host, script, limits).await;
     answer.map(|it| it.bytes).map_err(|it| it.unreached(host))
 }
 

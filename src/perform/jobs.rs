@@ -10,7 +10,7 @@ use super::record::{self, with_log};
 use super::{Ending, Tools, follow};
 use crate::audit::{self, Permit};
 use crate::fleet::{DAY, Moment, Unreached};
-use crate::inventory::Host;
+use crate::inventory::{Host, Protect};
 use crate::job::{self, Listed, Look, State};
 use crate::remote::Sessions;
 
@@ -23,6 +23,8 @@ pub const OLD: i64 = DAY;
 pub enum NotDone {
     /// The audit log refused; `true` if that was only after it was done.
     NotAudited(audit::Error, bool),
+    /// The host is in this group, and nothing may be changed there.
+    ReadOnly(String),
     /// The host cannot be reached.
     Unreached(Unreached),
 }
@@ -101,6 +103,10 @@ async fn begin(
     jobs: &[Uuid],
     how: &str,
 ) -> Result<(Permit, UnderWay), NotDone> {
+    let groups = tools.inventory.groups.iter().filter(|it| host.groups.contains(&it.name));
+    if let Some(group) = groups.clone().find(|it| it.protect == Protect::ReadOnly) {
+        return Err(NotDone::ReadOnly(group.name.clone()));
+    }
     let run = record::Run {
         id: Uuid::now_v7(),
         how: how.to_owned(),

@@ -20,7 +20,7 @@ use crate::audit::{self, Permit};
 use crate::explain::Explanation;
 use crate::fleet::{self, HostName, Why};
 use crate::inventory::Host;
-use crate::job::{self, State, Status};
+use crate::job::{self, Status};
 use crate::rollout;
 use crate::text::SafeText;
 
@@ -213,7 +213,7 @@ impl Crew {
         report: Report,
         ended: (&Status, &[u8]),
     ) -> Report {
-        let exit = exit(ended.0);
+        let exit = ended.0.exit();
         let output = ended.1.to_vec();
         let told = report.clone();
         let written = with_log(&self.tools, move |log| {
@@ -307,13 +307,6 @@ fn request(
             Expect::Leaf(leaf) => job::Expect::Leaf(*leaf),
         },
         commands: plan.commands.iter().map(|it| (it.env.clone(), it.argv.clone())).collect(),
-    }
-}
-
-pub(super) fn exit(status: &Status) -> Option<u8> {
-    match status.state {
-        State::Done(code) => Some(code),
-        _ => None,
     }
 }
 

@@ -11,7 +11,6 @@ use super::conclude::{self, conclude};
 use super::follow;
 use super::jobs::OLD;
 use super::judge::explanation;
-use super::one::exit;
 use super::record::{self, with_log};
 use super::{Ending, Report, Tools, owner};
 use crate::audit;
@@ -137,7 +136,7 @@ async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, V
     let report = conclude(tools, told, &case, known, ended, |_| ()).await;
     let report = report.map_err(|it| away(&it.text))?;
     let report = Report { op: Some(intent.op), ..report };
-    Ok((report, exit(&look.status), look.output))
+    Ok((report, look.status.exit(), look.output))
 }
 
 /// A look at a job that makes sure that it never begins if it has not yet, with all its output.

@@ -1,5 +1,6 @@
 //! The CAs of the practice fleet, made at its start: certificates for any names and any time.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rcgen::{
@@ -7,6 +8,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
 };
 
+use super::{Error, stage};
 use crate::fleet::{DAY, Moment};
 
 /// The CAs that practice certificates come from.
@@ -29,6 +31,55 @@ pub(super) enum Ca {
     Staging,
     /// The company's own.
     Private,
+}
+
+impl KeyKind {
+    /// certbot's name for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Ecdsa => "ecdsa",
+            Self::Rsa => "rsa",
+        }
+    }
+}
+
+impl Ca {
+    /// Every CA.
+    pub(super) const ALL: [Self; 4] = [Self::Public, Self::Second, Self::Staging, Self::Private];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Second => "second",
+            Self::Staging => "staging",
+            Self::Private => "private",
+        }
+    }
+}
+
+/// Issues with the key that a fleet keeps in `folder`. A key that is given is used again.
+pub(super) fn issue_kept(
+    folder: &Path,
+    ca: Ca,
+    kind: KeyKind,
+    reuse: Option<&str>,
+    claim: &Claim<'_>,
+) -> Result<Issued, Error> {
+    let read = |kind: &str| {
+        let path = folder.join(ca.word()).with_extension(kind);
+        stage::read(&path).map_err(|source| Error::Read { path, source })
+    };
+    let (chain, ca_key) = (read("pem")?, read("key")?);
+    let issue = || {
+        let key = match (reuse, kind) {
+            (Some(key), _) => KeyPair::from_pem(key)?,
+            (None, KeyKind::Ecdsa) => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?,
+            (None, KeyKind::Rsa) => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
+        };
+        let issuer = Issuer::from_ca_cert_pem(&chain, KeyPair::from_pem(&ca_key)?)?;
+        Authority { issuer, chain: chain.clone() }.issue(claim, &key)
+    };
+    issue().map_err(Error::Issue)
 }
 
 /// The kind of a private key.
@@ -80,6 +131,29 @@ impl Authorities {
         })
     }
 
+    /// Keeps the keys in a folder, so that the hosts can have certificates issued later.
+    pub(super) fn keep(&self, folder: &Path) -> Result<(), Error> {
+        for ca in Ca::ALL {
+            let authority = self.of(ca);
+            let key = authority.issuer.key().serialize_pem();
+            for (kind, mode, text) in [("key", 0o600, &key), ("pem", 0o644, &authority.chain)] {
+                let path = folder.join(ca.word()).with_extension(kind);
+                stage::write(&path, mode, text.as_bytes())
+                    .map_err(|source| Error::Write { path, source })?;
+            }
+        }
+        Ok(())
+    }
+
+    const fn of(&self, ca: Ca) -> &Authority {
+        match ca {
+            Ca::Public => &self.public,
+            Ca::Second => &self.second,
+            Ca::Staging => &self.staging,
+            Ca::Private => &self.private,
+        }
+    }
+
     /// Issues what is claimed, without any doubt.
     pub(super) fn issue(
         &self,
@@ -87,12 +161,7 @@ impl Authorities {
         key: KeyKind,
         claim: &Claim<'_>,
     ) -> Result<Issued, rcgen::Error> {
-        let ca = match ca {
-            Ca::Public => &self.public,
-            Ca::Second => &self.second,
-            Ca::Staging => &self.staging,
-            Ca::Private => &self.private,
-        };
+        let ca = self.of(ca);
         match key {
             KeyKind::Ecdsa => ca.issue(claim, &KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?),
             KeyKind::Rsa => ca.issue(claim, &self.rsa),

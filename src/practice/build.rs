@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::authority::{Authorities, Ca};
 use super::stage::{Manner, Shared, Stage};
-use super::{Error, certbot, programs, scenario};
+use super::{CA, Error, HOSTS, certbot, programs, scenario};
 use crate::fleet::{DAY, Moment};
 
 /// A host whose folder is written.
@@ -19,14 +19,23 @@ pub(super) struct Built {
     inventory: String,
 }
 
-/// Builds that many hosts under `folder`, on as many threads as the machine has processors.
-pub(super) fn all(
-    folder: &Path,
-    hosts: usize,
-    now: Moment,
-    clock_offset: i64,
-) -> Result<Vec<Built>, Error> {
-    let authorities = &Authorities::new(now).map_err(Error::Issue)?;
+/// What all hosts have in common.
+#[derive(Debug)]
+pub(super) struct Ground<'a> {
+    /// The folder of the fleet.
+    pub(super) folder: &'a Path,
+    /// This very program, which is certbot on the hosts.
+    pub(super) program: &'a Path,
+    /// The time of the fleet.
+    pub(super) now: Moment,
+    /// How far that is from the machine's clock, in seconds.
+    pub(super) clock_offset: i64,
+}
+
+/// Builds that many hosts, on as many threads as the machine has processors.
+pub(super) fn all(ground: &Ground<'_>, hosts: usize) -> Result<Vec<Built>, Error> {
+    let authorities = &Authorities::new(ground.now).map_err(Error::Issue)?;
+    authorities.keep(&ground.folder.join(CA))?;
     let threads = std::thread::available_parallelism().map_or(1, Into::into);
     let numbers: Vec<usize> = (0..hosts).collect();
     let share = hosts.div_ceil(threads).max(1);
@@ -36,7 +45,7 @@ pub(super) fn all(
             .map(|numbers| {
                 scope.spawn(move || {
                     let shared = Shared::default();
-                    let one = |&it| one(folder, it, now, clock_offset, authorities, &shared);
+                    let one = |&it| one(ground, it, authorities, &shared);
                     numbers.iter().map(one).collect::<Result<Vec<_>, _>>()
                 })
             })
@@ -53,10 +62,8 @@ pub(super) fn all(
 }
 
 fn one(
-    folder: &Path,
+    ground: &Ground<'_>,
     number: usize,
-    now: Moment,
-    clock_offset: i64,
     authorities: &Authorities,
     shared: &Shared,
 ) -> Result<Built, Error> {
@@ -65,15 +72,13 @@ fn one(
         Some(kind) => (kind.host.to_owned(), kind.groups),
         None => scenario::crowd::name(number - scenario::ALL.len()),
     };
-    let mut stage = Stage::new(authorities, shared, now, folder.join(&name));
-    stage.clock_offset = clock_offset;
+    let root = ground.folder.join(HOSTS).join(&name);
+    let mut stage = Stage::new(authorities, shared, ground, root);
     match kind {
         Some(kind) => (kind.build)(&mut stage)?,
         None => scenario::crowd::build(&mut stage, number - scenario::ALL.len())?,
     }
-    if stage.clock_offset != 0 {
-        programs::set_clock(&stage, stage.clock_offset)?;
-    }
+    programs::complete(&stage)?;
     let about = kind.map(|it| format!("# {}\n", it.about)).unwrap_or_default();
     let Stage { root, manner, inventory, .. } = stage;
     Ok(Built { name, root, manner, groups, about, inventory })

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::authority::{Ca, Claim, KeyKind};
 use super::stage::Stage;
-use super::{Error, journal, programs};
+use super::words::Failure;
+use super::{Error, journal, programs, stage, tls};
 use crate::fleet::{DAY, Moment};
 
 /// What certbot keeps on a host.
@@ -14,6 +15,8 @@ pub(super) struct Certbot {
     pub(super) timer: Timer,
     /// Hook scripts for all lineages.
     pub(super) hooks: &'static [HookFile],
+    /// The service that uses the certificates.
+    pub(super) service: &'static str,
     /// How many of the timer's runs are in the log.
     pub(super) runs: i64,
 }
@@ -25,6 +28,7 @@ impl Certbot {
             lineages,
             timer: Timer::Armed,
             hooks: &[HookFile { path: "deploy/10-reload-nginx.sh", mode: 0o755, text: RELOAD }],
+            service: "nginx",
             runs: 10,
         }
     }
@@ -48,6 +52,9 @@ impl Certbot {
         )?;
         for lineage in &self.lineages {
             write_lineage(stage, lineage)?;
+            if let Some(failure) = lineage.failure.filter(|it| it.stays()) {
+                stage.file(&format!("{FAULTS}/{}", lineage.name), 0o644, failure.word())?;
+            }
         }
         write_accounts(stage, self)?;
         for hook in self.hooks {
@@ -61,21 +68,43 @@ impl Certbot {
             stage.mode(&format!("{ETC}/{folder}"), 0o700)?;
         }
         stage.folder("var/lib/letsencrypt")?;
+        stage.folder(WEBROOT.trim_start_matches('/'))?;
         let log = journal::write(stage, self);
         stage.file("var/log/letsencrypt/letsencrypt.log", 0o644, log)?;
         let last = journal::last_run(stage.now);
         let has_failed = self.lineages.iter().any(|it| {
             it.flaw == Some(Flaw::BrokenConf) || it.failing_at(stage.now, last).is_some()
         });
-        programs::install(stage, self.timer, has_failed)?;
+        programs::install(stage, self, has_failed)?;
         let source = format!(
             "\n  [[host.source]]\n  kind = \"certbot\"\n  config-dir = \"{root}/{ETC}\"\n  \
-         logs-dir = \"{root}/var/log/letsencrypt\"\n",
+         logs-dir = \"{root}/var/log/letsencrypt\"\n  work-dir = \
+         \"{root}/var/lib/letsencrypt\"\n",
             root = stage.root.display()
         );
         stage.inventory(&source);
         Ok(())
     }
+}
+
+/// Has nginx of the host serve a lineage, and tells the inventory so.
+pub(super) fn serve(stage: &mut Stage<'_>, lineage: &str) -> Result<(), Error> {
+    let live = format!("/{ETC}/live/{lineage}");
+    let site = format!(
+        "server {{\n    listen 443 ssl;\n    server_name {lineage};\n    ssl_certificate \
+         {live}/fullchain.pem;\n    ssl_certificate_key {live}/privkey.pem;\n}}\n"
+    );
+    stage.file(&format!("etc/nginx/sites-enabled/{lineage}.conf"), 0o644, site)?;
+    let read = |kind: &str| {
+        let path = stage.root.join(format!("{ETC}/live/{lineage}/{kind}.pem"));
+        stage::read(&path).map_err(|source| Error::Read { path, source })
+    };
+    let loaded = read("fullchain")? + &read("privkey")?;
+    stage.file(&format!("{}/{lineage}.conf", tls::LOADED), 0o600, loaded)?;
+    stage.inventory(&format!(
+        "\n  [[host.endpoint]]\n  name = \"{lineage}\"\n  probe = [\"loopback\"]\n"
+    ));
+    Ok(())
 }
 
 /// What starts certbot.
@@ -111,8 +140,8 @@ pub(super) struct Lineage {
     pub(super) left: i64,
     pub(super) versions: u32,
     pub(super) authenticator: Authenticator,
-    /// What the log says of the attempts since it became due.
-    pub(super) failure: Option<journal::Failure>,
+    /// What the log says of the attempts since it became due, and why the next ones fail.
+    pub(super) failure: Option<Failure>,
     pub(super) flaw: Option<Flaw>,
     /// What stands for the first name in the certificate's subject.
     pub(super) subject: Option<&'static str>,
@@ -128,6 +157,12 @@ pub(super) enum Authenticator {
 }
 
 impl Authenticator {
+    /// The one that certbot calls so.
+    pub(super) fn from_plugin(plugin: &str) -> Option<Self> {
+        let all = [Self::Dns, Self::Manual, Self::Standalone, Self::Webroot];
+        all.into_iter().find(|it| it.plugin() == plugin)
+    }
+
     /// certbot's name for it.
     pub(super) const fn plugin(self) -> &'static str {
         match self {
@@ -146,6 +181,8 @@ pub(super) enum Flaw {
     BrokenConf,
     /// `privkey.pem` is the key of the version before.
     StaleKey,
+    /// The folder in which the challenge is put does not exist any more.
+    WebrootGone,
 }
 
 impl Lineage {
@@ -176,16 +213,20 @@ impl Lineage {
     }
 
     /// Why an attempt fails at that time, if it does.
-    pub(super) fn failing_at(&self, now: Moment, at: Moment) -> Option<journal::Failure> {
+    pub(super) fn failing_at(&self, now: Moment, at: Moment) -> Option<Failure> {
         let due = self.not_before(now, self.versions).plus(self.period());
         self.failure.filter(|_| at >= due)
     }
 
-    /// How long after its beginning a version is replaced: two thirds of its life, or half of a
-    /// life under ten days.
     fn period(&self) -> i64 {
-        if self.life < 10 * DAY { self.life / 2 } else { self.life / 3 * 2 }
+        period(self.life)
     }
+}
+
+/// How long after its beginning a version of that life is replaced: two thirds of its life, or
+/// half of a life under ten days.
+pub(super) const fn period(life: i64) -> i64 {
+    if life < 10 * DAY { life / 2 } else { life / 3 * 2 }
 }
 
 fn write_lineage(stage: &Stage<'_>, lineage: &Lineage) -> Result<(), Error> {
@@ -240,10 +281,7 @@ fn renewal_conf(stage: &Stage<'_>, lineage: &Lineage) -> String {
         let _ = writeln!(conf, "{kind} = {etc}/live/{name}/{kind}.pem");
     }
     let server = directory(lineage.ca);
-    let key_type = match lineage.key {
-        KeyKind::Ecdsa => "ecdsa",
-        KeyKind::Rsa => "rsa",
-    };
+    let key_type = lineage.key.word();
     let _ = write!(
         conf,
         "\n# Options used in the renewal process\n[renewalparams]\naccount = {ACCOUNT}\n\
@@ -257,9 +295,13 @@ fn renewal_conf(stage: &Stage<'_>, lineage: &Lineage) -> String {
         Authenticator::Manual => conf.push_str("pref_challs = dns-01,\n"),
         Authenticator::Standalone => {}
         Authenticator::Webroot => {
-            conf.push_str("webroot_path = /var/www/html,\n[[webroot_map]]\n");
+            let folder = match lineage.flaw {
+                Some(Flaw::WebrootGone) => "/var/www/gone",
+                _ => WEBROOT,
+            };
+            let _ = write!(conf, "webroot_path = {folder},\n[[webroot_map]]\n");
             for name in &lineage.names {
-                let _ = writeln!(conf, "{name} = /var/www/html");
+                let _ = writeln!(conf, "{name} = {folder}");
             }
         }
     }
@@ -272,18 +314,24 @@ fn write_accounts(stage: &Stage<'_>, certbot: &Certbot) -> Result<(), Error> {
     directories.sort_unstable();
     directories.dedup();
     for directory in directories {
-        let place = directory.trim_start_matches("https://");
-        let account = format!("{ETC}/accounts/{place}/{ACCOUNT}");
-        let uri = directory.replace("directory", "account/4711");
-        stage.file(
-            &format!("{account}/regr.json"),
-            0o644,
-            format!("{{\"body\": {{}}, \"uri\": \"{uri}\"}}\n"),
-        )?;
-        // Nobody can order anything with it: the CA of a practice fleet has no door.
-        stage.file(&format!("{account}/private_key.json"), 0o400, "{\"kty\": \"EC\"}\n")?;
+        for (path, mode, text) in account(directory) {
+            stage.file(&format!("{ETC}/{path}"), mode, text)?;
+        }
     }
     Ok(())
+}
+
+/// The files of an account at that directory, below certbot's configuration folder.
+pub(super) fn account(directory: &str) -> [(String, u32, String); 2] {
+    let place = directory.trim_start_matches("https://");
+    let folder = format!("accounts/{place}/{ACCOUNT}");
+    let uri = directory.replace("directory", "account/4711");
+    let registration = format!("{{\"body\": {{}}, \"uri\": \"{uri}\"}}\n");
+    [
+        (format!("{folder}/regr.json"), 0o644, registration),
+        // Nobody needs it: the CA of a practice fleet believes everybody.
+        (format!("{folder}/private_key.json"), 0o400, "{\"kty\": \"EC\"}\n".to_owned()),
+    ]
 }
 
 /// The ACME directory of a CA.
@@ -296,13 +344,29 @@ pub(super) const fn directory(ca: Ca) -> &'static str {
     }
 }
 
+/// The CA behind an ACME directory, if the fleet has it. Those of Let's Encrypt stand for its own.
+pub(super) fn ca_of(server: &str) -> Option<Ca> {
+    match server {
+        "https://acme-v02.api.letsencrypt.org/directory" => Some(Ca::Public),
+        "https://acme-staging-v02.api.letsencrypt.org/directory" => Some(Ca::Staging),
+        server => Ca::ALL.into_iter().find(|it| directory(*it) == server),
+    }
+}
+
 /// certbot's configuration folder, below the root of a host.
 pub(super) const ETC: &str = "etc/letsencrypt";
+
+/// Where a host knows why attempts at a lineage fail: one file each, with a word in it.
+pub(super) const FAULTS: &str = "faults";
 
 /// The version whose files these are: that of Debian 12.
 pub(super) const VERSION: &str = "2.1.0";
 
-const ACCOUNT: &str = "5d0c6f2a9b7e41b3a8c2f1d4e6079b58";
+/// The account of a host at every CA.
+pub(super) const ACCOUNT: &str = "5d0c6f2a9b7e41b3a8c2f1d4e6079b58";
+
+/// Where most hosts serve challenges from.
+pub(super) const WEBROOT: &str = "/var/www/html";
 
 /// What most deploy hooks are.
 pub(super) const RELOAD: &str = "#!/bin/sh\nset -e\nnginx -t\nsystemctl reload nginx\n";

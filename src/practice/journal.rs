@@ -1,25 +1,11 @@
-//! What certbot 2.1.0 writes into `letsencrypt.log`, in its words and its order.
+//! The past of a practice host: what its `letsencrypt.log` tells of runs before the fleet began.
 
 use std::fmt::Write as _;
 
-use super::certbot::{Authenticator, Certbot, ETC, Flaw, Lineage, VERSION};
+use super::certbot::{Certbot, ETC, Flaw, Lineage, VERSION};
 use super::stage::Stage;
+use super::words::{self, LOG_ERROR, MAIN, RENEWAL, RENEWAL_ERROR, Results, Stop, Subject, Voice};
 use crate::fleet::{DAY, HOUR, Moment};
-
-/// Why attempts to renew a lineage fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// Whatever a terminal might obey.
-    Hostile,
-    /// The challenge file is not where the CA looks for it.
-    NotFound,
-    /// The name has no address any more.
-    NoSuchName,
-    /// Something else listens on port 80.
-    PortBusy,
-    /// Nothing listens on port 80.
-    Refused,
-}
 
 /// Writes the log of a host: the runs in which its versions were issued, then the last ones of
 /// its timer.
@@ -37,7 +23,8 @@ pub(super) fn write(stage: &Stage<'_>, certbot: &Certbot) -> String {
     let etc = format!("{}/{ETC}", stage.root.display());
     let mut log = String::new();
     for at in times {
-        Run { log: &mut log, etc: &etc, now, at, lines: 0 }.write(certbot);
+        let mut run = Run { page: Page { log: &mut log, at, lines: 0 }, etc: &etc, now };
+        run.write(certbot);
     }
     log
 }
@@ -49,186 +36,84 @@ pub(super) const fn last_run(now: Moment) -> Moment {
 
 /// One run of `certbot -q renew`.
 struct Run<'a> {
-    log: &'a mut String,
+    page: Page<'a>,
     etc: &'a str,
     now: Moment,
+}
+
+impl Run<'_> {
+    fn write(&mut self, certbot: &Certbot) {
+        self.page.note(MAIN, &format!("certbot version: {VERSION}"));
+        self.page.note(MAIN, "Location of certbot entry point: /usr/bin/certbot");
+        self.page.note(MAIN, "Arguments: ['-q', '--no-random-sleep-on-renew']");
+        let mut results = Results::default();
+        for lineage in &certbot.lineages {
+            if lineage.not_before(self.now, 1) <= self.page.at {
+                self.page.tell(&format!("Processing {}/renewal/{}.conf", self.etc, lineage.name));
+                self.attempt(lineage, &mut results);
+            }
+        }
+        results.sum_up(&mut self.page, "renewal");
+        match results.error() {
+            None => self.page.note(RENEWAL, "no renewal failures"),
+            Some(error) => self.page.warn(LOG_ERROR, &error),
+        }
+    }
+
+    fn attempt(&mut self, lineage: &Lineage, results: &mut Results) {
+        let (now, etc, page) = (self.now, self.etc, &mut self.page);
+        let name = &lineage.name;
+        let path = format!("{etc}/live/{name}/fullchain.pem");
+        let subject = Subject { name, names: &lineage.names, authenticator: lineage.authenticator };
+        let issued = (1..=lineage.versions).find(|it| lineage.not_before(now, *it) == page.at);
+        if let Some(version) = issued {
+            page.begin(&subject);
+            words::wait(page);
+            words::clean_up(page);
+            words::save(page, etc, name, version);
+            results.renewed.push(path);
+        } else if lineage.flaw == Some(Flaw::BrokenConf) {
+            let conf = format!("{etc}/renewal/{name}.conf");
+            page.warn(RENEWAL_ERROR, &words::broken(&conf));
+            results.broken.push(conf);
+        } else if let Some(failure) = lineage.failing_at(now, page.at) {
+            page.begin(&subject);
+            let stop = failure.stop(lineage.names.first().unwrap_or(name), page.at);
+            if let Stop::Challenge(kind, detail) = &stop {
+                words::wait(page);
+                words::refuse(page, &subject, kind, detail);
+            }
+            words::clean_up(page);
+            page.warn(RENEWAL_ERROR, &words::failed(name, &stop));
+            results.failed.push(path);
+        } else {
+            page.tell("Certificate not yet due for renewal");
+        }
+    }
+}
+
+/// The log, at one time.
+struct Page<'a> {
+    log: &'a mut String,
     at: Moment,
     /// Lines so far; they stand for the milliseconds.
     lines: usize,
 }
 
-impl Run<'_> {
-    fn write(&mut self, certbot: &Certbot) {
-        self.line(MAIN, &format!("certbot version: {VERSION}"));
-        self.line(MAIN, "Location of certbot entry point: /usr/bin/certbot");
-        self.line(MAIN, "Arguments: ['-q', '--no-random-sleep-on-renew']");
-        let mut results = Results::default();
-        let exists = |it: &&Lineage| it.not_before(self.now, 1) <= self.at;
-        let lineages: Vec<&Lineage> = certbot.lineages.iter().filter(exists).collect();
-        for lineage in lineages {
-            self.tell(&format!("Processing {}/renewal/{}.conf", self.etc, lineage.name));
-            self.attempt(lineage, &mut results);
-        }
-        self.sum_up(&results);
-    }
-
-    fn attempt<'l>(&mut self, lineage: &'l Lineage, results: &mut Results<'l>) {
-        let (now, at) = (self.now, self.at);
-        if (1..=lineage.versions).any(|it| lineage.not_before(now, it) == at) {
-            self.order(lineage);
-            self.save(lineage);
-            results.renewed.push(lineage);
-        } else if lineage.flaw == Some(Flaw::BrokenConf) {
-            self.line(RENEWAL_ERROR, &format!(
-                "Renewal configuration file {}/renewal/{}.conf is broken.\nThe error was: renewal \
-                 config file {{}} is missing a required file reference\nSkipping.",
-                self.etc, lineage.name
-            ));
-            results.broken += 1;
-        } else if let Some(failure) = lineage.failing_at(now, at) {
-            self.order(lineage);
-            self.fail(lineage, failure);
-            results.failed.push(lineage);
-        } else {
-            self.tell("Certificate not yet due for renewal");
-        }
-    }
-
-    fn order(&mut self, lineage: &Lineage) {
-        let names = lineage.names.join(" and ");
+impl Page<'_> {
+    fn begin(&mut self, subject: &Subject<'_>) {
+        let names = words::list(subject.names);
         self.tell(&format!("Renewing an existing certificate for {names}"));
-        self.line(CHALLENGES, "Performing the following challenges:");
-        let kind = match lineage.authenticator {
-            Authenticator::Dns | Authenticator::Manual => "dns-01",
-            Authenticator::Standalone | Authenticator::Webroot => "http-01",
-        };
-        for name in &lineage.names {
-            let name = name.trim_start_matches("*.");
-            self.line(CHALLENGES, &format!("{kind} challenge for {name}"));
-        }
+        words::challenge(self, subject);
     }
+}
 
-    fn save(&mut self, lineage: &Lineage) {
-        self.line(CHALLENGES, "Waiting for verification...");
-        self.line(CHALLENGES, "Cleaning up challenges");
-        let (etc, name) = (self.etc, &lineage.name);
-        for (what, file) in [
-            ("new private key", "privkey"),
-            ("certificate", "cert"),
-            ("chain", "chain"),
-            ("full chain", "fullchain"),
-        ] {
-            self.line(STORAGE, &format!("Writing {what} to {etc}/archive/{name}/{file}.pem."));
-        }
-        self.line(STORAGE, &format!("Writing new config {etc}/renewal/{name}.conf.new."));
-    }
-
-    fn fail(&mut self, lineage: &Lineage, failure: Failure) {
-        let name = &lineage.name;
-        let domain = lineage.names.first().unwrap_or(name);
-        let url = format!("http://{domain}/.well-known/acme-challenge/Zm9yLXByYWN0aWNlLW9ubHk");
-        let (kind, detail) =
-            match failure {
-                Failure::Hostile => ("malformed", ATTACK.to_owned()),
-                Failure::NoSuchName => (
-                    "dns",
-                    format!(
-                        "DNS problem: NXDOMAIN looking up A for {domain} - check that a DNS record \
-                     exists for this domain"
-                    ),
-                ),
-                Failure::NotFound => {
-                    ("unauthorized", format!("192.0.2.44: Invalid response from {url}: 404"))
-                }
-                Failure::PortBusy => {
-                    self.line(CHALLENGES, "Cleaning up challenges");
-                    return self.line(RENEWAL_ERROR, &format!(
-                    "Failed to renew certificate {name} with error: Could not bind TCP port 80 \
-                     because it is already in use by another process on this system (such as a \
-                     web server). Please stop the program in question and then try again."
-                ));
-                }
-                Failure::Refused => {
-                    ("connection", format!("192.0.2.44: Fetching {url}: Connection refused"))
-                }
-            };
-        self.line(CHALLENGES, "Waiting for verification...");
-        self.line(CHALLENGES, &format!("Challenge failed for domain {domain}"));
-        self.tell(&format!(
-            "\nCertbot failed to authenticate some domains (authenticator: {}). The Certificate \
-             Authority reported these problems:\n  Domain: {domain}\n  Type:   {kind}\n  \
-             Detail: {detail}\n",
-            lineage.authenticator.plugin()
-        ));
-        self.line(CHALLENGES, "Cleaning up challenges");
-        self.line(
-            RENEWAL_ERROR,
-            &format!("Failed to renew certificate {name} with error: Some challenges have failed."),
-        );
-    }
-
-    fn sum_up(&mut self, results: &Results<'_>) {
-        let Results { renewed, failed, broken } = results;
-        self.tell(&format!("\n{RULER}"));
-        match (renewed.as_slice(), failed.as_slice()) {
-            ([], []) => self.tell("No renewals were attempted."),
-            ([_, ..], []) => self.tell("Congratulations, all renewals succeeded: "),
-            ([_, ..], [_, ..]) => self.tell("The following renewals succeeded: "),
-            ([], [_, ..]) => self.line(
-                RENEWAL_ERROR,
-                "All renewals failed. The following certificates could not be renewed:",
-            ),
-        }
-        for lineage in renewed {
-            self.tell(&format!("  {}/live/{}/fullchain.pem (success)", self.etc, lineage.name));
-        }
-        if !renewed.is_empty() && !failed.is_empty() {
-            self.line(RENEWAL_ERROR, "The following renewals failed:");
-        }
-        for lineage in failed {
-            let path = format!("{}/live/{}/fullchain.pem", self.etc, lineage.name);
-            self.line(RENEWAL_ERROR, &format!("  {path} (failure)"));
-        }
-        self.tell(RULER);
-        if failed.is_empty() && *broken == 0 {
-            self.line("DEBUG:certbot._internal.renewal", "no renewal failures");
-        } else {
-            let failed = failed.len();
-            self.line(
-                "ERROR:certbot._internal.log",
-                &format!("{failed} renew failure(s), {broken} parse failure(s)"),
-            );
-        }
-    }
-
-    fn tell(&mut self, text: &str) {
-        self.line("DEBUG:certbot._internal.display.obj", &format!("Notifying user: {text}"));
-    }
-
-    fn line(&mut self, from: &str, text: &str) {
-        let stamp = self.at.to_string().replace('T', " ").replace('Z', "");
+impl Voice for Page<'_> {
+    fn note(&mut self, from: &str, text: &str) {
         self.lines += 1;
-        let _ = writeln!(self.log, "{stamp},{:03}:{from}:{text}", self.lines);
+        let _ = writeln!(self.log, "{},{:03}:{from}:{text}", words::clock(self.at), self.lines);
     }
 }
-
-#[derive(Default)]
-struct Results<'l> {
-    renewed: Vec<&'l Lineage>,
-    failed: Vec<&'l Lineage>,
-    broken: usize,
-}
-
-/// Clears the screen, sets the window's title, writes the clipboard (OSC 52), turns text around,
-/// asks the terminal to answer, and goes to the alternate screen.
-pub(super) const ATTACK: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}]52;c;b3duZWQ=\u{7}\u{202e}gnp.\u{1b}[6n\u{1b}[?1049h\u{9b}31m";
 
 /// How far back the log goes.
 const KEPT: i64 = 120 * DAY;
-
-const MAIN: &str = "DEBUG:certbot._internal.main";
-const CHALLENGES: &str = "INFO:certbot._internal.auth_handler";
-const STORAGE: &str = "DEBUG:certbot._internal.storage";
-const RENEWAL_ERROR: &str = "ERROR:certbot._internal.renewal";
-const RULER: &str =
-    "- - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - -";

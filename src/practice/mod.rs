@@ -8,11 +8,15 @@
 mod authority;
 mod build;
 mod certbot;
+mod client;
+mod ending;
 mod journal;
 mod programs;
 mod scenario;
 mod server;
 mod stage;
+mod tls;
+mod words;
 
 use std::fmt::Write as _;
 use std::fs::Permissions;
@@ -34,6 +38,7 @@ use tokio::runtime::Runtime;
 use crate::clock::Clock;
 use crate::fleet::Moment;
 
+pub use client::run_certbot;
 pub use scenario::{ALL, Kind};
 
 /// A practice fleet that runs. When it is dropped the servers stop, commands on its hosts are
@@ -76,6 +81,14 @@ pub enum Error {
     /// An SSH key could not be made or written down.
     #[error("cannot make an SSH key")]
     Key(#[source] russh::keys::ssh_key::Error),
+    /// A file of a host could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A server could not be started.
     #[error("cannot listen on loopback")]
     Listen(#[source] io::Error),
@@ -91,9 +104,9 @@ pub enum Error {
 
 impl Practice {
     /// Starts a fleet: the scenarios of [`ALL`] first, then as many other hosts as are missing.
-    /// All dates are seen from `now`.
-    pub async fn start(hosts: usize, now: Moment) -> Result<Self, Error> {
-        let build = tokio::task::spawn_blocking(move || Self::start_now(hosts, now));
+    /// All dates are seen from `now`. `program` is certdeck itself: on the hosts it is certbot.
+    pub async fn start(hosts: usize, now: Moment, program: PathBuf) -> Result<Self, Error> {
+        let build = tokio::task::spawn_blocking(move || Self::start_now(hosts, now, &program));
         build.await.map_err(|it| Error::Folder(it.into()))?
     }
 
@@ -122,7 +135,7 @@ impl Practice {
         &self.hosts
     }
 
-    fn start_now(hosts: usize, now: Moment) -> Result<Self, Error> {
+    fn start_now(hosts: usize, now: Moment, program: &Path) -> Result<Self, Error> {
         raise_file_limit();
         let folder = new_folder().map_err(Error::Folder)?;
         let client = new_key()?;
@@ -131,7 +144,8 @@ impl Practice {
             -60..=60 => 0,
             offset => offset,
         };
-        let built = build::all(&folder.path().join(HOSTS), hosts, now, clock_offset)?;
+        let ground = build::Ground { folder: folder.path(), program, now, clock_offset };
+        let built = build::all(&ground, hosts)?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -206,6 +220,8 @@ impl Drop for Practice {
             runtime.shutdown_background();
         }
         self.running.kill_all();
+        // What has left the group of its command, as jobs do that outlive a connection.
+        ending::end_all(self.folder.path());
         // A command may have made a file just before it was killed.
         for _ in 0..3 {
             if std::fs::remove_dir_all(self.folder.path()).is_ok() {
@@ -278,6 +294,7 @@ fn sweep(folder: &Path) {
         if let Some(pid) = owner
             && test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
         {
+            ending::end_all(&entry.path());
             // Not ours to remove, perhaps: then it stays.
             drop(std::fs::remove_dir_all(entry.path()));
         }
@@ -295,6 +312,8 @@ fn raise_file_limit() {
 const ROOM: u64 = 1 << 30;
 
 const PREFIX: &str = "certdeck-practice-";
+/// The folder of the CAs' keys.
+const CA: &str = "ca";
 /// Short: it stands in every path that the console shows.
 const HOSTS: &str = "at";
 const INVENTORY: &str = "inventory.toml";

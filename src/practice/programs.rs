@@ -3,35 +3,48 @@
 
 use std::fmt::Write as _;
 
-use super::certbot::{Timer, VERSION};
+use super::certbot::{Certbot, Timer, VERSION};
 use super::stage::Stage;
 use super::{Error, journal};
 use crate::fleet::{DAY, HOUR, Moment};
 
-/// Writes the programs, and the units that systemctl tells of.
-pub(super) fn install(stage: &Stage<'_>, timer: Timer, has_failed: bool) -> Result<(), Error> {
-    let certbot = CERTBOT.replace("VERSION", VERSION);
-    for (name, text) in [("certbot", certbot.as_str()), ("nginx", NGINX)] {
-        stage.shared_file(&format!("bin/{name}"), 0o755, text)?;
-    }
+/// Writes what belongs to certbot: the program, and the units that systemctl tells of.
+pub(super) fn install(stage: &Stage<'_>, certbot: &Certbot, has_failed: bool) -> Result<(), Error> {
+    let program = stage.program.to_string_lossy().replace('\'', "'\\''");
+    stage.shared_file("bin/certbot", 0o755, &CERTBOT.replace("PROGRAM", &program))?;
     stage.folder(&format!("usr/lib/python3/dist-packages/certbot-{VERSION}.egg-info"))?;
     // Debian's package brings it in any case; it stands aside where systemd runs.
     stage.shared_file("etc/cron.d/certbot", 0o644, CRON)?;
-    if timer == Timer::Cron {
+    if certbot.service == "nginx" {
+        stage.shared_file("bin/nginx", 0o755, NGINX)?;
+    }
+    if certbot.timer == Timer::Cron {
+        stage.shared_file("bin/systemctl", 0o755, NO_SYSTEMCTL)?;
         stage.shared_file("run/crond.pid", 0o644, "412\n")?;
         return stage.shared_file("proc/412/comm", 0o644, "cron\n");
     }
     stage.folder("run/systemd/system")?;
     stage.shared_file("bin/systemctl", 0o755, SYSTEMCTL)?;
-    let (clock, service) = units(stage.now, timer, has_failed);
+    let (clock, service) = units(stage.now, certbot.timer, has_failed);
     stage.shared_file("units/certbot.timer", 0o644, &clock)?;
     stage.shared_file("units/certbot.service", 0o644, &service)?;
-    stage.shared_file("units/nginx.service", 0o644, NGINX_SERVICE)
+    stage.shared_file(&format!("units/{}.service", certbot.service), 0o644, RUNNING_SERVICE)
 }
 
-/// Writes a `date` for a clock that is off.
-pub(super) fn set_clock(stage: &Stage<'_>, offset: i64) -> Result<(), Error> {
-    stage.shared_file("bin/date", 0o755, &DATE.replace("OFFSET", &offset.to_string()))
+/// Writes what every host needs so that nothing reaches the machine by accident, and its clock.
+pub(super) fn complete(stage: &Stage<'_>) -> Result<(), Error> {
+    stage.shared_file("bin/logger", 0o755, LOGGER)?;
+    for name in ["certbot", "nginx", "systemctl"] {
+        let path = format!("bin/{name}");
+        if !stage.root.join(&path).exists() {
+            stage.shared_file(&path, 0o755, ABSENT)?;
+        }
+    }
+    if stage.clock_offset != 0 {
+        let date = DATE.replace("OFFSET", &stage.clock_offset.to_string());
+        stage.shared_file("bin/date", 0o755, &date)?;
+    }
+    Ok(())
 }
 
 /// What systemctl shows of certbot's timer, and of the service that it starts.
@@ -76,93 +89,32 @@ fn stamp(at: Moment) -> String {
     format!("@{} {day} {text}", at.unix())
 }
 
-const SYSTEMCTL: &str = r#"#!/bin/sh
-# systemctl of a practice host: tells what the files in ../units say, and starts nothing.
-here=${0%/*}/../units
-verb= units= wanted= style=pretty bare=
-while [ $# -gt 0 ]; do
-    case $1 in
-        -p|--property) wanted=$wanted,$2; shift ;;
-        --property=*) wanted=$wanted,${1#*=} ;;
-        -p*) wanted=$wanted,${1#-p} ;;
-        --timestamp) style=$2; shift ;;
-        --timestamp=*) style=${1#*=} ;;
-        --value) bare=1 ;;
-        -*) ;;
-        *) if [ -z "$verb" ]; then verb=$1; else units="$units $1"; fi ;;
-    esac
-    shift
-done
+const SYSTEMCTL: &str = include_str!("bin/systemctl.sh");
 
-tell() {
-    case ,$wanted, in
-        ,,|*,"$1",*) if [ "$bare" ]; then echo "$2"; else echo "$1=$2"; fi ;;
-    esac
-}
+const NO_SYSTEMCTL: &str = "#!/bin/sh
+echo \"System has not been booted with systemd as init system (PID 1). Can't operate.\" >&2
+echo 'Failed to connect to bus: Host is down' >&2
+exit 1
+";
 
-value() {
-    while IFS='=' read -r key rest; do
-        [ "$key" != "$2" ] || { echo "$rest"; return; }
-    done <"$here/$1"
-}
-
-show() {
-    tell Id "$1"
-    if ! [ -f "$here/$1" ]; then
-        tell LoadState not-found
-        tell ActiveState inactive
-        tell SubState dead
-        return
-    fi
-    while IFS='=' read -r key rest; do
-        case $style:$rest in
-            unix*:@*) rest=${rest%% *} ;;
-            *:@*) rest=${rest#* } ;;
-        esac
-        tell "$key" "$rest"
-    done <"$here/$1"
-}
-
-case $verb in
-    show)
-        gap=
-        for unit in $units; do
-            [ -z "$gap" ] || echo
-            gap=1
-            show "$unit"
-        done ;;
-    is-active|is-enabled)
-        key=ActiveState good=active
-        [ "$verb" = is-active ] || { key=UnitFileState good=enabled; }
-        failed=0
-        for unit in $units; do
-            state=
-            [ ! -f "$here/$unit" ] || state=$(value "$unit" $key)
-            echo "${state:-not-found}"
-            [ "$state" = "$good" ] || failed=3
-        done
-        exit $failed ;;
-    is-system-running) echo running ;;
-    *)
-        echo "a practice host cannot do this: systemctl $verb" >&2
-        exit 1 ;;
-esac
-"#;
-
+/// The host's own time goes with it: its clock may be off.
 const CERTBOT: &str = "#!/bin/sh
-case $1 in
-    --version) echo 'certbot VERSION' ;;
-    *) echo 'a practice host has no CA to ask' >&2; exit 1 ;;
-esac
+exec 'PROGRAM' practice-certbot \"$CERTDECK_ROOT\" \"$(date +%s)\" \"$@\"
 ";
 
-const NGINX: &str = "#!/bin/sh
-case $1 in
-    -t) echo 'nginx: configuration file /etc/nginx/nginx.conf test is successful' >&2 ;;
-    -v) echo 'nginx version: nginx/1.22.1' >&2 ;;
-    *) exit 1 ;;
-esac
+const ABSENT: &str = "#!/bin/sh
+echo \"sh: 1: ${0##*/}: not found\" >&2
+exit 127
 ";
+
+const LOGGER: &str = "#!/bin/sh
+# What goes to the system's log stays on the host.
+log=$CERTDECK_ROOT/var/log/syslog
+mkdir -p \"${log%/*}\"
+echo \"$(date '+%b %e %H:%M:%S') logger: $*\" >>\"$log\"
+";
+
+const NGINX: &str = include_str!("bin/nginx.sh");
 
 const DATE: &str = "#!/bin/sh
 at=$(($(/bin/date +%s) + OFFSET))
@@ -170,7 +122,7 @@ at=$(($(/bin/date +%s) + OFFSET))
 /bin/date -d \"@$at\" \"$@\" 2>/dev/null || exec /bin/date -r \"$at\" \"$@\"
 ";
 
-const NGINX_SERVICE: &str = "LoadState=loaded
+const RUNNING_SERVICE: &str = "LoadState=loaded
 ActiveState=active
 SubState=running
 UnitFileState=enabled

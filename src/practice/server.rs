@@ -1,8 +1,8 @@
 //! SSH servers in this process: one per practice host, on loopback, for one key.
 //!
 //! A server lets in whoever holds the key of this run and does one thing: run a command in the
-//! folder of its host, as this user. It is no sandbox. Shells, terminals, forwardings and
-//! passwords are refused.
+//! folder of its host, as this user. It is no sandbox. Shells, terminals and passwords are
+//! refused, and every forwarding but that to the port where the host's nginx would listen.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::unix::process::ExitStatusExt as _;
@@ -14,13 +14,17 @@ use std::time::Duration;
 use russh::keys::{PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Session};
 use russh::server::{VerifiedPublicKey, run_stream};
-use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh::{
+    Channel, ChannelId, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf,
+};
 use russh::{MethodKind, MethodSet, Sig};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinSet;
+
+use super::tls;
 
 /// What a server needs to know of its host.
 #[derive(Debug)]
@@ -146,6 +150,30 @@ impl Handler for Client {
         Ok(())
     }
 
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let root = self.door.root.clone();
+        let is_served = port == tls::PORT && root.join(tls::LOADED).is_dir();
+        if !is_served || !["127.0.0.1", "localhost", "::1"].contains(&host) {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        }
+        reply.accept().await;
+        self.commands.spawn(async move {
+            // How it ended is between the client and nginx.
+            drop(tls::serve(&root, channel.into_stream()).await);
+        });
+        Ok(())
+    }
+
     async fn channel_close(
         &mut self,
         id: ChannelId,
@@ -236,6 +264,8 @@ impl Client {
             .env_clear()
             .env("HOME", root)
             .env("PATH", path)
+            // In which certbot's log is written.
+            .env("TZ", "UTC")
             // Where the scripts look instead of `/` for what no setting can move.
             .env("CERTDECK_ROOT", root)
             .stdin(Stdio::piped())

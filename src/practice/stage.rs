@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::authority::{Authorities, Ca, Claim, Issued, KeyKind};
+use super::build::Ground;
 use crate::fleet::Moment;
 
 /// A practice host while it is set up.
@@ -25,6 +26,8 @@ pub(super) struct Stage<'a> {
     pub(super) inventory: String,
     /// Its clock minus the machine's, in seconds.
     pub(super) clock_offset: i64,
+    /// The program that is certbot there.
+    pub(super) program: &'a Path,
     authorities: &'a Authorities,
     shared: &'a Shared,
 }
@@ -55,15 +58,16 @@ impl<'a> Stage<'a> {
     pub(super) fn new(
         authorities: &'a Authorities,
         shared: &'a Shared,
-        now: Moment,
+        ground: &'a Ground<'a>,
         root: PathBuf,
     ) -> Self {
         Self {
-            now,
+            now: ground.now,
             root,
             manner: Manner::default(),
             inventory: String::new(),
-            clock_offset: 0,
+            clock_offset: ground.clock_offset,
+            program: ground.program,
             authorities,
             shared,
         }
@@ -138,6 +142,12 @@ impl<'a> Stage<'a> {
     pub(super) fn inventory(&mut self, text: &str) {
         self.inventory.push_str(text);
     }
+}
+
+/// Reads a file.
+#[expect(clippy::disallowed_methods, reason = "the files of a practice fleet are this room's own")]
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path)
 }
 
 /// Writes a new file with that mode.

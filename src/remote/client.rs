@@ -1,6 +1,7 @@
 //! The ssh client of this machine: which it is, and what its agent holds. Asks no host.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::text::SafeText;
@@ -33,6 +34,24 @@ pub fn agent() -> io::Result<Agent> {
     })
 }
 
+/// Where ssh looks for keys of hosts first, by its own files or by that `ssh_config`.
+#[expect(clippy::disallowed_methods, reason = "a program of this machine, started in its room")]
+pub fn known_hosts(config: Option<&Path>) -> io::Result<Option<PathBuf>> {
+    let mut ssh = Command::new("ssh");
+    if let Some(config) = config {
+        ssh.arg("-F").arg(config);
+    }
+    // A name of no host (RFC 6761, section 6.4): what holds for all hosts.
+    let output = ssh.args(["-G", "host.invalid"]).stdin(Stdio::null()).output()?;
+    Ok(first_known_hosts(&String::from_utf8_lossy(&output.stdout)).map(PathBuf::from))
+}
+
+/// The first file of `userknownhostsfile` in what `ssh -G` prints.
+fn first_known_hosts(told: &str) -> Option<&str> {
+    let files = told.lines().find_map(|it| it.strip_prefix("userknownhostsfile "))?;
+    files.split(' ').find(|it| !it.is_empty())
+}
+
 /// The version in what `ssh -V` says: `(9, 2)`.
 pub fn parse_version(text: &str) -> Option<(u32, u32)> {
     let rest = text.strip_prefix("OpenSSH_")?;
@@ -44,6 +63,13 @@ pub fn parse_version(text: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_file_of_host_keys_counts() {
+        let told = "user ops\nuserknownhostsfile /home/a/.ssh/known_hosts /home/a/.ssh/more\n";
+        assert_eq!(first_known_hosts(told), Some("/home/a/.ssh/known_hosts"));
+        assert_eq!(first_known_hosts("user ops\n"), None);
+    }
 
     #[test]
     fn versions_are_read() {

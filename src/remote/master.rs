@@ -7,8 +7,10 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use openssh::{Session, Stdio};
+use rustix::process::{Pid, setpriority_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Child;
 use tokio::time::{Instant, timeout};
 
 use super::config::alias;
@@ -64,6 +66,7 @@ impl Master {
             .stderr(file)
             .spawn()
             .map_err(Error::Start)?;
+        yield_to_keys(&ssh);
         // ssh keeps to its ConnectTimeout while it connects, but not while it logs in.
         match timeout(patience + GRACE, ssh.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(master),
@@ -155,6 +158,15 @@ impl Master {
 impl Drop for Master {
     fn drop(&mut self) {
         end_master(&self.socket());
+    }
+}
+
+/// Lets the console go before ssh: dozens of key exchanges at once keep every processor busy. It
+/// is no more than a wish, so it may fail.
+fn yield_to_keys(ssh: &Child) {
+    let pid = ssh.id().and_then(|it| Pid::from_raw(it.try_into().ok()?));
+    if let Some(pid) = pid {
+        setpriority_process(Some(pid), NICE).ok();
     }
 }
 
@@ -257,6 +269,9 @@ const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
 
 /// How much of what a host complains about is read.
 const SAID_CAP: u64 = 8 * 1024;
+
+/// A third of the usual share of a processor (`sched(7)`: a factor of 1.25 per step).
+const NICE: i32 = 5;
 
 /// How much longer than its `ConnectTimeout` ssh may take, so that its own words come first.
 pub(super) const GRACE: Duration = Duration::from_millis(500);

@@ -69,6 +69,15 @@ pub struct Sessions {
     folder: Folder,
 }
 
+/// What a visit may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long it may take, not counting the wait for a turn at a jump host.
+    pub time: Duration,
+    /// How many bytes of answer are taken.
+    pub cap: usize,
+}
+
 /// What a host answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -109,22 +118,20 @@ impl Sessions {
         self.jumps_at_once.store(at_once.max(1), Ordering::Relaxed);
     }
 
-    /// Runs one script on a host and takes at most `cap` bytes of answer.
-    ///
-    /// Ends within the host's `scan-timeout`, not counting the wait for a turn at a jump host.
-    /// Dropping the future ends the ssh process behind it.
+    /// Runs one script on a host, within the limits. Dropping the future ends the ssh process
+    /// behind it.
     pub async fn visit(
         &self,
         host: &inventory::Host,
         script: &str,
-        cap: usize,
+        limits: Limits,
     ) -> Result<Answer, Error> {
         let mut closing = self.closing.subscribe();
         tokio::select! {
             biased;
             // Fails only without a sender, which is in `self`.
             _ = closing.wait_for(|it| *it) => Err(Error::Closed),
-            answer = self.ask(host, script, cap) => answer,
+            answer = self.ask(host, script, limits) => answer,
         }
     }
 
@@ -138,16 +145,21 @@ impl Sessions {
         futures_util::future::join_all(ends).await;
     }
 
-    async fn ask(&self, host: &inventory::Host, script: &str, cap: usize) -> Result<Answer, Error> {
+    async fn ask(
+        &self,
+        host: &inventory::Host,
+        script: &str,
+        limits: Limits,
+    ) -> Result<Answer, Error> {
         let key = Key::of(host);
+        let Limits { time, cap } = limits;
         let call = master::Call { r#become: host.r#become, script, cap };
         let begin = Instant::now();
         if let Some(master) = self.take_warm(&key) {
             // A session whose host has gone away answers nothing for as long as ssh's own
             // keep-alive takes, so the answer must begin within the time for connecting.
-            let deadline = begin + host.scan_timeout;
             let patience = Some(host.connect_timeout);
-            match within(deadline, host, master.run(&call, patience)).await {
+            match within(begin + time, time, master.run(&call, patience)).await {
                 Ok(answer) => {
                     self.put_back(key, master).await;
                     return Ok(answer);
@@ -159,8 +171,8 @@ impl Sessions {
                 }
             }
         }
-        let (master, deadline) = self.connect(&key, host).await?;
-        let answer = within(deadline, host, master.run(&call, None)).await;
+        let (master, deadline) = self.connect(&key, host, time).await?;
+        let answer = within(deadline, time, master.run(&call, None)).await;
         match answer {
             Ok(_) => self.put_back(key, master).await,
             Err(_) => master.close().await,
@@ -170,16 +182,20 @@ impl Sessions {
 
     /// Opens a session, in turn with others that take the same way. Returns the deadline for
     /// what is left of the visit too: waiting for a turn does not count.
-    async fn connect(&self, key: &Key, host: &inventory::Host) -> Result<(Master, Instant), Error> {
-        let route =
-            within(Instant::now() + host.scan_timeout, host, self.route_to(key, host)).await?;
+    async fn connect(
+        &self,
+        key: &Key,
+        host: &inventory::Host,
+        time: Duration,
+    ) -> Result<(Master, Instant), Error> {
+        let route = within(Instant::now() + time, time, self.route_to(key, host)).await?;
         let at_once = self.jumps_at_once.load(Ordering::Relaxed);
         let mut turn = self.gates.enter(&route, at_once).await;
-        let deadline = Instant::now() + host.scan_timeout;
+        let deadline = Instant::now() + time;
         let mut tries = 0;
         loop {
             let connecting = Master::connect(&self.folder, &route, host.connect_timeout);
-            match within(deadline, host, turn.beside(connecting)).await {
+            match within(deadline, time, turn.beside(connecting)).await {
                 // sshd drops connections beyond MaxStartups without a word, as it does when it
                 // is really unwell; a few tries, farther and farther apart, tell them apart.
                 Err(Error::Connect { fault: Fault::Dropped, .. }) if tries < gate::TRIES => {
@@ -188,7 +204,7 @@ impl Sessions {
                         gate::wait_out(tries).await;
                         Ok(self.gates.enter(&route, at_once).await)
                     };
-                    turn = within(deadline, host, again).await?;
+                    turn = within(deadline, time, again).await?;
                     tries += 1;
                 }
                 Err(error) => {
@@ -238,15 +254,15 @@ impl Key {
     }
 }
 
-/// Waits for something on a host until the deadline of the visit.
+/// Waits for something on a host until the deadline of a visit that may take so long.
 async fn within<T>(
     deadline: Instant,
-    host: &inventory::Host,
+    time: Duration,
     doing: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     match timeout_at(deadline, doing).await {
         Ok(result) => result,
-        Err(_) => Err(Error::TimedOut { after: host.scan_timeout }),
+        Err(_) => Err(Error::TimedOut { after: time }),
     }
 }
 

@@ -51,7 +51,7 @@ impl Sessions {
                 result => return result,
             }
         }
-        let (master, _) = self.connect(key, host).await?;
+        let (master, _) = self.connect(key, host, host.scan_timeout).await?;
         match self.dig(master, key, host, port).await {
             Err(Error::Stale) => Err(Error::TimedOut { after: host.connect_timeout }),
             result => result,

@@ -187,11 +187,12 @@ fn key_path(key: Option<&str>, path: &str) -> String {
 
 const VARIABLES: [(&str, &str); 2] = [("{dir}", "d"), ("{name}", "n")];
 
-/// `certificates` lets the lines of certificates through and the headers of files; everything
-/// else is dropped on the host, whatever it is. What was dropped leaves a word: `#text` for a file
-/// that is not empty, `#key`, `#binary`. A file with a key is named on stderr, too. No more than 20 certificates and one that tells of more
-/// are passed per file, no more than 2 MiB in all.
-const FILTER: &str = r##"certificates() { awk -v z="==> $Z" '
+/// The program of `awk` that lets the lines of certificates through and the headers of files;
+/// everything else is dropped on the host, whatever it is. What was dropped leaves a word: `#text`
+/// for a file that is not empty, `#key`, `#binary`. A file with a key is named on stderr, too. No
+/// more than 20 certificates and one that tells of more are passed per file, no more than 2 MiB in
+/// all.
+const FILTER: &str = r##"A='
 index($0, z) == 1 { print ""; print; f = substr($0, 5, length($0) - 8); first = 1; open = n = named = 0; next }
 f == "" { next }
 first { if ($0 == "") next
@@ -205,7 +206,7 @@ next }
 /-----/ { if (open && $0 ~ /^-----END (X509 |TRUSTED )?CERTIFICATE-----/) print "-----END CERTIFICATE-----"
 open = 0; next }
 open && length($0) < 131072 && /^[A-Za-z0-9+\/= \t\r]*$/ { print; sent += length($0) }
-'; }
+'
 F=
 set --
 "##;
@@ -221,7 +222,7 @@ done
 
 const KEY_PATHS: &str = r#"
 mark frame heads
-H=$( [ $# -eq 0 ] || { head -c 262144 /dev/null "$@" | certificates >&3; } 2>&1 )$NL
+H=$( [ $# -eq 0 ] || { head -c 262144 /dev/null "$@" | awk -v z="==> $Z" "$A" >&3; } 2>&1 )$NL
 set -f
 IFS=$NL
 set --

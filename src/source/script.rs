@@ -107,7 +107,8 @@ pub fn quote(text: &str) -> String {
 /// - `heads "$Z$FILE"…` frames the beginning of each file, with one `head`. What became a FIFO
 ///   since `want` looked would hold it up: that is what the deadline of a visit is for;
 /// - `look FOLDER` frames `folder missing|special|unreadable FOLDER` unless it can be listed;
-/// - `stamps FILE…` prints one line for each: type and mode, inode, size, times, name;
+/// - `stamps FILE…` prints one line for each: type and mode, inode, size, times, name; it takes the
+///   place of the subshell that it must be called in;
 /// - `same LINE` succeeds if that line of stamps is in `$B`, what is known from the last visit;
 /// - `public LINE` frames the public key of the private key with that line of stamps, or why not:
 ///   `nokey WHY FILE`. The private key stays where it is.
@@ -136,7 +137,7 @@ if [ -d "$1" ]; then [ -r "$1" ] && [ -x "$1" ] && return; s=unreadable
 elif [ -e "$1" ]; then s=special
 else s=missing; fi
 mark frame folder $s "$1"; }
-stamps() { stat -L -c '%f %i %s %Y %Z %n' "$@"; }
+stamps() { exec stat -L -c '%f %i %s %Y %Z %n' "$@"; }
 same() { case $NL$B$NL in *"$NL$1$NL"*) return 0;; esac; return 1; }
 public() { f=${1#* * * * * } s=${1#* * }
 s=${s%% *}

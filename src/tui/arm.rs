@@ -124,7 +124,7 @@ impl fmt::Display for Bar {
         match self {
             Self::Option => f.write_str("this console was started with --read-only"),
             Self::Opening => f.write_str("the audit log is not open yet"),
-            Self::Refused(why) => write!(f, "the audit log refuses: {why}"),
+            Self::Refused(why) => write!(f, "{why}"),
         }
     }
 }

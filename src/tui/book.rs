@@ -1,12 +1,11 @@
 //! The audit log as it was last read: records, what belongs together, and whether it is as it was
 //! written. Values only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
 pub use crate::audit::read::Record;
-use crate::audit::read::open_intents;
 use crate::audit::verify::{State, Verified};
 use crate::fleet::{HostName, Moment, Weight};
 use crate::text::SafeText;
@@ -16,38 +15,59 @@ use crate::text::SafeText;
 pub struct Book {
     /// The newest records, newest first.
     records: Vec<Record>,
-    /// Which of them stand for an action, oldest first.
+    /// Which of them belong to an action, oldest first.
     of: HashMap<Uuid, Vec<usize>>,
-    open: Vec<usize>,
+    open: Vec<Record>,
     verified: Option<Verified>,
     /// How many older ones are left out.
     left_out: usize,
-    /// Why there are no records.
+    /// Why it could not be read further.
     problem: Option<SafeText>,
 }
 
-impl Book {
-    /// A book of these records, oldest first.
-    pub fn new(mut records: Vec<Record>, verified: Verified) -> Self {
-        let open: Vec<u64> = open_intents(&records).iter().map(|it| it.seq).collect();
-        let left_out = records.len().saturating_sub(KEPT);
-        records.drain(..left_out);
-        records.reverse();
+/// A book while it is read: the newest records, and every intent that is still open.
+#[derive(Debug, Default)]
+pub struct Reading {
+    newest: VecDeque<Record>,
+    /// By their identity, those that are older than the newest.
+    open: HashMap<Uuid, Record>,
+    left_out: usize,
+}
+
+impl Reading {
+    /// Takes in the next record.
+    pub fn add(&mut self, record: Record) {
+        match record.kind.as_str() {
+            "intent" => {
+                self.open.insert(record.op, record.clone());
+            }
+            "outcome" | "reconcile" => {
+                self.open.remove(&record.op);
+            }
+            _ => {}
+        }
+        self.newest.push_front(record);
+        if self.newest.len() > KEPT {
+            self.newest.pop_back();
+            self.left_out += 1;
+        }
+    }
+
+    /// The book, and why it ends where it does, if it could not be read further.
+    pub fn book(self, verified: Verified, problem: Option<SafeText>) -> Book {
+        let records: Vec<Record> = self.newest.into();
         let mut of: HashMap<Uuid, Vec<usize>> = HashMap::new();
         for (at, record) in records.iter().enumerate().rev() {
             of.entry(record.op).or_default().push(at);
         }
-        let open = records.iter().enumerate().filter(|(_, it)| open.contains(&it.seq));
-        let open = open.map(|(at, _)| at).collect();
-        Self { records, of, open, verified: Some(verified), left_out, problem: None }
+        let mut open: Vec<Record> = self.open.into_values().collect();
+        open.sort_by_key(|it| it.seq);
+        Book { records, of, open, verified: Some(verified), left_out: self.left_out, problem }
     }
+}
 
-    /// A book without records, because they cannot be read.
-    pub fn unreadable(why: SafeText, verified: Verified) -> Self {
-        Self { problem: Some(why), verified: Some(verified), ..Self::default() }
-    }
-
-    /// Why there are no records, if they cannot be read.
+impl Book {
+    /// Why it could not be read further, if it could not.
     pub fn problem(&self) -> Option<&SafeText> {
         self.problem.as_ref()
     }
@@ -73,9 +93,9 @@ impl Book {
         all.iter().filter_map(|it| self.records.get(*it))
     }
 
-    /// The intents without an outcome.
+    /// The intents without an outcome, oldest first.
     pub fn open(&self) -> impl Iterator<Item = &Record> {
-        self.open.iter().filter_map(|it| self.records.get(*it))
+        self.open.iter()
     }
 
     /// What was done at a place, newest first: the intent, and the record of what came of it.

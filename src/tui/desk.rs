@@ -142,6 +142,7 @@ impl Desk {
             let action = SafeText::new(intent.text("action").unwrap_or("unknown"));
             self.jobs.learn_open(action.as_str(), intent.op, at, intent.at);
         }
+        self.jobs.settle(|op| book.end_of(op));
         self.book = book;
         self.found = self.book.search(&self.search);
         self.list_jobs();

@@ -3,11 +3,12 @@
 
 use uuid::Uuid;
 
+use super::book::Record;
 use super::request::{Request, Wanted};
 use crate::action::Plan;
 use crate::fleet::{HostName, Moment, PlaceName, Weight};
 use crate::job;
-use crate::perform::{Ending, Progress, Report};
+use crate::perform::{Ending, Progress, Reconciled, Report};
 use crate::text::SafeText;
 
 /// The identity of a run in this console.
@@ -66,6 +67,8 @@ pub struct Job {
     pub output: Output,
     /// What became of it.
     pub report: Option<Box<Report>>,
+    /// What the audit log, or whoever looked at it later, says of it.
+    pub told: Option<SafeText>,
 }
 
 /// How far a job is.
@@ -112,6 +115,7 @@ impl Jobs {
             ended: None,
             output: Output::default(),
             report: None,
+            told: None,
         });
         let (action, jobs) = (request.kind.name.to_owned(), jobs.collect());
         self.add(action, Some(request), jobs)
@@ -139,6 +143,7 @@ impl Jobs {
             ended: None,
             output: Output::default(),
             report: None,
+            told: None,
         };
         self.add(action.to_owned(), None, vec![job]);
     }
@@ -157,6 +162,10 @@ impl Jobs {
 
     /// Takes in what a run tells; what it says of a host that was visited is for the fleet.
     pub fn take(&mut self, run: RunId, progress: &mut Progress, now: Moment) {
+        if let Progress::Began { op, .. } = progress {
+            // The log may have been read between the record and this word of it.
+            self.runs.retain(|it| it.id == run || it.jobs.iter().all(|it| it.op != Some(*op)));
+        }
         let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
         match progress {
             Progress::Wave(number, of) => run.wave = Some((*number, *of)),
@@ -192,12 +201,24 @@ impl Jobs {
     }
 
     /// Takes in what was found out about an action without an outcome.
-    pub fn reconcile(&mut self, op: Uuid, report: Option<Report>, now: Moment) {
+    pub fn reconcile(&mut self, found: Reconciled, now: Moment) {
         let mut jobs = self.runs.iter_mut().flat_map(|it| &mut it.jobs);
-        if let Some(job) = jobs.find(|it| it.op == Some(op))
-            && let Some(report) = report
-        {
+        let Some(job) = jobs.find(|it| it.op == Some(found.op)) else { return };
+        job.told = Some(found.text);
+        if let Some(report) = found.report {
             job.end(Box::new(report), now);
+        }
+    }
+
+    /// Takes in how the audit log says that open actions have ended.
+    pub fn settle<'b>(&mut self, end_of: impl Fn(Uuid) -> Option<&'b Record>) {
+        for job in self.runs.iter_mut().flat_map(|it| &mut it.jobs) {
+            let is_open = job.state == State::Open;
+            if let Some(end) = job.op.filter(|_| is_open).and_then(&end_of) {
+                job.state = State::Ended(ending_named(end.text("ending").unwrap_or_default()));
+                job.ended = Some(end.at);
+                job.told = end.text("summary").map(SafeText::new);
+            }
         }
     }
 
@@ -294,7 +315,7 @@ impl RunView {
 
     /// Which wave is under way, in words.
     pub fn wave_words(&self) -> Option<String> {
-        let (number, of) = self.wave?;
+        let (number, of) = self.wave.filter(|_| self.jobs.len() > 1)?;
         let what = if number == 1 { ", the canary" } else { "" };
         let over = if self.jobs.iter().all(Job::is_over) { " was the last" } else { "" };
         Some(format!("wave {number} of {of}{what}{over}"))
@@ -325,6 +346,9 @@ impl Job {
         match (&self.state, &self.report) {
             (State::Ended(_), Some(report)) => report.summary.clone(),
             (State::Lost(why) | State::NotBegun(why), _) => why.clone(),
+            (State::Open | State::Ended(_), None) if self.told.is_some() => {
+                self.told.clone().unwrap_or_default()
+            }
             (State::Open, _) => SafeText::new("begun by another run; enter looks at it"),
             _ => self.output.last().cloned().unwrap_or_default(),
         }
@@ -395,6 +419,17 @@ pub const fn ending_word(ending: Ending) -> &'static str {
         Ending::Cancelled => "stopped",
         Ending::Unknown => "unknown",
         Ending::NotAudited => "no record",
+    }
+}
+
+/// The ending that the audit log has by that word.
+fn ending_named(word: &str) -> Ending {
+    match word {
+        "ok" => Ending::Ok,
+        "failed" => Ending::Failed,
+        "refused" => Ending::Refused,
+        "cancelled" => Ending::Cancelled,
+        _ => Ending::Unknown,
     }
 }
 

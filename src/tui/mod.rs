@@ -34,8 +34,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rustix::process::Signal;
-use serde_json::{Map, Value};
 
+use crate::audit::Session;
 use crate::clock::Clock;
 use crate::inventory::Inventory;
 use crate::remote::Sessions;
@@ -61,10 +61,8 @@ pub struct Deck {
     pub state_dir: PathBuf,
     /// The time.
     pub clock: Clock,
-    /// Who sits there: user and machine.
-    pub who: String,
-    /// What the audit log is told of the session.
-    pub session: Map<String, Value>,
+    /// Who sits there, and with what.
+    pub session: Session,
     /// Choices.
     pub settings: Settings,
 }

@@ -36,8 +36,8 @@ impl From<Moment> for Time {
 pub enum Msg {
     /// The audit log is open for appending, or refuses.
     LogOpened(Result<(), SafeText>),
-    /// The audit log was read, or could not be.
-    LogRead(Result<Box<Book>, SafeText>),
+    /// The audit log was read, as far as it can be.
+    LogRead(Box<Book>),
     /// Something confirmed tells how it goes on.
     Ran(RunId, Progress),
     /// Everything confirmed at once has ended.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::desk::Desk;
 use super::rows::RowId;
-use crate::action::{Chosen, Find, Kind, Plan, Refusal, Subject, Target};
+use crate::action::{Chosen, Find, Kind, Plan, Refusal, Subject, Target, Why};
 use crate::fleet::HostName;
 
 /// An action, where, and what was chosen about it.
@@ -16,6 +16,8 @@ pub struct Request {
     pub targets: Vec<Wanted>,
     /// What was chosen.
     pub chosen: Chosen,
+    /// Whether somebody has had the choice.
+    pub is_filled: bool,
 }
 
 /// Where something is to be done.
@@ -54,12 +56,12 @@ impl Request {
             }
         }
         targets.sort_by_key(|it| !it.is_hidden);
-        Self { kind, targets, chosen: Chosen::default() }
+        Self { kind, targets, chosen: Chosen::default(), is_filled: false }
     }
 
-    /// The same action at targets that are known by name.
+    /// An action at targets that are known by name, with choices that were made.
     pub fn at(kind: &'static Kind, targets: Vec<Wanted>, chosen: Chosen) -> Self {
-        Self { kind, targets, chosen }
+        Self { kind, targets, chosen, is_filled: true }
     }
 
     /// What it comes to now, target by target.
@@ -73,7 +75,6 @@ impl Request {
 
     /// Why it can be done at none of its targets, whatever is chosen.
     pub fn refusal(&self, desk: &Desk) -> Option<String> {
-        use crate::action::Why;
         let planned = self.plan(desk);
         let mut refusals = planned.iter().map(|it| it.plan.as_ref().err());
         let first = refusals.next().map_or_else(

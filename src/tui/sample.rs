@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::book::{Book, Record};
+use super::book::{Book, Reading, Record};
 use crate::audit::verify::{State, Verified};
 use crate::diagnose::{Diagnosis, Finding};
 use crate::fleet::{
@@ -124,7 +124,9 @@ pub fn book() -> Book {
     });
     let verified =
         Verified { state: State::OpenIntents, records: 7, segments: 1, open: 1, fault: None };
-    Book::new(records.collect(), verified)
+    let mut reading = Reading::default();
+    records.for_each(|it| reading.add(it));
+    reading.book(verified, None)
 }
 
 const HOSTS: &[(&str, &str)] = &[

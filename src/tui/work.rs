@@ -8,19 +8,22 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Deck;
-use super::book::Book;
+use super::book::Reading;
 use super::jobs::RunId;
 use super::msg::Msg;
 use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
 use crate::fleet::HostName;
-use crate::inventory::Inventory;
+use crate::inventory::{Host, Inventory};
+use crate::job;
+use crate::perform::jobs::NotDone;
 use crate::perform::{self, Progress, Run, Tools};
 use crate::remote::Sessions;
 use crate::text::SafeText;
@@ -35,6 +38,9 @@ pub(super) struct Work {
     session: Option<(Arc<Mutex<Log>>, Uuid)>,
     runs: Vec<(RunId, Run)>,
     tasks: JoinSet<Done>,
+    /// What tasks tell before they end.
+    told: mpsc::UnboundedReceiver<Done>,
+    to_told: mpsc::UnboundedSender<Done>,
     /// Whether the log is being read, and whether it is to be read again after that.
     reads: (bool, bool),
 }
@@ -56,24 +62,27 @@ impl Work {
     /// Begins a session in the audit log.
     pub(super) fn open(deck: &Deck) -> Self {
         let mut tasks = JoinSet::new();
+        let (to_told, told) = mpsc::unbounded_channel();
         let (state_dir, clock) = (deck.state_dir.clone(), deck.clock);
-        let session = deck.session.clone();
+        let session = deck.session.body();
         tasks.spawn_blocking(move || {
             let open = || {
                 let mut log = Log::open(&state_dir, clock)?;
                 let session = log.begin_session(&session)?;
                 Ok((Arc::new(Mutex::new(log)), session))
             };
-            Done::Opened(open().map_err(|it: audit::Error| told(&it)))
+            Done::Opened(open().map_err(|it: audit::Error| in_words(&it)))
         });
         Self {
             sessions: Arc::clone(&deck.sessions),
             clock: deck.clock,
-            who: deck.who.clone(),
+            who: deck.session.who(),
             state_dir: deck.state_dir.clone(),
             session: None,
             runs: Vec::new(),
             tasks,
+            told,
+            to_told,
             reads: (false, false),
         }
     }
@@ -81,7 +90,7 @@ impl Work {
     /// What has happened next; nothing for ever while nothing goes on. Nothing is lost when the
     /// future is dropped.
     pub(super) async fn next(&mut self) -> Done {
-        let Self { runs, tasks, .. } = self;
+        let Self { runs, tasks, told, .. } = self;
         let ran = poll_fn(|context| {
             for (id, run) in &mut *runs {
                 if let Poll::Ready(progress) = pin!(run.next()).poll(context) {
@@ -91,6 +100,7 @@ impl Work {
             Poll::Pending
         });
         tokio::select! {
+            Some(done) = told.recv() => done,
             Some(Ok(done)) = tasks.join_next() => done,
             done = ran => done,
         }
@@ -129,7 +139,7 @@ impl Work {
         }
     }
 
-    /// Looks at a job until it ends.
+    /// Looks at a job until it ends, and then finds out what became of it.
     pub(super) fn attach(
         &mut self,
         id: RunId,
@@ -137,17 +147,43 @@ impl Work {
         op: Uuid,
         inventory: &Arc<Inventory>,
     ) {
-        let _ = op;
-        let Some(tools) = self.tools(inventory) else { return self.tell(Msg::RunEnded(id)) };
+        let told = inventory.hosts.iter().find(|it| it.name == host).cloned();
+        let Some((tools, told)) = self.tools(inventory).zip(told) else {
+            return self.tell(Msg::RunEnded(id));
+        };
+        let to_told = self.to_told.clone();
         self.tasks.spawn(async move {
+            watch(id, &tools, &told, op, &to_told).await;
             let found = perform::reconcile(&tools, Some(&[host])).await;
-            Done::Tell(Msg::Reconciled(found.map_err(|it| told(&it))))
+            // Nobody listens any more only while the console is being closed.
+            to_told.send(Done::Tell(Msg::RunEnded(id))).ok();
+            Done::Tell(Msg::Reconciled(found.map_err(|it| in_words(&it))))
         });
     }
 
     /// Asks a job to stop.
     pub(super) fn stop(&mut self, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
-        let _ = (host, op, inventory);
+        let told = inventory.hosts.iter().find(|it| it.name == host).cloned();
+        let Some((tools, told)) = self.tools(inventory).zip(told) else { return };
+        self.tasks.spawn(async move {
+            let text = match perform::jobs::stop(&tools, &told, op, STOP).await {
+                Ok(look) if look.status.is_stopped => format!("{host}: the job was asked to stop"),
+                Ok(_) => format!("{host}: the job had ended before"),
+                Err(NotDone::Unreached(why)) => {
+                    format!("{host}: whether the job stops is not known: {}", why.text)
+                }
+                Err(NotDone::ReadOnly(group)) => {
+                    format!("{host}: the group {group} is read-only; nothing may be changed there")
+                }
+                Err(NotDone::NotAudited(error, false)) => {
+                    return Done::Tell(Msg::LogOpened(Err(in_words(&error))));
+                }
+                Err(NotDone::NotAudited(error, true)) => {
+                    format!("{host}: it was asked to stop, but that is not on record: {error}")
+                }
+            };
+            Done::Tell(Msg::Told(SafeText::new(&text)))
+        });
     }
 
     /// Reads the log once more after it has been read, if it is being read.
@@ -159,12 +195,11 @@ impl Work {
         self.reads = (true, false);
         let state_dir = self.state_dir.clone();
         self.tasks.spawn_blocking(move || {
+            let mut reading = Reading::default();
+            let read = audit::read::scan(&state_dir, &mut |it| reading.add(it));
             let verified = audit::verify::verify(&state_dir);
-            let book = match audit::read::records(&state_dir) {
-                Ok(records) => Book::new(records, verified),
-                Err(error) => Book::unreadable(told(&error), verified),
-            };
-            Done::Read(Msg::LogRead(Ok(Box::new(book))))
+            let book = reading.book(verified, read.err().map(|it| in_words(&it)));
+            Done::Read(Msg::LogRead(Box::new(book)))
         });
     }
 
@@ -173,7 +208,7 @@ impl Work {
         let (log, session) = self.session.take()?;
         let mut ending = JoinSet::new();
         ending.spawn_blocking(move || match log.lock() {
-            Ok(mut log) => log.end_session(session).err().map(|it| told(&it)),
+            Ok(mut log) => log.end_session(session).err().map(|it| in_words(&it)),
             Err(_) => None,
         });
         match timeout(PATIENCE, ending.join_next()).await {
@@ -187,7 +222,7 @@ impl Work {
         let Some(tools) = self.tools(inventory) else { return };
         self.tasks.spawn(async move {
             let found = perform::reconcile(&tools, None).await;
-            Done::Tell(Msg::Reconciled(found.map_err(|it| told(&it))))
+            Done::Tell(Msg::Reconciled(found.map_err(|it| in_words(&it))))
         });
     }
 
@@ -207,8 +242,37 @@ impl Work {
     }
 }
 
+/// Looks at a job until it has ended, and tells what it prints.
+async fn watch(
+    id: RunId,
+    tools: &Tools,
+    host: &Host,
+    op: Uuid,
+    to_told: &mpsc::UnboundedSender<Done>,
+) {
+    let mut from = 0;
+    loop {
+        let progress = match perform::jobs::look(&tools.sessions, host, op, from).await {
+            Ok(look) => {
+                from += look.output.len() as u64;
+                Progress::Looked { at: 0, look }
+            }
+            Err(why) => Progress::Lost { at: 0, why: why.text },
+        };
+        let is_over = matches!(
+            &progress,
+            Progress::Looked { look, .. }
+                if !matches!(look.status.state, job::State::Running | job::State::Starting)
+        );
+        if to_told.send(Done::Ran(id, Some(progress))).is_err() || is_over {
+            return;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 /// An error with everything below it, in a line.
-fn told(error: &dyn std::error::Error) -> SafeText {
+fn in_words(error: &dyn std::error::Error) -> SafeText {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(it) = below {
@@ -218,5 +282,9 @@ fn told(error: &dyn std::error::Error) -> SafeText {
     SafeText::new(&text)
 }
 
+/// How it was confirmed that a job is to stop, for the audit log.
+const STOP: &str = "the key y in the console";
+/// How long a job is left alone between looks.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long leaving waits for the log.
 const PATIENCE: Duration = Duration::from_secs(2);

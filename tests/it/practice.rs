@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +12,20 @@ use certdeck::fleet::{Fleet, HostName, Moment, Reach, Scheduler};
 use certdeck::practice::{ALL, Member, Practice};
 use certdeck::remote::{Sessions, Settings};
 use certdeck::scan::{Progress, Scan};
+use certdeck::text::SafeText;
+use certdeck::wire::probe;
 
 /// Starts a fleet on a runtime of the caller's own.
 fn start(hosts: usize) -> (tokio::runtime::Runtime, Practice) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let practice = runtime.block_on(Practice::start(hosts, Clock::default().now())).unwrap();
+    let practice =
+        runtime.block_on(Practice::start(hosts, Clock::default().now(), program())).unwrap();
     (runtime, practice)
+}
+
+/// What is certbot on the hosts.
+fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_certdeck"))
 }
 
 fn ssh(practice: &Practice, options: &[&str]) -> Command {
@@ -298,6 +306,8 @@ fn secrets_are_for_this_user_only() {
     assert_eq!(mode(&practice.folder().join("id_ed25519")), 0o600);
     let key = practice.hosts()[0].root.join("etc/letsencrypt/live/cdn.example.net/privkey.pem");
     assert_eq!(mode(&key), 0o600);
+    assert_eq!(mode(&practice.folder().join("ca/public.key")), 0o600);
+    assert_eq!(mode(&practice.folder().join("ca/public.pem")), 0o644);
 }
 
 #[test]
@@ -419,7 +429,7 @@ fn a_scan_sees_what_every_scenario_shows() {
 fn time_can_be_any() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let now = Moment::parse("2031-05-06T07:08:09Z").unwrap();
-    let practice = runtime.block_on(Practice::start(1, now)).unwrap();
+    let practice = runtime.block_on(Practice::start(1, now, program())).unwrap();
     let host = practice.hosts()[0].name.as_str();
     let output = ssh(&practice, &[host, "date -u +%Y-%m-%dT%H"]).output().unwrap();
     assert_eq!(text(&output.stdout), "2031-05-06T07\n");
@@ -427,18 +437,22 @@ fn time_can_be_any() {
     assert!(fs::read_to_string(log).unwrap().contains("\n2031-05-06 01:51:01"));
 }
 
-/// Reads every host of a fleet once.
-fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
-    let (inventory, complaints) = certdeck::inventory::read(practice.inventory_text());
-    assert!(complaints.is_empty(), "{complaints:?}");
-    let inventory = Arc::new(inventory);
-    let sessions = Sessions::open(Settings {
+fn sessions(practice: &Practice) -> Arc<Sessions> {
+    Sessions::open(Settings {
         runtime_dir: practice.folder().join("run"),
         state_dir: practice.folder().join("state"),
         ssh_config: Some(practice.ssh_config().to_owned()),
         keep_warm: 0,
     })
-    .unwrap();
+    .unwrap()
+}
+
+/// Reads every host of a fleet once.
+fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
+    let (inventory, complaints) = certdeck::inventory::read(practice.inventory_text());
+    assert!(complaints.is_empty(), "{complaints:?}");
+    let inventory = Arc::new(inventory);
+    let sessions = sessions(practice);
     let mut fleet = inventory.fleet();
     let hosts = inventory.hosts.iter().map(|it| it.name.clone()).collect();
     runtime.block_on(async {
@@ -452,4 +466,306 @@ fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
         sessions.close().await;
     });
     fleet
+}
+
+/// What a command on a host printed, on stdout and then on stderr, and its exit code.
+fn on(practice: &Practice, scenario: &str, command: &str) -> (String, Option<i32>) {
+    let output = ssh(practice, &[&host_of(practice, scenario).name, command]).output().unwrap();
+    (text(&output.stdout) + &text(&output.stderr), output.status.code())
+}
+
+/// certbot as jobs start it.
+fn renew(name: &str, more: &str) -> String {
+    format!("certbot renew -n --no-random-sleep-on-renew --cert-name {name} {more}")
+}
+
+#[test]
+fn renewals_end_as_their_scenarios_say_and_a_scan_sees_it() {
+    let (runtime, practice) = start(ALL.len());
+    let before = scan(&runtime, &practice);
+    let cases = [
+        ("fine", "www.example.net", "--force-renewal", 0, "Congratulations, all renewals"),
+        ("rsa", "old.example.com", "--force-renewal", 0, "Congratulations, all renewals"),
+        ("rsa", "shop.example.de", "--force-renewal", 1, "down for maintenance"),
+        ("rsa", "shop.example.de", "--dry-run", 0, "all simulated renewals succeeded"),
+        ("fine", "cdn.example.net", "", 0, "Certificate not yet due for renewal"),
+        ("due", "smtp.example.com", "", 0, "Congratulations, all renewals"),
+        ("overdue", "api.example.net", "", 1, "  Type:   unauthorized"),
+        ("expired", "legacy.example.org", "", 1, "NXDOMAIN looking up A for legacy"),
+        ("service failed", "jobs.example.com", "", 1, "  Type:   connection"),
+        (
+            "duplicate",
+            "www.example.com",
+            "--force-renewal",
+            1,
+            "too many certificates (5) already \
+            issued for this exact set of identifiers in the last 168h0m0s, retry after 20",
+        ),
+        ("timer disabled", "docs.example.com", "--dry-run", 1, "docs.example.com/.well-known/"),
+        ("45 days", "pay.example.sg", "--force-renewal", 0, "'deploy-hook' reported error code 1"),
+        ("hook not executable", "app.example.com", "--force-renewal", 0, "all renewals succeeded"),
+        ("manual", "build.example.net", "--force-renewal", 1, "--manual-auth-hook when using"),
+        ("manual", "git.example.net", "--force-renewal", 0, "Congratulations, all renewals"),
+        ("broken conf", "graphql.example.com", "", 1, "0 renew failure(s), 1 parse failure(s)"),
+        ("stale key", "mx2.example.com", "", 0, "Found a new certificate /archive/"),
+        ("fine", "none.example.net", "", 1, "No certificate found with name none.example.net"),
+        ("fine", "../../../x", "", 1, "No certificate found with name ../../../x"),
+        ("hostile", "guest.example.net", "", 1, "\u{1b}[2J"),
+    ];
+    // What is on one host comes one after the other: certbot has a lock.
+    std::thread::scope(|scope| {
+        for scenario in ALL {
+            let here: Vec<_> = cases.iter().filter(|it| it.0 == scenario.name).collect();
+            let practice = &practice;
+            scope.spawn(move || {
+                for (_, lineage, more, code, expect) in here {
+                    let (out, ended) = on(practice, scenario.name, &renew(lineage, more));
+                    assert_eq!(ended, Some(*code), "{lineage}: {out}");
+                    assert!(out.contains(expect), "{lineage}: {out}");
+                }
+            });
+        }
+    });
+
+    let after = scan(&runtime, &practice);
+    let place = |fleet: &Fleet, lineage: &str| {
+        let (_, place) = fleet.places().find(|it| it.1.name.as_str() == lineage).unwrap();
+        place.clone()
+    };
+    for (lineage, versions) in [
+        ("www.example.net", 1),
+        ("old.example.com", 1),
+        ("smtp.example.com", 1),
+        ("pay.example.sg", 1),
+        ("app.example.com", 1),
+        ("cdn.example.net", 0),
+        ("shop.example.de", 0),
+        ("api.example.net", 0),
+        ("www.example.com", 0),
+    ] {
+        let (before, after) = (place(&before, lineage), place(&after, lineage));
+        assert_eq!(after.versions.len(), before.versions.len() + versions, "{lineage}");
+        let (old, new) = (before.leaf().unwrap(), after.leaf().unwrap());
+        assert_eq!(after.key_matches(), Some(true), "{lineage}");
+        assert_eq!(new.spki_sha256 != old.spki_sha256, versions > 0, "{lineage}");
+        assert_eq!(new.not_after > old.not_after, versions > 0, "{lineage}");
+        assert_eq!(new.names, old.names);
+        let life = |it: &certdeck::fleet::Certificate| it.not_after.since(it.not_before);
+        assert_eq!(life(new), life(old), "{lineage}");
+    }
+    let failure =
+        |lineage: &str| place(&after, lineage).last_failure().map(|it| it.text.as_str().to_owned());
+    assert_eq!(failure("smtp.example.com"), None);
+    assert!(failure("api.example.net").unwrap().contains("unauthorized: 192.0.2.44"));
+    assert!(failure("pay.example.sg").unwrap().contains("deploy-hook failed with exit code 1"));
+    assert!(failure("www.example.com").unwrap().contains("too many certificates (5)"));
+    assert_eq!(failure("docs.example.com"), None, "a dry run is no failure");
+    assert_eq!(place(&after, "mx2.example.com").key_matches(), Some(true));
+}
+
+#[test]
+fn new_lineages_can_be_ordered() {
+    let (runtime, practice) = start(ALL.len());
+    let webroot = "certbot certonly -n --agree-tos -m ops@example.net --webroot -w /var/www/html";
+    let dns = "certbot certonly -n --dns-rfc2136 --dns-rfc2136-credentials /etc/letsencrypt/d.ini";
+    let cases = [
+        (format!("{webroot} --cert-name new -d new.example.net -d b.example.net"), 0, "/live/new/"),
+        (format!("{webroot} --cert-name new"), 0, "not yet due for renewal; no action taken"),
+        (format!("{webroot} --cert-name new -d new.example.net"), 0, "Renewing an existing cert"),
+        (format!("{webroot} -d '*.example.net'"), 1, "does not support any combination"),
+        ("certbot certonly -n --webroot -w /none -d a.example.net".into(), 1, "/none does not exi"),
+        (format!("{dns} -d '*.wild.example.net' --key-type rsa"), 0, "/live/wild.example.net/"),
+        (format!("{dns} --dry-run -d '*.dry.example.net'"), 0, "The dry run was successful."),
+        ("certbot certonly -n --standalone -d a.example.net".into(), 1, "Could not bind TCP port"),
+        (
+            "certbot certonly -n --dns-rfc2136 -d a.example.net --server \
+          https://acme.rehearsal.example/directory"
+                .into(),
+            1,
+            "You should register before",
+        ),
+        ("certbot certonly -n -d a.example.net".into(), 1, "Could not choose appropriate plugin"),
+        ("certbot renew --run-deploy-hooks".into(), 2, "unrecognized arguments: --run-deploy-ho"),
+    ];
+    for (command, code, expect) in cases {
+        let (out, ended) = on(&practice, "not yet valid", &command);
+        assert_eq!(ended, Some(code), "{command}: {out}");
+        assert!(out.contains(expect), "{command}: {out}");
+    }
+    let fleet = scan(&runtime, &practice);
+    let place = |name: &str| fleet.places().find(|it| it.1.name.as_str() == name).unwrap().1;
+    let names: Vec<_> = place("new").leaf().unwrap().names.iter().map(SafeText::as_str).collect();
+    assert_eq!((names, place("new").versions.len()), (vec!["new.example.net"], 2));
+    let wild = place("wild.example.net");
+    assert_eq!(wild.leaf().unwrap().key.to_string(), "rsa-2048");
+    assert_eq!(wild.renewal.as_ref().unwrap().authenticator.as_ref().unwrap(), "dns-rfc2136");
+    let (out, _) = on(&practice, "not yet valid", "certbot certificates");
+    assert!(out.contains("  Certificate Name: new\n") && out.contains("(VALID: 89 days)"), "{out}");
+}
+
+#[test]
+fn hooks_run_in_certbots_order_with_its_environment() {
+    let (_runtime, practice) = start(1);
+    let root = &practice.hosts()[0].root;
+    let setup = "cd etc/letsencrypt && for kind in pre post; do
+        printf '#!/bin/sh\\necho %s\\n' $kind >renewal-hooks/$kind/1.sh
+        chmod +x renewal-hooks/$kind/1.sh; done
+        printf '#!/bin/sh\\necho \"$RENEWED_LINEAGE\"; echo \"$RENEWED_DOMAINS\" >&2; exit 7\\n' \
+            >renewal-hooks/deploy/1.sh
+        chmod +x renewal-hooks/deploy/1.sh; rm renewal-hooks/deploy/10*
+        sed -i 's/^key_type/renew_hook = echo from conf\\n&/' renewal/www.example.net.conf";
+    assert_eq!(on(&practice, "fine", setup).1, Some(0));
+    let command = renew("www.example.net", "--force-renewal");
+    let output = ssh(&practice, &[&practice.hosts()[0].name, &command]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let live = root.join("etc/letsencrypt/live/www.example.net");
+    let out = text(&output.stdout);
+    let told: Vec<_> = out.lines().filter(|it| it.starts_with([' ', 'H', 'R'])).collect();
+    assert_eq!(
+        told,
+        [
+            "Hook 'pre-hook' ran with output:",
+            " pre",
+            "Renewing an existing certificate for www.example.net and example.net",
+            "Hook 'deploy-hook' ran with output:",
+            &format!(" {}", live.display()),
+            "Hook 'deploy-hook' ran with output:",
+            " from conf",
+            &format!("  {}/fullchain.pem (success)", live.display()),
+            "Hook 'post-hook' ran with output:",
+            " post",
+        ]
+    );
+    let err = text(&output.stderr);
+    let expect = "Hook 'deploy-hook' reported error code 7\nHook 'deploy-hook' ran with error \
+        output:\n www.example.net example.net\n";
+    assert!(err.ends_with(expect), "{err}");
+    let (out, _) = on(&practice, "fine", &renew("www.example.net", "--dry-run"));
+    assert!(out.contains("Hook 'pre-hook'") && !out.contains("deploy-hook"), "{out}");
+}
+
+#[test]
+fn one_certbot_runs_at_a_time() {
+    let (_runtime, practice) = start(1);
+    let slow = format!(
+        "printf '#!/bin/sh\\ntouch ran; sleep 600\\n' >etc/letsencrypt/renewal-hooks/deploy/2.sh; \
+         chmod +x etc/letsencrypt/renewal-hooks/deploy/2.sh; {}",
+        renew("www.example.net", "--force-renewal")
+    );
+    let mut first = ssh(&practice, &[&practice.hosts()[0].name, &slow]).spawn().unwrap();
+    let ran = practice.hosts()[0].root.join("ran");
+    wait_until("the hook runs", || ran.exists());
+    let (out, code) = on(&practice, "fine", "certbot renew -n");
+    assert!(out.starts_with("Another instance of Certbot is already running.\n"), "{out}");
+    assert_eq!(code, Some(1));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let (out, code) = on(&practice, "fine", "certbot renew -n");
+    assert_eq!(code, Some(0), "{out}");
+}
+
+#[test]
+fn certbot_of_a_practice_host_works_nowhere_else() {
+    let (_runtime, practice) = start(1);
+    let other = tempfile::tempdir().unwrap();
+    let path = other.path().display();
+    for option in ["--config-dir", "--work-dir", "--logs-dir"] {
+        let (out, code) = on(&practice, "fine", &format!("certbot renew -n {option} {path}"));
+        assert!(out.contains(&format!("Permission denied: '{path}'")), "{out}");
+        assert_eq!(code, Some(1));
+    }
+    let link = format!("ln -s {path} away && certbot renew -n --config-dir $CERTDECK_ROOT/away");
+    assert_eq!(on(&practice, "fine", &link).1, Some(1));
+    let output = Command::new(program())
+        .args(["practice-certbot", other.path().to_str().unwrap(), "0", "renew"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0);
+    // What goes to the machine's own log or services elsewhere stays in the folder here.
+    let (out, _) = on(&practice, "fine", "logger -t certdeck done && cat var/log/syslog");
+    assert!(out.ends_with("-t certdeck done\n"), "{out}");
+}
+
+#[test]
+fn a_timer_can_be_enabled() {
+    let (runtime, practice) = start(ALL.len());
+    let (out, code) = on(
+        &practice,
+        "timer disabled",
+        "systemctl enable --now certbot.timer && systemctl is-active certbot.timer",
+    );
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.starts_with("active\nCreated symlink /etc/systemd/system/timers.target"), "{out}");
+    let fleet = scan(&runtime, &practice);
+    let trigger = |scenario: &str| {
+        let name = HostName::new(&host_of(&practice, scenario).name);
+        fleet.host(&name).unwrap().automation[0].schedule.triggers[0].clone()
+    };
+    let timer = trigger("timer disabled");
+    assert!(timer.is_armed && timer.next > Some(Clock::default().now()), "{timer:?}");
+    // Units are the same file on many hosts until they differ.
+    let disabled = "systemctl disable --now certbot.timer; systemctl is-enabled certbot.timer";
+    assert!(on(&practice, "fine", disabled).0.starts_with("disabled\n"));
+    assert_eq!(on(&practice, "rsa", "systemctl is-enabled certbot.timer").0, "enabled\n");
+    assert_eq!(on(&practice, "fine", "systemctl restart postfix").1, Some(5));
+    assert_eq!(on(&practice, "due", "systemctl restart postfix").1, Some(0));
+    let (out, code) = on(&practice, "45 days", "systemctl reload nginx");
+    assert!(out.contains("Job for nginx.service failed"), "{out}");
+    assert_eq!(code, Some(1));
+    assert_eq!(on(&practice, "manual", "systemctl reload nginx").1, Some(1));
+    assert_eq!(on(&practice, "private CA", "systemctl reload nginx").1, Some(127));
+}
+
+#[test]
+fn a_reload_decides_what_is_served() {
+    let (runtime, practice) = start(5);
+    let (inventory, _) = certdeck::inventory::read(practice.inventory_text());
+    let sessions = sessions(&practice);
+    let served = |scenario: &str| {
+        let name = host_of(&practice, scenario).name.as_str();
+        let host = inventory.hosts.iter().find(|it| it.name.as_str() == name).unwrap();
+        let now = Clock::default().now();
+        let probes = probe(&sessions, host, &host.endpoints[0], now);
+        runtime.block_on(probes)[0].served.clone().unwrap().leaf.clone()
+    };
+    for (scenario, lineage, is_reloaded) in
+        [("fine", "www.example.net", true), ("45 days", "pay.example.sg", false)]
+    {
+        let before = served(scenario);
+        assert!(before.names.iter().any(|it| it.as_str() == lineage), "{:?}", before.names);
+        assert_eq!(on(&practice, scenario, &renew(lineage, "--force-renewal")).1, Some(0));
+        assert_eq!(served(scenario) != before, is_reloaded, "{scenario}");
+    }
+    // Once the site of the lineage that is gone is gone as well, nginx takes what there is.
+    let before = served("45 days");
+    let repair = "rm etc/nginx/sites-enabled/old.conf; systemctl reload nginx";
+    assert_eq!(on(&practice, "45 days", repair).1, Some(0));
+    assert_ne!(served("45 days"), before);
+    // No other port of this machine can be reached through a host.
+    let port = practice.hosts()[1].port.to_string();
+    for target in [format!("127.0.0.1:{port}"), "192.0.2.1:443".into()] {
+        let output = ssh(&practice, &["-W", &target, "edge-fra-1"]).output().unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{target}");
+    }
+    runtime.block_on(sessions.close());
+}
+
+#[test]
+fn what_is_detached_outlives_its_connection_and_not_the_fleet() {
+    let (_runtime, practice) = start(2);
+    let folder = practice.folder().to_owned();
+    let detach = "setsid sh -c 'trap : HUP; echo $$ >pid.new; mv pid.new pid; while :; do sleep \
+        0.05; date >>log; done' </dev/null >/dev/null 2>&1 &";
+    let Member { name, root, .. } = &practice.hosts()[0];
+    assert!(ssh(&practice, &[name, detach]).status().unwrap().success());
+    wait_until("the job runs", || root.join("pid").exists());
+    let pid = fs::read_to_string(root.join("pid")).unwrap().trim().to_owned();
+    let length = || fs::metadata(root.join("log")).map_or(0, |it| it.len());
+    let before = length();
+    wait_until("it runs on without a connection", || length() > before + 100);
+    assert!(is_alive(&pid));
+    drop(practice);
+    wait_until("the job is ended", || !is_alive(&pid));
+    assert!(!folder.exists());
 }

@@ -4,21 +4,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use certdeck::inventory::Inventory;
-use certdeck::tui::Settings;
-use certdeck::tui::app::App;
-use certdeck::tui::desk::Desk;
-use certdeck::tui::input::Parser;
-use certdeck::tui::keys::Keymap;
-use certdeck::tui::msg::Msg;
-use certdeck::tui::sample::{self, NOW};
 use certdeck::tui::theme::{Depth, Theme};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 use crate::picture;
+use crate::stage::Stage;
 
 /// One picture.
 struct Shot {
@@ -26,6 +17,8 @@ struct Shot {
     theme: &'static str,
     is_ascii: bool,
     size: (u16, u16),
+    /// What has happened before.
+    before: fn(&mut Stage),
     /// What is typed before it is taken.
     keys: &'static str,
 }
@@ -34,7 +27,14 @@ const SHOTS: &[Shot] = &[
     Shot { name: "timeline-dark", size: (120, 40), keys: "j", ..DARK },
     Shot { name: "timeline-light", theme: "light", size: (120, 40), keys: "j", ..DARK },
     Shot { name: "timeline-mono", theme: "mono", size: (100, 24), keys: "j", ..DARK },
-    Shot { name: "timeline-ascii", theme: "mono", is_ascii: true, size: (80, 24), keys: "j" },
+    Shot {
+        name: "timeline-ascii",
+        theme: "mono",
+        is_ascii: true,
+        size: (80, 24),
+        keys: "j",
+        ..DARK
+    },
     Shot {
         name: "timeline-zoomed",
         size: (120, 30),
@@ -47,11 +47,16 @@ const SHOTS: &[Shot] = &[
     Shot { name: "certificate", size: (100, 44), keys: "j\r", ..DARK },
     Shot { name: "hosts", size: (120, 24), keys: "2jj", ..DARK },
     Shot { name: "host", size: (100, 32), keys: "2jjjjjjjj\r", ..DARK },
+    Shot { name: "card", size: (100, 32), before: Stage::arm, keys: "jafapi.ex", ..DARK },
+    Shot { name: "targets", size: (100, 32), before: Stage::mark_three, keys: "ar", ..DARK },
+    Shot { name: "jobs", size: (120, 40), before: Stage::run_jobs, keys: "wjj", ..DARK },
+    Shot { name: "audit", size: (120, 40), before: Stage::read_log, keys: "5j", ..DARK },
     Shot { name: "help", size: (100, 40), keys: "?", ..DARK },
 ];
 
 /// What most pictures have in common.
-const DARK: Shot = Shot { name: "", theme: "dark", is_ascii: false, size: (0, 0), keys: "" };
+const DARK: Shot =
+    Shot { name: "", theme: "dark", is_ascii: false, size: (0, 0), before: |_| {}, keys: "" };
 
 impl Shot {
     fn theme(&self) -> Theme {
@@ -60,32 +65,10 @@ impl Shot {
     }
 
     fn draw(&self) -> Buffer {
-        let (fleet, _) = sample::prod_eu();
-        let desk = Desk::new(Arc::new(Inventory::default()), fleet, self.theme(), NOW);
-        let settings = Settings {
-            fleet_name: "prod-eu".to_owned(),
-            theme: self.theme(),
-            depth: Depth::True,
-            is_ascii: self.is_ascii,
-            mask: None,
-            mouse: false,
-            keys: Vec::new(),
-            ssh_config: None,
-            editor: None,
-            pager: None,
-            is_read_only: false,
-        };
-        let (width, height) = self.size;
-        let mut app = App::new(desk, settings, Keymap::default());
-        app.update(Msg::Resized(width, height), NOW);
-        for input in Parser::default().feed(self.keys.as_bytes()) {
-            app.update(Msg::Input(input), NOW);
-        }
-        let area = Rect::new(0, 0, width, height);
-        let mut buf = Buffer::empty(area);
-        buf.set_style(area, self.theme().base());
-        app.draw(area, &mut buf);
-        buf
+        let mut stage = Stage::new(self.theme(), self.is_ascii, self.size);
+        (self.before)(&mut stage);
+        stage.press(self.keys);
+        stage.draw()
     }
 }
 

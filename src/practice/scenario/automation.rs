@@ -2,12 +2,12 @@
 
 use super::{INTERNAL, Kind, PRODUCTION};
 use crate::fleet::DAY;
-use crate::practice::certbot::{Authenticator, Certbot, HookFile, Lineage, RELOAD, Timer};
-use crate::practice::journal::Failure;
+use crate::practice::certbot::{Authenticator, Certbot, Flaw, HookFile, Lineage, RELOAD, Timer};
+use crate::practice::words::Failure;
 
 pub(super) const TIMER_DISABLED: Kind = Kind {
     name: "timer disabled",
-    about: "somebody switched certbot's timer off and forgot it",
+    about: "somebody switched certbot's timer off and forgot it; one webroot is gone as well",
     host: "web-ams-1",
     groups: PRODUCTION,
     build: |stage| {
@@ -16,7 +16,11 @@ pub(super) const TIMER_DISABLED: Kind = Kind {
             runs: 0,
             ..Certbot::new(vec![
                 Lineage { left: 41 * DAY, ..Lineage::new(&["blog.example.com"]) },
-                Lineage { left: 48 * DAY, ..Lineage::new(&["docs.example.com"]) },
+                Lineage {
+                    left: 48 * DAY,
+                    flaw: Some(Flaw::WebrootGone),
+                    ..Lineage::new(&["docs.example.com"])
+                },
             ])
         }
         .install(stage)
@@ -63,6 +67,11 @@ pub(super) const MANUAL: Kind = Kind {
     build: |stage| {
         Certbot {
             timer: Timer::Cron,
+            hooks: &[HookFile {
+                path: "deploy/10-reload-nginx.sh",
+                mode: 0o755,
+                text: "#!/bin/sh\nnginx -t && nginx -s reload\n",
+            }],
             ..Certbot::new(vec![
                 Lineage {
                     left: 47 * DAY,

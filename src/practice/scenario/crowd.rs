@@ -4,8 +4,8 @@ use super::{EDGE, INTERNAL, PRODUCTION, STAGING};
 use crate::fleet::{DAY, HOUR};
 use crate::practice::Error;
 use crate::practice::certbot::{Certbot, Lineage};
-use crate::practice::journal::Failure;
 use crate::practice::stage::Stage;
+use crate::practice::words::Failure;
 
 /// The name and the groups of the host with that number.
 pub(in crate::practice) fn name(number: usize) -> (String, &'static [&'static str]) {

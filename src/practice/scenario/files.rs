@@ -4,6 +4,7 @@ use super::{Kind, PRODUCTION, STAGING as STAGING_GROUP};
 use crate::fleet::DAY;
 use crate::practice::authority::Ca;
 use crate::practice::certbot::{Certbot, Flaw, Lineage};
+use crate::practice::words::Failure;
 
 pub(super) const STAGING: Kind = Kind {
     name: "staging",
@@ -44,11 +45,14 @@ pub(super) const STALE_KEY: Kind = Kind {
 
 pub(super) const DUPLICATE: Kind = Kind {
     name: "duplicate",
-    about: "certbot made www.example.com-0001, and nobody knows which one nginx loads",
+    about: "certbot made www.example.com-0001, again and again: the CA's limit is used up",
     host: "shop-sin-1",
     groups: PRODUCTION,
     build: |stage| {
-        let www = Lineage::new(&["www.example.com", "example.com"]);
+        let www = Lineage {
+            failure: Some(Failure::RateLimited),
+            ..Lineage::new(&["www.example.com", "example.com"])
+        };
         Certbot::new(vec![
             Lineage { name: "www.example.com-0001".into(), left: 79 * DAY, ..www.clone() },
             Lineage { left: 38 * DAY, ..www },

@@ -3,7 +3,7 @@
 use super::{INTERNAL, Kind};
 use crate::fleet::DAY;
 use crate::practice::certbot::{Certbot, HookFile, Lineage};
-use crate::practice::journal::{ATTACK, Failure};
+use crate::practice::words::{ATTACK, Failure};
 
 pub(super) const KIND: Kind = Kind {
     name: "hostile",

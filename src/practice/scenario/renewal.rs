@@ -4,9 +4,9 @@ use super::{EDGE, Kind, PRODUCTION, STAGING};
 use crate::fleet::{DAY, HOUR};
 use crate::practice::Error;
 use crate::practice::authority::{Ca, KeyKind};
-use crate::practice::certbot::{Authenticator, Certbot, Lineage};
-use crate::practice::journal::Failure;
+use crate::practice::certbot::{self, Authenticator, Certbot, HookFile, Lineage};
 use crate::practice::stage::Stage;
+use crate::practice::words::Failure;
 
 pub(super) const FINE: Kind = Kind {
     name: "fine",
@@ -23,7 +23,8 @@ pub(super) const FINE: Kind = Kind {
                 },
                 Lineage { left: 51 * DAY, ..Lineage::new(&["www.example.net", "example.net"]) },
             ],
-        )
+        )?;
+        certbot::serve(stage, "www.example.net")
     },
 };
 
@@ -73,9 +74,14 @@ pub(super) const DUE: Kind = Kind {
     host: "mail-hel-1",
     groups: PRODUCTION,
     build: |stage| {
-        install(
-            stage,
-            vec![
+        Certbot {
+            service: "postfix",
+            hooks: &[HookFile {
+                path: "deploy/10-reload-postfix.sh",
+                mode: 0o755,
+                text: "#!/bin/sh\nsystemctl reload postfix\n",
+            }],
+            ..Certbot::new(vec![
                 Lineage {
                     left: 27 * DAY + 21 * HOUR,
                     authenticator: Authenticator::Standalone,
@@ -87,14 +93,15 @@ pub(super) const DUE: Kind = Kind {
                     authenticator: Authenticator::Standalone,
                     ..Lineage::new(&["imap.example.com", "pop.example.com"])
                 },
-            ],
-        )
+            ])
+        }
+        .install(stage)
     },
 };
 
 pub(super) const FORTY_FIVE_DAYS: Kind = Kind {
     name: "45 days",
-    about: "certificates that live for 45 days",
+    about: "certificates that live for 45 days; nginx will not reload, so hooks will fail",
     host: "edge-sin-1",
     groups: EDGE,
     build: |stage| {
@@ -104,13 +111,15 @@ pub(super) const FORTY_FIVE_DAYS: Kind = Kind {
             versions: 4,
             ..Lineage::new(names)
         };
+        stage.file("etc/nginx/sites-enabled/old.conf", 0o644, SITE_OF_NOBODY)?;
         install(
             stage,
             vec![
                 short(&["shop.example.sg"], 34 * DAY + 12 * HOUR),
                 short(&["pay.example.sg", "checkout.example.sg"], 19 * DAY),
             ],
-        )
+        )?;
+        certbot::serve(stage, "pay.example.sg")
     },
 };
 
@@ -159,7 +168,7 @@ pub(super) const NOT_YET_VALID: Kind = Kind {
 
 pub(super) const RSA: Kind = Kind {
     name: "rsa",
-    about: "nothing to do: an RSA key for old clients, and a name for each market",
+    about: "nothing to do: an RSA key, and a CA that is down for whoever tries",
     host: "web-fra-1",
     groups: PRODUCTION,
     build: |stage| {
@@ -170,6 +179,7 @@ pub(super) const RSA: Kind = Kind {
                 Lineage {
                     left: 57 * DAY,
                     ca: Ca::Second,
+                    failure: Some(Failure::CaDown),
                     ..Lineage::new(&["shop.example.de", "shop.example.fr", "shop.example.nl"])
                 },
                 Lineage { left: 33 * DAY, ..Lineage::new(&["news.example.com"]) },
@@ -177,6 +187,15 @@ pub(super) const RSA: Kind = Kind {
         )
     },
 };
+
+/// Somebody deleted the lineage and not the site.
+const SITE_OF_NOBODY: &str = "server {
+    listen 443 ssl;
+    server_name old.example.sg;
+    ssl_certificate /etc/letsencrypt/live/old.example.sg/fullchain.pem;
+    ssl_certificate_key /etc/letsencrypt/live/old.example.sg/privkey.pem;
+}
+";
 
 fn install(stage: &mut Stage<'_>, lineages: Vec<Lineage>) -> Result<(), Error> {
     Certbot::new(lineages).install(stage)

@@ -2,9 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
 
 use super::App;
-use crate::action::{self, Answer, Confirmed, Review, Subject, Tier};
+use crate::action::{self, Answer, Confirmed, Refusal, Review, Subject, Tier, Why};
 use crate::fleet::Weight;
 use crate::perform::{Ending, Progress, Reconciled};
 use crate::text::SafeText;
@@ -76,11 +77,11 @@ impl App {
             self.say(&format!("{title}: one at a time"));
             return Vec::new();
         }
-        if let Some(form) = Form::new(request.clone(), &self.desk) {
-            self.lay(form);
+        let planned = request.plan(&self.desk);
+        if let Some(complaint) = to_choose(&request, &planned) {
+            self.lay(Form::new(request, complaint, &self.desk));
             return Vec::new();
         }
-        let planned = request.plan(&self.desk);
         if planned.iter().all(|it| it.plan.is_err()) {
             self.lay(Notice::new(format!("{title}: not possible"), &refusals(&planned)));
             return Vec::new();
@@ -247,7 +248,7 @@ impl App {
             Ok(found) => {
                 let texts: Vec<_> = found.iter().map(|it| it.text.to_string()).collect();
                 for it in found {
-                    self.desk.jobs.reconcile(it.op, it.report, self.desk.now);
+                    self.desk.jobs.reconcile(it, self.desk.now);
                 }
                 let key = self.keymap.key(Command::Screen4).unwrap_or_default();
                 match texts.as_slice() {
@@ -264,16 +265,19 @@ impl App {
         vec![Effect::ReadLog]
     }
 
-    /// That the audit log refuses, why, and what that means.
+    /// That the audit log refuses, why, and what to do.
+    pub(super) fn banner(&self) -> Option<Line<'static>> {
+        let Some(Bar::Refused(why)) = self.arming.bar() else { return None };
+        let style = self.desk.theme.weight(Weight::Wrong);
+        let sign = self.desk.theme.glyphs().weight(Weight::Wrong);
+        let text = format!("nothing can be changed: {why}");
+        let text = self.desk.page().shown(&text).into_owned();
+        Some(Line::from(vec![Span::styled(format!(" {sign} "), style), Span::styled(text, style)]))
+    }
+
     pub(super) fn draw_banner(&self, area: Rect, buf: &mut Buffer) {
-        let Some(bar @ Bar::Refused(_)) = self.arming.bar() else { return };
-        let theme = &self.desk.theme;
-        let sign = theme.glyphs().weight(Weight::Wrong);
-        let text = format!(" {sign} {bar}; nothing can be changed (certdeck audit verify)");
-        let page = self.desk.page();
-        let text = page.shown(&text).into_owned();
-        let line = ratatui::text::Line::styled(text, theme.weight(Weight::Wrong));
-        detail::draw(&[line], 0, &page, area, buf);
+        let lines: Vec<_> = self.banner().into_iter().collect();
+        detail::draw(&lines, 0, &self.desk.page(), area, buf);
     }
 
     /// The actions that may follow the keys pressed so far.
@@ -318,6 +322,30 @@ impl App {
         };
         menu::draw(&format!("Actions: {on}"), &rows, &self.desk.page(), area, buf);
     }
+}
+
+/// Whether something is to be chosen before there is a plan, and what is wrong with what was
+/// chosen. What cannot be done whatever is chosen is not asked for.
+fn to_choose(request: &Request, planned: &[Planned]) -> Option<Option<String>> {
+    let has_choices = !request.kind.choices.is_empty();
+    let lacks_name = request.kind.subject == Subject::Lineage
+        && request.targets.iter().any(|it| it.lineage.is_none());
+    if !has_choices && !lacks_name {
+        return None;
+    }
+    let mut refusals = planned.iter().filter_map(|it| it.plan.as_ref().err());
+    let wrong = refusals.clone().find(|it| it.why == Why::BadRequest);
+    if request.is_filled {
+        let all_refuse = planned.iter().all(|it| it.plan.is_err());
+        let told = |it: &Refusal| {
+            let hint = it.hint.as_ref().map_or_else(String::new, |it| format!("; {it}"));
+            format!("{}{hint}", it.text)
+        };
+        return wrong.filter(|_| all_refuse).map(|it| Some(told(it)));
+    }
+    let can_be =
+        refusals.clone().count() < planned.len() || refusals.any(|it| it.why == Why::BadRequest);
+    can_be.then_some(None)
 }
 
 /// Why nothing can be done, target by target, with what to do instead.

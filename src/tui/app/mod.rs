@@ -16,7 +16,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
 use super::Settings;
-use super::arm::{Arming, Bar};
+use super::arm::Arming;
 use super::desk::Desk;
 use super::input::Input;
 use super::jobs::{Job, RunView};
@@ -25,7 +25,7 @@ use super::msg::{Effect, Msg, Time};
 use super::overlay::{Meter, Notice, Overlay, Under};
 use super::part::footer::{self, FooterView};
 use super::part::header::{self, HeaderView, Mode};
-use super::part::{MINIMUM, too_small};
+use super::part::{MINIMUM, detail, too_small};
 use super::record::Record;
 use crate::fleet::{HostName, Moment, Weight};
 use crate::text::SafeText;
@@ -115,8 +115,7 @@ impl App {
                 self.lay(Notice::new(title, &complaints));
             }
             Msg::LogOpened(opened) => effects = self.take_log_opened(opened),
-            Msg::LogRead(Ok(book)) => self.desk.take_book(*book),
-            Msg::LogRead(Err(why)) => self.say(&format!("the audit log cannot be read: {why}")),
+            Msg::LogRead(book) => self.desk.take_book(*book),
             Msg::Ran(run, progress) => effects = self.take_progress(run, progress),
             Msg::RunEnded(run) => self.end_run(run),
             Msg::Reconciled(found) => effects = self.take_reconciled(found),
@@ -390,10 +389,11 @@ impl App {
     fn areas(&self, area: Rect) -> Areas {
         let has_filter =
             self.desk.is_filtered() || self.overlay.as_ref().is_some_and(|it| it.is_line());
-        let has_banner = matches!(self.arming.bar(), Some(Bar::Refused(_)));
+        let banner =
+            self.banner().map_or(0, |it| detail::height(&[it], area.width).min(MAX_BANNER));
         let [header, banner, body, filter, footer] = area.layout(&Layout::vertical([
             Constraint::Length(1),
-            Constraint::Length(u16::from(has_banner)),
+            Constraint::Length(banner),
             Constraint::Fill(1),
             Constraint::Length(u16::from(has_filter)),
             Constraint::Length(1),
@@ -440,6 +440,9 @@ impl App {
         self.toast = Some(SafeText::new(text));
     }
 }
+
+/// The most rows that a banner takes.
+const MAX_BANNER: u16 = 4;
 
 /// Where things are drawn.
 struct Areas {

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::field::Field;
 use super::{Answer, Overlay, Under, sheet};
 use crate::action::{Offer, Subject};
+use crate::fleet::Weight;
 use crate::tui::desk::Desk;
 use crate::tui::part::detail;
 use crate::tui::request::{Request, with_target};
@@ -18,6 +19,7 @@ pub(in crate::tui) struct Form {
     request: Request,
     entries: Vec<Entry>,
     at: usize,
+    complaint: Option<String>,
 }
 
 #[derive(Debug)]
@@ -27,19 +29,21 @@ struct Entry {
     value_name: &'static str,
     about: &'static str,
     is_required: bool,
-    /// What can be chosen, best first; empty where anything can be typed.
+    /// What can be chosen, best first.
     offers: Vec<Offer>,
     /// Which of them is chosen.
     chosen: Option<usize>,
+    /// What is typed instead.
     field: Field,
 }
 
 impl Form {
-    /// A form for what the request leaves open; `None` if that is nothing.
-    pub(in crate::tui) fn new(request: Request, desk: &Desk) -> Option<Self> {
-        let first = request.targets.first()?;
+    /// A form for everything that can be chosen, and what was wrong with it before.
+    pub(in crate::tui) fn new(request: Request, complaint: Option<String>, desk: &Desk) -> Self {
         let mut entries = Vec::new();
-        if request.kind.subject == Subject::Lineage && first.lineage.is_none() {
+        let first = request.targets.first();
+        if request.kind.subject == Subject::Lineage && first.is_some_and(|it| it.lineage.is_none())
+        {
             entries.push(Entry {
                 name: None,
                 value_name: "NAME",
@@ -50,30 +54,30 @@ impl Form {
                 field: Field::default(),
             });
         }
-        let is_open = |name: &str| request.chosen.get(name).is_none();
-        let needs = request.kind.choices.iter().any(|it| it.is_required && is_open(it.name));
-        if !needs && entries.is_empty() {
-            return None;
-        }
+        let is_alone = entries.is_empty() && request.kind.choices.len() == 1;
         for choice in request.kind.choices {
-            let offers = with_target(first, desk, |it| (choice.offers)(it)).unwrap_or_default();
-            let chosen = (choice.is_required && !offers.is_empty()).then_some(0);
+            let offers = first.and_then(|it| with_target(it, desk, |it| (choice.offers)(it)));
+            let offers = offers.unwrap_or_default();
+            let had = request.chosen.get(choice.name);
+            let chosen = offers.iter().position(|it| Some(it.value.as_str()) == had);
+            let suggested = (choice.is_required || is_alone) && had.is_none() && !offers.is_empty();
+            let typed = had.filter(|_| chosen.is_none()).unwrap_or_default();
             entries.push(Entry {
                 name: Some(choice.name),
                 value_name: choice.value,
                 about: choice.about,
                 is_required: choice.is_required,
                 offers,
-                chosen,
-                field: Field::new(request.chosen.get(choice.name).unwrap_or_default()),
+                chosen: chosen.or(suggested.then_some(0)),
+                field: Field::new(typed),
             });
         }
-        Some(Self { request, entries, at: 0 })
+        Self { request, entries, at: 0, complaint }
     }
 
     /// The request with what is chosen now, or what is missing.
     fn filled(&self) -> Result<Request, &Entry> {
-        let mut request = self.request.clone();
+        let mut request = Request { is_filled: true, ..self.request.clone() };
         for entry in &self.entries {
             let value = entry.value();
             if entry.is_required && value.is_empty() {
@@ -93,6 +97,7 @@ impl Form {
 
     fn turn(&mut self, steps: isize) {
         let Some(entry) = self.entries.get_mut(self.at) else { return };
+        entry.field = Field::default();
         let count = entry.offers.len();
         // What need not be chosen can also be left open.
         let places = count + usize::from(!entry.is_required);
@@ -118,11 +123,13 @@ impl Form {
 
 impl Entry {
     fn value(&self) -> String {
-        match self.chosen.and_then(|it| self.offers.get(it)) {
-            Some(offer) => offer.value.clone(),
-            None if self.offers.is_empty() => self.field.text().trim().to_owned(),
-            None => String::new(),
+        let typed = self.field.text().trim();
+        if !typed.is_empty() {
+            return typed.to_owned();
         }
+        self.chosen
+            .and_then(|it| self.offers.get(it))
+            .map_or_else(String::new, |it| it.value.clone())
     }
 
     fn title(&self) -> &'static str {
@@ -134,21 +141,21 @@ impl Overlay for Form {
     fn key(&mut self, key: KeyEvent, _desk: &mut Desk, _under: &Under<'_>) -> Answer {
         let last = self.entries.len().saturating_sub(1);
         let is_alone = self.entries.len() == 1;
-        let has_offers = self.entries.get(self.at).is_some_and(|it| !it.offers.is_empty());
+        let entry = self.entries.get(self.at);
+        let has_offers = entry.is_some_and(|it| !it.offers.is_empty());
+        let is_typing = entry.is_some_and(|it| !it.field.text().is_empty());
+        if key.code == KeyCode::Enter {
+            return self.goes_on();
+        }
+        self.complaint = None;
         match key.code {
             KeyCode::Esc => return Answer::CloseAnd("nothing was chosen".to_owned()),
-            KeyCode::Enter => return self.goes_on(),
-            KeyCode::Char('j') if is_alone && has_offers => self.turn(1),
-            KeyCode::Char('k') if is_alone && has_offers => self.turn(-1),
             KeyCode::Down if is_alone && has_offers => self.turn(1),
             KeyCode::Up if is_alone && has_offers => self.turn(-1),
             KeyCode::Down | KeyCode::Tab => self.at = (self.at + 1).min(last),
             KeyCode::Up | KeyCode::BackTab => self.at = self.at.saturating_sub(1),
-            KeyCode::Right | KeyCode::Char(' ') if has_offers => self.turn(1),
-            KeyCode::Left if has_offers => self.turn(-1),
-            _ if has_offers => {
-                return Answer::Say("left and right choose; enter goes on".to_owned());
-            }
+            KeyCode::Right if has_offers && !is_typing => self.turn(1),
+            KeyCode::Left if has_offers && !is_typing => self.turn(-1),
             _ => {
                 if let Some(entry) = self.entries.get_mut(self.at) {
                     entry.field.key(key);
@@ -159,9 +166,8 @@ impl Overlay for Form {
     }
 
     fn paste(&mut self, text: &str, _desk: &mut Desk) -> bool {
-        // Nothing happens by what is filled in here; the card after it is not pasted to.
-        let entry = self.entries.get_mut(self.at).filter(|it| it.offers.is_empty());
-        entry.map(|it| it.field.paste(text)).is_some()
+        // Nothing happens by what is filled in here, and the card after it takes no paste.
+        self.entries.get_mut(self.at).map(|it| it.field.paste(text)).is_some()
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
@@ -176,13 +182,13 @@ impl Overlay for Form {
         };
         let title = format!("{}: {}", self.request.kind.title, page.shown(&targets));
         let offers = self.entries.get(self.at).map_or(0, |it| it.offers.len());
-        let height = self.entries.len() + offers + 6;
+        let height = self.entries.len() + offers + 7;
         let height = u16::try_from(height).unwrap_or(u16::MAX);
         let room = sheet::lay(&title, (90, height), theme, area, buf);
         let fields = u16::try_from(self.entries.len()).unwrap_or(u16::MAX);
         let [fields, about, list] = room.layout(&Layout::vertical([
             Constraint::Length(fields.min(room.height.saturating_sub(3))),
-            Constraint::Length(2),
+            Constraint::Length(3),
             Constraint::Fill(1),
         ]));
         let first = sheet::first_shown(self.at, self.entries.len(), fields.height);
@@ -195,7 +201,8 @@ impl Overlay for Form {
                 sheet::column(entry.title(), 16, style),
             ]);
             let value = entry.value();
-            if is_selected && entry.offers.is_empty() {
+            let is_typed = entry.offers.is_empty() || !entry.field.text().is_empty();
+            if is_selected && is_typed {
                 line.extend(entry.field.line(None, theme).spans);
             } else if value.is_empty() {
                 let word = if entry.is_required { "must be chosen" } else { "as usual" };
@@ -206,7 +213,13 @@ impl Overlay for Form {
             sheet::put(row, &line, fields, buf);
         }
         let Some(entry) = self.entries.get(self.at) else { return };
-        sheet::put(1, &Line::styled(format!("  {}", entry.about), theme.dim()), about, buf);
+        let told = match &self.complaint {
+            Some(it) => Span::styled(page.shown(it).into_owned(), theme.weight(Weight::Wrong)),
+            None => Span::styled(entry.about, theme.dim()),
+        };
+        let below = Rect { y: about.y + 1.min(about.height), ..about };
+        let below = below.intersection(about);
+        detail::draw(&[Line::from(vec![Span::raw("  "), told])], 0, &page, below, buf);
         self.draw_offers(entry, desk, list, buf);
     }
 }
@@ -214,7 +227,9 @@ impl Overlay for Form {
 impl Form {
     fn draw_offers(&self, entry: &Entry, desk: &Desk, area: Rect, buf: &mut Buffer) {
         let (theme, page) = (&desk.theme, desk.page());
-        let chosen = entry.chosen.unwrap_or(entry.offers.len());
+        // What is typed stands instead of all of them.
+        let is_typed = !entry.field.text().is_empty();
+        let chosen = entry.chosen.filter(|_| !is_typed).unwrap_or(entry.offers.len());
         let longest = entry.offers.iter().map(|it| it.value.chars().count()).max().unwrap_or(0);
         let width = longest.min(usize::from(area.width) / 2);
         let first = sheet::first_shown(chosen, entry.offers.len(), area.height);

@@ -69,7 +69,10 @@ pub fn draw(view: &AuditView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buffer)
         pen.column(&time, columns.time, theme.dim()).skip(1);
         pen.column(SafeText::new(&record.kind).as_str(), KIND, style).skip(1);
         pen.column(said("action").as_str(), ACTION, theme.text()).skip(1);
-        let place = whereabouts(said("host").as_str(), said("lineage").as_str());
+        // The host of a session is the machine of whoever sits there.
+        let is_session = record.kind == "session";
+        let host = if is_session { SafeText::default() } else { said("host") };
+        let place = whereabouts(host.as_str(), said("lineage").as_str());
         pen.column(&page.shown(&place), columns.place, theme.text()).skip(1);
         pen.put(&page.shown(&what(record, ending)), style);
     }

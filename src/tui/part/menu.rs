@@ -37,7 +37,7 @@ pub fn draw(title: &str, rows: &[MenuRow], page: &Page<'_>, area: Rect, buf: &mu
     Pen::new(buf, area, 0, page)
         .put(&rule.repeat(2), theme.faint())
         .put(&format!(" {} ", page.shown(title)), theme.title())
-        .put(&rule.repeat(usize::from(area.width)), theme.faint());
+        .fill(rule, theme.faint());
     for (y, row) in (1..area.height).zip(rows) {
         let mut pen = Pen::new(buf, area, y, page);
         let style = if row.refusal.is_some() { theme.dim() } else { theme.text() };

@@ -93,6 +93,12 @@ impl<'b> Pen<'b> {
         self
     }
 
+    /// Writes a glyph of one cell up to the end of the line.
+    pub(super) fn fill(&mut self, glyph: &str, style: Style) -> &mut Self {
+        let room = self.room();
+        self.put(&glyph.repeat(usize::from(room)), style)
+    }
+
     /// Leaves cells as they are.
     pub(super) fn skip(&mut self, cells: u16) -> &mut Self {
         self.x = self.x.saturating_add(cells).min(self.end);

@@ -1,6 +1,7 @@
 //! The audit log from outside: what becomes of it when it is changed, when writers are killed,
 //! when the disk fails or is full, and when the power goes.
 
+mod command;
 mod faults;
 mod limits;
 mod mutants;

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{body, log};
+use super::body;
 
 /// The name of the test that is the process, and of the variable that says where it writes.
 const TEST: &str = "audit::writer::writes_and_says_what_is_on_record";

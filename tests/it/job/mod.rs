@@ -1,6 +1,10 @@
 //! Detached jobs: the shell text in every shell, and on real sshd.
 
+mod contest;
+mod hostile;
 mod local;
+mod perform;
+mod stage;
 
 use std::fs;
 use std::io::Write as _;
@@ -114,6 +118,11 @@ impl Local {
         });
         last.unwrap()
     }
+}
+
+/// How many rounds something is tried; `CERTDECK_LAB_ROUNDS` makes it more or fewer.
+pub(crate) fn rounds(usual: usize) -> usize {
+    std::env::var("CERTDECK_LAB_ROUNDS").map_or(usual, |it| it.parse().unwrap())
 }
 
 pub(crate) fn nonce() -> Nonce {

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use certdeck::fleet::{HostName, Unreached};
 use certdeck::inventory::{Become, Host};
-use certdeck::remote::{Sessions, Settings};
+use certdeck::remote::{Limits, Sessions, Settings};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -230,7 +230,7 @@ pub(crate) async fn visit(
     host: &Host,
     script: &str,
 ) -> Result<String, Unreached> {
-    match sessions.visit(host, script, 1 << 20).await {
+    match sessions.visit(host, script, Limits { time: host.scan_timeout, cap: 1 << 20 }).await {
         Ok(answer) => Ok(String::from_utf8(answer.bytes).unwrap()),
         Err(error) => Err(error.unreached(host)),
     }
@@ -260,6 +260,18 @@ pub(crate) fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
     while !is_true() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The same for what can only be asked in turn with others: waits until there is something.
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(it) = ask().await {
+            return it;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

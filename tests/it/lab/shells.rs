@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use certdeck::fleet::{Unreached, Why};
 use certdeck::inventory::Become;
+use certdeck::remote::Limits;
 
 use super::{Lab, host, visit};
 
@@ -24,7 +25,8 @@ async fn visit_forced(
     let sessions = lab.sessions();
     let mut web = host("web-01", sshd.port);
     web.r#become = r#become;
-    let result = sessions.visit(&web, "echo begin; echo end\nexit 0\n", cap).await;
+    let limits = Limits { time: web.scan_timeout, cap };
+    let result = sessions.visit(&web, "echo begin; echo end\nexit 0\n", limits).await;
     sessions.close().await;
     lab.no_ssh_is_left();
     Some(

@@ -1,0 +1,269 @@
+//! `certdeck jobs`: what runs and what has run on the hosts, detached from any console.
+
+mod clean;
+mod follow;
+mod list;
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex};
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use uuid::Uuid;
+
+use super::{Context, Exit, Failure, open, runtime, survey};
+use crate::audit::Log;
+use crate::audit::read::{Record, records};
+use crate::filter::Filter;
+use crate::fleet::Unreached;
+use crate::inventory::{Host, Inventory};
+use crate::job::{Listed, State};
+use crate::perform::{Tools, jobs};
+use crate::remote::Sessions;
+use crate::store::Store;
+use crate::text::SafeText;
+
+/// List, follow and stop what runs on the hosts
+///
+/// Every change runs on its host as a job, which goes on when the connection breaks or the
+/// console is closed. Without a command: list. The beginning of an ID is enough if it is the only
+/// one that begins so.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  certdeck jobs
+  certdeck jobs list group=production --format json
+  certdeck jobs attach 0199e6f2-1c3d
+  certdeck jobs clean --older-than 30d
+
+Exit codes: 0 done, 1 the job failed or nothing was done, 2 no such job or the request was wrong,
+3 a host could not be asked, 74 the audit log refused. `attach` ends as the job did; interrupted,
+it ends with 130 and the job goes on.";
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Print the jobs of every host, newest first
+    List {
+        /// Which hosts to ask, as in the console: fra, host:edge-*, group=prod
+        #[arg(value_name = "FILTER")]
+        filter: Vec<String>,
+        /// The format
+        #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+        format: String,
+    },
+    /// Print how a job is, and what it printed
+    Show {
+        /// The job
+        id: String,
+    },
+    /// Follow a job until it has ended
+    Attach {
+        /// The job
+        id: String,
+    },
+    /// Ask a job to stop: SIGTERM, on which certbot takes back what is half done
+    Stop {
+        /// The job
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Remove the folders of old jobs from the hosts; never of those that run
+    Clean {
+        /// Which hosts, as in the console
+        #[arg(value_name = "FILTER")]
+        filter: Vec<String>,
+        /// How old, as in 30d; at least 1d
+        #[arg(long, value_name = "AGE", default_value = "30d")]
+        older_than: String,
+        /// Do not ask: how many are to be removed
+        #[arg(long, value_name = "COUNT")]
+        yes: Option<usize>,
+    },
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let default = Command::List { filter: Vec::new(), format: "text".to_owned() };
+    let command = args.command.as_ref().unwrap_or(&default);
+    let inventory = Arc::new(open::inventory(context)?);
+    runtime()?.block_on(async {
+        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
+        let desk = Desk {
+            context,
+            records: records(&context.paths.state).unwrap_or_default(),
+            inventory,
+            sessions: Arc::clone(&sessions),
+        };
+        let done = match command {
+            Command::List { filter, format } => desk.list(filter, format == "json").await,
+            Command::Show { id } => desk.show(id).await,
+            Command::Attach { id } => desk.attach(id).await,
+            Command::Stop { id, yes } => desk.stop(id, *yes).await,
+            Command::Clean { filter, older_than, yes } => {
+                desk.clean(filter, older_than, *yes).await
+            }
+        };
+        sessions.close().await;
+        done
+    })
+}
+
+/// What every command here needs.
+struct Desk<'a> {
+    context: &'a Context,
+    inventory: Arc<Inventory>,
+    sessions: Arc<Sessions>,
+    /// What the audit log of this machine knows; nothing if it cannot be read.
+    records: Vec<Record>,
+}
+
+/// A job and its host.
+struct Found<'a> {
+    host: &'a Host,
+    job: Listed,
+}
+
+/// The jobs of some hosts, and the hosts that could not be asked.
+#[derive(Default)]
+struct Survey<'a> {
+    found: Vec<Found<'a>>,
+    silent: Vec<(&'a Host, Unreached)>,
+}
+
+impl Desk<'_> {
+    /// The hosts that a filter may keep, by what was known of them last.
+    fn hosts(&self, words: &[String]) -> Result<Vec<&Host>, Failure> {
+        let filter: Filter = survey::filter(words, self.context)?;
+        let mut fleet = self.inventory.fleet();
+        Store::new(&self.context.paths.state).recall(&mut fleet).ok();
+        let may_keep = |it: &&Host| fleet.host(&it.name).is_some_and(|it| filter.may_keep(it));
+        Ok(self.inventory.hosts.iter().filter(may_keep).collect())
+    }
+
+    async fn survey<'a>(&'a self, hosts: Vec<&'a Host>) -> Survey<'a> {
+        let at_once = self.inventory.defaults.concurrency.max(1);
+        let asking =
+            hosts.into_iter().map(async |host| (host, jobs::list(&self.sessions, host).await));
+        let mut answers = stream::iter(asking).buffer_unordered(at_once);
+        let mut survey = Survey::default();
+        while let Some((host, answer)) = answers.next().await {
+            match answer {
+                Ok(jobs) => survey.found.extend(jobs.into_iter().map(|job| Found { host, job })),
+                Err(why) => survey.silent.push((host, why)),
+            }
+        }
+        survey.found.sort_by_key(|it| std::cmp::Reverse(it.job.op));
+        survey.silent.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+        survey
+    }
+
+    /// The one job whose identity begins so.
+    async fn find(&self, id: &str) -> Result<Found<'_>, Failure> {
+        let is_it = |op: Uuid| op.to_string().starts_with(&id.to_ascii_lowercase());
+        let bad = |text: String| Failure::say(Exit::BadRequest, text);
+        if id.is_empty() {
+            return Err(bad("an ID is needed".to_owned()));
+        }
+        let told = self.records.iter().filter(|it| it.kind == "intent" && is_it(it.op));
+        let told: Vec<_> = told.filter_map(|it| it.text("host")).collect();
+        // What our own log knows need not be looked for everywhere.
+        let hosts = self.inventory.hosts.iter();
+        let hosts = match told.as_slice() {
+            [host] => hosts.filter(|it| it.name.as_str() == *host).collect(),
+            _ => hosts.collect(),
+        };
+        let Survey { found, silent } = self.survey(hosts).await;
+        let mut found: Vec<_> = found.into_iter().filter(|it| is_it(it.job.op)).collect();
+        match (found.len(), silent.as_slice()) {
+            (1, _) => found.pop().ok_or_else(|| bad(String::new())),
+            (0, []) => Err(bad(format!("there is no job {}", SafeText::new(id)))
+                .with_hint("`certdeck jobs list` shows all; old ones may have been cleaned away")),
+            (0, [(host, why), ..]) => {
+                let text = format!("{}: {}", host.name, why.text);
+                Err(Failure::say(Exit::Unknown, text).with_hint("the job may be there"))
+            }
+            (count, _) => {
+                let names = found.iter().map(|it| format!("{} at {}", it.job.op, it.host.name));
+                let failure = bad(format!("{count} jobs begin with {}", SafeText::new(id)));
+                Err(names.take(5).fold(failure, Failure::with_hint))
+            }
+        }
+    }
+
+    fn tools(&self) -> Result<Tools, Failure> {
+        let log = Log::open(&self.context.paths.state, self.context.clock)
+            .map_err(|it| Failure::new(Exit::AuditRefused, it))?;
+        Ok(Tools {
+            inventory: Arc::clone(&self.inventory),
+            sessions: Arc::clone(&self.sessions),
+            log: Arc::new(Mutex::new(log)),
+            clock: self.context.clock,
+            who: self.context.session("jobs").who(),
+        })
+    }
+}
+
+/// How a job is, in a word or a few.
+fn state(job: &Listed) -> String {
+    match &job.status.state {
+        State::Absent => "gone".to_owned(),
+        State::Busy { .. } => "was busy".to_owned(),
+        State::Done(0) => "done".to_owned(),
+        State::Done(code) => format!("failed ({code})"),
+        State::Impossible(_) => "impossible".to_owned(),
+        State::Interrupted { is_rebooted: true } => "lost in a boot".to_owned(),
+        State::Interrupted { is_rebooted: false } => "interrupted".to_owned(),
+        State::Running => "running".to_owned(),
+        State::Stale => "was stale".to_owned(),
+        State::Starting => "starting".to_owned(),
+        State::Void => "ruled out".to_owned(),
+    }
+}
+
+/// Asks on the terminal; nothing but exactly that answer is a yes.
+fn is_typed(question: &str, wanted: &str) -> Result<bool, Failure> {
+    note(&format!("{question} Type {wanted} to go on: "));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == wanted)
+}
+
+fn is_asked() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+fn not_done(error: jobs::NotDone, host: &Host) -> Failure {
+    match error {
+        jobs::NotDone::NotAudited(error, is_done) => {
+            let what = if is_done {
+                "it was done, and its outcome is not on record"
+            } else {
+                "nothing was done"
+            };
+            Failure::new(Exit::AuditRefused, anyhow::Error::new(error).context(what))
+        }
+        jobs::NotDone::ReadOnly(group) => {
+            let text = format!("{}: the group {group} is read-only", host.name);
+            Failure::say(Exit::BadRequest, text)
+        }
+        jobs::NotDone::Unreached(why) => {
+            let failure = Failure::say(Exit::Unknown, format!("{}: {}", host.name, why.text));
+            match why.hint {
+                Some(hint) => failure.with_hint(hint.to_string()),
+                None => failure,
+            }
+        }
+    }
+}
+
+/// Writes to stderr; if it is closed, nobody is there to be told.
+fn note(text: &str) {
+    io::stderr().write_all(text.as_bytes()).ok();
+}

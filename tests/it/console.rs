@@ -1,0 +1,50 @@
+//! What the console asks and tells when something is changed: goldens of text and styles.
+
+use certdeck::tui::theme::{Depth, Theme};
+
+use crate::picture;
+use crate::stage::Stage;
+
+#[track_caller]
+fn check(name: &str, before: fn(&mut Stage), keys: &str) {
+    let looks = [
+        ("dark-120x40", "dark", Depth::True, false, (120, 40)),
+        ("mono-80x24", "mono", Depth::None, false, (80, 24)),
+        ("ascii-60x14", "mono", Depth::None, true, (60, 14)),
+    ];
+    for (look, theme, depth, is_ascii, size) in looks {
+        let theme = Theme::named(theme, depth, is_ascii).unwrap();
+        let mut stage = Stage::new(theme, is_ascii, size);
+        before(&mut stage);
+        stage.press(keys);
+        let buf = stage.draw();
+        assert_eq!(buf, stage.draw(), "drawn twice");
+        if is_ascii {
+            assert_eq!(buf.content.iter().find(|it| !it.symbol().is_ascii()), None);
+        }
+        insta::assert_snapshot!(format!("{name}-{look}"), picture::dump(&buf));
+    }
+}
+
+#[test]
+fn what_is_asked_looks_as_recorded() {
+    check("card-change", Stage::arm, "jar");
+    check("card-typed", Stage::arm, "jafapi.ex");
+    check("card-why", Stage::arm, "jaf?");
+    check("card-read-only", Stage::read_log, "jaf");
+    check("card-targets", Stage::mark_three, "ar");
+    check("form", Stage::arm, "jai");
+    check("menu", Stage::arm, "ja");
+    check("refused", Stage::arm, "Gar");
+}
+
+#[test]
+fn what_is_told_looks_as_recorded() {
+    check("jobs", Stage::run_jobs, "wjj");
+    check("job-running", Stage::run_jobs, "w\r");
+    check("job-failed", Stage::run_jobs, "wjj\r");
+    check("stop", Stage::run_jobs, "wx");
+    check("leave", Stage::run_jobs, "1q");
+    check("audit", Stage::read_log, "5");
+    check("audit-record", Stage::read_log, "5j\r");
+}

@@ -1,0 +1,174 @@
+//! A console with a sample fleet in it and somebody in front of it, without a terminal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certdeck::explain::Explanation;
+use certdeck::fleet::{Fingerprint, Moment};
+use certdeck::job::{Look, State, Status};
+use certdeck::perform::{Ending, Progress, Report};
+use certdeck::text::SafeText;
+use certdeck::tui::Settings;
+use certdeck::tui::app::App;
+use certdeck::tui::desk::Desk;
+use certdeck::tui::input::Parser;
+use certdeck::tui::jobs::RunId;
+use certdeck::tui::keys::Keymap;
+use certdeck::tui::msg::{Effect, Msg, Time};
+use certdeck::tui::sample::{self, NOW};
+use certdeck::tui::theme::{Depth, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use uuid::Uuid;
+
+/// The console, and what time it is.
+pub struct Stage {
+    app: App,
+    theme: Theme,
+    size: (u16, u16),
+    now: Moment,
+    up: Duration,
+    run: Option<RunId>,
+}
+
+impl Stage {
+    pub fn new(theme: Theme, is_ascii: bool, size: (u16, u16)) -> Self {
+        let (fleet, _) = sample::prod_eu();
+        let desk = Desk::new(Arc::new(sample::inventory()), fleet, theme.clone(), NOW);
+        let settings = Settings {
+            fleet_name: "prod-eu".to_owned(),
+            theme: theme.clone(),
+            depth: Depth::True,
+            is_ascii,
+            mask: None,
+            is_read_only: false,
+            mouse: false,
+            keys: Vec::new(),
+            ssh_config: None,
+            editor: None,
+            pager: None,
+        };
+        let app = App::new(desk, settings, Keymap::default());
+        let mut stage = Self { app, theme, size, now: NOW, up: Duration::ZERO, run: None };
+        stage.tell(Msg::Resized(size.0, size.1));
+        stage
+    }
+
+    /// Types, and reads what is shown after each key.
+    pub fn press(&mut self, keys: &str) {
+        // One by one, because what comes at once would be a sequence.
+        for key in keys.chars() {
+            for input in Parser::default().feed(key.to_string().as_bytes()) {
+                self.app.drawn(self.up);
+                self.up += Duration::from_secs(1);
+                self.tell(Msg::Input(input));
+            }
+        }
+    }
+
+    pub fn draw(&self) -> Buffer {
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        let mut buf = Buffer::empty(area);
+        buf.set_style(area, self.theme.base());
+        self.app.draw(area, &mut buf);
+        buf
+    }
+
+    /// The audit log is open and read, and the console armed.
+    pub fn arm(&mut self) {
+        self.read_log();
+        self.press(":arm 15m\r");
+        self.wait(28);
+    }
+
+    pub fn read_log(&mut self) {
+        self.tell(Msg::LogOpened(Ok(())));
+        self.tell(Msg::LogRead(Box::new(sample::book())));
+    }
+
+    /// Three rows are marked, and the filter hides one of them.
+    pub fn mark_three(&mut self) {
+        self.arm();
+        self.press("   /host:edge-fra*\r");
+    }
+
+    /// One job runs, of two that were confirmed together one has failed.
+    pub fn run_jobs(&mut self) {
+        self.arm();
+        self.press("  ar");
+        self.press("renew 2");
+        let op = Uuid::from_u128(0x0192_7f3e);
+        self.ran(Progress::Wave(1, 2));
+        self.ran(Progress::Began { at: 0, op });
+        self.wait(9);
+        self.ran(Progress::Ended { at: 0, report: failed(op) });
+        let why = "legacy.example.org failed, and nothing is begun after a failure";
+        self.ran(Progress::NotBegun { at: 1, why: SafeText::new(why) });
+        self.press("1\\jjary");
+        let op = Uuid::from_u128(0x0192_7f3f);
+        self.ran(Progress::Began { at: 0, op });
+        self.wait(4);
+        let text = "Saving debug log to /var/log/letsencrypt/letsencrypt.log\n\n- - -\n\
+                    Processing /etc/letsencrypt/renewal/cdn.example.net.conf\n- - -\n\
+                    Renewing an existing certificate for *.cdn.example.net\n";
+        self.ran(Progress::Looked { at: 0, look: look(text) });
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        self.now = self.now.plus(seconds);
+        self.up += Duration::from_secs(seconds.unsigned_abs());
+        self.tell(Msg::Second);
+    }
+
+    fn ran(&mut self, progress: Progress) {
+        let run = self.run.expect("something was confirmed");
+        self.tell(Msg::Ran(run, progress));
+    }
+
+    fn tell(&mut self, msg: Msg) {
+        for effect in self.app.update(msg, Time { now: self.now, up: self.up }) {
+            if let Effect::Run(run, _) = effect {
+                self.run = Some(run);
+            }
+        }
+    }
+}
+
+fn failed(op: Uuid) -> Box<Report> {
+    let safe = |it: &str| SafeText::new(it);
+    Box::new(Report {
+        op: Some(op),
+        ending: Ending::Failed,
+        summary: safe("certbot ended with exit code 1"),
+        state: vec![safe("the certificate from before is still in place, and its key fits")],
+        explanation: Some(Explanation {
+            name: "http-404",
+            cause: safe(
+                "the server that answers for legacy.example.org does not find the test file",
+            ),
+            next: safe("serve /.well-known/acme-challenge/ from the webroot, then do a dry run"),
+        }),
+        log: Some(safe("/var/log/letsencrypt/letsencrypt.log")),
+        before: Some(Fingerprint::of(b"before")),
+        after: Some(Fingerprint::of(b"before")),
+        probes: Vec::new(),
+        tail: vec![safe("Some challenges have failed.")],
+    })
+}
+
+fn look(text: &str) -> Look {
+    let status = Status {
+        state: State::Running,
+        began: Some(NOW),
+        ended: None,
+        before: None,
+        after: None,
+        command: 1,
+        is_stopped: false,
+        printed: text.len() as u64,
+        is_cut: false,
+        title: SafeText::new("renew"),
+        who: SafeText::new("alice@laptop"),
+    };
+    Look { status, output: text.as_bytes().to_vec() }
+}
