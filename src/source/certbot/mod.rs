@@ -33,6 +33,7 @@ pub(super) const KIND: Kind = Kind {
 /// Where certbot keeps things on a host.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[expect(clippy::struct_field_names, reason = "the names of certbot's own options")]
 pub(super) struct Certbot {
     /// The folder with `live`, `archive` and `renewal`.
     config_dir: AbsolutePath,
