@@ -32,7 +32,7 @@ pub(super) const KIND: Kind = Kind {
             "webroot, standalone or dns-PLUGIN; that of the lineage, if it exists",
             authenticators,
         ),
-        choice("webroot", "FOLDER", "for webroot: the folder that is served at port 80", none),
+        choice("webroot", "FOLDER", "the folder that is served at port 80, for webroot", none),
         choice("credentials", "FILE", "for dns-PLUGIN: its file of credentials on the host", none),
         choice("key-type", "TYPE", "ecdsa or rsa", key_types),
         choice(
@@ -192,10 +192,12 @@ fn method(target: &Target<'_>, chosen: &Chosen, is_wild: bool) -> Result<Method,
     let own =
         renewal(target).filter(|it| it.is_unattended).and_then(|it| it.authenticator.as_ref());
     let own = own.map(SafeText::as_str);
-    let Some(name) = chosen.get("authenticator").or(own) else {
+    // Whoever names a folder means the method that needs one.
+    let meant = chosen.get("webroot").map(|_| "webroot");
+    let Some(name) = chosen.get("authenticator").or(meant).or(own) else {
         return bad(
             "by which method?".to_owned(),
-            "--authenticator webroot, standalone or dns-PLUGIN",
+            "--webroot FOLDER, or --authenticator standalone or dns-PLUGIN",
         );
     };
     let is_dns = name.strip_prefix("dns-").is_some_and(|it| {
@@ -214,7 +216,9 @@ fn method(target: &Target<'_>, chosen: &Chosen, is_wild: bool) -> Result<Method,
     let mut argv = vec!["--authenticator".to_owned(), name.to_owned()];
     let mut title = name.to_owned();
     let mut notes = Vec::new();
-    match (name, chosen.get("webroot")) {
+    let folder =
+        chosen.get("webroot").or_else(|| kept_webroot(target).filter(|_| name == "webroot"));
+    match (name, folder) {
         ("webroot", Some(folder)) => {
             argv.extend(["--webroot-path".to_owned(), checked_path(folder)?]);
             title = format!("webroot in {folder}");
@@ -249,6 +253,11 @@ fn method(target: &Target<'_>, chosen: &Chosen, is_wild: bool) -> Result<Method,
         ));
     }
     Ok(Method { title, argv, notes })
+}
+
+/// The folder that the lineage is renewed with.
+fn kept_webroot<'a>(target: &Target<'a>) -> Option<&'a str> {
+    renewal(target)?.webroot.as_ref().map(SafeText::as_str)
 }
 
 /// From whom it is ordered.
@@ -630,6 +639,17 @@ mod tests {
     }
 
     #[test]
+    fn the_folder_of_the_lineage_is_taken() {
+        let mut fleet = sample();
+        let mut host = fleet.fleet.hosts().next().unwrap().clone();
+        let renewal = host.places[0].renewal.as_mut().unwrap();
+        renewal.webroot = Some(SafeText::new("/srv/kept"));
+        fleet.fleet.recall(host);
+        let line = runs(&fleet, "web-01/www.example.net", &[]);
+        assert!(line.contains(" --webroot-path /srv/kept "), "{line}");
+    }
+
+    #[test]
     fn methods_are_checked() {
         let refused = |more: &[(&'static str, &str)], text: &str| {
             let refusal = sample().plan("issue", "web-01/shop", &with(more)).unwrap_err();
@@ -637,7 +657,7 @@ mod tests {
             assert!(refusal.text.contains(text), "{refusal:?}");
         };
         refused(&[("names", "")], "which names?");
-        refused(&[("authenticator", "")], "by which method?");
+        refused(&[("authenticator", ""), ("webroot", "")], "by which method?");
         refused(&[("authenticator", "manual")], "no method `manual`");
         refused(&[("authenticator", "--server")], "no method");
         refused(&[("authenticator", "standalone")], "uses no webroot");
@@ -652,6 +672,11 @@ mod tests {
         refused(&[("staging", "no")], "than `yes`");
         refused(&[("deploy-hook", "x")], "no hook `x`");
         refused(&[("email", "-m@x.y")], "no mail address");
+        let webroot = runs(&sample(), "web-01/shop", &with(&[("authenticator", "")]));
+        assert!(
+            webroot.contains(" --authenticator webroot --webroot-path /var/www/html "),
+            "{webroot}"
+        );
         let dns = [
             ("names", "*.example.net"),
             ("authenticator", "dns-rfc2136"),

@@ -32,7 +32,7 @@ fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
     if target.now < opens {
         let (wait, left) = (opens.since(target.now), lineage.leaf.left(target.now));
         let text = format!("{name} is not due: {} left, due in {}", human(left), human(wait));
-        let hint = "`force-renew` renews it all the same, and costs one of the CA's limit";
+        let hint = "`force-renew` renews it all the same, and counts against the CA's limits";
         return Err(Refusal::new(Why::Pointless, text).hint(hint));
     }
     let mut plan = renewal_plan(&KIND, &lineage, &certbot, &[])?;

@@ -33,8 +33,13 @@ impl Outcome<'_> {
         }
     }
 
-    /// Writes one line: how it ended, where, and what happened.
-    pub(super) fn write_line(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes how it ended, where, and what happened, and below it what else somebody should know.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_line(out)?;
+        self.write_more(out)
+    }
+
+    fn write_line(&self, out: &mut dyn Write) -> io::Result<()> {
         let target = SafeText::new(&self.plan.target());
         let told = self.report.map_or_else(|why| why, |it| &it.summary);
         let op = self.report.ok().and_then(|it| it.op);
@@ -42,8 +47,8 @@ impl Outcome<'_> {
         writeln!(out, "{:<9} {target}  {told}{op}", self.word())
     }
 
-    /// Writes what else somebody should know: in what state things are, why, and what is next.
-    pub(super) fn write_more(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// In what state things are, why, and what is next.
+    fn write_more(&self, out: &mut dyn Write) -> io::Result<()> {
         let Ok(report) = self.report else { return Ok(()) };
         for line in &report.state {
             writeln!(out, "  now    {line}")?;

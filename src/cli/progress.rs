@@ -77,14 +77,9 @@ impl Told {
             Progress::Ended { at, report } => {
                 if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
                     end.print(plan, true);
-                    let mut lines = Vec::new();
+                    let target = SafeText::new(&plan.target());
                     let outcome = Outcome { plan, report: Ok(&report) };
-                    let written = outcome
-                        .write_line(&mut lines)
-                        .and_then(|()| outcome.write_more(&mut lines));
-                    if written.is_ok() {
-                        note(&String::from_utf8_lossy(&lines));
-                    }
+                    note(&format!("{target}: {}\n", outcome.word()));
                     end.report = Some(report);
                 }
             }

@@ -172,7 +172,7 @@ impl Desk<'_> {
         let outcomes = told.outcomes(&plans);
         print(|out| match self.args.format.as_str() {
             "json" => outcome::write_json(self.args.request.kind.name, &outcomes, out),
-            _ => outcomes.iter().try_for_each(|it| it.write_line(out)),
+            _ => outcomes.iter().try_for_each(|it| it.write(out)),
         })?;
         Ok(told.exit())
     }

@@ -121,6 +121,8 @@ pub struct Version {
 pub struct Renewal {
     /// How it proves control: `webroot`, `standalone`, `dns-rfc2136`, `manual`.
     pub authenticator: Option<SafeText>,
+    /// Where it lays the files that prove control, if that is one folder.
+    pub webroot: Option<SafeText>,
     /// What it configures afterwards: `nginx`, `apache`.
     pub installer: Option<SafeText>,
     /// The ACME directory.

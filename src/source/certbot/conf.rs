@@ -110,6 +110,7 @@ impl Conf {
         let autorenew = self.param("autorenew").or_else(|| self.find(Part::Top, "autorenew"));
         Renewal {
             authenticator: text("authenticator"),
+            webroot: text("webroot_path").filter(|it| !it.as_str().contains(',')),
             installer: text("installer"),
             server: text("server"),
             account: text("account"),
@@ -202,6 +203,10 @@ mod tests {
         check("autorenew = False", |it| !it.is_enabled);
         check("autorenew = True", |it| it.is_enabled);
         check("key_type = 'rsa'  # comment", |it| *it.key_type.as_ref().unwrap() == "rsa");
+        check("webroot_path = /var/www/html,", |it| {
+            *it.webroot.as_ref().unwrap() == "/var/www/html"
+        });
+        check("webroot_path = /var/www/html, /srv/www", |it| it.webroot.is_none());
         check("key_type = \"ecdsa\"", |it| *it.key_type.as_ref().unwrap() == "ecdsa");
         check("installer = None", |it| it.installer.is_none());
         check("post_hook = \"a, b = c\"", |it| it.hooks[0].command == "a, b = c");
