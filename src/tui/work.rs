@@ -147,7 +147,7 @@ impl Work {
         op: Uuid,
         inventory: &Arc<Inventory>,
     ) {
-        let told = inventory.hosts.iter().find(|it| it.name == host).cloned();
+        let told = inventory.host(host.as_str()).cloned();
         let Some((tools, told)) = self.tools(inventory).zip(told) else {
             return self.tell(Msg::RunEnded(id));
         };
@@ -163,7 +163,7 @@ impl Work {
 
     /// Asks a job to stop.
     pub(super) fn stop(&mut self, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
-        let told = inventory.hosts.iter().find(|it| it.name == host).cloned();
+        let told = inventory.host(host.as_str()).cloned();
         let Some((tools, told)) = self.tools(inventory).zip(told) else { return };
         self.tasks.spawn(async move {
             let text = match perform::jobs::stop(&tools, &told, op, STOP).await {
