@@ -19,8 +19,8 @@ impl Secret {
         Self(value.into())
     }
 
-    /// Lends it to what needs it.
-    pub fn reveal(&self) -> &[u8] {
+    /// Lends it to the door.
+    fn reveal(&self) -> &[u8] {
         &self.0
     }
 }
