@@ -1,7 +1,8 @@
 //! certdeck: a fleet certificate console.
 //!
-//! It reads a host inventory, looks at every host over SSH, and draws one timeline on which
-//! everything that expires can be seen.
+//! It reads a host inventory, looks at every host over SSH, draws one timeline on which everything
+//! that expires can be seen, and changes what is wrong: through one plan, one confirmation, one
+//! audit log, one proof.
 //!
 //! # The rooms
 //!
@@ -42,18 +43,38 @@
 //! | [`cli`] | the command line |
 //! | [`tui`] | the console |
 //!
+//! # How something is changed
+//!
+//! ```text
+//! action::Kind::plan(Target) -> Plan | Refusal      pure: what would happen, exactly
+//! Review::new(plans).confirm(answer) -> Confirmed   the only maker of what may be performed
+//! perform::Run::start(tools, confirmed)             for each plan, in waves:
+//!     a fresh visit                                 is the host as the plan expects it?
+//!     audit::Log::intent -> Permit                  on the disk before anything is sent
+//!     job::start, job::look …                       a detached job, found again by its identity
+//!     a fresh visit, wire::probe                    what is there, and what is served
+//!     audit::Log::outcome                           what became of it
+//! ```
+//!
+//! The console and the command line differ only in who is asked and how it is shown.
+//!
 //! # Laws
 //!
 //! 1. Pure rooms never wait, never fail on I/O, never read the clock: `now` is an argument.
 //! 2. Only `perform` changes a host, only `remote` speaks SSH.
-//! 3. Nothing is changed before its audit line is on disk: what changes anything takes an
-//!    [`audit::Permit`], and what performs a plan takes an [`action::Confirmed`]. Each has one
-//!    maker.
-//! 4. Domain types are not serializable: wire shapes live in `report`, `audit` and `store`.
-//! 5. A host that fails is a fact in the fleet, not an error of the program.
-//! 6. State has one owner, the loop of the console. Nobody holds a lock on the fleet.
-//! 7. Nothing that a host printed reaches a terminal, a label or a log but as
+//! 3. No job is started, stopped or removed before its audit line is on disk: that takes an
+//!    [`audit::Permit`], and performing a plan takes an [`action::Confirmed`]. Each has one maker.
+//! 4. No screen can pass by review or audit: the console's only way to a run is an effect that
+//!    holds a `Confirmed`.
+//! 5. Domain types are not serializable: what leaves the program has shapes of its own, which
+//!    stand where it leaves.
+//! 6. A host that fails is a fact in the fleet, not an error of the program.
+//! 7. Everything the console can do, the command line can do, from the same [`action::ALL`].
+//! 8. State has one owner, the loop of the console. Nobody holds a lock on the fleet.
+//! 9. Nothing that a host printed reaches a terminal, a label or a log but as
 //!    [`text::SafeText`].
+//!
+//! Who may use whom is a list in `tests/it/tidy.rs`, which holds the rooms to it.
 
 pub mod action;
 pub mod audit;

@@ -9,7 +9,7 @@ use super::{Kind, Refusal, Target, Why};
 use crate::fleet::{
     Certificate, HookStage, Place, PlaceName, Problem, ProblemKind, Renewal, human,
 };
-use crate::inventory::{Endpoint, Impact, Vantage};
+use crate::inventory::{Endpoint, Impact};
 use crate::text::SafeText;
 
 /// A lineage that exists, with the certificate in its live folder.
@@ -100,7 +100,7 @@ impl<'a> Lineage<'a> {
         if self.place.key_matches() == Some(false) {
             notes.push("the private key in place belongs to another certificate".to_owned());
         }
-        if self.leaf.issuer.as_str().contains("(STAGING)") {
+        if self.leaf.is_of_staging() {
             notes.push("the certificate in place is of a staging authority".to_owned());
         }
         notes.extend(clock(self.target));
@@ -190,8 +190,7 @@ pub(super) fn impact_of<'h>(hooks: impl IntoIterator<Item = &'h Hook>) -> Impact
 /// The effect of a renewal beside the new certificate: hooks before, hooks after, and a warning
 /// where nothing makes services load it.
 pub(super) fn renewal_effect(certbot: &Certbot<'_>) -> (Vec<String>, Impact) {
-    let stages = [HookStage::Pre, HookStage::Deploy, HookStage::Post];
-    let hooks: Vec<Hook> = stages.into_iter().flat_map(|it| certbot.hooks(it)).collect();
+    let hooks: Vec<Hook> = HookStage::ALL.into_iter().flat_map(|it| certbot.hooks(it)).collect();
     let mut effect = effect_of(&hooks);
     if !hooks.iter().any(|it| it.stage != HookStage::Pre) {
         effect.push("no hook runs afterwards: services go on with the old certificate until they are reloaded".to_owned());
@@ -221,14 +220,10 @@ fn covers(name: &str, asked: &str) -> bool {
 
 /// How a new or another certificate is proven.
 pub(super) fn proof(files: &str, endpoints: &[Endpoint]) -> String {
-    let from = |it: &Vantage| match it {
-        Vantage::Loopback => "on the host",
-        Vantage::Public => "from here",
-    };
     let served: Vec<_> = endpoints
         .iter()
         .map(|it| {
-            let from: Vec<_> = it.probe.iter().map(from).collect();
+            let from: Vec<_> = it.probe.iter().map(|it| it.words()).collect();
             format!("{}:{} ({})", it.name, it.port, from.join(", "))
         })
         .collect();

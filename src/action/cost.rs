@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::{Refusal, Why};
 use crate::fleet::{Certificate, DAY, HOUR, Host, Moment, human};
 use crate::text::SafeText;
 
@@ -35,6 +36,21 @@ pub(super) struct Cost {
     pub(super) text: String,
     /// When the CA takes such an order again, if by all that is known it would refuse it now.
     pub(super) refused_until: Option<Moment>,
+}
+
+impl Cost {
+    /// Refuses an order that the CA would refuse. `instead` ends the hint: what can be done until
+    /// it takes such an order again.
+    pub(super) fn check(&self, now: Moment, instead: &str) -> Result<(), Refusal> {
+        let Some(until) = self.refused_until else { return Ok(()) };
+        let text = format!(
+            "Let's Encrypt would refuse: the limit for this exact set of names is used up ({})",
+            self.text
+        );
+        let wait = human(until.since(now));
+        let hint = format!("order again after {until}, in {wait}; {instead}");
+        Err(Refusal::new(Why::Pointless, text).hint(hint))
+    }
 }
 
 /// The CA that a directory belongs to, as far as its limits are concerned.
@@ -111,9 +127,8 @@ fn issued(names: &[SafeText], host: &Host, now: Moment) -> Vec<Moment> {
     };
     let wanted = sorted(names);
     let is_one = |it: &Certificate| {
-        let issuer = it.issuer.as_str();
-        issuer.contains("O=Let's Encrypt")
-            && !issuer.contains("STAGING")
+        it.issuer.as_str().contains("O=Let's Encrypt")
+            && !it.is_of_staging()
             && sorted(&it.names) == wanted
     };
     let versions = host.places.iter().flat_map(|it| &it.versions);
@@ -125,6 +140,12 @@ fn issued(names: &[SafeText], host: &Host, now: Moment) -> Vec<Moment> {
     issued.sort();
     issued
 }
+
+/// The directories of Let's Encrypt (letsencrypt.org/docs/acme-protocol-updates, and
+/// staging-environment beside it).
+pub(super) const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+pub(super) const LETS_ENCRYPT_STAGING: &str =
+    "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 #[cfg(test)]
 mod tests {

@@ -153,8 +153,7 @@ fn armed(target: &Target<'_>, certbot: &Certbot<'_>, name: &str, mut plan: Plan)
     plan.proof = format!("{name} is active and enabled, and says when it fires next");
     plan.notes.extend(card::clock(target));
     plan.promise = Promise::TimerArmed;
-    let stages = [HookStage::Pre, HookStage::Deploy, HookStage::Post];
-    let hooks: Vec<_> = stages.into_iter().flat_map(|it| certbot.hooks(it)).collect();
+    let hooks: Vec<_> = HookStage::ALL.into_iter().flat_map(|it| certbot.hooks(it)).collect();
     plan.impact = card::impact_of(&hooks);
     plan
 }

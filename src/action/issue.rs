@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name, is_exact};
-use super::cost::{self, Authority};
+use super::cost::{self, Authority, LETS_ENCRYPT, LETS_ENCRYPT_STAGING};
 use super::plan::{Expect, Plan, Promise};
 use super::renew::authority;
 use super::{Choice, Chosen, Kind, Offer, Refusal, Subject, Target, Tier, Why, names};
-use crate::fleet::{HookStage, Place, ProblemKind, Renewal, human};
+use crate::fleet::{HookStage, Place, ProblemKind, Renewal};
 use crate::inventory::{Impact, Issuer};
 use crate::text::SafeText;
 
@@ -75,7 +75,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let is_wild = names.iter().any(|it| it.starts_with("*."));
     let method = method(target, chosen, is_wild)?;
     let ca = authority_of(target, chosen)?;
-    if let Some(old) = old.filter(|it| ca.is_staging && !is_staging(*it)) {
+    if let Some(old) = old.filter(|it| ca.is_staging && !it.leaf.is_of_staging()) {
         let text = format!(
             "{} is in use, and would become a test certificate that no client trusts",
             old.place.name
@@ -87,17 +87,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
 
     let safe: Vec<_> = names.iter().map(|it| SafeText::new(it)).collect();
     let cost = cost::of(&ca.directory, &safe, target.host, target.now);
-    if let Some(until) = cost.refused_until {
-        let text = format!(
-            "Let's Encrypt would refuse: the limit for this exact set of names is used up ({})",
-            cost.text
-        );
-        let hint = format!(
-            "order again after {until}, in {}; or add or leave out a name: another set has a limit of its own",
-            human(until.since(target.now))
-        );
-        return Err(Refusal::new(Why::Pointless, text).hint(hint));
-    }
+    cost.check(target.now, "or add or leave out a name: another set has a limit of its own")?;
 
     let hooks = Hooks::of(&certbot, old.is_some(), chosen)?;
     let mut argv: Vec<String> = names.iter().flat_map(|it| ["-d".to_owned(), it.clone()]).collect();
@@ -372,9 +362,8 @@ impl Hooks {
             })
         };
         let new = chosen.get("deploy-hook").map(named).transpose()?;
-        let stages = [HookStage::Pre, HookStage::Deploy, HookStage::Post];
         let mut said = Vec::new();
-        for stage in stages {
+        for stage in HookStage::ALL {
             match &new {
                 Some(hook) if stage == HookStage::Deploy => said.push(hook.clone()),
                 _ => said.extend(certbot.own_hooks(stage).into_iter().take(1)),
@@ -433,10 +422,6 @@ fn account(target: &Target<'_>, chosen: &Chosen, directory: &str) -> Option<Stri
         .any(|it| it.account.is_some() && it.server.as_ref().is_some_and(|it| it == directory));
     let is_told = has_account || chosen.get("email").is_some();
     (!is_told).then(|| "no account at that CA is seen on the host: if there is none, certbot refuses until --email is given".to_owned())
-}
-
-fn is_staging(lineage: Lineage<'_>) -> bool {
-    lineage.leaf.issuer.as_str().contains("(STAGING)")
 }
 
 fn same_set(old: &[SafeText], new: &[String]) -> bool {
@@ -547,9 +532,6 @@ fn deploy_hooks(target: &Target<'_>) -> Vec<Offer> {
 }
 
 const KEY_TYPES: [&str; 2] = ["ecdsa", "rsa"];
-
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
-const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 #[cfg(test)]
 mod tests {

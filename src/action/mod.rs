@@ -41,6 +41,9 @@ pub static ALL: &[Kind] = &[
     enable_timer::KIND,
 ];
 
+/// The name of the action that only tries: it is offered before every other one.
+pub const DRY_RUN: &str = dry_run::KIND.name;
+
 /// What the rest of the program knows about an action.
 #[derive(Debug)]
 pub struct Kind {

@@ -81,17 +81,7 @@ pub(super) fn renewal_plan(
     let name = checked_name(lineage.place.name.as_str())?;
     let server = renewal.server.as_ref().map_or("", |it| it.as_str());
     let cost = cost::of(server, &lineage.leaf.names, target.host, target.now);
-    if let Some(until) = cost.refused_until {
-        let wait = human(until.since(target.now));
-        let text = format!(
-            "Let's Encrypt would refuse: the limit for this exact set of names is used up ({})",
-            cost.text
-        );
-        let hint = format!(
-            "order again after {until}, in {wait}; until then roll back, or issue with another set of names"
-        );
-        return Err(Refusal::new(Why::Pointless, text).hint(hint));
-    }
+    cost.check(target.now, "until then roll back, or issue with another set of names")?;
     let (hooks, impact) = card::renewal_effect(certbot);
     let method = renewal.authenticator.as_ref().map_or("", |it| it.as_str());
     let authority = authority(server);

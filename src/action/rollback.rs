@@ -193,7 +193,7 @@ fn differences(live: &Certificate, other: &Certificate) -> Vec<String> {
     if !gained.is_empty() {
         notes.push(format!("it also covers {gained}"));
     }
-    if other.issuer.as_str().contains("(STAGING)") {
+    if other.is_of_staging() {
         notes.push("it is of a staging authority, which no client trusts".to_owned());
     }
     if live.key != other.key {

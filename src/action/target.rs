@@ -36,7 +36,7 @@ pub struct Find<'a> {
 impl<'a> Find<'a> {
     /// The target of that name, on that host.
     pub fn target(&self, host: &HostName, lineage: Option<&'a str>) -> Option<Target<'a>> {
-        let told = self.inventory.hosts.iter().find(|it| it.name == *host)?;
+        let told = self.inventory.host(host.as_str())?;
         let host = self.fleet.host(host)?;
         let place = lineage.and_then(|name| host.places.iter().find(|it| it.name.as_str() == name));
         Some(Target { inventory: self.inventory, told, host, lineage, place, now: self.now })
@@ -49,10 +49,8 @@ impl Target<'_> {
         self.groups().map(|it| it.protect).max().unwrap_or_default()
     }
 
-    /// Its groups, as the inventory has them.
     fn groups(&self) -> impl Iterator<Item = &Group> {
-        let of = |name: &String| self.inventory.groups.iter().find(|it| it.name == *name);
-        self.told.groups.iter().filter_map(of)
+        self.inventory.groups_of(self.told)
     }
 
     /// Refuses what no action may do: change a group that is read-only, or a host that was not

@@ -51,11 +51,7 @@ pub fn scan(state_dir: &Path, show: &mut dyn FnMut(Record)) -> Result<(), Error>
 
 /// The intents that have neither an outcome nor a reconciliation, oldest first.
 pub fn open_intents(records: &[Record]) -> Vec<&Record> {
-    let ended: HashSet<Uuid> = records
-        .iter()
-        .filter(|it| matches!(it.kind.as_str(), "outcome" | "reconcile"))
-        .map(|it| it.op)
-        .collect();
+    let ended: HashSet<Uuid> = records.iter().filter(|it| it.is_end()).map(|it| it.op).collect();
     records.iter().filter(|it| it.kind == "intent" && !ended.contains(&it.op)).collect()
 }
 
@@ -73,6 +69,11 @@ impl Record {
     /// A text of the record.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.body.get(key).and_then(Value::as_str)
+    }
+
+    /// Whether it tells what became of an action.
+    pub fn is_end(&self) -> bool {
+        matches!(self.kind.as_str(), "outcome" | "reconcile")
     }
 
     /// Its hash, in hex.

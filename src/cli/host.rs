@@ -41,7 +41,7 @@ pub(super) async fn run(
     context: &Context,
 ) -> anyhow::Result<Exit> {
     let Verb::Trust { name, yes } = command.verb;
-    let Some(host) = inventory.hosts.iter().find(|it| it.name.as_str() == name) else {
+    let Some(host) = inventory.host(&name) else {
         say(&format!("no host `{}` in the inventory", SafeText::new(&name)))?;
         return Ok(Exit::BadRequest);
     };

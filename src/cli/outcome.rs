@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::action::Plan;
 use crate::perform::{Ending, Report};
-use crate::report::plan::vantage;
 use crate::text::SafeText;
 use crate::wire::Probe;
 
@@ -23,12 +22,9 @@ impl Outcome<'_> {
     /// The word for how it ended, as in the audit log.
     pub(super) fn word(&self) -> &'static str {
         match self.report.map(|it| it.ending) {
-            Ok(Ending::Ok) => "ok",
-            Ok(Ending::Failed) => "failed",
-            Ok(Ending::Refused) => "refused",
-            Ok(Ending::Cancelled) => "cancelled",
-            Ok(Ending::Unknown) => "unknown",
+            // The log has no word for what it does not have.
             Ok(Ending::NotAudited) => "not-audited",
+            Ok(ending) => ending.name(),
             Err(_) => "not-begun",
         }
     }
@@ -132,7 +128,7 @@ fn texts(lines: &[SafeText]) -> Vec<&str> {
 }
 
 fn served(probe: &Probe) -> String {
-    let (name, from, address) = (&probe.name, vantage(probe.vantage), &probe.address);
+    let (name, from, address) = (&probe.name, probe.vantage.name(), &probe.address);
     match &probe.served {
         Ok(chain) => {
             let leaf = &chain.leaf;
@@ -149,7 +145,7 @@ fn served(probe: &Probe) -> String {
 fn probe(probe: &Probe) -> Value {
     json!({
         "name": probe.name,
-        "vantage": vantage(probe.vantage),
+        "vantage": probe.vantage.name(),
         "address": probe.address.as_str(),
         "at": probe.at.to_string(),
         "sha256": probe.leaf().map(|it| it.to_string()),

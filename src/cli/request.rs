@@ -105,7 +105,7 @@ impl Targets {
     ) -> Result<Self, Failure> {
         let read = |word: &String| {
             let (host, lineage) = word.split_once('/').unwrap_or((word, ""));
-            match inventory.hosts.iter().find(|it| it.name.as_str() == host) {
+            match inventory.host(host) {
                 Some(it) if request.kind.subject == Subject::Host || !lineage.is_empty() => {
                     let lineage = (!lineage.is_empty()).then(|| lineage.to_owned());
                     Ok(Wanted::Exact(it.name.clone(), lineage))

@@ -14,7 +14,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let place = subject.place?;
     let sighting = place.nearest()?;
     let leaf = &sighting.chain.leaf;
-    let (summary, cause) = if is_staging(leaf.issuer.as_str()) {
+    let (summary, cause) = if leaf.is_of_staging() {
         (
             format!("issued by a staging authority: {}", leaf.authority()),
             "A dry run or a test was left in place; no client trusts its authority.",
@@ -34,10 +34,4 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
             .cause(cause)
             .remedies(&["rollback", "issue"]),
     )
-}
-
-/// Let's Encrypt puts `(STAGING)` into every name of its staging hierarchy
-/// (letsencrypt.org/docs/staging-environment); before 2021 it was "Fake LE".
-fn is_staging(issuer: &str) -> bool {
-    issuer.contains("(STAGING)") || issuer.contains("Fake LE ")
 }

@@ -88,6 +88,11 @@ pub enum HookStage {
     Post,
 }
 
+impl HookStage {
+    /// Every stage, in the order in which they run.
+    pub const ALL: [Self; 3] = [Self::Pre, Self::Deploy, Self::Post];
+}
+
 impl fmt::Display for HookStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

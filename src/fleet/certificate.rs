@@ -187,6 +187,14 @@ impl Certificate {
         opens.plus(self.not_after.since(opens) / 2)
     }
 
+    /// Whether a test authority signed it, which no client trusts: Let's Encrypt puts `(STAGING)`
+    /// into every name of its staging hierarchy (letsencrypt.org/docs/staging-environment);
+    /// before 2021 it was "Fake LE".
+    pub fn is_of_staging(&self) -> bool {
+        let issuer = self.issuer.as_str();
+        issuer.contains("(STAGING)") || issuer.contains("Fake LE ")
+    }
+
     /// Whether issuer and subject are the same name, as with self-signed certificates.
     pub fn is_self_issued(&self) -> bool {
         self.issuer == self.subject

@@ -240,6 +240,17 @@ pub enum Impact {
 }
 
 impl Inventory {
+    /// The host of that name.
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        self.hosts.iter().find(|it| it.name.as_str() == name)
+    }
+
+    /// The groups that a host is in, in the order in which it names them.
+    pub fn groups_of<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Group> {
+        let of = |name: &String| self.groups.iter().find(|it| it.name == *name);
+        host.groups.iter().filter_map(of)
+    }
+
     /// The fleet that this inventory names, before anybody has looked at it.
     pub fn fleet(&self) -> crate::fleet::Fleet {
         let hosts = self
@@ -249,6 +260,24 @@ impl Inventory {
         let mut fleet = crate::fleet::Fleet::new(hosts);
         fleet.expiries.clone_from(&self.expiries);
         fleet
+    }
+}
+
+impl Vantage {
+    /// Its name, as in the inventory.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Public => "public",
+        }
+    }
+
+    /// The same in a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Loopback => "on the host",
+            Self::Public => "from here",
+        }
     }
 }
 

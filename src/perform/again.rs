@@ -34,7 +34,7 @@ pub fn failed_of(records: &[Record], op: Uuid) -> Vec<Again> {
         .and_then(|it| it.text("run"));
     let Some(run) = run else { return Vec::new() };
     let mut endings: HashMap<Uuid, &str> = HashMap::new();
-    for it in records.iter().filter(|it| matches!(it.kind.as_str(), "outcome" | "reconcile")) {
+    for it in records.iter().filter(|it| it.is_end()) {
         // Whoever did it knows better than who found it.
         if it.kind == "outcome" || !endings.contains_key(&it.op) {
             endings.insert(it.op, it.text("ending").unwrap_or("unknown"));

@@ -103,8 +103,8 @@ async fn begin(
     jobs: &[Uuid],
     how: &str,
 ) -> Result<(Permit, UnderWay), NotDone> {
-    let groups = tools.inventory.groups.iter().filter(|it| host.groups.contains(&it.name));
-    if let Some(group) = groups.clone().find(|it| it.protect == Protect::ReadOnly) {
+    let mut groups = tools.inventory.groups_of(host);
+    if let Some(group) = groups.find(|it| it.protect == Protect::ReadOnly) {
         return Err(NotDone::ReadOnly(group.name.clone()));
     }
     let run = record::Run {

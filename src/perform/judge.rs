@@ -7,7 +7,7 @@ use super::{Ending, Report};
 use crate::action::Promise;
 use crate::explain::{self, Explanation};
 use crate::fleet::{self, Certificate, Fingerprint, Moment, Place, human};
-use crate::inventory::{Endpoint, Vantage};
+use crate::inventory::Endpoint;
 use crate::job::{State, Status};
 use crate::text::SafeText;
 use crate::wire::{self, Probe};
@@ -335,10 +335,7 @@ fn wire(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
     for (endpoint, probe) in
         evidence.served.iter().flat_map(|(e, all)| all.iter().map(move |it| (e, it)))
     {
-        let from = match probe.vantage {
-            Vantage::Loopback => "on the host",
-            Vantage::Public => "from here",
-        };
+        let from = probe.vantage.words();
         let what = match &probe.served {
             Ok(chain) if Some(chain.leaf.sha256) == now => {
                 "serves the certificate on disk".to_owned()

@@ -113,7 +113,7 @@ impl Crew {
     /// Looks at the host now: is everything as the plan expects it?
     async fn prepare(&self, plan: &Plan) -> Result<Ready<'_>, (Case, String, Explanation)> {
         let mut case = Case::of_plan(plan);
-        let told = self.tools.inventory.hosts.iter().find(|it| it.name == plan.host);
+        let told = self.tools.inventory.host(plan.host.as_str());
         let Some(told) = told else {
             let why = explanation("unknown-host", "the inventory has changed", "plan again");
             return Err((case, format!("{} is not in the inventory", plan.host), why));
@@ -230,7 +230,7 @@ impl Crew {
 
     /// Records a plan that nothing was sent for.
     async fn put_down(&self, plan: &Plan, case: &Case, report: Report) -> Report {
-        let told = self.tools.inventory.hosts.iter().find(|it| it.name == plan.host);
+        let told = self.tools.inventory.host(plan.host.as_str());
         let Some(told) = told else { return report };
         let intent = record::intent(&self.run, plan, case, told, None);
         let outcome = record::outcome(&report, None, None);

@@ -99,7 +99,7 @@ async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, V
     if owner::is_under_way(intent) {
         return Err(format!("{} is at it: {}, {}", who(intent), title(intent), age(intent, now)));
     }
-    let told = tools.inventory.hosts.iter().find(|it| it.name.as_str() == host(intent));
+    let told = tools.inventory.host(host(intent));
     let Some(told) = told else {
         let what = format!("{}, {}", title(intent), age(intent, now));
         return Err(format!("{} is not in the inventory any more; open: {what}", host(intent)));

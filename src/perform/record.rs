@@ -11,7 +11,7 @@ use super::{Ending, Report, Tools, owner};
 use crate::action::{Command, Expect, Plan};
 use crate::audit::{self, Log};
 use crate::fleet::{Certificate, Fingerprint};
-use crate::inventory::{self, Vantage};
+use crate::inventory;
 
 /// The members of a record.
 pub(super) type Body = Map<String, Value>;
@@ -122,7 +122,7 @@ pub(super) fn outcome(report: &Report, exit: Option<u8>, output: Option<(&str, u
         let probes = report.probes.iter().take(MAX_LINES).map(|it| {
             json!({
                 "name": it.name,
-                "from": match it.vantage { Vantage::Loopback => "loopback", Vantage::Public => "public" },
+                "from": it.vantage.name(),
                 "address": it.address.as_str(),
                 "leaf": it.served.as_ref().ok().map(|it| it.leaf.sha256.to_string()),
                 "error": it.served.as_ref().err().map(ToString::to_string),
@@ -134,6 +134,12 @@ pub(super) fn outcome(report: &Report, exit: Option<u8>, output: Option<(&str, u
 }
 
 impl Ending {
+    /// The ending that the audit log has by that name.
+    pub fn named(name: &str) -> Self {
+        let all = [Self::Ok, Self::Failed, Self::Refused, Self::Cancelled];
+        all.into_iter().find(|it| it.name() == name).unwrap_or(Self::Unknown)
+    }
+
     /// Its name in the audit log and in reports.
     pub const fn name(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::action::{Ask, Expect, Kind, Plan, Promise, Refusal, Review, Tier, Why};
-use crate::inventory::{Endpoint, Impact, StartTls, Vantage};
+use crate::inventory::{Endpoint, Impact, StartTls};
 use crate::rollout::Wave;
 use crate::text::SafeText;
 
@@ -240,14 +240,6 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         StartTls::Postgres => "postgres",
         StartTls::Ldap => "ldap",
     };
-    let probe: Vec<_> = endpoint.probe.iter().map(|it| vantage(*it)).collect();
+    let probe: Vec<_> = endpoint.probe.iter().map(|it| it.name()).collect();
     json!({ "name": endpoint.name, "port": endpoint.port, "starttls": starttls, "probe": probe })
-}
-
-/// The word for a vantage, as in the inventory.
-pub fn vantage(vantage: Vantage) -> &'static str {
-    match vantage {
-        Vantage::Loopback => "loopback",
-        Vantage::Public => "public",
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::fleet::{HOUR, Moment};
+use crate::fleet::{HOUR, Moment, seconds};
 use crate::text::SafeText;
 
 /// Whether anything may be changed.
@@ -143,16 +143,9 @@ impl fmt::Display for Over {
 /// # Errors
 /// Says what is wrong with it.
 pub fn parse(text: &str) -> Result<i64, String> {
-    let wrong = || format!("`{text}` is no time; write it as in 15m, 90s or 2h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => HOUR,
-        _ => return Err(wrong()),
-    };
-    let number: i64 = number.parse().ok().filter(|it| *it > 0).ok_or_else(wrong)?;
-    let seconds = number.saturating_mul(factor);
+    let read = seconds(text).filter(|it| *it > 0);
+    let seconds =
+        read.ok_or_else(|| format!("`{text}` is no time; write it as in 15m, 90s or 2h"))?;
     if seconds > LONGEST {
         return Err(format!("{} h is the longest that it can be armed", LONGEST / HOUR));
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
+use crate::action::DRY_RUN;
 pub use crate::audit::read::Record;
 use crate::audit::verify::{State, Verified};
 use crate::fleet::{HostName, Moment, Weight};
@@ -41,7 +42,7 @@ impl Reading {
             "intent" => {
                 self.open.insert(record.op, record.clone());
             }
-            "outcome" | "reconcile" => {
+            _ if record.is_end() => {
                 self.open.remove(&record.op);
             }
             _ => {}
@@ -84,7 +85,8 @@ impl Book {
 
     /// The record of that number.
     pub fn record(&self, seq: u64) -> Option<&Record> {
-        self.records.iter().find(|it| it.seq == seq)
+        let at = self.records.binary_search_by(|it| seq.cmp(&it.seq)).ok()?;
+        self.records.get(at)
     }
 
     /// Every record of an action, oldest first.
@@ -114,7 +116,7 @@ impl Book {
 
     /// The record of what came of an action.
     pub fn end_of(&self, op: Uuid) -> Option<&Record> {
-        self.of_action(op).filter(|it| matches!(&*it.kind, "outcome" | "reconcile")).last()
+        self.of_action(op).filter(|it| it.is_end()).last()
     }
 
     /// What a record is about: what its intent says, where it does not say it itself.
@@ -179,7 +181,7 @@ impl Book {
     ) -> Option<(&'b Record, Moment)> {
         let mut changes = self.changes(host, lineage);
         changes.find_map(|(intent, end)| {
-            end.filter(|_| intent.text("action") == Some("dry-run")).map(|it| (it, it.at))
+            end.filter(|_| intent.text("action") == Some(DRY_RUN)).map(|it| (it, it.at))
         })
     }
 }

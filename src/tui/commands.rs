@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::fleet::{Place, Sighting};
 use crate::inventory::{Become, Host};
+use crate::source::quote;
 
 /// How a host is looked at, as far as it matters on the host; [`crate::remote`] adds options that
 /// matter here.
@@ -68,7 +69,7 @@ pub(super) fn ssh(config: Option<&Path>, host: &Host) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    if is_plain(text) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if is_plain(text) { text.to_owned() } else { quote(text) }
 }
 
 /// Whether every shell takes the text as it is. The remote shell reads it a second time, so what

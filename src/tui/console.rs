@@ -263,8 +263,10 @@ impl Console {
     /// Takes what has ended beside the loop.
     async fn take_done(&mut self, done: Done) -> Result<(), Error> {
         let inventory = &self.app.desk().inventory;
-        let msg = self.work.take(done, inventory);
-        self.tell(msg).await
+        match self.work.take(done, inventory) {
+            Some(msg) => self.tell(msg).await,
+            None => Ok(()),
+        }
     }
 
     async fn count_second(&mut self) -> Result<(), Error> {
@@ -344,7 +346,7 @@ impl Console {
             Effect::Edit(host) => self.edit(host).await,
             Effect::Leave => {
                 if self.scan.is_some() {
-                    self.save();
+                    self.work.save(self.app.desk().fleet.clone());
                 }
                 self.ending = Some(Ending::Left);
                 Ok(())
@@ -359,7 +361,7 @@ impl Console {
                 Ok(())
             }
             Effect::Save => {
-                self.save();
+                self.work.save(self.app.desk().fleet.clone());
                 Ok(())
             }
             Effect::Scan(hosts) => {
@@ -375,13 +377,6 @@ impl Console {
                 self.tell(Msg::ScanEnded).await
             }
             Effect::Suspend => self.suspend().await,
-        }
-    }
-
-    fn save(&mut self) {
-        if let Err(error) = self.deck.store.save(&self.app.desk().fleet) {
-            let told = SafeText::new(&format!("the snapshot was not kept: {error}"));
-            self.app.update(Msg::Told(told), self.deck.clock.now());
         }
     }
 

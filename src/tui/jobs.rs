@@ -215,7 +215,7 @@ impl Jobs {
         for job in self.runs.iter_mut().flat_map(|it| &mut it.jobs) {
             let is_open = job.state == State::Open;
             if let Some(end) = job.op.filter(|_| is_open).and_then(&end_of) {
-                job.state = State::Ended(ending_named(end.text("ending").unwrap_or_default()));
+                job.state = State::Ended(Ending::named(end.text("ending").unwrap_or_default()));
                 job.ended = Some(end.at);
                 job.told = end.text("summary").map(SafeText::new);
             }
@@ -398,15 +398,10 @@ impl State {
     /// How bad it is.
     pub fn weight(&self) -> Weight {
         match self {
-            Self::Waiting | Self::Starting | Self::Running | Self::Ended(Ending::Ok) => {
-                Weight::Fine
-            }
-            Self::Stopping
-            | Self::NotBegun(_)
-            | Self::Ended(Ending::Refused | Ending::Cancelled) => Weight::Due,
-            Self::Lost(_) | Self::Open | Self::Ended(Ending::Unknown) => Weight::Unknown,
-            Self::Ended(Ending::NotAudited) => Weight::Wrong,
-            Self::Ended(Ending::Failed) => Weight::Expired,
+            Self::Waiting | Self::Starting | Self::Running => Weight::Fine,
+            Self::Stopping | Self::NotBegun(_) => Weight::Due,
+            Self::Lost(_) | Self::Open => Weight::Unknown,
+            Self::Ended(ending) => ending_weight(*ending),
         }
     }
 }
@@ -423,14 +418,14 @@ pub const fn ending_word(ending: Ending) -> &'static str {
     }
 }
 
-/// The ending that the audit log has by that word.
-fn ending_named(word: &str) -> Ending {
-    match word {
-        "ok" => Ending::Ok,
-        "failed" => Ending::Failed,
-        "refused" => Ending::Refused,
-        "cancelled" => Ending::Cancelled,
-        _ => Ending::Unknown,
+/// How bad an ending is.
+pub const fn ending_weight(ending: Ending) -> Weight {
+    match ending {
+        Ending::Ok => Weight::Fine,
+        Ending::Refused | Ending::Cancelled => Weight::Due,
+        Ending::Unknown => Weight::Unknown,
+        Ending::NotAudited => Weight::Wrong,
+        Ending::Failed => Weight::Expired,
     }
 }
 

@@ -1,5 +1,6 @@
-//! What goes on beside the loop: the audit log, and what was confirmed. Nothing of it waits in the
-//! loop, so that a log that is held or a host that hangs never keeps the console from drawing.
+//! What goes on beside the loop: the audit log, the snapshot, and what was confirmed. Nothing of it
+//! waits in the loop, so that a log that is held, a disk that is slow or a host that hangs never
+//! keeps the console from drawing.
 
 use std::future::poll_fn;
 use std::path::PathBuf;
@@ -20,12 +21,13 @@ use super::msg::Msg;
 use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
-use crate::fleet::HostName;
+use crate::fleet::{Fleet, HostName};
 use crate::inventory::{Host, Inventory};
 use crate::job;
 use crate::perform::jobs::NotDone;
 use crate::perform::{self, Progress, Run, Tools};
 use crate::remote::Sessions;
+use crate::store::Store;
 use crate::text::SafeText;
 
 /// What goes on beside the loop.
@@ -43,6 +45,10 @@ pub(super) struct Work {
     to_told: mpsc::UnboundedSender<Done>,
     /// Whether the log is being read, and whether it is to be read again after that.
     reads: (bool, bool),
+    store: Store,
+    /// Whether the snapshot is being written, and what is to be written after that.
+    is_saving: bool,
+    to_save: Option<Fleet>,
 }
 
 /// What has ended or goes on.
@@ -52,6 +58,8 @@ pub(super) enum Done {
     Opened(Result<(Arc<Mutex<Log>>, Uuid), SafeText>),
     /// The log was read.
     Read(Msg),
+    /// The snapshot was written, or not, and why.
+    Saved(Result<(), SafeText>),
     /// A run has told something; `None` at its end.
     Ran(RunId, Option<Progress>),
     /// This is to be told.
@@ -84,6 +92,9 @@ impl Work {
             told,
             to_told,
             reads: (false, false),
+            store: deck.store.clone(),
+            is_saving: false,
+            to_save: None,
         }
     }
 
@@ -106,9 +117,9 @@ impl Work {
         }
     }
 
-    /// Takes what has happened; what is to be told of it.
-    pub(super) fn take(&mut self, done: Done, inventory: &Arc<Inventory>) -> Msg {
-        match done {
+    /// Takes what has happened; what is to be told of it, if anything is.
+    pub(super) fn take(&mut self, done: Done, inventory: &Arc<Inventory>) -> Option<Msg> {
+        Some(match done {
             Done::Opened(Ok(session)) => {
                 self.session = Some(session);
                 self.reconcile(inventory);
@@ -127,8 +138,15 @@ impl Work {
                 self.runs.retain(|it| it.0 != id);
                 Msg::RunEnded(id)
             }
+            Done::Saved(saved) => {
+                self.is_saving = false;
+                if let Some(fleet) = self.to_save.take() {
+                    self.save(fleet);
+                }
+                Msg::Told(saved.err()?)
+            }
             Done::Tell(msg) => msg,
-        }
+        })
     }
 
     /// Does what was confirmed. Without a session in the log nothing is done.
@@ -147,7 +165,7 @@ impl Work {
         op: Uuid,
         inventory: &Arc<Inventory>,
     ) {
-        let told = inventory.hosts.iter().find(|it| it.name == host).cloned();
+        let told = inventory.host(host.as_str()).cloned();
         let Some((tools, told)) = self.tools(inventory).zip(told) else {
             return self.tell(Msg::RunEnded(id));
         };
@@ -163,7 +181,7 @@ impl Work {
 
     /// Asks a job to stop.
     pub(super) fn stop(&mut self, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
-        let told = inventory.hosts.iter().find(|it| it.name == host).cloned();
+        let told = inventory.host(host.as_str()).cloned();
         let Some((tools, told)) = self.tools(inventory).zip(told) else { return };
         self.tasks.spawn(async move {
             let text = match perform::jobs::stop(&tools, &told, op, STOP).await {
@@ -203,8 +221,36 @@ impl Work {
         });
     }
 
-    /// Ends the session in the log; what kept it from that.
+    /// Keeps what is known for the next start; the newest of what is asked for meanwhile once more.
+    pub(super) fn save(&mut self, fleet: Fleet) {
+        if self.is_saving {
+            self.to_save = Some(fleet);
+            return;
+        }
+        self.is_saving = true;
+        let store = self.store.clone();
+        self.tasks.spawn_blocking(move || {
+            let words = |it| format!("the snapshot was not kept: {}", in_words(&it));
+            Done::Saved(store.save(&fleet).map_err(|it| SafeText::new(&words(it))))
+        });
+    }
+
+    /// Waits until the snapshot is written.
+    async fn saved(&mut self) {
+        while self.is_saving
+            && let Some(done) = self.tasks.join_next().await
+        {
+            if matches!(done, Ok(Done::Saved(_))) {
+                self.is_saving = false;
+                self.to_save.take().into_iter().for_each(|it| self.save(it));
+            }
+        }
+    }
+
+    /// Ends what must not be cut off, and the session in the log; what kept it from the latter.
     pub(super) async fn end(&mut self) -> Option<SafeText> {
+        // A snapshot that is late is a memory less, and nothing to wait for.
+        timeout(PATIENCE, self.saved()).await.ok();
         let (log, session) = self.session.take()?;
         let mut ending = JoinSet::new();
         ending.spawn_blocking(move || match log.lock() {
@@ -286,5 +332,5 @@ fn in_words(error: &dyn std::error::Error) -> SafeText {
 const STOP: &str = "the key y in the console";
 /// How long a job is left alone between looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long leaving waits for the log.
+/// How long leaving waits for the snapshot, and then for the log.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -327,8 +327,7 @@ impl App {
     fn copied(&self, command: Command, id: &RowId) -> Result<(&'static str, String), &'static str> {
         let found = self.desk.find(id);
         let place = found.and_then(|it| it.1);
-        let told =
-            id.host().and_then(|name| self.desk.inventory.hosts.iter().find(|it| it.name == *name));
+        let told = id.host().and_then(|it| self.desk.inventory.host(it.as_str()));
         let config = self.desk.ssh_config.as_deref();
         match command {
             Command::CopyName => Ok(("the name", name_of(id))),

@@ -156,6 +156,12 @@ impl App {
             self.say("stop: it is not running");
             return Vec::new();
         };
+        // Not armed is no reason: a job that does harm is stopped first.
+        if let Some(bar) = self.arming.bar() {
+            let text = format!("stop: {bar}; `certdeck jobs stop {op}` does it elsewhere");
+            self.say(&text);
+            return Vec::new();
+        }
         let lines = vec![
             format!("{} {}, job {op}", run.action, job.target()),
             String::new(),

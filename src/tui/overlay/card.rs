@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::field::Field;
 use super::{Answer, Log, Overlay, READING, Under, sheet};
-use crate::action::{self, Ask, Chosen, NotConfirmed, Plan, Refusal, Review, Tier};
+use crate::action::{self, Ask, Chosen, DRY_RUN, NotConfirmed, Plan, Refusal, Review, Tier};
 use crate::fleet::{Weight, human};
 use crate::tui::desk::Desk;
 use crate::tui::part::card::{self, Beside, TargetRow};
@@ -284,7 +284,7 @@ impl Card {
             first.make_ascii_uppercase();
         }
         let host = self.items.get(self.selected).map(|it| &it.target.host);
-        let told = desk.inventory.hosts.iter().find(|it| Some(&it.name) == host);
+        let told = host.and_then(|it| desk.inventory.host(it.as_str()));
         let groups = told.map(|it| it.groups.join(" ").to_uppercase()).unwrap_or_default();
         let rule = desk.theme.glyphs().rule;
         if groups.is_empty() {
@@ -463,7 +463,5 @@ fn busy(plan: &Plan, desk: &Desk) -> Option<String> {
     ))
 }
 
-/// The action that only tries.
-const DRY_RUN: &str = "dry-run";
 /// Wider lines are harder to read.
 const WIDTH: u16 = 100;

@@ -104,7 +104,7 @@ fn job_lines(op: &str, commands: &[String]) -> Vec<String> {
 
 /// The command for a host, and the script that it reads.
 fn script_lines(name: &HostName, desk: &Desk) -> Vec<String> {
-    let told = desk.inventory.hosts.iter().find(|it| it.name == *name);
+    let told = desk.inventory.host(name.as_str());
     let Some((told, known)) = told.zip(desk.fleet.host(name)) else {
         return vec!["this host is not in the inventory any more".to_owned()];
     };

@@ -9,8 +9,10 @@ use super::Page;
 use super::pen::Pen;
 use super::sheet::{Sheet, when};
 use crate::fleet::{Moment, Weight, human};
+use crate::perform::Ending;
 use crate::text::SafeText;
 use crate::tui::book::{Book, Record};
+use crate::tui::jobs::ending_weight;
 
 /// What the list shows.
 #[derive(Debug, Clone, Copy)]
@@ -142,17 +144,11 @@ fn body(record: &Record, sheet: &mut Sheet<'_>) {
 
 /// How what a record tells has ended, if it tells that.
 fn ending(record: &Record) -> (Option<Weight>, Option<&str>) {
-    if !matches!(&*record.kind, "outcome" | "reconcile") {
+    if !record.is_end() {
         return (None, None);
     }
     let ending = record.text("ending").unwrap_or("unknown");
-    let weight = match ending {
-        "ok" => Weight::Fine,
-        "refused" | "cancelled" => Weight::Due,
-        "failed" => Weight::Expired,
-        _ => Weight::Unknown,
-    };
-    (Some(weight), Some(ending))
+    (Some(ending_weight(Ending::named(ending))), Some(ending))
 }
 
 fn what(record: &Record, ending: Option<&str>) -> String {

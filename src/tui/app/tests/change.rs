@@ -514,6 +514,20 @@ fn escape_never_stops_a_job() {
 }
 
 #[test]
+fn where_nothing_may_be_changed_no_job_is_stopped() {
+    let mut desk = Somebody::armed();
+    desk.select(HOST, PLACE);
+    desk.press("ary");
+    desk.ran(Progress::Began { at: 0, op: uuid::Uuid::from_u128(7) });
+    desk.press(":disarm<enter>wx");
+    desk.assert_shows("Stop this job?");
+    desk.press("<esc>");
+    desk.app.arming = Arming::new(true);
+    assert_effects(&desk.press("x"), "[]");
+    desk.assert_shows("stop: this console was started with --read-only");
+}
+
+#[test]
 fn leaving_asks_while_jobs_run() {
     let mut desk = Somebody::armed();
     desk.select(HOST, PLACE);
