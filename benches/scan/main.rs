@@ -44,7 +44,6 @@ async fn scan(inventory: Arc<Inventory>, ssh_config: &Path, rounds: usize, warm:
     let dir = tempfile::TempDir::new().unwrap();
     let settings = Settings {
         runtime_dir: dir.path().join("run"),
-        state_dir: dir.path().join("state"),
         ssh_config: Some(ssh_config.to_owned()),
         keep_warm: warm,
     };

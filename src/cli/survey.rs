@@ -47,7 +47,6 @@ pub(super) fn sessions(context: &Context, keep_warm: usize) -> Result<Arc<Sessio
     log::start(context);
     let settings = Settings {
         runtime_dir: context.paths.runtime.clone(),
-        state_dir: context.paths.state.clone(),
         ssh_config: context.paths.ssh_config.clone(),
         keep_warm,
     };

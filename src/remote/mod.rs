@@ -10,7 +10,6 @@ mod config;
 mod error;
 mod folder;
 mod gate;
-mod journal;
 pub mod keys;
 mod master;
 mod mux;
@@ -44,8 +43,6 @@ pub use words::{Fault, ForwardFault, SudoFault};
 pub struct Settings {
     /// Folder of control sockets, 0700; made if it is missing.
     pub runtime_dir: PathBuf,
-    /// Folder of the log of what ssh said.
-    pub state_dir: PathBuf,
     /// The `ssh_config` to ask for each host (`ssh -F`); `None` is ssh's own default files.
     pub ssh_config: Option<PathBuf>,
     /// How many sessions stay open after their visit.
@@ -209,7 +206,6 @@ impl Sessions {
                 }
                 Err(error) => {
                     tracing::info!(host = %host.name, %error, "no session");
-                    journal::note(&self.settings.state_dir, &host.name, &error);
                     return Err(error);
                 }
                 Ok(master) => return Ok((master, deadline)),

@@ -440,7 +440,6 @@ fn time_can_be_any() {
 fn sessions(practice: &Practice) -> Arc<Sessions> {
     Sessions::open(Settings {
         runtime_dir: practice.folder().join("run"),
-        state_dir: practice.folder().join("state"),
         ssh_config: Some(practice.ssh_config().to_owned()),
         keep_warm: 0,
     })

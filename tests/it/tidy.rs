@@ -30,8 +30,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Effects.
     ("clock", &["fleet"]),
     ("audit", &["clock", "fleet", "text"]),
-    // Adding a key to known_hosts takes a permit, and the journal of commands is dated.
-    ("remote", &["audit", "clock", "fleet", "inventory", "text"]),
+    // Adding a key to known_hosts takes a permit.
+    ("remote", &["audit", "fleet", "inventory", "text"]),
     ("scan", &["clock", "fleet", "inventory", "remote", "source", "text"]),
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),

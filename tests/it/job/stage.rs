@@ -133,7 +133,6 @@ impl Desk {
         assert!(complaints.is_empty());
         let settings = Settings {
             runtime_dir: lab.join("run"),
-            state_dir: state.to_owned(),
             ssh_config: Some(lab.join("ssh_config")),
             keep_warm: 8,
         };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use certdeck::fleet::Why;
 
-use super::{Lab, free_port, host, visit};
+use super::{Lab, free_port, host, scan_json, visit};
 
 #[tokio::test]
 async fn an_unknown_key_and_a_changed_key_are_never_the_same() {
@@ -51,11 +51,20 @@ async fn nobody_listens_or_the_name_is_nowhere() {
     assert!(
         refused.text.as_str().starts_with("connection refused (ssh: connect to host 127.0.0.1")
     );
-    let log = std::fs::read_to_string(lab.path("state/ssh.log")).unwrap();
-    assert!(log.contains(" web-01: connection refused"), "{log}");
     let mut nowhere = host("web-02", 22);
     nowhere.address = "nowhere.invalid".to_owned();
     assert_eq!(visit(&sessions, &nowhere, "").await.unwrap_err().why, Why::NoSuchName);
+}
+
+#[test]
+fn a_session_that_failed_is_in_the_log() {
+    let Some(lab) = Lab::new() else { return };
+    let port = free_port();
+    scan_json(&lab, &format!("[[host]]\nname = 'web-01'\naddress = '127.0.0.1'\nport = {port}\n"));
+    let logs = std::fs::read_dir(lab.path("state/log")).unwrap();
+    let text: String =
+        logs.map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap()).collect();
+    assert!(text.contains("web-01") && text.contains("connection refused"), "{text}");
 }
 
 #[tokio::test]

@@ -139,7 +139,6 @@ impl Lab {
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             runtime_dir: self.path("run"),
-            state_dir: self.path("state"),
             ssh_config: Some(self.path("ssh_config")),
             keep_warm: 4,
         }
