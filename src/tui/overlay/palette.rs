@@ -68,6 +68,10 @@ impl Palette {
 
     fn choose(&self, under: &Under<'_>) -> Answer {
         let typed = self.field.text();
+        let time = typed.trim().strip_prefix("arm ");
+        if let Some(wrong) = time.and_then(|it| arm::parse(it.trim()).err()) {
+            return Answer::Say(format!("arm: {wrong}"));
+        }
         let Some(entry) = self.entries().into_iter().nth(self.selected) else {
             return Answer::Say(format!("no command has `{typed}` in it"));
         };

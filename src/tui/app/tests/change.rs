@@ -207,7 +207,9 @@ fn armed_mode_ends_by_itself_and_says_so() {
 #[test]
 fn read_only_and_a_log_that_refuses_cannot_be_armed() {
     let mut desk = Somebody::unopened();
-    desk.press(":arm 15m<enter>");
+    desk.press(":arm 5h<enter>");
+    desk.assert_shows("arm: 4 h is the longest");
+    desk.press("<esc>:arm 15m<enter>");
     desk.assert_shows("the audit log is not open yet");
     desk.press("<esc>");
     desk.tell(Msg::LogOpened(Err(SafeText::new("too little space is left"))));
