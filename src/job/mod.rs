@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! <state>/jobs/          0700: /var/lib/certdeck for root, ~/.local/state/certdeck for others
-//!   <op>/                0700, made once: who finds it made does not run it again
+//!   <op>/                0700, made once and never again
 //!     request            what was asked for: commands, who, the audit record's number and hash
 //!     began/             made once by whoever begins the job, or rules that it never will begin
 //!     alive              locked as long as the runner lives

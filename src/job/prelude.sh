@@ -4,7 +4,7 @@ else S=${XDG_STATE_HOME:-$HOME/.local/state}/certdeck; fi
 D=$S/jobs
 boot() { cat "$R/proc/sys/kernel/random/boot_id"; }
 # Replaces a file as a whole, durably.
-put() { cat >"$1.new" && { sync "$1.new" || sync; } && mv -f "$1.new" "$1" && { sync "${1%/*}" || :; }; }
+put() { cat >"$1.$$" && { sync "$1.$$" || sync; } && mv -f "$1.$$" "$1" && { sync "${1%/*}" || :; }; }
 # Rules that a job never begins; fails if it has begun, or was ruled out before.
 rule_out() { mkdir "$1/began" && printf 'state void\n' | put "$1/status"; }
 # The process group of a job, if its status names one that is safe to signal.

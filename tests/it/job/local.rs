@@ -86,6 +86,28 @@ fn who_finds_the_folder_made_does_not_run_it_again() {
 }
 
 #[test]
+fn a_start_that_was_cut_off_is_taken_up_by_the_next() {
+    in_every_shell(|host| {
+        // Whoever made the folder has not come further, or not much.
+        for is_asked in [false, true] {
+            let job = sh("echo ran");
+            fs::create_dir_all(host.job(job.op)).unwrap();
+            if is_asked {
+                fs::write(host.job(job.op).join("request"), "").unwrap();
+                fs::write(host.job(job.op).join("alive"), "").unwrap();
+            }
+            assert_eq!(host.look(job.op, 0).status.state, State::Starting);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| host.start(&job));
+                }
+            });
+            assert_eq!(&*host.ended(job.op).output, b"ran\n");
+        }
+    });
+}
+
+#[test]
 fn what_was_ruled_out_never_begins() {
     in_every_shell(|host| {
         let job = sh("echo ran");
