@@ -25,7 +25,7 @@ pub fn look(op: Uuid, from: u64, nonce: &Nonce) -> String {
     let from = from.saturating_add(1);
     script(
         &format!(
-            "J=$D/{op}\nfacts \"$J\"\nmark frame output\n[ -L \"$J\" ] || ! [ -f \"$J/out\" ] || tail -c +{from} \"$J/out\" | head -c {OUTPUT_BYTES}\n"
+            "J=$D/{op}\nfacts \"$J\"\nmark frame output\n[ -L \"$J\" ] || ! [ -f \"$J/out\" ] || printed \"$J\" | tail -c +{from} | head -c {OUTPUT_BYTES}\n"
         ),
         nonce,
     )
