@@ -6,7 +6,7 @@ use super::hook::{self, Failed};
 use super::{Ending, Report};
 use crate::action::Promise;
 use crate::explain::{self, Explanation};
-use crate::fleet::{self, Certificate, Failure, Fingerprint, Moment, Place, human};
+use crate::fleet::{self, Certificate, Failure, Fingerprint, Moment, Place, Version, human};
 use crate::inventory::{Endpoint, Vantage};
 use crate::job::{State, Status};
 use crate::text::SafeText;
@@ -76,8 +76,13 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Report {
     let output = String::from_utf8_lossy(evidence.output);
     let place = case.place(host);
     let hooks = hook::failed(&output);
-    let (ending, summary, explanation) = verdict(evidence, place, &hooks, &output);
+    let (ending, mut summary, explanation) = verdict(evidence, place, &hooks, &output);
+    let relinked = relinked(evidence, place);
+    if !relinked.is_empty() {
+        summary.push_str(", and the live certificate is another one all the same");
+    }
     let mut state = disk(case, place);
+    state.extend(relinked);
     state.extend(hooks.iter().map(words));
     state.extend(wire(evidence, place));
     let about_problems = place.into_iter().flat_map(|it| &it.problems);
@@ -353,6 +358,38 @@ fn wire(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
         };
         lines.push(format!("{} ({}, {from}) {what}", case::endpoint(endpoint), probe.address));
     }
+    lines
+}
+
+/// That a renewal which failed has changed the live certificate, and how to go back. Before it
+/// orders, certbot leads the links to the newest version (certbot 2.1.0, `storage.py`:
+/// `RenewableCert.__init__` and `update_all_links_to`), which undoes a roll back.
+fn relinked(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
+    let Evidence { case, status, .. } = evidence;
+    let (Some(place), Some(now), Some(before)) = (place, leaf(place), case.before) else {
+        return Vec::new();
+    };
+    let is_over = status.exit() == Some(0);
+    if case.promise != Promise::NewLeaf || is_over || now.sha256 == before {
+        return Vec::new();
+    }
+    let version = |leaf: Fingerprint| {
+        let is_it = |it: &&Version| it.certificate.as_ref().is_some_and(|it| it.sha256 == leaf);
+        place.versions.iter().rev().find(is_it).map(|it| it.number)
+    };
+    let mut lines = Vec::new();
+    if let Some(number) = version(now.sha256) {
+        lines.push(format!(
+            "version {number} is live now: certbot links its newest before it orders another"
+        ));
+    }
+    lines.push(match version(before) {
+        Some(number) => format!(
+            "to go back to the one from before: certdeck run rollback {}/{} --to {number}",
+            case.host, place.name
+        ),
+        None => "the one from before is not in the archive any more".to_owned(),
+    });
     lines
 }
 
