@@ -116,6 +116,7 @@ pub(super) fn blank(
 ) -> Plan {
     Plan {
         action: kind,
+        chosen: super::Chosen::default(),
         host: target.host.name.clone(),
         place: certbot.and(target.lineage).map(PlaceName::new),
         source: certbot.map(|_| super::certbot::KIND),

@@ -48,6 +48,11 @@ impl Chosen {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Everything that was chosen: names and values.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// Refuses if something must be chosen and is not, or cannot be chosen here.
     pub(super) fn check(&self, kind: &Kind) -> Result<(), Refusal> {
         let is_known = |name: &str| kind.choices.iter().any(|it| it.name == name);

@@ -119,7 +119,7 @@ impl Kind {
         target.check(self)?;
         chosen.check(self)?;
         let plan = (self.plan)(target, chosen)?;
-        Ok(target.guarded(plan))
+        Ok(Plan { chosen: chosen.clone(), ..target.guarded(plan) })
     }
 }
 

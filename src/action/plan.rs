@@ -1,6 +1,6 @@
 //! A plan: exactly what would happen, as data.
 
-use super::{Kind, Tier};
+use super::{Chosen, Kind, Tier};
 use crate::fleet::{Fingerprint, HostName, PlaceName};
 use crate::inventory::{Endpoint, Impact};
 
@@ -9,6 +9,8 @@ use crate::inventory::{Endpoint, Impact};
 pub struct Plan {
     /// The action.
     pub action: &'static Kind,
+    /// What was chosen about it.
+    pub chosen: Chosen,
     /// The host.
     pub host: HostName,
     /// The lineage, if it is about one.

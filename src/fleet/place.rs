@@ -141,6 +141,8 @@ pub struct Renewal {
     pub hooks: Vec<ConfHook>,
     /// The last failure on record, if nothing succeeded since.
     pub last_failure: Option<Failure>,
+    /// When the client last told of an order that went well, if that is on record.
+    pub last_success: Option<Moment>,
 }
 
 /// A hook command in a certificate's own renewal configuration.

@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! <state>/jobs/          0700: /var/lib/certdeck for root, ~/.local/state/certdeck for others
-//!   <op>/                0700, made once: who finds it made does not run it again
+//!   <op>/                0700, made once and never again
 //!     request            what was asked for: commands, who, the audit record's number and hash
 //!     began/             made once by whoever begins the job, or rules that it never will begin
 //!     alive              locked as long as the runner lives
 //!     out                what the commands printed, up to a cap
 //!     cut                there if they printed more
+//!     tail               the last of that, once they have ended
 //!     stop               there if somebody asked it to stop
 //!     status             one line per fact, replaced as a whole
 //! <state>/locks/<name>   locked by the job that works on a lineage; says which
@@ -80,9 +81,9 @@ pub struct Status {
     pub command: usize,
     /// Whether somebody asked it to stop.
     pub is_stopped: bool,
-    /// How many bytes its commands have printed and are kept.
+    /// How many bytes are kept of what its commands have printed.
     pub printed: u64,
-    /// Whether they printed more than is kept.
+    /// Whether they printed more than that. Once they have ended, a line tells where the gap is.
     pub is_cut: bool,
     /// What it is, for people.
     pub title: SafeText,

@@ -4,7 +4,7 @@ else S=${XDG_STATE_HOME:-$HOME/.local/state}/certdeck; fi
 D=$S/jobs
 boot() { cat "$R/proc/sys/kernel/random/boot_id"; }
 # Replaces a file as a whole, durably.
-put() { cat >"$1.new" && { sync "$1.new" || sync; } && mv -f "$1.new" "$1" && { sync "${1%/*}" || :; }; }
+put() { cat >"$1.$$" && { sync "$1.$$" || sync; } && mv -f "$1.$$" "$1" && { sync "${1%/*}" || :; }; }
 # Rules that a job never begins; fails if it has begun, or was ruled out before.
 rule_out() { mkdir "$1/began" && printf 'state void\n' | put "$1/status"; }
 # The process group of a job, if its status names one that is safe to signal.
@@ -18,6 +18,9 @@ left() {
 flock -sn 9
 [ $? -eq 1 ] && a=runner && return
 [ -f "$1/status" ] && group "$1" && kill -0 "-$p" && a=group; }
+# All that is kept of what a job printed; grows at its end only.
+printed() {
+if [ -f "$1/tail" ]; then cat "$1/out" "$1/tail"; else cat "$1/out"; fi; }
 # Tells all about a job. Who is alive is asked first: who has ended has said so before.
 facts() {
 if [ -L "$1" ] || ! [ -d "$1" ]; then mark frame absent; return; fi
@@ -27,7 +30,7 @@ mark frame left "$a"
 [ -d "$1/began" ] && mark frame began
 [ -e "$1/stop" ] && mark frame stopped
 [ -e "$1/cut" ] && mark frame cut
-if [ -f "$1/out" ]; then mark frame printed "$(wc -c <"$1/out")"; fi
+if [ -f "$1/out" ]; then mark frame printed "$(printed "$1" | wc -c)"; fi
 if [ -f "$1/request" ]; then mark frame about; head -n 4 "$1/request" | head -c 4096; fi
 if [ -f "$1/status" ]; then mark frame status; head -c 4096 "$1/status"; fi; }
 mark frame boot "$(boot)"

@@ -28,11 +28,15 @@ n=$((n+1))
 ( umask 022; cd "${R:-/}"; exec "$@" 8>&- 9>&- ) </dev/null >&7 2>&1 7>&-
 code=$?
 return $code; }
-# Takes in what is printed, up to a cap, and reads on: who prints is neither held up nor killed.
+# Takes in what is printed: so much from the beginning, and once that is full the last of it, which
+# is there when all who print have ended. Reads on in any case: who prints is neither held up nor
+# killed. All of it together fits where the audit log keeps output, which is 1 MiB.
 # In a session of its own, so that a stop does not end it before the commands.
 drain() {
 setsid sh -c 'cd "$1" || exit
-( ulimit -c 0; ulimit -f 2048; exec cat >out ) || : >cut
+( ulimit -c 0; ulimit -f 1900; exec cat >out ) || { : >cut
+{ printf "\n[certdeck: what was printed here is not kept]\n"; tail -c 65536; } >tail.new &&
+mv tail.new tail; }
 cat >/dev/null
 : >drained' sh "$J" <"$J/pipe" >/dev/null 2>&1 7>&- 8>&- 9>&- & }
 work() {

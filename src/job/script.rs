@@ -8,7 +8,8 @@ use super::{Expect, Nonce, Request, Uuid};
 use crate::source::{Script, quote};
 use crate::text::SafeText;
 
-/// Starts a job, unless its folder is there already, and tells how it is.
+/// Starts a job, unless it has begun already, and tells how it is. Can be sent again and again:
+/// it begins once.
 pub fn start(request: &Request, nonce: &Nonce) -> String {
     let end = format!("end-of-request-{}", nonce.as_str());
     let text = format!(
@@ -24,7 +25,7 @@ pub fn look(op: Uuid, from: u64, nonce: &Nonce) -> String {
     let from = from.saturating_add(1);
     script(
         &format!(
-            "J=$D/{op}\nfacts \"$J\"\nmark frame output\n[ -L \"$J\" ] || ! [ -f \"$J/out\" ] || tail -c +{from} \"$J/out\" | head -c {OUTPUT_BYTES}\n"
+            "J=$D/{op}\nfacts \"$J\"\nmark frame output\n[ -L \"$J\" ] || ! [ -f \"$J/out\" ] || printed \"$J\" | tail -c +{from} | head -c {OUTPUT_BYTES}\n"
         ),
         nonce,
     )
@@ -139,8 +140,11 @@ fn lock_file(name: &str) -> String {
 const START: &str = r#"
 begin() {
 mkdir -p "$D" "$S/locks" || { mark frame impossible "it cannot make a folder in $S"; return; }
-mkdir -m 700 "$J" || { [ -d "$J" ] || mark frame impossible "it cannot make a folder in $D"; return; }
-sync "$D"
+if mkdir -m 700 "$J"; then sync "$D"
+elif [ -L "$J" ] || ! [ -d "$J" ]; then
+mark frame impossible "it cannot make a folder in $D"; return
+# Whoever made it may not have come to the end of this: nothing begins twice all the same.
+elif [ -d "$J/began" ]; then return; fi
 if ! request; then
 mark frame impossible "it cannot write in $D"
 rule_out "$J"
@@ -151,8 +155,13 @@ i=0
 while ! [ -e "$J/status" ] && [ $i -lt 10 ]; do sleep 0.1 || sleep 1; i=$((i+1)); done
 }
 # The lock goes to the runner with the descriptor: there is no moment in which nobody has it.
+# Who looks at the job has it for a moment; a runner has it until its end.
 launch() {
-flock 9
+i=0
+until flock -n 9; do
+[ -d "$J/began" ] || [ $i -eq 10 ] && return
+sleep 0.1 || sleep 1; i=$((i+1))
+done
 setsid sh "$J/request" "$J" "$S" </dev/null >/dev/null 2>&1 3>&- &
 }
 umask 077

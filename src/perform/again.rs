@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
 use uuid::Uuid;
 
+use crate::action::{self, Chosen};
 use crate::audit::read::Record;
 use crate::fleet::HostName;
 
@@ -16,6 +18,8 @@ pub struct Again {
     pub host: HostName,
     /// The lineage.
     pub lineage: Option<String>,
+    /// What was chosen about it.
+    pub chosen: Chosen,
     /// How it ended: `failed`, `refused`, `cancelled`, `unknown`; `None` if it has no end yet.
     pub ending: Option<String>,
 }
@@ -53,15 +57,30 @@ pub fn failed_of(records: &[Record], op: Uuid) -> Vec<Again> {
                 action: it.text("action")?.to_owned(),
                 host: HostName::new(it.text("host")?),
                 lineage: it.text("lineage").map(str::to_owned),
+                chosen: chosen(it),
                 ending: ending.map(str::to_owned),
             })
         })
         .collect()
 }
 
+/// What was chosen, as far as the action still knows such a choice.
+fn chosen(intent: &Record) -> Chosen {
+    let mut chosen = Chosen::default();
+    let choices = intent.text("action").and_then(action::named).map_or(&[][..], |it| it.choices);
+    for choice in choices {
+        if let Some(Value::String(value)) =
+            intent.body.get("chosen").and_then(|it| it.get(choice.name))
+        {
+            chosen.set(choice.name, value.as_str());
+        }
+    }
+    chosen
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::fleet::Moment;
@@ -99,5 +118,15 @@ mod tests {
             assert_eq!(hosts, ["b", "c", "f"], "{asked}");
         }
         assert_eq!(failed_of(&records, Uuid::from_u128(77)), []);
+    }
+
+    #[test]
+    fn what_was_chosen_is_chosen_again() {
+        let body = json!({"run": "r", "action": "rollback", "host": "a", "lineage": "www",
+            "chosen": {"to": "3", "hook": "none", "of-a-newer-version": "x"}});
+        let [again] = &failed_of(&[record(1, "intent", body)], Uuid::from_u128(1))[..] else {
+            panic!()
+        };
+        assert_eq!(again.chosen.all().collect::<Vec<_>>(), [("hook", "none"), ("to", "3")]);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::audit::Permit;
+use crate::clock::Clock;
 use crate::fleet::Unreached;
 use crate::inventory::Host;
 use crate::job::{self, Look, State, Status};
@@ -18,20 +19,10 @@ use uuid::Uuid;
 pub(super) enum Lost {
     /// The host cannot be reached, or what it says cannot be read.
     Unreached(Unreached),
+    /// The host was told to begin it as long as there was patience for it, and did not.
+    NotBegun,
     /// It was there, and is not any more: somebody has removed its folder.
     Vanished,
-}
-
-/// Starts a job. The intent is on record: that is what the permit says.
-pub(super) async fn start(
-    sessions: &Sessions,
-    host: &Host,
-    request: &job::Request,
-    permit: &Permit,
-) -> Result<Look, Unreached> {
-    debug_assert_eq!(request.op, permit.op());
-    let nonce = nonce();
-    ask(sessions, host, &job::start(request, &nonce), &nonce).await
 }
 
 /// Asks a job to stop. The intent is on record.
@@ -62,43 +53,68 @@ pub(super) async fn look(
     ask(sessions, host, &job::look(op, from, &nonce), &nonce).await
 }
 
-/// Follows a job until it has ended. `first` is the answer to its start, if one came.
+/// Where following a job begins.
+#[derive(Debug)]
+pub(super) enum From<'a> {
+    /// At its start. The intent is on record: that is what the permit says.
+    Start(&'a job::Request, &'a Permit),
+    /// At what was seen of it.
+    Seen(Look),
+}
+
+/// Follows a job until it has ended.
 ///
-/// Never starts it again: what cannot be seen to have begun in time is ruled out, and then it
-/// never will.
+/// As long as nobody has seen it begin, the same start is sent: the host begins it once, however
+/// often it is told to, so an answer that was lost on the way is no reason to give it up. Whether
+/// what never was seen to begin never will is for the reconciliation to rule.
 pub(super) async fn follow(
     sessions: &Sessions,
     host: &Host,
     op: Uuid,
-    first: Option<Look>,
+    from: From<'_>,
+    clock: Clock,
     mut tell: impl FnMut(Result<&Look, &Unreached>),
 ) -> Result<(Status, Vec<u8>), Lost> {
     let mut output = Vec::new();
     let mut pause = SHORTEST;
     let mut seen_at = Instant::now();
-    let begin = Instant::now();
+    let begin = clock.now();
+    let (request, mut next) = match from {
+        From::Start(request, permit) => {
+            debug_assert_eq!(op, permit.op());
+            (Some(request), None)
+        }
+        From::Seen(look) => (None, Some(look)),
+    };
     let mut has_begun = false;
-    let mut next = first;
     loop {
-        let is_late = !has_begun && begin.elapsed() > BEGIN_PATIENCE;
-        let look = match next.take() {
-            Some(look) => Ok(look),
-            None if is_late => void(sessions, host, op).await,
-            None => look(sessions, host, op, output.len() as u64).await,
+        let nonce = nonce();
+        let look = match (next.take(), request) {
+            (Some(look), _) => Ok(look),
+            (None, Some(request)) if !has_begun => {
+                // By the clock on the wall: a machine that has slept for a month must not start
+                // what somebody has cleaned away meanwhile.
+                if clock.now().since(begin) > START_PATIENCE {
+                    return Err(Lost::NotBegun);
+                }
+                ask(sessions, host, &job::start(request, &nonce), &nonce).await
+            }
+            _ => look(sessions, host, op, output.len() as u64).await,
         };
         match look {
             Ok(look) => {
                 tell(Ok(&look));
                 seen_at = Instant::now();
+                let was_begun = has_begun;
                 has_begun |= is_begun(&look.status.state);
                 let is_more = take_in(&mut output, &look);
                 match look.status.state {
-                    State::Running if is_more => pause = Duration::ZERO,
+                    State::Absent if was_begun => return Err(Lost::Vanished),
+                    State::Running if is_more || !was_begun => pause = Duration::ZERO,
                     State::Running => pause = (pause * 3 / 2).clamp(SHORTEST, LONGEST),
-                    State::Absent if has_begun => return Err(Lost::Vanished),
-                    // The start may be on its way still, so this is no answer yet.
-                    State::Absent | State::Starting => pause = SHORTEST,
-                    _ if is_more => pause = Duration::ZERO,
+                    State::Absent | State::Starting => pause = (pause * 3 / 2).min(LONGEST),
+                    // The answer to a start tells no output.
+                    _ if is_more || !was_begun && look.status.printed > 0 => pause = Duration::ZERO,
                     _ => return Ok((look.status, output)),
                 }
             }
@@ -167,8 +183,9 @@ const LONGEST: Duration = Duration::from_secs(2);
 const RETRY_SHORTEST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(15);
 
-/// How long a job may take to begin before it is ruled that it never will.
-const BEGIN_PATIENCE: Duration = Duration::from_secs(20);
+/// For how many seconds a host is told to begin a job. Less than the age at which folders may be
+/// cleaned away.
+const START_PATIENCE: i64 = 15 * 60;
 
 /// How long a host may be out of sight before its job is left to a later reconciliation.
 const CONTACT_PATIENCE: Duration = Duration::from_secs(15 * 60);

@@ -6,7 +6,7 @@ use super::hook::{self, Failed};
 use super::{Ending, Report};
 use crate::action::Promise;
 use crate::explain::{self, Explanation};
-use crate::fleet::{self, Certificate, Fingerprint, Moment, Place, human};
+use crate::fleet::{self, Certificate, Failure, Fingerprint, Moment, Place, Version, human};
 use crate::inventory::Endpoint;
 use crate::job::{State, Status};
 use crate::text::SafeText;
@@ -76,9 +76,13 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Report {
     let output = String::from_utf8_lossy(evidence.output);
     let place = case.place(host);
     let hooks = hook::failed(&output);
-    let doubt = doubt(evidence, place);
-    let (ending, summary, explanation) = verdict(evidence, place, &hooks, doubt, &output);
+    let (ending, mut summary, explanation) = verdict(evidence, place, &hooks, &output);
+    let relinked = relinked(evidence, place);
+    if !relinked.is_empty() {
+        summary.push_str(", and the live certificate is another one all the same");
+    }
     let mut state = disk(case, place);
+    state.extend(relinked);
     state.extend(hooks.iter().map(words));
     state.extend(wire(evidence, place));
     let about_problems = place.into_iter().flat_map(|it| &it.problems);
@@ -112,7 +116,6 @@ fn verdict(
     evidence: &Evidence<'_>,
     place: Option<&Place>,
     hooks: &[Failed],
-    doubt: Option<Doubt>,
     output: &str,
 ) -> (Ending, String, Option<Explanation>) {
     let Evidence { case, status, .. } = evidence;
@@ -141,7 +144,8 @@ fn verdict(
                 128.. => format!("the command was ended by signal {}", code - 128),
                 _ => format!("the command failed with exit code {code}"),
             };
-            let known = explain::certbot(output).or_else(|| hooks.first().map(hook_failed));
+            let known = explain::certbot(output)
+                .or_else(|| hooks.first().map(|it| hook_failed(&words(it))));
             let known = known.unwrap_or_else(|| {
                 explanation(
                     "unknown",
@@ -158,18 +162,21 @@ fn verdict(
             return (Ending::Unknown, summary, Some(explanation("unclear", cause, next)));
         }
     }
-    if let Some(doubt) = doubt {
+    // certbot exits with 0 when a hook has failed, and says so in what it prints and in its log.
+    let said = hooks.first().map(words);
+    let said = said.or_else(|| Some(logged(evidence, place)?.text.to_string()));
+    // A hook that failed is why nothing is served, and says more.
+    let is_behind = |it: &Doubt| it.explanation.name == NOT_SERVED && said.is_some();
+    if let Some(doubt) = doubt(evidence, place).filter(|it| !is_behind(it)) {
         let known = explain::certbot(output).filter(|_| doubt.is_about_issuing);
         return (Ending::Failed, doubt.summary, Some(known.unwrap_or(doubt.explanation)));
     }
-    if let Some(hook) = hooks.first() {
+    if let Some(said) = said {
         let is_new = leaf(place).map(|it| it.sha256) != case.before;
         let what = if is_new { "a new certificate is on disk, and" } else { "it ran, and" };
-        let summary = format!("{what} {}", words(hook));
-        return (Ending::Failed, summary, Some(hook_failed(hook)));
+        return (Ending::Failed, format!("{what} {said}"), Some(hook_failed(&said)));
     }
-    if status.is_cut {
-        // certbot exits with 0 when a hook has failed, and says so only in what it prints.
+    if status.is_cut && is_of_client(case) && !is_logged_to_its_end(evidence, place) {
         let summary = "it ended well, but more was printed than is kept: \
                        whether a hook failed is not proven";
         let cause = "what would tell of a hook that failed may be in the part that was cut off";
@@ -252,7 +259,7 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
     unserved(evidence.served, now).map(|(endpoint, what)| Doubt {
         summary: format!("the certificate is on disk, and {} {what}", case::endpoint(endpoint)),
         explanation: explanation(
-            "not-served",
+            NOT_SERVED,
             "the service has not loaded it, or it is another service that answers there",
             "run the deploy hook (`certdeck run hook`), and look again; nothing has to be ordered",
         ),
@@ -351,18 +358,71 @@ fn wire(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
     lines
 }
 
+/// That a renewal which failed has changed the live certificate, and how to go back. Before it
+/// orders, certbot leads the links to the newest version (certbot 2.1.0, `storage.py`:
+/// `RenewableCert.__init__` and `update_all_links_to`), which undoes a roll back.
+fn relinked(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
+    let Evidence { case, status, .. } = evidence;
+    let (Some(place), Some(now), Some(before)) = (place, leaf(place), case.before) else {
+        return Vec::new();
+    };
+    let is_over = status.exit() == Some(0);
+    if case.promise != Promise::NewLeaf || is_over || now.sha256 == before {
+        return Vec::new();
+    }
+    let version = |leaf: Fingerprint| {
+        let is_it = |it: &&Version| it.certificate.as_ref().is_some_and(|it| it.sha256 == leaf);
+        place.versions.iter().rev().find(is_it).map(|it| it.number)
+    };
+    let mut lines = Vec::new();
+    if let Some(number) = version(now.sha256) {
+        lines.push(format!(
+            "version {number} is live now: certbot links its newest before it orders another"
+        ));
+    }
+    lines.push(match version(before) {
+        Some(number) => format!(
+            "to go back to the one from before: certdeck run rollback {}/{} --to {number}",
+            case.host, place.name
+        ),
+        None => "the one from before is not in the archive any more".to_owned(),
+    });
+    lines
+}
+
 fn words(it: &Failed) -> String {
     let said = if it.said.is_empty() { String::new() } else { format!(": {}", it.said) };
     format!("the {} failed with exit code {}{said}", it.hook, it.code)
 }
 
-fn hook_failed(it: &Failed) -> Explanation {
+/// What the client's own log tells of a failure since the job began. Both times are of the host.
+fn logged<'a>(evidence: &Evidence<'_>, place: Option<&'a Place>) -> Option<&'a Failure> {
+    let began = evidence.status.began?;
+    let failure = place?.last_failure()?;
+    (evidence.case.promise == Promise::NewLeaf && failure.at? >= began).then_some(failure)
+}
+
+/// Whether the client's own log tells of a success since the job began: then it would tell of
+/// hooks that failed as well.
+fn is_logged_to_its_end(evidence: &Evidence<'_>, place: Option<&Place>) -> bool {
+    let success = place.and_then(|it| it.renewal.as_ref()?.last_success);
+    evidence.status.began.is_some_and(|began| success >= Some(began))
+}
+
+/// Whether it was done by a client that hides how its hooks ended: the others' exit code is proof.
+fn is_of_client(case: &Case) -> bool {
+    case.promise == Promise::NewLeaf || case.action == "dry-run"
+}
+
+fn hook_failed(words: &str) -> Explanation {
     explanation(
         "hook-failed",
-        &words(it),
+        words,
         "repair the hook, then run just the hook (`certdeck run hook`); do not renew again",
     )
 }
+
+const NOT_SERVED: &str = "not-served";
 
 /// How many lines of output a report has.
 const TAIL_LINES: usize = 20;

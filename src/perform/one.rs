@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::case::{Case, leaf};
 use super::conclude::{self, conclude, fresh, refused};
-use super::follow::{self, Lost};
+use super::follow::{self, From, Lost};
 use super::judge::explanation;
 use super::owner::UnderWay;
 use super::reconcile::{reconcile, unsettled};
@@ -178,8 +178,9 @@ impl Crew {
         self.say(Progress::Began { at, op });
         let request = request(plan, &case, &host, &permit, &self.run.who);
         let sessions = &self.tools.sessions;
-        let first = follow::start(sessions, told, &request, &permit).await.ok();
-        let followed = follow::follow(sessions, told, op, first, |look| {
+        let from = From::Start(&request, &permit);
+        let clock = self.tools.clock;
+        let followed = follow::follow(sessions, told, op, from, clock, |look| {
             self.say(match look {
                 Ok(look) => Progress::Looked { at, look: look.clone() },
                 Err(why) => Progress::Lost { at, why: why.text.clone() },
@@ -187,6 +188,10 @@ impl Crew {
         });
         let ended = match followed.await {
             Ok(ended) => ended,
+            Err(Lost::NotBegun) => {
+                let why = SafeText::new("the host does not begin it");
+                return Report { op: Some(op), ..conclude::lost(&case, &why) };
+            }
             Err(Lost::Vanished) => {
                 let why = SafeText::new("its folder on the host is gone");
                 return Report { op: Some(op), ..conclude::lost(&case, &why) };

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::conclude::{self, conclude};
-use super::follow;
+use super::follow::{self, From};
 use super::jobs::OLD;
 use super::judge::explanation;
 use super::record::{self, with_log};
@@ -146,8 +146,8 @@ async fn look(tools: &Tools, told: &Host, op: Uuid) -> Result<Look, SafeText> {
         look = follow::void(&tools.sessions, told, op).await.map_err(|it| it.text)?;
     }
     if matches!(look.status.state, State::Done(_) | State::Interrupted { .. }) {
-        let first = Some(look);
-        let all = follow::follow(&tools.sessions, told, op, first, |_| ()).await;
+        let from = From::Seen(look);
+        let all = follow::follow(&tools.sessions, told, op, from, tools.clock, |_| ()).await;
         let (status, output) = all.map_err(|_| SafeText::new("it was lost from sight"))?;
         return Ok(Look { status, output });
     }

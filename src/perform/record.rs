@@ -59,6 +59,11 @@ pub(super) fn intent(
     if let Some(leaf) = leaf {
         add("names", leaf.names.iter().take(MAX_NAMES).map(ToString::to_string).collect());
     }
+    // By which the same can be asked for again.
+    let chosen: Body = plan.chosen.all().map(|(name, it)| (name.to_owned(), it.into())).collect();
+    if !chosen.is_empty() {
+        add("chosen", chosen.into());
+    }
     add("argv", plan.commands.iter().map(|it| json!(it.argv)).collect());
     let env = plan.commands.iter().flat_map(|it| &it.env).map(|(name, _)| name.as_str());
     add("env", env.collect());

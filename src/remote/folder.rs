@@ -7,6 +7,7 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -17,27 +18,62 @@ use super::mux::end_master;
 /// know that it is in use: a lock ends with its process, whatever end that is.
 #[derive(Debug)]
 pub(super) struct Folder {
-    run: PathBuf,
+    base: PathBuf,
+    run: Mutex<Run>,
+}
+
+/// A folder that is there and locked.
+#[derive(Debug)]
+struct Run {
+    path: PathBuf,
     _lock: File,
-    /// The folder made because the usual one has too long a path.
+    /// The folder made because the usual one has too long a path, or cannot be used any more.
     _short: Option<TempDir>,
 }
 
 impl Folder {
     /// Makes the folder of this run below `base`, and sweeps `base`.
     pub(super) fn make(base: &Path) -> Result<Self, Error> {
+        Ok(Self { base: base.to_owned(), run: Mutex::new(Run::make(base)?) })
+    }
+
+    /// Makes a folder for one session.
+    ///
+    /// A logout takes `/run/user/<uid>` away, also under a console that lives on in tmux: then
+    /// the folder of this run is made anew, where it was or in a short one.
+    pub(super) fn session_dir(&self) -> Result<TempDir, Error> {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = private().prefix("s").tempdir_in(&run.path);
+        if made.is_err() && !run.path.is_dir() {
+            *run = Run::make(&self.base).or_else(|_| Run::short())?;
+            made = private().prefix("s").tempdir_in(&run.path);
+        }
+        made.map_err(|source| Error::Folder { path: run.path.clone(), source })
+    }
+}
+
+impl Run {
+    fn make(base: &Path) -> Result<Self, Error> {
+        if base.as_os_str().len() > LONGEST_BASE {
+            return Self::short();
+        }
+        own(base).map_err(|source| Error::Folder { path: base.to_owned(), source })?;
+        Self::below(base, None)
+    }
+
+    /// In a folder with a short path.
+    fn short() -> Result<Self, Error> {
+        sweep_short();
+        let short = private().prefix(SHORT).tempdir_in("/tmp");
+        let short = short.map_err(|source| Error::Folder { path: "/tmp".into(), source })?;
+        Self::below(&short.path().to_owned(), Some(short))
+    }
+
+    fn below(base: &Path, short: Option<TempDir>) -> Result<Self, Error> {
         let problem = |source| Error::Folder { path: base.to_owned(), source };
-        let (base, short) = if base.as_os_str().len() > LONGEST_BASE {
-            sweep_short();
-            let short = private().prefix(SHORT).tempdir_in("/tmp").map_err(problem)?;
-            (short.path().to_owned(), Some(short))
-        } else {
-            own(base).map_err(problem)?;
-            (base.to_owned(), None)
-        };
-        sweep(&base);
+        sweep(base);
         // Under another name until it is locked, so that nobody takes it for a dead one.
-        let new = private().prefix("new-").tempdir_in(&base).map_err(problem)?;
+        let new = private().prefix("new-").tempdir_in(base).map_err(problem)?;
         let lock = File::create(new.path().join("lock")).map_err(problem)?;
         lock.try_lock().map_err(|it| problem(it.into()))?;
         let name = new.path().file_name().and_then(|it| it.to_str()).unwrap_or_default();
@@ -45,26 +81,13 @@ impl Folder {
         fs::rename(new.path(), &run).map_err(problem)?;
         // The old name is gone, so there is nothing for its guard to remove.
         drop(new.keep());
-        Ok(Self { run, _lock: lock, _short: short })
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.run
-    }
-
-    /// Makes a folder for one session.
-    pub(super) fn session_dir(&self) -> Result<TempDir, Error> {
-        private()
-            .prefix("s")
-            .tempdir_in(self.path())
-            .map_err(|source| Error::Folder { path: self.path().to_owned(), source })
+        Ok(Self { path: run, _lock: lock, _short: short })
     }
 }
 
-impl Drop for Folder {
+impl Drop for Run {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.run).ok();
+        fs::remove_dir_all(&self.path).ok();
     }
 }
 
@@ -147,6 +170,10 @@ const LONGEST_BASE: usize = 103 - 26 - 17;
 mod tests {
     use super::*;
 
+    fn path(folder: &Folder) -> PathBuf {
+        folder.run.lock().unwrap().path.clone()
+    }
+
     #[test]
     fn dead_runs_are_swept_and_living_ones_are_not() {
         let base = TempDir::new().unwrap();
@@ -155,11 +182,11 @@ mod tests {
         fs::create_dir(&dead).unwrap();
         File::create(dead.join("lock")).unwrap();
         let second = Folder::make(base.path()).unwrap();
-        assert!(living.path().is_dir() && second.path().is_dir());
+        assert!(path(&living).is_dir() && path(&second).is_dir());
         assert!(!dead.exists());
-        let path = living.path().to_owned();
+        let gone = path(&living);
         drop(living);
-        assert!(!path.exists());
+        assert!(!gone.exists());
     }
 
     #[test]
@@ -169,8 +196,8 @@ mod tests {
         DirBuilder::new().mode(0o777).create(&open).unwrap();
         let folder = Folder::make(&open).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
-        assert_eq!((mode(&open), mode(folder.path())), (0o700, 0o700));
-        let file = folder.path().join("x");
+        assert_eq!((mode(&open), mode(&path(&folder))), (0o700, 0o700));
+        let file = path(&folder).join("x");
         write_private(&file, "").unwrap();
         assert_eq!(mode(&file), 0o600);
     }
@@ -179,7 +206,28 @@ mod tests {
     fn a_long_path_is_replaced_by_a_short_one() {
         let base = TempDir::new().unwrap();
         let folder = Folder::make(&base.path().join("x".repeat(80))).unwrap();
-        assert!(folder.path().starts_with("/tmp"));
-        assert!(folder.path().as_os_str().len() <= LONGEST_BASE + 11);
+        assert!(path(&folder).starts_with("/tmp"));
+        assert!(path(&folder).as_os_str().len() <= LONGEST_BASE + 11);
+    }
+
+    #[test]
+    fn a_folder_that_vanished_is_made_anew() {
+        let user = TempDir::new().unwrap();
+        let base = user.path().join("certdeck");
+        let folder = Folder::make(&base).unwrap();
+        let first = folder.session_dir().unwrap();
+        fs::remove_dir_all(user.path()).unwrap();
+        let second = folder.session_dir().unwrap();
+        assert!(!first.path().exists() && second.path().starts_with(&base));
+        assert_eq!(fs::metadata(path(&folder)).unwrap().mode() & 0o777, 0o700);
+        // It is as much in use as the first was.
+        drop(Folder::make(&base).unwrap());
+        assert!(second.path().is_dir());
+        // Nothing can be made there any more.
+        fs::remove_dir_all(user.path()).unwrap();
+        fs::write(user.path(), "").unwrap();
+        assert!(folder.session_dir().unwrap().path().starts_with("/tmp"));
+        assert!(path(&folder).as_os_str().len() <= LONGEST_BASE + 11);
+        fs::remove_file(user.path()).unwrap();
     }
 }

@@ -22,7 +22,14 @@ f=$l/letsencrypt.log
 [ -s "$f" ] || f=$l/letsencrypt.log.1
 if want "$f"; then
 mark frame log "$f"
-tail -c 65536 "$f" | grep -E "$P"
+set -- "$f"
+# certbot begins a new file with each run, and after 1 MiB, which is where a hook talks a lot.
+for n in 1 2 3 4 5 6 7; do
+head -c 200 "$1" | grep -q 'certbot version: ' && break
+g=$l/letsencrypt.log.$n
+[ -f "$g" ] && [ -s "$g" ] && [ -r "$g" ] && [ "$g" != "$f" ] && set -- "$g" "$@"
+done
+for g; do tail -c 4194304 "$g"; done | grep -E "$P" | tail -c 65536
 fi
 "#;
 

@@ -120,6 +120,7 @@ impl Conf {
             is_unattended: !is_manual || self.param("manual_auth_hook").is_some(),
             hooks,
             last_failure: None,
+            last_success: None,
         }
     }
 }

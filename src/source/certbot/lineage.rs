@@ -177,6 +177,7 @@ impl Lineages<'_, '_> {
         }
         let mut renewal = conf.renewal();
         renewal.last_failure = self.log.failure(name).cloned();
+        renewal.last_success = self.log.success(name);
         place.renewal = Some(renewal);
         Some(conf)
     }

@@ -16,6 +16,7 @@ pub(super) struct Log {
     /// The version that ran last.
     pub(super) version: Option<SafeText>,
     failures: HashMap<String, Told>,
+    successes: HashMap<String, Option<Moment>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ struct Run<'a> {
     is_trial: bool,
     lineage: Option<&'a str>,
     hook: Option<&'a str>,
+    /// A hook that failed before it was said for which lineage.
+    early: Option<(Option<Moment>, String)>,
     refused: Refused<'a>,
 }
 
@@ -47,7 +50,8 @@ struct Refused<'a> {
 /// and every nonce, and nobody needs those.
 pub(super) const PATTERN: &str = "certbot version: |:Arguments: |^ *(Domain|Type|Detail): \
     |Failed to renew cert|Attempting to renew cert|Hook .* reported error|-hook command: \
-    |Writing (new private key|certificate) to |fullchain.pem [(]success|Processing .*[.]conf$";
+    |Writing (new private key|certificate) to |fullchain.pem [(]success\
+    |^Certificate is saved at: |Processing .*[.]conf$";
 
 impl Log {
     /// Reads the end of a log; `zone` is how far the host's clock on the wall is ahead of UTC.
@@ -66,6 +70,11 @@ impl Log {
     /// The last failure of that lineage, if nothing succeeded since.
     pub(super) fn failure(&self, lineage: &str) -> Option<&Failure> {
         Some(&self.failures.get(lineage)?.failure)
+    }
+
+    /// When it was last told that an order for that lineage went well.
+    pub(super) fn success(&self, lineage: &str) -> Option<Moment> {
+        *self.successes.get(lineage)?
     }
 
     fn take_in<'a>(&mut self, run: &mut Run<'a>, at: Option<Moment>, message: &'a str) {
@@ -102,19 +111,29 @@ impl Log {
         {
             run.lineage = message.rsplit('/').nth(1);
             if let Some(lineage) = run.lineage {
-                self.failures.remove(lineage);
+                self.settle(lineage, run.number);
+                if let Some((at, text)) = run.early.take() {
+                    self.tell(lineage, at, &text, Some(run.number));
+                }
             }
         } else if let Some((hook, code)) = failed_hook(message) {
             let command = run.hook.map(|it| format!(": {it}")).unwrap_or_default();
             let text = format!("{hook} failed with exit code {code}{command}");
-            if let Some(lineage) = run.lineage {
-                self.tell(lineage, at, &text, Some(run.number));
+            match run.lineage {
+                Some(lineage) => self.tell(lineage, at, &text, Some(run.number)),
+                None => run.early = Some((at, text)),
             }
-        } else if let Some(path) = message.trim().strip_suffix("/fullchain.pem (success)")
-            && let Some(lineage) = path.rsplit('/').next()
-            // The certificate is there; that its deploy hook failed remains true.
-            && self.failures.get(lineage).is_some_and(|it| it.hook_of != Some(run.number))
-        {
+        } else if let Some(lineage) = succeeded(message) {
+            self.settle(lineage, run.number);
+            if self.successes.len() < MAX_FAILURES || self.successes.contains_key(lineage) {
+                self.successes.insert(lineage.to_owned(), at);
+            }
+        }
+    }
+
+    /// The certificate is there; that a hook of this run failed remains true.
+    fn settle(&mut self, lineage: &str, run: usize) {
+        if self.failures.get(lineage).is_some_and(|it| it.hook_of != Some(run)) {
             self.failures.remove(lineage);
         }
     }
@@ -150,6 +169,16 @@ fn failed(message: &str) -> Option<(&str, &str)> {
     let (lineage, rest) = rest.split_once(')')?;
     let error = after(rest, "unexpected error: ")?;
     Some((lineage, error.strip_suffix(". Skipping.").unwrap_or(error)))
+}
+
+/// The lineage of a line that tells of a success: of `renew`, and of `certonly`. What hooks print
+/// is indented.
+fn succeeded(message: &str) -> Option<&str> {
+    let path = match message.strip_prefix("Certificate is saved at: ") {
+        Some(path) => path.trim().strip_suffix("/fullchain.pem")?,
+        None => message.trim().strip_suffix("/fullchain.pem (success)")?,
+    };
+    path.rsplit('/').next()
 }
 
 /// The hook and the exit code of a line that tells of a failed hook.
@@ -236,6 +265,23 @@ mod tests {
         assert!(!failed(&[BEGIN, WRITE, HOOKED, GOOD, BEGIN, WRITE, GOOD]));
         assert!(!failed(&[BEGIN, TRIAL, FAIL]), "a dry run is no failure");
         assert!(failed(&[BEGIN, FAIL, BEGIN, TRIAL, WRITE, GOOD]), "and no success");
+    }
+
+    const SAVED: &str = "Certificate is saved at: /e/live/a/fullchain.pem\n";
+
+    #[test]
+    fn a_hook_that_failed_before_the_order_is_no_less_true() {
+        let told = |parts: &[&str]| {
+            let log = Log::read(parts.concat().as_bytes(), 0);
+            (log.failure("a").is_some(), log.success("a").is_some())
+        };
+        let processing = "2026-11-23 21:22:24,1:DEBUG:x:Processing /e/renewal/a.conf\n";
+        assert_eq!(told(&[BEGIN, processing, HOOKED, WRITE, GOOD]), (true, true));
+        assert_eq!(told(&[BEGIN, HOOKED, WRITE, SAVED]), (true, true));
+        assert_eq!(told(&[BEGIN, WRITE, SAVED]), (false, true));
+        assert_eq!(told(&[BEGIN, WRITE]), (false, false));
+        assert_eq!(told(&[BEGIN, WRITE, " ", SAVED]), (false, false), "a hook has printed it");
+        assert_eq!(told(&[BEGIN, TRIAL, WRITE, GOOD]), (false, false));
     }
 
     #[test]

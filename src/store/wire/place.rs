@@ -142,6 +142,8 @@ struct WireRenewal {
     is_unattended: bool,
     hooks: Vec<WireConfHook>,
     last_failure: Option<WireFailure>,
+    #[serde(default)]
+    last_success: Option<i64>,
 }
 
 impl WireRenewal {
@@ -165,6 +167,7 @@ impl WireRenewal {
                 .last_failure
                 .as_ref()
                 .map(|it| WireFailure { at: unix(it.at), text: text(&it.text) }),
+            last_success: unix(it.last_success),
         }
     }
 
@@ -184,6 +187,7 @@ impl WireRenewal {
             last_failure: self
                 .last_failure
                 .map(|it| Failure { at: moment(it.at), text: it.text.0 }),
+            last_success: moment(self.last_success),
         }
     }
 }

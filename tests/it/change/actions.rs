@@ -205,6 +205,28 @@ fn a_hook_of_the_inventory_is_run_with_the_environment_of_certbot() {
 }
 
 #[test]
+fn a_renewal_that_fails_after_a_roll_back_tells_that_it_undid_it() {
+    let Some(mut it) = World::new() else { return };
+    it.web.reload_on_deploy();
+    let first = it.web.on_disk("a.test");
+    let renew = ["run", "force-renew", "web-01/a.test", "--yes", "a.test"];
+    it.certdeck(&renew).check(0, &[]);
+    let second = it.web.on_disk("a.test");
+    let back = ["run", "rollback", "web-01/a.test", "--to", "1", "--yes", "a.test"];
+    it.certdeck(&back).check(0, &[]);
+    it.web.ca.stop();
+    let told = "certdeck run rollback web-01/a.test --to 1";
+    let words = ["the live certificate is another one all the same", "version 2 is live now", told];
+    it.certdeck(&renew).check(1, &words);
+    assert_eq!(it.web.on_disk("a.test"), second);
+    let (_, outcome) = it.last_action();
+    assert_eq!((&outcome["before"], &outcome["after"]), (&json!(first), &json!(second)));
+    // As it was told.
+    it.certdeck(&back).check(0, &[]);
+    assert_eq!(it.web.on_disk("a.test"), first);
+}
+
+#[test]
 fn a_dry_run_after_a_roll_back_does_not_undo_it() {
     let Some(it) = World::new() else { return };
     it.web.reload_on_deploy();

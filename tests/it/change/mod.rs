@@ -4,6 +4,7 @@
 mod actions;
 mod guards;
 mod killed;
+mod noisy;
 mod waves;
 
 use std::fs;

@@ -86,6 +86,28 @@ fn who_finds_the_folder_made_does_not_run_it_again() {
 }
 
 #[test]
+fn a_start_that_was_cut_off_is_taken_up_by_the_next() {
+    in_every_shell(|host| {
+        // Whoever made the folder has not come further, or not much.
+        for is_asked in [false, true] {
+            let job = sh("echo ran");
+            fs::create_dir_all(host.job(job.op)).unwrap();
+            if is_asked {
+                fs::write(host.job(job.op).join("request"), "").unwrap();
+                fs::write(host.job(job.op).join("alive"), "").unwrap();
+            }
+            assert_eq!(host.look(job.op, 0).status.state, State::Starting);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| host.start(&job));
+                }
+            });
+            assert_eq!(&*host.ended(job.op).output, b"ran\n");
+        }
+    });
+}
+
+#[test]
 fn what_was_ruled_out_never_begins() {
     in_every_shell(|host| {
         let job = sh("echo ran");
@@ -197,14 +219,23 @@ fn the_certificate_must_be_the_one_that_was_seen() {
 #[test]
 fn output_is_capped_and_what_prints_goes_on() {
     in_every_shell(|host| {
-        let job = sh("head -c 9000000 /dev/zero | tr '\\0' x; echo; exit 5");
+        let job = sh("echo first; head -c 9000000 /dev/zero | tr '\\0' x; echo; echo last; exit 5");
         host.start(&job);
         let look = host.ended(job.op);
         assert_eq!(look.status.state, State::Done(5));
         assert!(look.status.is_cut);
-        assert!((1 << 20..=2 << 20).contains(&look.status.printed), "{}", look.status.printed);
+        // As much as the audit log keeps of an output.
+        assert!((900 << 10..=1 << 20).contains(&look.status.printed), "{}", look.status.printed);
         assert_eq!(look.output.len(), certdeck::job::OUTPUT_BYTES);
-        assert!(!host.look(job.op, look.status.printed - 3).output.is_empty());
+        assert!(look.output.starts_with(b"first\nxxx"));
+        let end = host.look(job.op, look.status.printed - 65536 - 50).output;
+        let end = [end, host.look(job.op, look.status.printed - 50).output].concat();
+        let end = String::from_utf8(end).unwrap();
+        assert!(
+            end.contains("x\n[certdeck: what was printed here is not kept]\nxxx"),
+            "{end:.200}"
+        );
+        assert!(end.ends_with("xxx\nlast\n"));
     });
 }
 
