@@ -83,7 +83,8 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Report {
     }
     let mut state = disk(case, place);
     state.extend(relinked);
-    state.extend(hooks.iter().map(words));
+    let is_told = |it: &String| explanation.as_ref().is_some_and(|why| why.cause == *it.as_str());
+    state.extend(hooks.iter().map(words).filter(|it| !is_told(it)));
     state.extend(wire(evidence, place));
     let about_problems = place.into_iter().flat_map(|it| &it.problems);
     state.extend(about_problems.map(|it| it.text.to_string()));
@@ -174,7 +175,9 @@ fn verdict(
     if let Some(said) = said {
         let is_new = leaf(place).map(|it| it.sha256) != case.before;
         let what = if is_new { "a new certificate is on disk, and" } else { "it ran, and" };
-        return (Ending::Failed, format!("{what} {said}"), Some(hook_failed(&said)));
+        // What the hook itself said is the cause, which is told beside it.
+        let short = said.split_once(": ").map_or(said.as_str(), |it| it.0);
+        return (Ending::Failed, format!("{what} {short}"), Some(hook_failed(&said)));
     }
     if status.is_cut && is_of_client(case) && !is_logged_to_its_end(evidence, place) {
         let summary = "it ended well, but more was printed than is kept: \
