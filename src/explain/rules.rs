@@ -478,7 +478,7 @@ pub(super) static ALL: &[Rule] = &[
         name: "not-due",
         marks: &["certificate not yet due for renewal", "no renewals were attempted"],
         cause: "by certbot's own judgement the certificate is not due, and it did nothing",
-        next: "wait for its own time; if it must be now, force-renew, which costs one of the CA's limit",
+        next: "wait for its own time; if it must be now, force-renew, which takes one from the CA's limit",
     },
     Rule {
         name: "validation",
