@@ -32,7 +32,7 @@ fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
     if target.now < opens {
         let (wait, left) = (opens.since(target.now), lineage.leaf.left(target.now));
         let text = format!("{name} is not due: {} left, due in {}", human(left), human(wait));
-        let hint = "`force-renew` renews it all the same, and costs one of the CA's limit";
+        let hint = "`force-renew` renews it all the same, and takes one from the CA's limit";
         return Err(Refusal::new(Why::Pointless, text).hint(hint));
     }
     let mut plan = renewal_plan(&KIND, &lineage, &certbot, &[])?;
@@ -203,6 +203,12 @@ mod tests {
         refused(|it| it.renewal.as_mut().unwrap().is_enabled = false, "switched off");
         refused(|it| it.renewal.as_mut().unwrap().is_unattended = false, "by hand");
         place(|it| it.layers.disk = None).refuses("renew", &[], Why::Unknown, "could not be read");
+        let closed = place(|it| {
+            let (kind, text) = (ProblemKind::Unreadable, SafeText::new("x: no permission"));
+            it.layers.disk = None;
+            it.problems.push(Problem { kind, text, path: None });
+        });
+        closed.refuses("renew", &[], Why::Unknown, "no permission\nlog in as root");
 
         let at_work = sample().automated(|it| {
             it.lock = Some(Lock { path: SafeText::new("/x"), pid: Some(812) });
