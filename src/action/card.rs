@@ -33,8 +33,12 @@ impl<'a> Lineage<'a> {
             let why = first.map(|it| format!(": {}", it.text)).unwrap_or_default();
             let text =
                 format!("the live certificate of {} could not be read{why}", SafeText::new(name));
-            Refusal::new(Why::Unknown, text)
-                .hint("`rollback` leads its links back to a version that is whole")
+            let hint = match first.map(|it| it.kind) {
+                // Nothing is known to be wrong with its links: a roll-back would be a guess.
+                Some(ProblemKind::Unreadable) => "log in as root, or use `become = \"sudo\"`",
+                _ => "`rollback` leads its links back to a version that is whole",
+            };
+            Refusal::new(Why::Unknown, text).hint(hint)
         })
     }
 

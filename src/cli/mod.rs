@@ -361,12 +361,21 @@ fn complain(failure: &Failure) -> Exit {
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(it) if it.kind() == io::ErrorKind::BrokenPipe => {
+        Err(it) if is_closed(&it) => {
             // What is still in the buffer has no reader either.
             drop(out.into_parts());
             Err(Failure::OutputClosed)
         }
         written => Ok(written.context("cannot write to stdout")?),
+    }
+}
+
+/// Whether nobody reads any more. The writer of CSV wraps what it was told, and hides its kind.
+fn is_closed(error: &io::Error) -> bool {
+    let wrapped = error.get_ref().and_then(|it| it.downcast_ref::<csv::Error>());
+    match wrapped.map(csv::Error::kind) {
+        Some(csv::ErrorKind::Io(it)) => it.kind() == io::ErrorKind::BrokenPipe,
+        _ => error.kind() == io::ErrorKind::BrokenPipe,
     }
 }
 
@@ -377,4 +386,18 @@ fn runtime() -> Result<Runtime, Failure> {
 
 fn moment(text: &str) -> Result<Moment, String> {
     Moment::parse(text).ok_or_else(|| "expected a time as in 2026-11-23T03:12:44Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_went_away_is_known_through_every_writer() {
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed(&gone()));
+        assert!(is_closed(&io::Error::from(csv::Error::from(gone()))));
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(!is_closed(&io::Error::from(csv::Error::from(full))));
+    }
 }

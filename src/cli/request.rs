@@ -103,15 +103,9 @@ impl Targets {
         inventory: &Inventory,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let read = |word: &String| {
-            let (host, lineage) = word.split_once('/').unwrap_or((word, ""));
-            match inventory.host(host) {
-                Some(it) if request.kind.subject == Subject::Host || !lineage.is_empty() => {
-                    let lineage = (!lineage.is_empty()).then(|| lineage.to_owned());
-                    Ok(Wanted::Exact(it.name.clone(), lineage))
-                }
-                _ => survey::filter(std::slice::from_ref(word), context).map(Wanted::Kept),
-            }
+        let read = |word: &String| match request.exact(word, inventory) {
+            Some(it) => Ok(it),
+            None => survey::filter(std::slice::from_ref(word), context).map(Wanted::Kept),
         };
         if request.targets.is_empty() {
             let name = request.kind.name;
@@ -189,8 +183,33 @@ pub(super) struct Planned {
 }
 
 impl Request {
+    /// The target that a word names by its host, without a filter.
+    fn exact(&self, word: &str, inventory: &Inventory) -> Option<Wanted> {
+        let (host, lineage) = word.split_once('/').unwrap_or((word, ""));
+        let host = inventory.host(host)?;
+        let lineage = (!lineage.is_empty()).then(|| lineage.to_owned());
+        let is_whole = self.kind.subject == Subject::Host || lineage.is_some();
+        is_whole.then(|| Wanted::Exact(host.name.clone(), lineage))
+    }
+
+    /// The first word of which nothing came: mistyped, or an option that was forgotten. Going on
+    /// without it would do something other than what was asked for.
+    fn idle(&self, find: Find<'_>) -> Option<&str> {
+        let is_idle = |word: &&String| {
+            self.exact(word, find.inventory).is_none()
+                && Filter::parse(word).is_ok_and(|it| {
+                    let targets = Targets(vec![Wanted::Kept(it)]);
+                    targets.names(find.fleet, self.kind, find.now).is_empty()
+                })
+        };
+        self.targets.iter().find(is_idle).map(String::as_str)
+    }
+
     /// Plans the action at every target.
     pub(super) fn plan(&self, names: &[Name], find: Find<'_>) -> Result<Planned, Failure> {
+        if let Some(word) = self.idle(find) {
+            return Err(nothing(word));
+        }
         let mut planned = Planned { plans: Vec::new(), refused: Vec::new() };
         for (host, lineage) in names {
             let Some(target) = find.target(host, lineage.as_deref()) else { continue };
@@ -206,12 +225,16 @@ impl Request {
             }
         }
         if planned.plans.is_empty() && planned.refused.is_empty() {
-            let text = format!("nothing matches `{}`", self.targets.join(" "));
-            return Err(Failure::say(Exit::BadRequest, text)
-                .with_hint("`certdeck scan` lists hosts and lineages; a target is HOST/LINEAGE"));
+            return Err(nothing(&self.targets.join(" ")));
         }
         Ok(planned)
     }
+}
+
+fn nothing(word: &str) -> Failure {
+    let text = format!("nothing matches `{word}`");
+    Failure::say(Exit::BadRequest, text)
+        .with_hint("`certdeck scan` lists hosts and lineages; a target is HOST/LINEAGE")
 }
 
 impl Planned {
@@ -258,6 +281,25 @@ mod tests {
                 assert_eq!(request.targets, ["web-01/x"]);
             }
         }
+    }
+
+    #[test]
+    fn a_word_of_which_nothing_comes_is_not_passed_over() {
+        let (inventory, _) = crate::inventory::read("[[host]]\nname = \"web-01\"\n");
+        let fleet = inventory.fleet();
+        let now = Moment::parse("2026-11-23T02:14:07Z").unwrap();
+        let find = Find { inventory: &inventory, fleet: &fleet, now };
+        let name = |it: &str| (HostName::new("web-01"), Some(it.to_owned()));
+        let idle = |words: &[&str]| read(words).unwrap().plan(&[name("x")], find).err();
+
+        // An option that was forgotten, and a filter that keeps nothing.
+        for word in ["reload-nginx", "group=nope"] {
+            let Some(Failure::Refused { error, .. }) = idle(&["hook", "web-01/x", word]) else {
+                panic!("{word} was passed over");
+            };
+            assert_eq!(error.to_string(), format!("nothing matches `{word}`"));
+        }
+        assert!(idle(&["hook", "web-01/x"]).is_none());
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl<'o> Facts<'o> {
             "retry" => self.after("retry after ").map(|it| until(it, &[": see", ")"])),
             "visit" => self.after("visit: ").map(|it| it.trim_end_matches('.')),
             "code" => {
-                self.after("reported error code ").or_else(|| self.after("failed with exit code "))
+                // The log of a host is kept with the command behind it, which `noise` tells.
+                let kept = || Some(until(self.after("failed with exit code ")?, &[": "]));
+                self.after("reported error code ").or_else(kept)
             }
             "noise" => return self.noise(),
             "option" => self.after("unrecognized arguments: "),

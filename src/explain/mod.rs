@@ -310,6 +310,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_log_keeps_of_a_hook_is_said_once() {
+        let kept = "deploy-hook failed with exit code 7: /etc/letsencrypt/renewal-hooks/deploy/x";
+        let cause = certbot(kept).unwrap().cause;
+        assert!(
+            cause.as_str().ends_with("code 7: /etc/letsencrypt/renewal-hooks/deploy/x"),
+            "{cause}"
+        );
+    }
+
+    #[test]
     fn every_mark_says_something() {
         for rule in rules::ALL {
             for part in rule.marks.iter().flat_map(|it| it.split(" … ")) {

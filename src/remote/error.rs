@@ -185,7 +185,7 @@ impl Error {
             Self::ProxyCommand { .. } => {
                 "use ProxyJump instead, as in `ProxyJump bastion.example.net`".to_owned()
             }
-            Self::Settings { .. } => format!("try `ssh -G {}`", host.address),
+            Self::Settings { .. } => format!("try `{}`", by_hand(host, "-G ", "")),
             Self::Shell { .. } => {
                 "the user that logs in needs a login shell that can run `exec /bin/sh -s`"
                     .to_owned()
@@ -193,9 +193,12 @@ impl Error {
             Self::Start(_) => "install the OpenSSH client".to_owned(),
             Self::Sudo { fault } => sudo_hint(host, *fault),
             Self::TimedOut { .. } => {
-                format!("see how long `ssh {} true` takes, or raise `scan-timeout`", host.address)
+                format!(
+                    "see how long `{}` takes, or raise `scan-timeout`",
+                    by_hand(host, "", " true")
+                )
             }
-            Self::TooLarge { .. } => format!("see what `ssh {} true` prints", host.address),
+            Self::TooLarge { .. } => format!("see what `{}` prints", by_hand(host, "", " true")),
             Self::Address { .. } => format!("look at `address` and `user` of {name}"),
             Self::Closed
             | Self::Folder { .. }
@@ -262,10 +265,17 @@ fn connect_hint(
         Fault::NoSuchName => "look at ProxyJump in ssh_config".to_owned(),
         Fault::OldClient => "OpenSSH 8.5 or newer is needed".to_owned(),
         Fault::NoRoute | Fault::Other | Fault::Refused | Fault::TimedOut => {
-            format!("try `ssh {address} true`")
+            format!("try `{}`", by_hand(host, "", " true"))
         }
         Fault::RevokedKey => return None,
     })
+}
+
+/// What somebody can type to come to the same door: without port and user it would be another.
+fn by_hand(host: &inventory::Host, option: &str, command: &str) -> String {
+    let port = host.port.map(|it| format!("-p {it} ")).unwrap_or_default();
+    let user = host.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
+    format!("ssh {option}{port}{user}{}{command}", host.address)
 }
 
 fn forward_text(port: u16, fault: ForwardFault, said: &SafeText) -> String {

@@ -29,7 +29,7 @@ fn a_host_that_refuses_is_a_row_and_not_an_error() {
 
     ? web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused)
       The host could not be read; nothing is known of its certificates.
-      hint: try `ssh 127.0.0.1 true`
+      hint: try `ssh -p 1 127.0.0.1 true`
 
     1 host, 0 certificates: 1 unreachable
     -- exit status: 3
