@@ -124,6 +124,12 @@ impl Told {
         self.ends.iter().zip(plans).filter_map(outcome).collect()
     }
 
+    /// Of a run of several plans that was not finished, one of its jobs.
+    pub(super) fn left_to_do(&self) -> Option<Uuid> {
+        let is_left = self.ends.iter().any(|it| it.not_begun.is_some());
+        self.ends.iter().find_map(|it| it.op).filter(|_| is_left)
+    }
+
     /// How the program ends.
     pub(super) fn exit(&self) -> Exit {
         if let Some(number) = self.signal {

@@ -115,7 +115,6 @@ fn open_log(context: &Context) -> Result<Log, Failure> {
 fn refused(error: audit::Error) -> Failure {
     Failure::new(Exit::AuditRefused, error)
         .with_hint("nothing was changed: no change without a record of it")
-        .with_hint("`certdeck audit verify` tells what is wrong with the log")
 }
 
 /// The targets of an earlier run that did not end well.
@@ -136,6 +135,9 @@ fn again(args: &Args, log: &Log, op: Uuid) -> Result<Targets, Failure> {
     let name = |it: perform::Again| -> Name { (it.host, it.lineage) };
     Ok(Targets::of(all.into_iter().map(name).collect()))
 }
+
+/// How many plans are shown in full before a question would scroll away; `plan` shows all.
+const CARDS: usize = 3;
 
 /// All that a run needs, once the log is open.
 struct Desk<'a> {
@@ -160,10 +162,14 @@ impl Desk<'_> {
         Store::new(&self.context.paths.state).save(&fleet).ok();
 
         let Some(review) = self.review(&fleet)? else { return Ok(Exit::BadRequest) };
-        for plan in review.plans() {
+        let (first, rest) = review.plans().split_at(review.plans().len().min(CARDS));
+        for plan in first {
             let mut card = Vec::new();
             write_card(plan, &mut card)?;
             note(&String::from_utf8_lossy(&card));
+        }
+        for plan in rest {
+            note(&format!("likewise  {}\n", SafeText::new(&plan.target())));
         }
         let confirmed = self.confirm(review, &fleet, &mut signals).await?;
         let plans = confirmed.plans().to_vec();
@@ -174,6 +180,12 @@ impl Desk<'_> {
             "json" => outcome::write_json(self.args.request.kind.name, &outcomes, out),
             _ => outcomes.iter().try_for_each(|it| it.write(out)),
         })?;
+        if let Some(op) = told.left_to_do() {
+            let action = self.args.request.kind.name;
+            note(&format!(
+                "hint: `certdeck run {action} --failed-of {op}` takes up what is left\n"
+            ));
+        }
         Ok(told.exit())
     }
 

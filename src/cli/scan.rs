@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::{Context, Exit, Failure, print, survey};
 use crate::diagnose;
-use crate::fleet::{Reach, Severity};
+use crate::fleet::{Reach, Severity, Verdict};
 use crate::report::{self, Page, Report};
 use crate::tui::theme::Depth;
 
@@ -59,7 +59,9 @@ fn exit(report: &Report<'_>) -> Exit {
     let shown = report.shown();
     if shown.findings.iter().any(|it| it.severity == Severity::Critical) {
         Exit::Failed
-    } else if shown.hosts.iter().any(|it| it.host.reach != Reach::Up) {
+    } else if shown.hosts.iter().any(|it| it.host.reach != Reach::Up)
+        || shown.findings.iter().any(|it| it.verdict == Verdict::Unknown)
+    {
         Exit::Unknown
     } else {
         Exit::Done

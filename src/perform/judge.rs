@@ -145,7 +145,8 @@ fn verdict(
                 128.. => format!("the command was ended by signal {}", code - 128),
                 _ => format!("the command failed with exit code {code}"),
             };
-            let known = explain::certbot(output)
+            let known = of_command(case, code, output)
+                .or_else(|| explain::certbot(output))
                 .or_else(|| hooks.first().map(|it| hook_failed(&words(it))));
             let known = known.unwrap_or_else(|| {
                 explanation(
@@ -187,6 +188,21 @@ fn verdict(
         return (Ending::Failed, summary.to_owned(), Some(explanation("cut", cause, next)));
     }
     (Ending::Ok, success(evidence, place), None)
+}
+
+/// What is plain from the command itself.
+fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
+    // What a shell gives for a program that is missing or no program (POSIX, section 2.8.2).
+    if matches!(code, 126 | 127) {
+        let next = "see that it is installed, and executable for the user that works there";
+        return Some(explanation("not-runnable", "the program is missing or no program", next));
+    }
+    let last = output.lines().rfind(|it| !it.trim().is_empty());
+    (case.action == "hook").then(|| {
+        let cause = last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
+        let next = "repair the hook, then run it again; no certificate was touched";
+        explanation("hook-failed", &cause, next)
+    })
 }
 
 /// Why the promise of a plan is not proven.
@@ -287,7 +303,12 @@ fn unserved<'a>(
 
 fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
     let Evidence { case, served, host, .. } = evidence;
-    let shown = if served.is_empty() { "" } else { ", and is served" };
+    let is_seen_everywhere = served.iter().flat_map(|it| &it.1).all(|it| it.served.is_ok());
+    let shown = match (served.is_empty(), is_seen_everywhere) {
+        (true, _) => "",
+        (_, true) => ", and is served",
+        (_, false) => ", and is served where that could be seen",
+    };
     match (&case.promise, leaf(place)) {
         (Promise::NewLeaf, Some(leaf)) => {
             format!("a new certificate is in place until {}{shown}", leaf.not_after)
@@ -323,7 +344,10 @@ fn disk(case: &Case, place: Option<&Place>) -> Vec<String> {
         Some(it) if Some(it.sha256) == case.before => {
             lines.push(format!("the certificate from before is still in place ({})", show(it)));
         }
-        Some(it) => lines.push(format!("a new certificate is on disk ({})", show(it))),
+        Some(it) => {
+            let what = if case.promise == Promise::NewLeaf { "a new" } else { "another" };
+            lines.push(format!("{what} certificate is on disk ({})", show(it)));
+        }
         None => lines.push("there is no certificate on disk".to_owned()),
     }
     match place.and_then(Place::key_matches) {
