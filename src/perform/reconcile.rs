@@ -14,7 +14,7 @@ use super::judge::explanation;
 use super::record::{self, with_log};
 use super::{Ending, Report, Tools, owner};
 use crate::audit;
-use crate::audit::read::{Record, open_intents};
+use crate::audit::read::Record;
 use crate::fleet::{HostName, Moment, human};
 use crate::inventory::Host;
 use crate::job::{Look, State};
@@ -42,10 +42,7 @@ pub async fn reconcile(
     tools: &Tools,
     only: Option<&[HostName]>,
 ) -> Result<Vec<Reconciled>, audit::Error> {
-    let open = with_log(tools, |log| {
-        let records = log.records()?;
-        Ok(open_intents(&records).into_iter().cloned().collect::<Vec<_>>())
-    });
+    let open = with_log(tools, |log| log.open_intents());
     let is_wanted = |intent: &Record| match (only, intent.text("host")) {
         (Some(only), Some(host)) => only.iter().any(|it| it.as_str() == host),
         (None, host) => host.is_some(),
