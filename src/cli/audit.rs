@@ -55,6 +55,7 @@ enum Command {
         /// Compare with what hosts have kept: the hosts of the inventory are asked, or a file has
         /// lines of NAME SEQ HASH; `-` is stdin
         #[arg(long, value_name = "FILE", num_args = 0..=1)]
+        #[expect(clippy::option_option, reason = "an option whose value may be left out")]
         witness: Option<Option<PathBuf>>,
     },
     /// Write records for other programs and for people

@@ -143,7 +143,7 @@ async fn look(tools: &Tools, told: &Host, op: Uuid) -> Result<Look, SafeText> {
         look = follow::void(&tools.sessions, told, op).await.map_err(|it| it.text)?;
     }
     if matches!(look.status.state, State::Done(_) | State::Interrupted { .. }) {
-        let from = From::Seen(look);
+        let from = From::Seen(Box::new(look));
         let all = follow::follow(&tools.sessions, told, op, from, tools.clock, |_| ()).await;
         let (status, output) = all.map_err(|_| SafeText::new("it was lost from sight"))?;
         return Ok(Look { status, output });
