@@ -46,6 +46,15 @@ fn reopen(criterion: &mut Criterion) {
     });
 }
 
+/// What is asked before every change.
+fn open_intents(criterion: &mut Criterion) {
+    let state = tempfile::tempdir().unwrap();
+    write(state.path(), RECORDS / 5);
+    criterion.bench_function("what is open of 200000 records", |it| {
+        it.iter(|| read::open(state.path()).unwrap().len());
+    });
+}
+
 fn verify_many(criterion: &mut Criterion) {
     let state = tempfile::tempdir().unwrap();
     let bytes = write(state.path(), RECORDS);
@@ -104,5 +113,5 @@ fn write(state: &Path, records: usize) -> usize {
     total + file.len()
 }
 
-criterion_group!(benches, append, reopen, verify_many);
+criterion_group!(benches, append, reopen, open_intents, verify_many);
 criterion_main!(benches);

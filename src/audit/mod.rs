@@ -145,6 +145,11 @@ impl Log {
         read::records(self.dir.parent().unwrap_or(&self.dir))
     }
 
+    /// The intents that have neither an outcome nor a reconciliation, oldest first.
+    pub fn open_intents(&self) -> Result<Vec<read::Record>, Error> {
+        read::open(self.dir.parent().unwrap_or(&self.dir))
+    }
+
     /// Keeps output beside the log, at most 1 MiB of it: its SHA-256 in hex, by which records
     /// name it.
     pub fn keep(&mut self, output: &[u8]) -> Result<String, Error> {
@@ -251,10 +256,14 @@ mod tests {
         assert_eq!(kinds, ["genesis", "session", "intent", "intent", "step", "outcome"]);
         let found: Vec<Uuid> = read::open_intents(&records).iter().map(|it| it.op).collect();
         assert_eq!(found, [open]);
+        let lines = |all: Vec<read::Record>| all.into_iter().map(|it| it.line).collect::<Vec<_>>();
+        let whole: Vec<_> = read::open_intents(&records).into_iter().cloned().collect();
+        assert_eq!(lines(read::open(state.path()).unwrap()), lines(whole));
         log.reconcile(open, &body("web-02")).unwrap();
         log.end_session(session).unwrap();
         let records = read::records(state.path()).unwrap();
         assert!(read::open_intents(&records).is_empty());
+        assert!(read::open(state.path()).unwrap().is_empty());
         assert_eq!(records.last().unwrap().text("event"), Some("end"));
     }
 

@@ -1,8 +1,8 @@
 //! Reading the log: records for people and programs, and what has no outcome yet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -53,6 +53,42 @@ pub fn scan(state_dir: &Path, show: &mut dyn FnMut(Record)) -> Result<(), Error>
 pub fn open_intents(records: &[Record]) -> Vec<&Record> {
     let ended: HashSet<Uuid> = records.iter().filter(|it| it.is_end()).map(|it| it.op).collect();
     records.iter().filter(|it| it.kind == "intent" && !ended.contains(&it.op)).collect()
+}
+
+/// The same from the log below the state folder. Whether the log is as it was written is not
+/// looked at, and of most records only the beginning: this is asked before every change.
+///
+/// # Errors
+/// Where the log cannot be read.
+pub fn open(state_dir: &Path) -> Result<Vec<Record>, Error> {
+    let dir = state_dir.join(FOLDER);
+    let mut open: HashMap<Uuid, String> = HashMap::new();
+    let mut line = Vec::new();
+    for number in tail::numbers(&dir)? {
+        let path = dir.join(segment::name(number));
+        let file = File::open(&path).map_err(Error::read(&path))?;
+        let mut file = BufReader::with_capacity(BUFFER, file);
+        loop {
+            line.clear();
+            let part = file.by_ref().take(record::LONGEST as u64).read_until(b'\n', &mut line);
+            if part.map_err(Error::read(&path))? == 0 {
+                break;
+            }
+            // What a crash has torn is no record.
+            let Some(whole) = line.strip_suffix(b"\n") else { continue };
+            let Ok(text) = std::str::from_utf8(whole) else { continue };
+            let Some(envelope) = record::parse(text) else { continue };
+            match envelope.kind {
+                "intent" => drop(open.insert(envelope.op, text.to_owned())),
+                "outcome" | "reconcile" => drop(open.remove(&envelope.op)),
+                _ => {}
+            }
+        }
+    }
+    let whole = |line: &String| record(line, &record::parse(line)?);
+    let mut open: Vec<_> = open.values().filter_map(whole).collect();
+    open.sort_by_key(|it| it.seq);
+    Ok(open)
 }
 
 /// The output that a record names by its hash; `None` if it is gone or was changed.
@@ -126,3 +162,5 @@ fn record(line: &str, envelope: &Envelope<'_>) -> Option<Record> {
         line: line.to_owned(),
     })
 }
+
+const BUFFER: usize = 256 * 1024;

@@ -1,12 +1,12 @@
 //! `certdeck audit`: what was done, by whom, and whether the record of it is as it was written.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use super::{Context, Exit, Failure, open, print};
+use super::{Context, Exit, Failure, jobs, open, print};
 use crate::audit::export::{Actions, FORMATS};
 use crate::audit::read::{self, Record};
 use crate::audit::verify::{self, State, Testimony, Verified, Witness};
@@ -29,6 +29,7 @@ Examples:
   certdeck audit list --since 2h --host web-01
   certdeck audit show 4127
   certdeck audit verify
+  certdeck audit verify --witness
   certdeck audit export --format markdown --since 2026-11-23T02:00:00Z
 
 Exit codes of `verify`: 0 good, 2 a torn tail only, 3 tampered, 4 truncated, 5 unknown version,
@@ -51,9 +52,11 @@ enum Command {
     },
     /// Check every byte of the log
     Verify {
-        /// Compare with what hosts have kept: lines of NAME SEQ HASH; `-` is stdin
-        #[arg(long, value_name = "FILE")]
-        witness: Option<PathBuf>,
+        /// Compare with what hosts have kept: the hosts of the inventory are asked, or a file has
+        /// lines of NAME SEQ HASH; `-` is stdin
+        #[arg(long, value_name = "FILE", num_args = 0..=1)]
+        #[expect(clippy::option_option, reason = "an option whose value may be left out")]
+        witness: Option<Option<PathBuf>>,
     },
     /// Write records for other programs and for people
     Export {
@@ -99,7 +102,12 @@ pub(super) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         Some(Command::List { filter, format }) => list(&filter, &format, context),
         Some(Command::Show { seq }) => show(seq, context),
         Some(Command::Verify { witness: None }) => verify(context),
-        Some(Command::Verify { witness: Some(path) }) => compare(&path, context),
+        Some(Command::Verify { witness: Some(Some(path)) }) => {
+            compare(&witnesses(&open::text(&path)?)?, context)
+        }
+        Some(Command::Verify { witness: Some(None) }) => {
+            compare(&jobs::witnesses(&records(context).0, context)?, context)
+        }
         Some(Command::Export { filter, format }) => export(&filter, &format, context),
         Some(Command::Fork { reason }) => fork(&reason, context),
     }
@@ -237,11 +245,10 @@ fn chain(verified: &Verified) -> String {
     )
 }
 
-fn compare(path: &Path, context: &Context) -> Result<Exit, Failure> {
-    let witnesses = witnesses(&open::text(path)?)?;
+fn compare(witnesses: &[Witness], context: &Context) -> Result<Exit, Failure> {
     let verified = verify::verify(&context.paths.state);
     let (records, _) = records(context);
-    let said = verify::compare(&records, &witnesses);
+    let said = verify::compare(&records, witnesses);
     let mut state = verified.state;
     print(|out| {
         writeln!(out, "{}", chain(&verified))?;

@@ -89,6 +89,8 @@ pub struct Status {
     pub title: SafeText,
     /// Who asked for it.
     pub who: SafeText,
+    /// The number and the hash of the audit record that it was begun with.
+    pub witness: Option<(u64, String)>,
 }
 
 /// How far a job is.

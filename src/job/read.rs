@@ -61,6 +61,7 @@ struct Facts<'a> {
     impossible: Option<&'a [u8]>,
     title: SafeText,
     who: SafeText,
+    witness: Option<(u64, String)>,
     /// The lines of the status file; of a key that is there twice, the last counts.
     told: Vec<(&'a [u8], &'a [u8])>,
 }
@@ -99,6 +100,8 @@ impl<'a> Facts<'a> {
                         self.title = text(title);
                     } else if let Some(who) = line.strip_prefix(b"# who ") {
                         self.who = text(who);
+                    } else if let Some(record) = line.strip_prefix(b"# audit ") {
+                        self.witness = witness(record);
                     }
                 }
             }
@@ -120,6 +123,7 @@ impl<'a> Facts<'a> {
             is_cut: self.is_cut,
             title: self.title.clone(),
             who: self.who.clone(),
+            witness: self.witness.clone(),
         }
     }
 
@@ -200,6 +204,12 @@ fn uuid(bytes: &[u8]) -> Option<Uuid> {
     let op = Uuid::try_parse_ascii(bytes).ok()?;
     // Only the form in which we name folders.
     (op.to_string().as_bytes() == bytes).then_some(op)
+}
+
+fn witness(record: &[u8]) -> Option<(u64, String)> {
+    let (seq, hash) = split(record);
+    let is_hash = hash.len() == 64 && hash.iter().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash.then(|| Some((number(seq)?, String::from_utf8_lossy(hash).into_owned())))?
 }
 
 fn fingerprint(hex: &[u8]) -> Option<Fingerprint> {

@@ -59,7 +59,7 @@ pub(super) enum From<'a> {
     /// At its start. The intent is on record: that is what the permit says.
     Start(&'a job::Request, &'a Permit),
     /// At what was seen of it.
-    Seen(Look),
+    Seen(Box<Look>),
 }
 
 /// Follows a job until it has ended.
@@ -84,7 +84,7 @@ pub(super) async fn follow(
             debug_assert_eq!(op, permit.op());
             (Some(request), None)
         }
-        From::Seen(look) => (None, Some(look)),
+        From::Seen(look) => (None, Some(*look)),
     };
     let mut has_begun = false;
     loop {

@@ -386,8 +386,8 @@ fn wire(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
 }
 
 /// That a renewal which failed has changed the live certificate, and how to go back. Before it
-/// orders, certbot leads the links to the newest version (certbot 2.1.0, `storage.py`:
-/// `RenewableCert.__init__` and `update_all_links_to`), which undoes a roll back.
+/// orders, certbot leads the links to the newest version (certbot 2.1.0, `_internal/storage.py`,
+/// `ensure_deployed`), which undoes a roll back.
 fn relinked(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
     let Evidence { case, status, .. } = evidence;
     let (Some(place), Some(now), Some(before)) = (place, leaf(place), case.before) else {
@@ -453,3 +453,320 @@ const NOT_SERVED: &str = "not-served";
 
 /// How many lines of output a report has.
 const TAIL_LINES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fleet::{
+        Automation, Chain, HostName, KeyKind, KeySight, Renewal, Schedule, Scheduler, Sighting,
+        Trigger,
+    };
+    use crate::inventory::StartTls;
+
+    const NOW: Moment = Moment::from_unix(1_795_403_564);
+
+    /// A lineage of two versions of which the first was live, and a job that ran on it.
+    struct Scene {
+        case: Case,
+        status: Status,
+        output: String,
+        host: fleet::Host,
+        served: Vec<(Endpoint, Vec<Probe>)>,
+    }
+
+    fn certificate(number: u32) -> Arc<Certificate> {
+        Arc::new(Certificate {
+            sha256: fingerprint(number),
+            spki_sha256: Fingerprint::of(&number.to_be_bytes()),
+            serial: SafeText::new(&number.to_string()),
+            subject: SafeText::default(),
+            issuer: SafeText::default(),
+            names: Vec::new(),
+            not_before: NOW,
+            not_after: NOW.plus(90 * fleet::DAY),
+            key: KeyKind::Ecdsa(256),
+            is_ca: false,
+        })
+    }
+
+    fn chain(number: u32) -> Arc<Chain> {
+        Arc::new(Chain { leaf: certificate(number), rest: Vec::new(), fault: None })
+    }
+
+    fn fingerprint(number: u32) -> Fingerprint {
+        Fingerprint::of(format!("leaf {number}").as_bytes())
+    }
+
+    fn scene(promise: Promise) -> Scene {
+        let mut host = fleet::Host::new(HostName::new("web-01"), "127.0.0.1", &[]);
+        host.automation.push(Automation {
+            source: "certbot",
+            version: None,
+            is_installed: true,
+            schedule: Schedule { scheduler: Scheduler::Systemd, triggers: Vec::new() },
+            hooks: Vec::new(),
+            lock: None,
+            last_run: None,
+        });
+        let action = if promise == Promise::NewLeaf { "force-renew" } else { "hook" };
+        let status = Status {
+            state: State::Done(0),
+            began: Some(NOW),
+            ended: Some(NOW),
+            before: None,
+            after: None,
+            command: 1,
+            is_stopped: false,
+            printed: 0,
+            is_cut: false,
+            title: SafeText::default(),
+            who: SafeText::default(),
+            witness: None,
+        };
+        let case = Case {
+            action: action.to_owned(),
+            host: host.name.clone(),
+            lineage: Some("www".to_owned()),
+            source: Some("certbot".to_owned()),
+            promise,
+            before: Some(fingerprint(1)),
+            endpoints: Vec::new(),
+        };
+        Scene { case, status, output: String::new(), host, served: Vec::new() }.live(1)
+    }
+
+    impl Scene {
+        /// Now that version is live, with its key.
+        fn live(mut self, number: u32) -> Self {
+            let mut place = Place::new("certbot", SafeText::new("www"));
+            let location = SafeText::new("/live/www/fullchain.pem");
+            place.layers.disk = Some(Sighting { chain: chain(number), location, at: NOW });
+            let spki = Some(certificate(number).spki_sha256);
+            place.key = Some(KeySight { path: SafeText::default(), stamp: None, spki });
+            let version = |number| Version { number, certificate: Some(certificate(number)) };
+            place.versions = [1, 2].map(version).into();
+            place.renewal = Some(Renewal::default());
+            self.host.places = vec![place];
+            self
+        }
+
+        fn on_place(mut self, change: impl FnOnce(&mut Place)) -> Self {
+            change(&mut self.host.places[0]);
+            self
+        }
+
+        fn on_status(mut self, change: impl FnOnce(&mut Status)) -> Self {
+            change(&mut self.status);
+            self
+        }
+
+        fn state(self, state: State) -> Self {
+            self.on_status(|it| it.state = state)
+        }
+
+        fn prints(mut self, output: &str) -> Self {
+            output.clone_into(&mut self.output);
+            self
+        }
+
+        /// The log of the client tells of a failure so many seconds after the job began.
+        fn logs_failure(self, after: i64) -> Self {
+            self.on_place(|it| {
+                let text = SafeText::new("post-hook failed with exit code 4: x");
+                let failure = Failure { at: Some(NOW.plus(after)), text };
+                it.renewal.as_mut().unwrap().last_failure = Some(failure);
+            })
+        }
+
+        fn logs_success(self, after: i64) -> Self {
+            self.on_place(|it| {
+                it.renewal.as_mut().unwrap().last_success = Some(NOW.plus(after));
+            })
+        }
+
+        fn timer(mut self, is_armed: bool) -> Self {
+            self.host.automation[0].schedule.triggers = vec![Trigger {
+                name: SafeText::new("certbot.timer"),
+                is_armed,
+                state: SafeText::default(),
+                last: None,
+                next: None,
+                result: None,
+            }];
+            self
+        }
+
+        /// An endpoint that shows these, one address each; `None` where it cannot be seen.
+        fn serves(mut self, shown: &[Option<u32>]) -> Self {
+            let endpoint = Endpoint {
+                name: "www".to_owned(),
+                port: 443,
+                starttls: StartTls::None,
+                probe: Vec::new(),
+            };
+            let probe = |(at, number): (usize, &Option<u32>)| Probe {
+                name: "www".to_owned(),
+                vantage: Vantage::Public,
+                address: SafeText::new(&at.to_string()),
+                at: NOW,
+                served: number.map(chain).ok_or_else(|| SafeText::new("connection refused")),
+            };
+            self.served.push((endpoint, shown.iter().enumerate().map(probe).collect()));
+            self
+        }
+
+        #[track_caller]
+        fn check(&self, ending: Ending, cause: &str, words: &str) {
+            let served: Vec<_> = self.served.iter().map(|(a, b)| (a, b.clone())).collect();
+            let Self { case, status, host, .. } = self;
+            let output = self.output.as_bytes();
+            let report =
+                judge(&Evidence { case, status, output, host, served: &served, log: None });
+            let name = report.explanation.as_ref().map_or("", |it| it.name);
+            assert_eq!((report.ending, name), (ending, cause), "{report:#?}");
+            assert!(format!("{report:?}").contains(words), "`{words}` is not in {report:#?}");
+        }
+    }
+
+    const HOOK: &str = "Hook 'deploy-hook' reported error code 7\n";
+
+    #[test]
+    fn a_promise_is_kept_or_not() {
+        use Ending::{Failed, Ok};
+        let new = Promise::NewLeaf;
+        let (chosen, armed) = (Promise::Leaf(fingerprint(2)), Promise::TimerArmed);
+        scene(Promise::SameLeaf).check(Ok, "", "the certificate is the one from before");
+        scene(Promise::SameLeaf).live(2).check(Failed, "changed", "the certificate is another one");
+        scene(new.clone()).live(2).check(Ok, "", "a new certificate is in place until");
+        scene(new.clone()).check(Failed, "not-renewed", "still the one from before");
+        let nothing = scene(new.clone()).on_place(|it| it.layers.disk = None);
+        nothing.check(Failed, "missing", "there is no certificate on disk");
+        scene(chosen.clone()).live(2).check(Ok, "", "the chosen certificate is in place");
+        scene(chosen).check(Failed, "another", "not the one that was chosen");
+        scene(armed.clone()).timer(true).check(Ok, "", "certbot.timer is armed");
+        scene(armed.clone()).timer(false).check(Failed, "not-armed", "no timer is armed");
+        scene(armed).check(Failed, "not-armed", "no timer is armed");
+        // A trial is no renewal, and is told as what it is.
+        let due = scene(new).prints("No renewals were attempted.\n");
+        due.check(Failed, "not-due", "still the one from before");
+    }
+
+    #[test]
+    fn no_promise_is_kept_by_a_job_that_did_not_end_well() {
+        let promises = [
+            Promise::SameLeaf,
+            Promise::NewLeaf,
+            Promise::Leaf(fingerprint(2)),
+            Promise::TimerArmed,
+        ];
+        for promise in promises {
+            // As if everything were as it should be.
+            let leaf = if promise == Promise::SameLeaf { 1 } else { 2 };
+            let it = || scene(promise.clone()).live(leaf).timer(true).serves(&[Some(leaf)]);
+            it().check(Ending::Ok, "", "");
+            it().state(State::Done(1)).check(Ending::Failed, "unknown", "exit code 1");
+            it().state(State::Done(127)).check(Ending::Failed, "unknown", "cannot be run there");
+            it().state(State::Done(137)).check(Ending::Failed, "unknown", "by signal 9");
+            let stopped = it().state(State::Done(143)).on_status(|it| it.is_stopped = true);
+            stopped.check(Ending::Cancelled, "stopped", "it was stopped");
+            for (is_rebooted, words) in [(true, "started anew"), (false, "from outside")] {
+                let cut = || it().state(State::Interrupted { is_rebooted });
+                cut().check(Ending::Failed, "interrupted", words);
+                let stopped = cut().on_status(|it| it.is_stopped = true);
+                stopped.check(Ending::Cancelled, "interrupted", words);
+            }
+            for state in [State::Running, State::Starting, State::Absent] {
+                it().state(state).check(Ending::Unknown, "unclear", "");
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_ran_is_told_apart() {
+        let holder = SafeText::new("bert@tower: renew www");
+        for (state, name) in [
+            (State::Absent, Some("never-began")),
+            (State::Void, Some("never-began")),
+            (State::Busy { holder, since: None }, Some("busy")),
+            (State::Stale, Some("stale")),
+            (State::Impossible(SafeText::default()), Some("impossible")),
+            (State::Done(0), None),
+            (State::Interrupted { is_rebooted: false }, None),
+            (State::Running, None),
+            (State::Starting, None),
+        ] {
+            let status = scene(Promise::SameLeaf).state(state).status;
+            assert_eq!(unrun(&status, NOW).map(|it| it.1.name), name, "{:?}", status.state);
+        }
+    }
+
+    #[test]
+    fn a_hook_that_failed_is_a_failure_whoever_tells_of_it() {
+        let it = || scene(Promise::NewLeaf).live(2);
+        let failed = Ending::Failed;
+        it().prints(HOOK).check(failed, "hook-failed", "deploy-hook failed with exit code 7");
+        it().logs_failure(0).check(failed, "hook-failed", "post-hook failed with exit code 4");
+        it().logs_failure(-1).check(Ending::Ok, "", "");
+        // That nothing is served is what follows from it.
+        it().prints(HOOK).serves(&[Some(1)]).check(failed, "hook-failed", "the one from before");
+        // A log of an earlier run says nothing of hooks that were run by hand.
+        scene(Promise::SameLeaf).logs_failure(0).check(Ending::Ok, "", "");
+        // Nothing was renewed, so no hook of a renewal ran.
+        scene(Promise::NewLeaf).prints(HOOK).check(failed, "deploy-hook", "");
+    }
+
+    #[test]
+    fn what_was_printed_and_is_not_kept_proves_nothing() {
+        let cut = |promise| scene(promise).on_status(|it| it.is_cut = true);
+        let it = || cut(Promise::NewLeaf).live(2);
+        it().check(Ending::Failed, "cut", "is not proven");
+        it().logs_success(-1).check(Ending::Failed, "cut", "is not proven");
+        it().logs_success(0).check(Ending::Ok, "", "a new certificate");
+        it().logs_success(9).logs_failure(9).check(Ending::Failed, "hook-failed", "post-hook");
+        it().prints(HOOK).check(Ending::Failed, "hook-failed", "deploy-hook");
+        // What runs without the client tells how it ended by its exit code.
+        cut(Promise::SameLeaf).check(Ending::Ok, "", "");
+        let mut trial = cut(Promise::SameLeaf);
+        trial.case.action = "dry-run".to_owned();
+        trial.check(Ending::Failed, "cut", "is not proven");
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_is_worse_than_all_else() {
+        let spki = |spki| move |it: &mut Place| it.key.as_mut().unwrap().spki = spki;
+        let other = Some(certificate(1).spki_sha256);
+        for promise in [Promise::NewLeaf, Promise::Leaf(fingerprint(2))] {
+            let it = || scene(promise.clone()).live(2).serves(&[Some(1)]).prints(HOOK);
+            it().on_place(spki(other)).check(Ending::Failed, "key", "does not belong");
+        }
+        let unknown = scene(Promise::NewLeaf).live(2).on_place(spki(None));
+        unknown.check(Ending::Ok, "", "could not be told");
+    }
+
+    #[test]
+    fn what_is_served_is_part_of_the_proof() {
+        let it = || scene(Promise::NewLeaf).live(2);
+        let failed = Ending::Failed;
+        it().serves(&[Some(2)]).check(Ending::Ok, "", "and is served");
+        it().serves(&[Some(1)]).check(failed, "not-served", "serves the one from before");
+        it().serves(&[Some(3)]).check(failed, "not-served", "serves another one (serial 3)");
+        it().serves(&[Some(2), Some(1)]).check(failed, "not-served", "serves another one");
+        it().serves(&[Some(2), None]).check(Ending::Ok, "", "shows none: connection refused");
+        it().serves(&[None]).check(failed, "not-served", "cannot be seen to serve it");
+        it().serves(&[]).check(failed, "not-served", "cannot be seen to serve it");
+        it().serves(&[Some(2)]).serves(&[None]).check(failed, "not-served", "cannot be seen");
+    }
+
+    #[test]
+    fn a_failed_renewal_that_changed_the_links_says_how_to_go_back() {
+        let it = || scene(Promise::NewLeaf).state(State::Done(1));
+        let back = "certdeck run rollback web-01/www --to 1";
+        it().live(2).check(Ending::Failed, "unknown", back);
+        it().live(2).check(Ending::Failed, "unknown", "version 2 is live now");
+        let gone = it().live(2).on_place(|it| it.versions.clear());
+        gone.check(Ending::Failed, "unknown", "is not in the archive any more");
+        it().check(Ending::Failed, "unknown", "the certificate from before is still in place");
+    }
+}

@@ -14,7 +14,7 @@ use super::judge::explanation;
 use super::record::{self, with_log};
 use super::{Ending, Report, Tools, owner};
 use crate::audit;
-use crate::audit::read::{Record, open_intents};
+use crate::audit::read::Record;
 use crate::fleet::{HostName, Moment, human};
 use crate::inventory::Host;
 use crate::job::{Look, State};
@@ -42,10 +42,7 @@ pub async fn reconcile(
     tools: &Tools,
     only: Option<&[HostName]>,
 ) -> Result<Vec<Reconciled>, audit::Error> {
-    let open = with_log(tools, |log| {
-        let records = log.records()?;
-        Ok(open_intents(&records).into_iter().cloned().collect::<Vec<_>>())
-    });
+    let open = with_log(tools, |log| log.open_intents());
     let is_wanted = |intent: &Record| match (only, intent.text("host")) {
         (Some(only), Some(host)) => only.iter().any(|it| it.as_str() == host),
         (None, host) => host.is_some(),
@@ -146,7 +143,7 @@ async fn look(tools: &Tools, told: &Host, op: Uuid) -> Result<Look, SafeText> {
         look = follow::void(&tools.sessions, told, op).await.map_err(|it| it.text)?;
     }
     if matches!(look.status.state, State::Done(_) | State::Interrupted { .. }) {
-        let from = From::Seen(look);
+        let from = From::Seen(Box::new(look));
         let all = follow::follow(&tools.sessions, told, op, from, tools.clock, |_| ()).await;
         let (status, output) = all.map_err(|_| SafeText::new("it was lost from sight"))?;
         return Ok(Look { status, output });

@@ -66,7 +66,8 @@ impl Run {
         sweep_short();
         let short = private().prefix(SHORT).tempdir_in("/tmp");
         let short = short.map_err(|source| Error::Folder { path: "/tmp".into(), source })?;
-        Self::below(&short.path().to_owned(), Some(short))
+        let base = short.path().to_owned();
+        Self::below(&base, Some(short))
     }
 
     fn below(base: &Path, short: Option<TempDir>) -> Result<Self, Error> {
@@ -167,6 +168,7 @@ const SHORT: &str = "certdeck-";
 const LONGEST_BASE: usize = 103 - 26 - 17;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a file that is in the way")]
 mod tests {
     use super::*;
 

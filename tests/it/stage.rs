@@ -169,6 +169,7 @@ fn look(text: &str) -> Look {
         is_cut: false,
         title: SafeText::new("renew"),
         who: SafeText::new("alice@laptop"),
+        witness: None,
     };
     Look { status, output: text.as_bytes().to_vec() }
 }

@@ -21,8 +21,10 @@ impl Desk<'_> {
             print(|out| writeln!(out, "{value:#}"))?;
         } else {
             print(|out| table(&survey, &self.records, now, out))?;
-            for (host, why) in &survey.silent {
-                note(&format!("{}: {}\n", host.name, why.text));
+            for (host, hint) in
+                survey.silent.iter().filter_map(|it| Some((it.0, it.1.hint.as_ref()?)))
+            {
+                note(&format!("hint: {}: {hint}\n", host.name));
             }
         }
         Ok(if survey.silent.is_empty() { Exit::Done } else { Exit::Unknown })
@@ -52,7 +54,21 @@ fn table(
             job.status.title.to_string(),
         ]);
     }
-    if survey.found.is_empty() {
+    // What is not known is a row as well, or it would look as if there were no jobs.
+    for (host, why) in &survey.silent {
+        let [none, name] = ["-", host.name.as_str()].map(str::to_owned);
+        let state = "not known".to_owned();
+        rows.push([
+            none.clone(),
+            name,
+            state,
+            none.clone(),
+            none.clone(),
+            none,
+            why.text.to_string(),
+        ]);
+    }
+    if rows.len() == 1 {
         return writeln!(out, "no jobs");
     }
     let mut widths = [0; 7];
@@ -116,9 +132,13 @@ pub(super) fn audited(op: Uuid, records: &[Record]) -> &str {
 
 /// When it began, or was asked for where it never did.
 pub(super) fn began(job: &Listed) -> Moment {
-    let (seconds, _) = job.op.get_timestamp().map_or((0, 0), |it| it.to_unix());
-    let asked = Moment::from_unix(i64::try_from(seconds).unwrap_or_default());
-    job.status.began.unwrap_or(asked)
+    job.status.began.unwrap_or_else(|| asked(job.op))
+}
+
+/// When it was asked for, by the clock of who asked.
+pub(super) fn asked(op: Uuid) -> Moment {
+    let (seconds, _) = op.get_timestamp().map_or((0, 0), |it| it.to_unix());
+    Moment::from_unix(i64::try_from(seconds).unwrap_or_default())
 }
 
 /// How much of an identity tells all of these apart; the first 13 characters are its time.

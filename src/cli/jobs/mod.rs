@@ -4,6 +4,7 @@ mod clean;
 mod follow;
 mod list;
 
+use std::collections::HashSet;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::{Context, Exit, Failure, open, runtime, survey};
 use crate::audit::Log;
 use crate::audit::read::{Record, records};
+use crate::audit::verify::Witness;
 use crate::filter::Filter;
 use crate::fleet::Unreached;
 use crate::inventory::{Host, Inventory};
@@ -112,6 +114,39 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         };
         sessions.close().await;
         done
+    })
+}
+
+/// What the hosts have kept of this log: each job names the record that it was begun with.
+///
+/// The jobs of others are of no use, as their records are in other logs; so are those from before
+/// this log was begun.
+pub(super) fn witnesses(records: &[Record], context: &Context) -> Result<Vec<Witness>, Failure> {
+    let inventory = Arc::new(open::inventory(context)?);
+    let began = records.first().map(|it| it.at).unwrap_or_default();
+    let ours: HashSet<Uuid> = records.iter().map(|it| it.op).collect();
+    let who = context.session("audit").who();
+    runtime()?.block_on(async {
+        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
+        let desk =
+            Desk { context, records: Vec::new(), inventory, sessions: Arc::clone(&sessions) };
+        let survey = desk.survey(desk.inventory.hosts.iter().collect()).await;
+        for (host, why) in &survey.silent {
+            note(&format!("{} was not asked: {}\n", host.name, why.text));
+        }
+        let is_ours = |job: &Listed| {
+            let is_later = list::asked(job.op) >= began;
+            ours.contains(&job.op) || (is_later && job.status.who.as_str() == who)
+        };
+        let found = survey.found.iter().filter(|it| is_ours(&it.job));
+        let witnesses = found.filter_map(|Found { host, job }| {
+            let (seq, hash) = job.status.witness.clone()?;
+            Some(Witness { name: host.name.to_string(), seq, hash })
+        });
+        let witnesses = witnesses.collect();
+        drop(survey);
+        sessions.close().await;
+        Ok(witnesses)
     })
 }
 

@@ -1,10 +1,12 @@
 //! `certdeck jobs`.
 
+use std::fs;
 use std::process::{Output, Stdio};
 
+use certdeck::perform::Ending;
 use serde_json::Value;
 
-use super::stage::Stage;
+use super::stage::{Desk, Stage};
 use crate::lab::wait_for;
 
 #[track_caller]
@@ -98,4 +100,64 @@ fn old_jobs_are_cleaned_away_by_number() {
     let intent = records.iter().find(|it| it.text("action") == Some("clean")).unwrap();
     let outcome = records.iter().find(|it| it.op == intent.op && it.kind == "outcome").unwrap();
     assert_eq!(outcome.text("summary"), Some("2 folders removed"));
+}
+
+#[test]
+fn a_host_that_cannot_be_asked_is_a_row_of_its_own() {
+    let Some(mut stage) = Stage::new(&["web-01"], 2) else { return };
+    certdeck(&stage, &["run", "force-renew", "web-01/www", "--yes", "www"], 0);
+    let endless = stage.lab.sshd("ForceCommand exec cat /dev/zero").port;
+    let slow = stage.lab.sshd("ForceCommand sleep 60").port;
+    let odd = stage.lab.sshd("ForceCommand echo 'Welcome!'; exec cat").port;
+    // Nobody listens there.
+    let down = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut inventory =
+        format!("[defaults]\nconnect-timeout = '2s'\nscan-timeout = '3s'\n{}", stage.inventory());
+    for (name, port) in [("down", down), ("endless", endless), ("odd", odd), ("slow", slow)] {
+        let host = format!("[[host]]\nname = '{name}'\naddress = '127.0.0.1'\nport = {port}\n");
+        inventory.push_str(&host);
+    }
+    let run = |words: &[&str]| {
+        let Output { status, stdout, stderr } =
+            stage.lab.certdeck(&inventory).args(words).output().unwrap();
+        let [out, err] = [stdout, stderr].map(|it| String::from_utf8(it).unwrap());
+        assert_eq!(status.code(), Some(3), "{out}{err}");
+        out
+    };
+    let text = run(&["jobs"]);
+    let row =
+        |name: &str| text.lines().find(|it| it.contains(name)).unwrap_or_else(|| panic!("{text}"));
+    has(row("web-01"), &["done", "force-renew www"]);
+    has(row(" down "), &["-  ", "not known", "refused"]);
+    has(row(" endless "), &["not known", "larger than"]);
+    has(row(" odd "), &["not known"]);
+    has(row(" slow "), &["not known", "3 s"]);
+    let value: Value = serde_json::from_str(&run(&["jobs", "list", "--format", "json"])).unwrap();
+    assert_eq!(value["unreached"].as_array().unwrap().len(), 4);
+    assert_eq!(value["jobs"].as_array().unwrap().len(), 1);
+    // Where only such hosts are asked, it does not say that there are no jobs.
+    assert!(!run(&["jobs", "list", "host:down"]).contains("no jobs"));
+}
+
+#[tokio::test]
+async fn the_hosts_are_witnesses_of_the_log() {
+    let Some(stage) = Stage::new(&["web-01", "web-02"], 4) else { return };
+    let run = |words: &[&str], code: i32| certdeck(&stage, words, code);
+    let verify = ["audit", "verify", "--witness"];
+    run(&["run", "force-renew", "web-01/www", "--yes", "www"], 0);
+    let log = stage.lab.path("state/audit");
+    let segment = fs::read(log.join("000001.jsonl")).unwrap();
+    run(&["run", "force-renew", "web-02/www", "--yes", "www"], 0);
+    has(&run(&verify, 0), &["good", "2 of 2 witnesses agree"]);
+    // What somebody else has begun there is in another log.
+    let lab = stage.lab.path("");
+    let bert = Desk::with_state(&lab, &lab.join("state-2"), "bert@tower");
+    assert_eq!(bert.run("force-renew", "web-01").await.ending, Ending::Ok);
+    bert.close().await;
+    has(&run(&verify, 0), &["good", "2 of 2 witnesses agree"]);
+    // Who cuts the log and its head has not cut the host's memory.
+    fs::write(log.join("000001.jsonl"), segment).unwrap();
+    fs::remove_file(log.join("head")).unwrap();
+    run(&verify[..2], 0);
+    has(&run(&verify, 4), &["web-02: record", "was there", "1 of 2 witnesses agree"]);
 }

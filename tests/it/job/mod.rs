@@ -7,6 +7,7 @@ mod kills;
 mod local;
 mod perform;
 mod stage;
+mod sudo;
 
 use std::fs;
 use std::io::Write as _;

@@ -145,6 +145,7 @@ fn look(text: &str) -> Look {
             is_cut: false,
             title: SafeText::new("renew"),
             who: SafeText::new("alice"),
+            witness: None,
         },
         output: text.as_bytes().to_vec(),
     }
