@@ -12,7 +12,7 @@ use super::plan::{FORMATS, recalled};
 use super::request::{Name, Planned, Request, Targets};
 use super::survey::{self, Signals, note};
 use super::{Context, Exit, Failure, open, outcome, print, progress, runtime};
-use crate::action::{Answer, Ask, Confirmed, Find, NotConfirmed, Review};
+use crate::action::{Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
 use crate::audit::{self, Log};
 use crate::fleet::Fleet;
 use crate::inventory::Inventory;
@@ -74,14 +74,15 @@ was refused or was stopped, 2 the request was wrong or not confirmed, 3 the outc
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let inventory = Arc::new(open::inventory(context)?);
+    let mut request = args.request.clone();
     let (mut log, targets) = match args.failed_of {
         None => {
-            let targets = Targets::read(&args.request, &inventory, context)?;
+            let targets = Targets::read(&request, &inventory, context)?;
             (open_log(context)?, targets)
         }
         Some(op) => {
             let log = open_log(context)?;
-            let targets = again(args, &log, op)?;
+            let targets = again(&mut request, &log, op)?;
             (log, targets)
         }
     };
@@ -97,7 +98,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             clock: context.clock,
             who: who.who(),
         };
-        let ended = Desk { args, context, tools, targets }.work().await;
+        let ended = Desk { args, request, context, tools, targets }.work().await;
         sessions.close().await;
         ended
     });
@@ -117,9 +118,9 @@ fn refused(error: audit::Error) -> Failure {
         .with_hint("nothing was changed: no change without a record of it")
 }
 
-/// The targets of an earlier run that did not end well.
-fn again(args: &Args, log: &Log, op: Uuid) -> Result<Targets, Failure> {
-    let request = &args.request;
+/// The targets of an earlier run that did not end well. What was chosen then is chosen again,
+/// unless something is chosen now.
+fn again(request: &mut Request, log: &Log, op: Uuid) -> Result<Targets, Failure> {
     let bad = |text: String| Err(Failure::say(Exit::BadRequest, text));
     if !request.targets.is_empty() {
         return bad("--failed-of names the targets; give no others".to_owned());
@@ -129,8 +130,11 @@ fn again(args: &Args, log: &Log, op: Uuid) -> Result<Targets, Failure> {
         let action = SafeText::new(&other.action);
         return bad(format!("that was a run of `{action}`, not of `{}`", request.kind.name));
     }
-    if all.is_empty() {
+    let Some(first) = all.first() else {
         return bad(format!("nothing is left to do of {op}: no such run, or all of it went well"));
+    };
+    if request.chosen == Chosen::default() {
+        request.chosen = first.chosen.clone();
     }
     let name = |it: perform::Again| -> Name { (it.host, it.lineage) };
     Ok(Targets::of(all.into_iter().map(name).collect()))
@@ -142,6 +146,7 @@ const CARDS: usize = 3;
 /// All that a run needs, once the log is open.
 struct Desk<'a> {
     args: &'a Args,
+    request: Request,
     context: &'a Context,
     tools: Tools,
     targets: Targets,
@@ -177,11 +182,11 @@ impl Desk<'_> {
         let told = progress::follow(&mut run, &plans, &mut signals).await;
         let outcomes = told.outcomes(&plans);
         print(|out| match self.args.format.as_str() {
-            "json" => outcome::write_json(self.args.request.kind.name, &outcomes, out),
+            "json" => outcome::write_json(self.request.kind.name, &outcomes, out),
             _ => outcomes.iter().try_for_each(|it| it.write(out)),
         })?;
         if let Some(op) = told.left_to_do() {
-            let action = self.args.request.kind.name;
+            let action = self.request.kind.name;
             note(&format!(
                 "hint: `certdeck run {action} --failed-of {op}` takes up what is left\n"
             ));
@@ -192,7 +197,7 @@ impl Desk<'_> {
     /// The plans, if nothing is refused or what is may be left out.
     fn review(&self, fleet: &Fleet) -> Result<Option<Review>, Failure> {
         let now = self.context.clock.now();
-        let request = &self.args.request;
+        let request = &self.request;
         let names = self.targets.names(fleet, request.kind, now);
         let inventory: &Inventory = &self.tools.inventory;
         let planned = request.plan(&names, Find { inventory, fleet, now })?;
@@ -226,7 +231,7 @@ impl Desk<'_> {
         fleet: &Fleet,
         signals: &mut Signals,
     ) -> Result<Confirmed, Failure> {
-        let kind = self.args.request.kind;
+        let kind = self.request.kind;
         let yes = Plans { action: kind, review: Some(&review), waves: &[], refused: &[] }.yes();
         let ask = review.ask();
         let line = match (&self.args.yes, &ask) {

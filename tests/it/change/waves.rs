@@ -42,3 +42,27 @@ fn a_canary_that_fails_keeps_the_others_from_beginning() {
     }
     verified(&lab);
 }
+
+#[test]
+fn what_was_chosen_is_chosen_again() {
+    let Some(mut lab) = Lab::new() else { return };
+    let Some(host) = CertbotHost::start(&mut lab, "web-01") else { return };
+    host.issue("a.test", &[]);
+    let (mended, ran) = (lab.path("mended"), lab.path("ran"));
+    let inventory = format!(
+        "{}\n[[hook]]\nname = 'picky'\nrun = 'test -e {} && touch {}'\nimpact = 'none'\n",
+        host.inventory(),
+        mended.display(),
+        ran.display()
+    );
+    let certdeck =
+        |words: &[&str]| Told::new(lab.certdeck(&inventory).args(words).output().unwrap());
+    certdeck(&["run", "hook", "web-01/a.test", "--hook", "picky", "--yes", "1"]).check(1, &[]);
+    let records = verified(&lab);
+    let op = records.iter().find(|it| it.kind() == "intent").unwrap().0["op"].clone();
+    std::fs::write(mended, "").unwrap();
+    // Without the choice, the deploy hooks would run.
+    let again = ["run", "hook", "--failed-of", op.as_str().unwrap(), "--yes", "1"];
+    certdeck(&again).check(0, &["test -e"]);
+    assert!(ran.exists());
+}
