@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use certdeck::fleet::{
     Certificate, Chain, Fingerprint, Fleet, Host, HostName, KeyKind, Moment, Outcome, Place, Seen,
-    Sighting, Version, Visit,
+    Sighting, Trust, Version, Visit,
 };
 use certdeck::store::Store;
 use certdeck::text::SafeText;
@@ -43,7 +43,12 @@ fn fleet() -> Fleet {
         let place = |number| {
             let name = format!("name-{number}.{host}.example.net");
             let leaf = certificate(&name, false);
-            let chain = Chain { leaf: leaf.clone(), rest: vec![above.clone()], fault: None };
+            let chain = Chain {
+                leaf: leaf.clone(),
+                rest: vec![above.clone()],
+                fault: None,
+                trust: Trust::default(),
+            };
             let mut place = Place::new("certbot", SafeText::new(&name));
             place.layers.disk = Some(Sighting {
                 chain: Arc::new(chain),
@@ -55,7 +60,7 @@ fn fleet() -> Fleet {
             place
         };
         let seen = Seen { places: (0..5).map(place).collect(), ..Seen::default() };
-        fleet.apply(Visit { host, at: NOW, outcome: Outcome::Seen(Box::new(seen)) });
+        fleet.apply(Visit { host, at: NOW, outcome: Outcome::Seen(Box::new(seen)), probes: None });
     }
     fleet
 }

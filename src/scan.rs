@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::fleet::{self, Fleet, HostName, Outcome, Reach, Unreached, Visit, Why};
 use crate::inventory::{self, Inventory};
 use crate::remote::{Limits, Sessions};
-use crate::source::{self, Incomplete, Nonce};
+use crate::source::{self, Incomplete, Nonce, Reading};
 use crate::text::SafeText;
 
 /// What a running scan tells, as it happens.
@@ -197,7 +197,7 @@ async fn visit_within(
     clock: Clock,
 ) -> Visit {
     let outcome = ask(time, sessions, host, known, clock).await;
-    Visit { host: host.name.clone(), at: clock.now(), outcome }
+    Visit { host: host.name.clone(), at: clock.now(), outcome, probes: None }
 }
 
 async fn ask(
@@ -217,10 +217,11 @@ async fn ask(
     let now = clock.now();
     let took = i64::try_from(answer.took.as_secs()).unwrap_or(i64::MAX);
     let asked = now.plus(-took);
-    let sources = host.sources.clone();
+    let (sources, roots) = (host.sources.clone(), Arc::clone(&host.roots));
     // Thousands of certificates take longer to read than a screen may stand still.
     let reading = spawn_blocking(move || {
-        source::read_answer(&sources, &answer.bytes, &nonce, &known, asked, now)
+        let reading = Reading { known: &known, roots: &roots, now };
+        source::read_answer(&sources, &answer.bytes, &nonce, asked, &reading)
     });
     match reading.await {
         Ok(Ok(seen)) => Outcome::Seen(Box::new(seen)),

@@ -338,7 +338,7 @@ mod tests {
         let mut fleet = sample();
         let review = Review::new(vec![plan(&fleet, action, "web-01")]);
         assert_eq!(review.stale(&fleet.fleet), None);
-        fleet.fleet.apply(Visit { host: HostName::new("web-01"), at: NOW, outcome });
+        fleet.fleet.apply(Visit { host: HostName::new("web-01"), at: NOW, outcome, probes: None });
         let right = if action == "dry-run" { Answer::Nothing } else { Answer::Key };
         let (_, why) = review.confirm(right, &fleet.fleet, NOW).unwrap_err();
         assert_eq!(why, NotConfirmed::Stale(format!("web-01/www.example.net: {expect}")));

@@ -7,7 +7,7 @@ use super::{Chosen, Find, Plan, Refusal, Why, named};
 use crate::fleet::{
     Automation, Certificate, Chain, ConfHook, DAY, Fingerprint, Fleet, HOUR, Hook, HookStage,
     HostName, KeyKind, KeySight, Moment, Outcome, Place, Renewal, Schedule, Scheduler, Seen,
-    Sighting, Version, Visit,
+    Sighting, Trust, Version, Visit,
 };
 use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
@@ -83,7 +83,7 @@ pub(super) fn sample() -> Sample {
 impl Sample {
     pub(super) fn see(&mut self, host: &str, seen: Seen) {
         let outcome = Outcome::Seen(Box::new(seen));
-        self.fleet.apply(Visit { host: HostName::new(host), at: NOW, outcome });
+        self.fleet.apply(Visit { host: HostName::new(host), at: NOW, outcome, probes: None });
     }
 
     /// Changes the lineage at `web-01`.
@@ -169,7 +169,12 @@ pub(super) fn certificate(number: u32, begins: i64, ends: i64) -> Certificate {
 }
 
 pub(super) fn sighting(leaf: Certificate, path: &str) -> Sighting {
-    let chain = Arc::new(Chain { leaf: Arc::new(leaf), rest: Vec::new(), fault: None });
+    let chain = Arc::new(Chain {
+        leaf: Arc::new(leaf),
+        rest: Vec::new(),
+        fault: None,
+        trust: Trust::default(),
+    });
     Sighting { chain, location: SafeText::new(path), at: NOW }
 }
 

@@ -179,7 +179,7 @@ mod tests {
             (SafeText::new("web-01: the host key changed"), SafeText::new("find out why"));
         let down = Unreached { why: fleet::Why::ChangedKey, text, hint: Some(hint) };
         let host = HostName::new("web-01");
-        fleet.fleet.apply(Visit { host, at: NOW, outcome: Outcome::Unreached(down) });
+        fleet.fleet.apply(Visit { host, at: NOW, outcome: Outcome::Unreached(down), probes: None });
         let refusal = fleet.plan("renew", "web-01/www.example.net", &[]).unwrap_err();
         assert!(refusal.text.ends_with("the host key changed"), "{}", refusal.text);
         assert_eq!(refusal.hint.as_deref(), Some("find out why"));

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::action::Plan;
+use crate::fleet::Probe;
 use crate::perform::{Ending, Report};
 use crate::text::SafeText;
-use crate::wire::Probe;
 
 /// What became of one plan.
 #[derive(Debug)]
@@ -144,12 +144,12 @@ fn served(probe: &Probe) -> String {
 
 fn probe(probe: &Probe) -> Value {
     json!({
-        "name": probe.name,
+        "name": probe.name.as_str(),
         "vantage": probe.vantage.name(),
         "address": probe.address.as_str(),
         "at": probe.at.to_string(),
         "sha256": probe.leaf().map(|it| it.to_string()),
         "not-after": probe.served.as_ref().ok().map(|it| it.leaf.not_after.to_string()),
-        "error": probe.served.as_ref().err().map(SafeText::as_str),
+        "error": probe.served.as_ref().err().map(ToString::to_string),
     })
 }

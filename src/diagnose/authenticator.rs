@@ -6,6 +6,7 @@ use crate::fleet::{Moment, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "authenticator",
     about: "the certificate cannot be renewed unattended",
+    advice: "",
     is_about_reach: false,
     check,
 };

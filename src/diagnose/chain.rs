@@ -6,6 +6,7 @@ use crate::fleet::{ChainFault, Moment, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "chain",
     about: "an intermediate is missing, wrong or expired",
+    advice: "",
     is_about_reach: false,
     check,
 };

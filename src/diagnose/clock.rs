@@ -3,8 +3,13 @@
 use super::{Finding, Kind, Subject};
 use crate::fleet::{Moment, Severity, Verdict, human};
 
-pub(super) const KIND: Kind =
-    Kind { name: "clock", about: "the host's clock is off", is_about_reach: false, check };
+pub(super) const KIND: Kind = Kind {
+    name: "clock",
+    about: "the host's clock is off",
+    advice: "",
+    is_about_reach: false,
+    check,
+};
 
 fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let offset = subject.host.clock_offset?;

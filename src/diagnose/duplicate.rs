@@ -6,6 +6,7 @@ use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "duplicate",
     about: "a second lineage for the same names",
+    advice: "",
     is_about_reach: false,
     check,
 };

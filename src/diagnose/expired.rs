@@ -3,8 +3,13 @@
 use super::{Finding, Kind, Subject};
 use crate::fleet::{Moment, Severity, Verdict, human};
 
-pub(super) const KIND: Kind =
-    Kind { name: "expired", about: "the certificate has expired", is_about_reach: false, check };
+pub(super) const KIND: Kind = Kind {
+    name: "expired",
+    about: "the certificate has expired",
+    advice: "",
+    is_about_reach: false,
+    check,
+};
 
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let place = subject.place?;

@@ -3,8 +3,13 @@
 use super::{Finding, Kind, Subject};
 use crate::fleet::{Moment, Problem, ProblemKind, Severity, Verdict};
 
-pub(super) const KIND: Kind =
-    Kind { name: "half-done", about: "a renewal was left half done", is_about_reach: false, check };
+pub(super) const KIND: Kind = Kind {
+    name: "half-done",
+    about: "a renewal was left half done",
+    advice: "",
+    is_about_reach: false,
+    check,
+};
 
 fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let place = subject.place?;

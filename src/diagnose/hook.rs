@@ -3,8 +3,13 @@
 use super::{Finding, Kind, Subject};
 use crate::fleet::{Hook, Moment, Severity, Verdict};
 
-pub(super) const KIND: Kind =
-    Kind { name: "hook", about: "a hook is not executable", is_about_reach: false, check };
+pub(super) const KIND: Kind = Kind {
+    name: "hook",
+    about: "a hook is not executable",
+    advice: "",
+    is_about_reach: false,
+    check,
+};
 
 fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let place = subject.place?;

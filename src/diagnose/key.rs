@@ -6,6 +6,7 @@ use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "key",
     about: "private key and certificate do not match",
+    advice: "",
     is_about_reach: false,
     check,
 };

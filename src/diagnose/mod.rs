@@ -5,7 +5,9 @@
 //! 1. A file here with `KIND` and its `check`, with a test that it fires and one that it does not.
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 
+mod around;
 mod authenticator;
+mod cause;
 mod chain;
 mod clock;
 mod due;
@@ -16,6 +18,7 @@ mod hook;
 mod key;
 mod not_yet_valid;
 mod overdue;
+mod remedy;
 mod renewal_failed;
 mod schedule;
 mod staging;
@@ -25,6 +28,10 @@ mod unreachable;
 use crate::explain;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, PlaceName, Reach, Severity, Verdict};
 use crate::text::SafeText;
+
+pub use around::Around;
+pub use cause::{Cause, gather};
+pub use remedy::{Rank, Remedy, rank};
 
 /// Every rule. The order is that of findings of one place with the same verdict.
 pub static ALL: &[Kind] = &[
@@ -53,6 +60,8 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for people.
     pub about: &'static str,
+    /// What to look at and what not to do, for the one who has never seen this.
+    pub advice: &'static str,
     /// Whether the rule may speak of a host that was not read this time. Every other rule would
     /// judge what may have changed since.
     is_about_reach: bool,
@@ -62,6 +71,8 @@ pub struct Kind {
 /// What a rule looks at: a place at its host, or a host of which no place is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
+    /// What the rest of the fleet has to do with it.
+    pub around: &'a Around<'a>,
     /// The host.
     pub host: &'a Host,
     /// The place, if the host has any.
@@ -71,6 +82,8 @@ pub struct Subject<'a> {
 /// Something that is wrong, or that somebody should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// The rule that found it, as in [`ALL`].
+    pub rule: &'static str,
     /// The host.
     pub host: HostName,
     /// The place; `None` if it is about the whole host.
@@ -85,11 +98,45 @@ pub struct Finding {
     pub evidence: Vec<SafeText>,
     /// The cause in plain words.
     pub cause: SafeText,
-    /// Names of actions that would mend it, cheapest first.
-    pub remedies: &'static [&'static str],
+    /// What findings of one cause have in common across the fleet: the intermediate, the token,
+    /// the certificate; the cause itself, where nothing is more exact.
+    pub shared: SafeText,
+    /// What would mend it, the cheapest and safest first.
+    pub remedies: Vec<Remedy>,
+    /// What to look at and what not to do, for the one who has never seen this.
+    pub advice: &'static str,
+    /// Who owns the host, if a group of it says so.
+    pub owner: Option<SafeText>,
+    /// Where the runbook of its group is.
+    pub runbook: Option<SafeText>,
 }
 
 impl Finding {
+    /// A finding of which nothing more is known yet.
+    pub fn bare(
+        host: HostName,
+        place: Option<PlaceName>,
+        verdict: Verdict,
+        severity: Severity,
+        summary: SafeText,
+    ) -> Self {
+        Self {
+            rule: "",
+            host,
+            place,
+            verdict,
+            severity,
+            summary,
+            evidence: Vec::new(),
+            cause: SafeText::default(),
+            shared: SafeText::default(),
+            remedies: Vec::new(),
+            advice: "",
+            owner: None,
+            runbook: None,
+        }
+    }
+
     /// A finding about the place, or about the host where there is none.
     fn new(
         subject: &Subject<'_>,
@@ -97,16 +144,21 @@ impl Finding {
         severity: Severity,
         summary: impl AsRef<str>,
     ) -> Self {
-        Self {
-            host: subject.host.name.clone(),
-            place: subject.place.map(|it| it.name.clone()),
-            verdict,
-            severity,
-            summary: SafeText::new(summary.as_ref()),
-            evidence: Vec::new(),
-            cause: SafeText::default(),
-            remedies: &[],
+        let place = subject.place.map(|it| it.name.clone());
+        let summary = SafeText::new(summary.as_ref());
+        Self::bare(subject.host.name.clone(), place, verdict, severity, summary)
+    }
+
+    /// Puts in what every finding has: what it shares, remedies in their order, whom to ask.
+    fn finished(mut self, subject: &Subject<'_>) -> Self {
+        if self.shared.as_str().is_empty() {
+            self.shared = self.cause.clone();
         }
+        remedy::sort(&mut self.remedies);
+        let groups = || subject.around.groups_of(subject.host);
+        self.owner = groups().find_map(|it| it.owner.clone());
+        self.runbook = groups().find_map(|it| it.runbook.clone());
+        self
     }
 
     /// Makes it a finding about the whole host.
@@ -155,9 +207,23 @@ impl Finding {
         .remedies(remedies)
     }
 
-    /// Names the actions that would mend it, cheapest first.
-    fn remedies(mut self, names: &'static [&'static str]) -> Self {
-        self.remedies = names;
+    /// Says what findings of this cause have in common across the fleet.
+    fn shared(mut self, text: impl AsRef<str>) -> Self {
+        self.shared = SafeText::new(text.as_ref());
+        self
+    }
+
+    /// Names the actions that would mend it at this place, in any order.
+    fn remedies(self, names: &[&'static str]) -> Self {
+        names.iter().fold(self, |it, action| {
+            let remedy = Remedy::new(action, &it.host, it.place.as_ref());
+            it.remedy(remedy)
+        })
+    }
+
+    /// Adds something that would mend it.
+    fn remedy(mut self, remedy: Remedy) -> Self {
+        self.remedies.push(remedy);
         self
     }
 }
@@ -179,22 +245,26 @@ pub fn judge(subject: &Subject<'_>, now: Moment) -> Vec<Finding> {
     let was_read = subject.host.reach == Reach::Up;
     ALL.iter()
         .filter(|it| was_read || it.is_about_reach)
-        .filter_map(|it| (it.check)(subject, now))
+        .filter_map(|it| {
+            let found = (it.check)(subject, now)?;
+            Some(Finding { rule: it.name, advice: it.advice, ..found }.finished(subject))
+        })
         .collect()
 }
 
 /// Judges the whole fleet.
 pub fn diagnose(fleet: &Fleet, now: Moment) -> Diagnosis {
+    let around = Around::of(fleet);
     let mut diagnosis = Diagnosis::default();
     for host in fleet.hosts() {
         let mut of_host = Verdict::Ok;
         for place in &host.places {
-            let found = judge(&Subject { host, place: Some(place) }, now);
+            let found = judge(&Subject { around: &around, host, place: Some(place) }, now);
             diagnosis.places.push(worst(&found));
             of_host = of_host.max(worst(&found));
             diagnosis.findings.extend(found);
         }
-        let found = judge(&Subject { host, place: None }, now);
+        let found = judge(&Subject { around: &around, host, place: None }, now);
         diagnosis.hosts.push(of_host.max(worst(&found)));
         diagnosis.findings.extend(found);
     }
@@ -221,7 +291,7 @@ mod tests {
     use crate::fleet::{
         Automation, Certificate, Chain, ChainFault, DAY, Failure, Fingerprint, HOUR, Hook,
         HookStage, KeyKind, KeySight, Problem, ProblemKind, Renewal, Schedule, Scheduler, Seen,
-        Sighting, Trigger, Unreached, Version, Visit, Why,
+        Sighting, Trigger, Trust, Unreached, Version, Visit, Why,
     };
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
@@ -250,8 +320,12 @@ mod tests {
     }
 
     fn sighting(leaf: Certificate) -> Sighting {
-        let chain =
-            Chain { leaf: Arc::new(leaf), rest: vec![intermediate(500 * DAY)], fault: None };
+        let chain = Chain {
+            leaf: Arc::new(leaf),
+            rest: vec![intermediate(500 * DAY)],
+            fault: None,
+            trust: Trust::default(),
+        };
         Sighting {
             chain: Arc::new(chain),
             location: SafeText::new("/etc/letsencrypt/live/www/fullchain.pem"),
@@ -274,6 +348,7 @@ mod tests {
             host: HostName::new("web-01"),
             at: NOW,
             outcome: Outcome::Seen(Box::new(seen)),
+            probes: None,
         });
         fleet.hosts().next().unwrap().clone()
     }
@@ -305,7 +380,8 @@ mod tests {
     /// The verdict and the rules' words for a host with one place.
     #[track_caller]
     fn check(host: &Host, verdict: Verdict, words: &str) {
-        let subject = Subject { host, place: host.places.first() };
+        let around = Around::default();
+        let subject = Subject { around: &around, host, place: host.places.first() };
         let found = judge(&subject, NOW);
         let said = found.iter().map(|it| it.summary.to_string()).collect::<Vec<_>>().join("; ");
         assert_eq!(worst(&found), verdict, "{said}");
@@ -344,9 +420,11 @@ mod tests {
         it.layers.issued = Some(sighting(certificate(90 * DAY, 80 * DAY)));
         it.versions.push(Version { number: 2, certificate: None });
         let host = host(vec![it]);
-        let subject = Subject { host: &host, place: host.places.first() };
+        let around = Around::default();
+        let subject = Subject { around: &around, host: &host, place: host.places.first() };
         let found = judge(&subject, NOW);
-        assert_eq!(found.first().unwrap().remedies, ["rollback", "hook"]);
+        let remedies: Vec<_> = found[0].remedies.iter().map(|it| it.action).collect();
+        assert_eq!(remedies, ["rollback", "hook"]);
     }
 
     #[test]
@@ -370,7 +448,7 @@ mod tests {
         let with = |rest: Vec<Arc<Certificate>>, fault| {
             let mut it = place(90 * DAY, 80 * DAY);
             let leaf = Arc::new(certificate(90 * DAY, 80 * DAY));
-            let chain = Arc::new(Chain { leaf, rest, fault });
+            let chain = Arc::new(Chain { leaf, rest, fault, trust: Trust::default() });
             it.layers.disk.as_mut().unwrap().chain = chain;
             host(vec![it])
         };
@@ -452,7 +530,9 @@ mod tests {
         let mut closed = Place::new("certbot", PlaceName::new("www"));
         closed.problems.push(problem(ProblemKind::Unreadable));
         let closed = host(vec![closed]);
-        let found = judge(&Subject { host: &closed, place: closed.places.first() }, NOW);
+        let around = Around::default();
+        let place = closed.places.first();
+        let found = judge(&Subject { around: &around, host: &closed, place }, NOW);
         assert_eq!(found.first().unwrap().severity, Severity::Warning);
         let mut hidden = host(vec![]);
         hidden.problems.push(problem(ProblemKind::Unreadable));

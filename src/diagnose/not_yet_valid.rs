@@ -6,6 +6,7 @@ use crate::fleet::{Moment, Severity, Verdict, human};
 pub(super) const KIND: Kind = Kind {
     name: "not-yet-valid",
     about: "the certificate is not valid yet",
+    advice: "",
     is_about_reach: false,
     check,
 };

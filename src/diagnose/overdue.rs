@@ -6,6 +6,7 @@ use crate::fleet::{Moment, Severity, Verdict, human};
 pub(super) const KIND: Kind = Kind {
     name: "overdue",
     about: "renewal should have happened by now",
+    advice: "",
     is_about_reach: false,
     check,
 };

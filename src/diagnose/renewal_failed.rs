@@ -7,6 +7,7 @@ use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "renewal-failed",
     about: "the last renewal failed, or its configuration is broken",
+    advice: "",
     is_about_reach: false,
     check,
 };

@@ -6,6 +6,7 @@ use crate::fleet::{Automation, Moment, Scheduler, Severity, Trigger, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "schedule",
     about: "no timer or cron line starts the renewal",
+    advice: "",
     is_about_reach: false,
     check,
 };

@@ -6,6 +6,7 @@ use crate::fleet::{Moment, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "staging",
     about: "a test or self-signed certificate",
+    advice: "",
     is_about_reach: false,
     check,
 };

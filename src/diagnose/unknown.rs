@@ -6,6 +6,7 @@ use crate::fleet::{Moment, Problem, ProblemKind, Reach, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "unknown",
     about: "a certificate or a folder could not be read",
+    advice: "",
     is_about_reach: true,
     check,
 };

@@ -3,8 +3,13 @@
 use super::{Finding, Kind, Subject};
 use crate::fleet::{Moment, Reach, Severity, Verdict, Why, human};
 
-pub(super) const KIND: Kind =
-    Kind { name: "unreachable", about: "the host could not be read", is_about_reach: true, check };
+pub(super) const KIND: Kind = Kind {
+    name: "unreachable",
+    about: "the host could not be read",
+    advice: "",
+    is_about_reach: true,
+    check,
+};
 
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let host = subject.host;

@@ -19,7 +19,7 @@ mod pattern;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::fleet::{Host, Moment, Place, Verdict};
+use crate::fleet::{Host, Moment, Place, Trust, Verdict};
 use crate::spanned::Diagnostic;
 
 pub use field::{FIELDS, Field};
@@ -145,7 +145,8 @@ mod tests {
             key: KeyKind::Ecdsa(256),
             is_ca: false,
         };
-        let chain = Chain { leaf: Arc::new(leaf), rest: Vec::new(), fault: None };
+        let chain =
+            Chain { leaf: Arc::new(leaf), rest: Vec::new(), fault: None, trust: Trust::default() };
         let mut place = Place::new("certbot", SafeText::new("api"));
         place.layers.disk = Some(Sighting {
             chain: Arc::new(chain),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{Certificate, Moment, Unparsable};
+use super::{Certificate, Moment, Roots, Unparsable};
+use crate::text::SafeText;
 
 /// A leaf and what was served or stored after it, in that order.
 #[derive(Debug, Clone)]
@@ -15,6 +16,18 @@ pub struct Chain {
     pub rest: Vec<Arc<Certificate>>,
     /// What is wrong at the time of issue, so that expiry is a fact of its own.
     pub fault: Option<ChainFault>,
+    /// Where it leads.
+    pub trust: Trust,
+}
+
+/// Where a chain leads, whatever the date: which known root, and how long the way to it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trust {
+    /// The root at the end of the way that lasts longest; `None` if it leads to none that is known
+    /// here, which says nothing about an authority of one's own.
+    pub anchor: Option<SafeText>,
+    /// When the first certificate between leaf and root ends, on the way that lasts longest.
+    pub until: Option<Moment>,
 }
 
 /// What is wrong with a chain, whatever the date.
@@ -30,7 +43,7 @@ pub enum ChainFault {
 
 impl Chain {
     /// Reads certificates in DER, the leaf first, and checks that each is signed by a later one.
-    pub fn read(ders: &[CertificateDer<'_>]) -> Result<Self, Unparsable> {
+    pub fn read(ders: &[CertificateDer<'_>], roots: &Roots) -> Result<Self, Unparsable> {
         let (first, others) = ders.split_first().ok_or(Unparsable::NoCertificate)?;
         let leaf = Arc::new(Certificate::read(first)?);
         let rest = others
@@ -39,7 +52,8 @@ impl Chain {
             .map(|it| Certificate::read(it).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let fault = fault(&leaf, &rest, first, others.get(..rest.len()).unwrap_or(others));
-        Ok(Self { leaf, rest, fault })
+        let _ = roots.anchors();
+        Ok(Self { leaf, rest, fault, trust: Trust::default() })
     }
 
     /// The intermediate that ends first, if one ends before the leaf does.

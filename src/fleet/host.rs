@@ -1,9 +1,10 @@
 //! A host of the fleet and what visits to it found.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Automation, Moment, Place, Problem};
+use super::{Automation, Listen, Loaded, Moment, Place, Probe, Problem, Server, served};
 use crate::text::SafeText;
 
 /// The unique name of a host, as people see it.
@@ -49,6 +50,19 @@ pub struct Host {
     pub places: Vec<Place>,
     /// How certificates are renewed there, one per source that renews.
     pub automation: Vec<Automation>,
+    /// Programs that serve TLS there.
+    pub servers: Vec<Server>,
+    /// The certificate files that these load.
+    pub loaded: Vec<Loaded>,
+    /// Every TCP port on which something listens.
+    pub listeners: Vec<Listen>,
+    /// The host's own addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The identity of the running system (its boot id), by which two names for one machine are
+    /// told.
+    pub machine: Option<SafeText>,
+    /// What is served: from the host's endpoints and from its servers' sites.
+    pub probes: Vec<Probe>,
     /// What could not be read, where it belongs to no place.
     pub problems: Vec<Problem>,
 }
@@ -66,6 +80,12 @@ impl Host {
             clock_offset: None,
             places: Vec::new(),
             automation: Vec::new(),
+            servers: Vec::new(),
+            loaded: Vec::new(),
+            listeners: Vec::new(),
+            addresses: Vec::new(),
+            machine: None,
+            probes: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -74,17 +94,36 @@ impl Host {
         self.tried_at = Some(visit.at);
         match visit.outcome {
             Outcome::Seen(seen) => {
-                let Seen { clock_offset, mut places, automation, problems } = *seen;
+                let Seen {
+                    clock_offset,
+                    mut places,
+                    automation,
+                    servers,
+                    loaded,
+                    listeners,
+                    addresses,
+                    machine,
+                    problems,
+                } = *seen;
                 places.sort_by(|a, b| (&a.name, a.source).cmp(&(&b.name, b.source)));
                 self.reach = Reach::Up;
                 self.seen_at = Some(visit.at);
                 self.clock_offset = clock_offset;
                 self.places = places;
                 self.automation = automation;
+                self.servers = servers;
+                self.loaded = loaded;
+                self.listeners = listeners;
+                self.addresses = addresses;
+                self.machine = machine;
                 self.problems = problems;
             }
             Outcome::Unreached(why) => self.reach = Reach::Down(why),
         }
+        if let Some(probes) = visit.probes {
+            self.probes = probes;
+        }
+        served::assign(self);
     }
 }
 
@@ -108,6 +147,8 @@ pub struct Visit {
     pub at: Moment,
     /// What was found.
     pub outcome: Outcome,
+    /// What is served; `None` if nobody looked, and what was seen before still counts.
+    pub probes: Option<Vec<Probe>>,
 }
 
 /// The end of a visit.
@@ -128,6 +169,16 @@ pub struct Seen {
     pub places: Vec<Place>,
     /// How certificates are renewed there.
     pub automation: Vec<Automation>,
+    /// Programs that serve TLS there.
+    pub servers: Vec<Server>,
+    /// The certificate files that these load.
+    pub loaded: Vec<Loaded>,
+    /// Every TCP port on which something listens.
+    pub listeners: Vec<Listen>,
+    /// The host's own addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The identity of the running system: its boot id.
+    pub machine: Option<SafeText>,
     /// What could not be read, where it belongs to no place.
     pub problems: Vec<Problem>,
 }

@@ -8,20 +8,29 @@ mod host;
 mod moment;
 mod name;
 mod place;
+mod probe;
+mod roots;
+mod served;
+mod server;
 mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::text::SafeText;
+
 pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable};
-pub use chain::{Chain, ChainFault};
+pub use chain::{Chain, ChainFault, Trust};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Unreached, Visit, Why};
 pub use moment::{DAY, HOUR, Moment, human, seconds};
 pub use place::{
     ConfHook, Failure, KeySight, Layers, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting,
     Version,
 };
+pub use probe::{NotServed, Probe, Unserved, Vantage};
+pub use roots::Roots;
+pub use server::{Listen, Load, Loaded, Server, Site};
 pub use verdict::{Severity, Verdict, Weight};
 
 /// All that is known, host by host.
@@ -31,6 +40,8 @@ pub struct Fleet {
     hosts: BTreeMap<HostName, Arc<Host>>,
     /// Other things that expire, from the inventory.
     pub expiries: Vec<Expiry>,
+    /// Who owns what, from the inventory.
+    pub groups: Vec<Group>,
     /// When the last visit was taken in.
     pub scanned_at: Option<Moment>,
 }
@@ -39,9 +50,20 @@ pub struct Fleet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expiry {
     /// What it is, as the inventory names it.
-    pub name: crate::text::SafeText,
+    pub name: SafeText,
     /// When it ends: midnight UTC at the beginning of the given day.
     pub on: Moment,
+}
+
+/// A group of hosts, as far as findings tell of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Who to ask.
+    pub owner: Option<SafeText>,
+    /// Where the runbook is.
+    pub runbook: Option<SafeText>,
 }
 
 impl Fleet {
@@ -96,7 +118,7 @@ mod tests {
     use crate::text::SafeText;
 
     fn visit(at: i64, outcome: Outcome) -> Visit {
-        Visit { host: HostName::new("web-01"), at: Moment::from_unix(at), outcome }
+        Visit { host: HostName::new("web-01"), at: Moment::from_unix(at), outcome, probes: None }
     }
 
     #[test]

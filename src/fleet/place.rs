@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Certificate, Chain, Fingerprint, HookStage, Moment};
+use super::{Certificate, Chain, Fingerprint, HookStage, Moment, Probe};
 use crate::text::SafeText;
 
 /// The name of a place on its host: certbot's lineage name, or the path of a PEM file.
@@ -17,6 +17,9 @@ pub struct Place {
     pub source: &'static str,
     /// What each layer shows.
     pub layers: Layers,
+    /// Every handshake that has to do with it; [`Layers::loaded`] and [`Layers::wire`] are taken
+    /// from them.
+    pub probes: Vec<Probe>,
     /// What is known of the private key on disk.
     pub key: Option<KeySight>,
     /// Every version that is kept, oldest first.
@@ -34,6 +37,7 @@ impl Place {
             name,
             source,
             layers: Layers::default(),
+            probes: Vec::new(),
             key: None,
             versions: Vec::new(),
             renewal: None,
@@ -78,7 +82,8 @@ pub struct Layers {
     pub issued: Option<Sighting>,
     /// What a service would load if it restarted now.
     pub disk: Option<Sighting>,
-    /// What the running process serves on the host's loopback.
+    /// What the running process serves on the host's loopback; where it shows several, the one
+    /// that differs from the disk.
     pub loaded: Option<Sighting>,
     /// What clients get, one per address.
     pub wire: Vec<Sighting>,

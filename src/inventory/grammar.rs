@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use super::Door;
 use crate::fleet::{Moment, seconds};
 use crate::text::SafeText;
 
@@ -29,6 +31,14 @@ pub(super) trait Grammar {
 /// begins with a dash would be an option.
 #[derive(Debug, Clone)]
 pub(super) enum HostText {}
+
+/// An IP address.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AddressText {}
+
+/// An IP address or a name, perhaps with a port.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum DoorText {}
 /// A user as ssh and useradd(8) take it.
 #[derive(Debug, Clone)]
 pub(super) enum UserText {}
@@ -108,6 +118,71 @@ impl Grammar for HostText {
                 })
             }
         })
+    }
+}
+
+impl Grammar for AddressText {
+    const NAME: &'static str = "an IP address";
+    const PATTERN: &'static str = "^[0-9A-Fa-f:.]{2,45}$";
+
+    fn fault(text: &str) -> Option<String> {
+        let is_one = text.parse::<IpAddr>().is_ok();
+        (!is_one).then(|| "this is no IP address: write it as 127.0.0.2 or ::1".into())
+    }
+}
+
+impl Grammar for DoorText {
+    const NAME: &'static str = "an address, or a name";
+    const PATTERN: &'static str =
+        r"^(\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?|[A-Za-z0-9._:][A-Za-z0-9._:-]{0,258})$";
+
+    fn fault(text: &str) -> Option<String> {
+        match Door::parse(text) {
+            Some(_) => None,
+            None => Some(
+                "expected an address or a name, perhaps with a port: 192.0.2.10, \
+                 [2001:db8::1]:8443, lb.example.net"
+                    .into(),
+            ),
+        }
+    }
+}
+
+impl Door {
+    /// Reads `192.0.2.10`, `2001:db8::1`, `[2001:db8::1]:8443`, `lb.example.net:443`.
+    fn parse(text: &str) -> Option<Self> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(Self { host: address.to_string(), port: None });
+        }
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, rest) = rest.split_once(']')?;
+                address.parse::<Ipv6Addr>().ok()?;
+                (address, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let port = match port {
+            Some(port) => Some(port.parse().ok().filter(|it| *it > 0)?),
+            None => None,
+        };
+        let is_host = host.parse::<Ipv6Addr>().is_ok() || HostText::fault(host).is_none();
+        is_host.then(|| Self { host: host.to_owned(), port })
+    }
+}
+
+impl Checked<AddressText> {
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.0.parse().ok()
+    }
+}
+
+impl Checked<DoorText> {
+    pub(super) fn door(&self) -> Option<Door> {
+        Door::parse(&self.0)
     }
 }
 

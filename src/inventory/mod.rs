@@ -9,14 +9,16 @@ mod schema;
 mod shape;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::fleet::{Expiry, HostName};
+use crate::fleet::{self, Expiry, Fleet, HostName, Roots, Vantage};
 use crate::source::Source;
+use crate::text::SafeText;
 
 pub use read::read;
 pub use schema::schema;
@@ -55,6 +57,10 @@ pub struct Defaults {
     pub jump_concurrency: usize,
     /// How many sessions stay open between scans in the console.
     pub keep_warm: usize,
+    /// Whether hosts are asked for their servers and listeners, too.
+    pub discover: bool,
+    /// Files with authorities beside the public ones, in PEM.
+    pub roots: Vec<String>,
 }
 
 impl Default for Defaults {
@@ -68,6 +74,8 @@ impl Default for Defaults {
             // (sshd_config(5)); two are left for people.
             jump_concurrency: 8,
             keep_warm: 16,
+            discover: true,
+            roots: Vec::new(),
         }
     }
 }
@@ -138,6 +146,8 @@ pub struct Host {
     pub sources: Vec<Arc<dyn Source>>,
     /// What should be served from here.
     pub endpoints: Vec<Endpoint>,
+    /// The authorities at which chains may end.
+    pub roots: Arc<Roots>,
 }
 
 /// What should be served from a host.
@@ -151,6 +161,19 @@ pub struct Endpoint {
     pub starttls: StartTls,
     /// From where it is looked at.
     pub probe: Vec<Vantage>,
+    /// Where the server listens on the host; without it, where something listens on that port.
+    pub listen: Option<IpAddr>,
+    /// Where it is served beside the addresses of the name: a standby, a load balancer.
+    pub addresses: Vec<Door>,
+}
+
+/// An address, or a name that has some, and perhaps another port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// The address or name.
+    pub host: String,
+    /// The TCP port; without it that of the endpoint.
+    pub port: Option<u16>,
 }
 
 /// How TLS is begun on a connection.
@@ -168,16 +191,6 @@ pub enum StartTls {
     Postgres,
     /// RFC 4511, section 4.14.
     Ldap,
-}
-
-/// From where an endpoint is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Vantage {
-    /// On the host itself, through SSH.
-    Loopback,
-    /// From the console, at every public address.
-    Public,
 }
 
 /// A CA account to order from.
@@ -251,33 +264,26 @@ impl Inventory {
         host.groups.iter().filter_map(of)
     }
 
+    /// Lets chains end at these authorities.
+    pub fn trust(&mut self, roots: &Arc<Roots>) {
+        for host in &mut self.hosts {
+            host.roots = Arc::clone(roots);
+        }
+    }
+
     /// The fleet that this inventory names, before anybody has looked at it.
-    pub fn fleet(&self) -> crate::fleet::Fleet {
-        let hosts = self
-            .hosts
-            .iter()
-            .map(|it| crate::fleet::Host::new(it.name.clone(), &it.address, &it.groups));
-        let mut fleet = crate::fleet::Fleet::new(hosts);
+    pub fn fleet(&self) -> Fleet {
+        let hosts =
+            self.hosts.iter().map(|it| fleet::Host::new(it.name.clone(), &it.address, &it.groups));
+        let mut fleet = Fleet::new(hosts);
         fleet.expiries.clone_from(&self.expiries);
+        let group = |it: &Group| fleet::Group {
+            name: it.name.clone(),
+            owner: it.owner.as_deref().map(SafeText::new),
+            runbook: it.runbook.as_deref().map(SafeText::new),
+        };
+        fleet.groups = self.groups.iter().map(group).collect();
         fleet
-    }
-}
-
-impl Vantage {
-    /// Its name, as in the inventory.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::Public => "public",
-        }
-    }
-
-    /// The same in a sentence.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Loopback => "on the host",
-            Self::Public => "from here",
-        }
     }
 }
 

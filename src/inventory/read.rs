@@ -3,17 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::grammar::{Checked, Count, LengthText};
-use super::{
-    Defaults, DnsZone, Endpoint, Group, Host, Inventory, Issuer, NamedHook, SecretPlace, Vantage,
-};
+use super::{Defaults, DnsZone, Endpoint, Group, Host, Inventory, Issuer, NamedHook, SecretPlace};
 use super::{prune, shape};
-use crate::fleet::{Expiry, HostName};
+use crate::fleet::{Expiry, HostName, Roots, Vantage};
 use crate::source;
 use crate::spanned::{self, Diagnostic, Table, did_you_mean, looks_secret};
 use crate::text::SafeText;
@@ -89,6 +88,8 @@ impl Reader<'_, '_> {
                 .jump_concurrency
                 .map_or(usual.jump_concurrency, |it| it.value().into()),
             keep_warm: given.keep_warm.map_or(usual.keep_warm, |it| it.value().into()),
+            discover: given.discover.unwrap_or(usual.discover),
+            roots: given.roots.into_iter().map(Checked::into_string).collect(),
         }
     }
 
@@ -141,6 +142,7 @@ impl Reader<'_, '_> {
         defaults: &Defaults,
     ) -> Vec<Host> {
         let groups = groups.iter().map(|it| it.name.as_str()).collect();
+        let roots = Arc::new(Roots::public());
         let mut names = Names::new("host");
         let mut hosts = Vec::new();
         for table in given {
@@ -149,7 +151,11 @@ impl Reader<'_, '_> {
             let (connect_timeout, scan_timeout) =
                 self.timeouts(host.connect_timeout, host.scan_timeout, defaults);
             let groups = self.memberships(&host.groups, &groups);
-            let sources = host.source.iter().filter_map(|it| self.source(it.span())).collect();
+            let mut sources: Vec<_> =
+                host.source.iter().filter_map(|it| self.source(it.span())).collect();
+            if host.discover.unwrap_or(defaults.discover) {
+                source::discover(&mut sources);
+            }
             let endpoints = host.endpoint.into_iter().filter_map(|it| self.endpoint(it)).collect();
             let Some(name) = name else { continue };
             hosts.push(Host {
@@ -164,6 +170,7 @@ impl Reader<'_, '_> {
                 groups,
                 sources,
                 endpoints,
+                roots: Arc::clone(&roots),
             });
         }
         hosts
@@ -197,7 +204,7 @@ impl Reader<'_, '_> {
         memberships
     }
 
-    fn source(&mut self, span: Range<usize>) -> Option<std::sync::Arc<dyn source::Source>> {
+    fn source(&mut self, span: Range<usize>) -> Option<Arc<dyn source::Source>> {
         let table = match self.tables.get(&span.start) {
             Some(table) => Table::new(Spanned::clone(table)),
             None => Err(Diagnostic::new("expected a table", span)),
@@ -212,7 +219,12 @@ impl Reader<'_, '_> {
             name: name.into_string(),
             port: endpoint.port.map_or(443, Count::value),
             starttls: endpoint.starttls.unwrap_or_default(),
-            probe: endpoint.probe.unwrap_or_else(|| vec![Vantage::Loopback, Vantage::Public]),
+            probe: match endpoint.probe {
+                None => vec![Vantage::Loopback, Vantage::Public],
+                Some(told) => told.into_iter().map(vantage).collect(),
+            },
+            listen: endpoint.listen.and_then(|it| it.address()),
+            addresses: endpoint.addresses.iter().filter_map(Checked::door).collect(),
         })
     }
 
@@ -423,6 +435,13 @@ fn plain(complaint: Diagnostic) -> Diagnostic {
         message: format!("expected {}, found {}", word(expected), word(found)),
         span,
         hint,
+    }
+}
+
+fn vantage(told: shape::From) -> Vantage {
+    match told {
+        shape::From::Loopback => Vantage::Loopback,
+        shape::From::Public => Vantage::Public,
     }
 }
 

@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::grammar::{
-    Checked, CommandText, Count, Day, HostText, LabelText, LengthText, PathText, UrlText, UserText,
-    VariableText,
+    AddressText, Checked, CommandText, Count, Day, DoorText, HostText, LabelText, LengthText,
+    PathText, UrlText, UserText, VariableText,
 };
-use super::{Become, Impact, Protect, StartTls, Vantage};
+use super::{Become, Impact, Protect, StartTls};
 
 /// The hosts of certdeck, and what it should know of them.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -64,6 +64,11 @@ pub(super) struct Defaults {
     pub(super) jump_concurrency: Option<Count<1, 500>>,
     /// How many sessions stay open between scans in the console; default 16.
     pub(super) keep_warm: Option<Count<0, 500>>,
+    /// Whether hosts are asked for their servers and listeners, too; default true.
+    pub(super) discover: Option<bool>,
+    /// Files with authorities beside the public ones, in PEM.
+    #[serde(default)]
+    pub(super) roots: Vec<Checked<PathText>>,
 }
 
 /// A group of hosts.
@@ -114,6 +119,8 @@ pub(super) struct Host {
     #[schemars(schema_with = "sources")]
     #[serde(default)]
     pub(super) source: Vec<Spanned<IgnoredAny>>,
+    /// Whether it is asked for its servers and listeners, too; default: as in `[defaults]`.
+    pub(super) discover: Option<bool>,
     /// What should be served from here.
     #[schemars(with = "Vec<Endpoint>")]
     #[serde(default)]
@@ -132,7 +139,24 @@ pub(super) struct Endpoint {
     /// How TLS is begun; default "none": with the first byte.
     pub(super) starttls: Option<StartTls>,
     /// From where it is looked at; default both.
-    pub(super) probe: Option<Vec<Vantage>>,
+    pub(super) probe: Option<Vec<From>>,
+    /// The address where the server listens on the host; default: wherever something listens on
+    /// that port there.
+    pub(super) listen: Option<Checked<AddressText>>,
+    /// Where it is served beside the addresses of the name: a standby, a load balancer; as
+    /// "192.0.2.10", "[2001:db8::1]:8443" or "lb.example.net".
+    #[serde(default)]
+    pub(super) addresses: Vec<Checked<DoorText>>,
+}
+
+/// From where an endpoint is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum From {
+    /// On the host itself, through SSH.
+    Loopback,
+    /// From the console, at every public address.
+    Public,
 }
 
 /// A CA account to order from.

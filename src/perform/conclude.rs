@@ -8,12 +8,13 @@ use super::case::{Case, leaf};
 use super::judge::{self, Evidence, explanation};
 use super::{Ending, Report, Tools};
 use crate::explain::Explanation;
+use crate::fleet::Probe;
 use crate::fleet::{self, Fleet, Outcome, Unreached, Visit};
 use crate::inventory::{Endpoint, Host};
 use crate::job::Status;
 use crate::scan;
 use crate::text::SafeText;
-use crate::wire::{self, Probe};
+use crate::wire;
 
 /// Looks at a host now. `known` is what was known of it before.
 pub(super) async fn fresh(
@@ -128,7 +129,7 @@ async fn serve<'a>(
             let now = tools.clock.now();
             let probes = wire::probe(&tools.sessions, told, endpoint, now).await;
             let is_shown = wanted.is_some_and(|it| {
-                probes.iter().any(|it| it.served.is_ok()) && wire::other(&probes, it).is_none()
+                probes.iter().any(|it| it.served.is_ok()) && Probe::other(&probes, it).is_none()
             });
             if is_shown || begin.elapsed() > LOADING {
                 all.push((endpoint, probes));

@@ -6,11 +6,10 @@ use super::hook::{self, Failed};
 use super::{Ending, Report};
 use crate::action::Promise;
 use crate::explain::{self, Explanation};
-use crate::fleet::{self, Certificate, Failure, Fingerprint, Moment, Place, Version, human};
+use crate::fleet::{self, Certificate, Failure, Fingerprint, Moment, Place, Probe, Version, human};
 use crate::inventory::Endpoint;
 use crate::job::{State, Status};
 use crate::text::SafeText;
-use crate::wire::{self, Probe};
 
 /// What was seen of an action whose job ran.
 #[derive(Debug)]
@@ -297,7 +296,7 @@ fn unserved<'a>(
         if probes.iter().all(|it| it.served.is_err()) {
             return Some((*endpoint, "cannot be seen to serve it"));
         }
-        wire::other(probes, leaf).map(|_| (*endpoint, "serves another one"))
+        Probe::other(probes, leaf).map(|_| (*endpoint, "serves another one"))
     })
 }
 
@@ -463,7 +462,8 @@ mod tests {
         Automation, Chain, HostName, KeyKind, KeySight, Renewal, Schedule, Scheduler, Sighting,
         Trigger,
     };
-    use crate::inventory::{StartTls, Vantage};
+    use crate::fleet::{NotServed, Trust, Unserved, Vantage};
+    use crate::inventory::StartTls;
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
 
@@ -492,7 +492,12 @@ mod tests {
     }
 
     fn chain(number: u32) -> Arc<Chain> {
-        Arc::new(Chain { leaf: certificate(number), rest: Vec::new(), fault: None })
+        Arc::new(Chain {
+            leaf: certificate(number),
+            rest: Vec::new(),
+            fault: None,
+            trust: Trust::default(),
+        })
     }
 
     fn fingerprint(number: u32) -> Fingerprint {
@@ -605,13 +610,20 @@ mod tests {
                 port: 443,
                 starttls: StartTls::None,
                 probe: Vec::new(),
+                listen: None,
+                addresses: Vec::new(),
             };
             let probe = |(at, number): (usize, &Option<u32>)| Probe {
-                name: "www".to_owned(),
+                name: SafeText::new("www"),
+                is_told: true,
+                is_added: false,
                 vantage: Vantage::Public,
                 address: SafeText::new(&at.to_string()),
                 at: NOW,
-                served: number.map(chain).ok_or_else(|| SafeText::new("connection refused")),
+                served: number.map(chain).ok_or_else(|| Unserved {
+                    why: NotServed::Refused,
+                    text: SafeText::new("connection refused"),
+                }),
             };
             self.served.push((endpoint, shown.iter().enumerate().map(probe).collect()));
             self

@@ -26,12 +26,12 @@ use crate::action::Confirmed;
 use crate::audit;
 use crate::clock::Clock;
 use crate::explain::Explanation;
+use crate::fleet::Probe;
 use crate::fleet::{Fingerprint, Visit};
 use crate::inventory::Inventory;
 use crate::job;
 use crate::remote::Sessions;
 use crate::text::SafeText;
-use crate::wire::Probe;
 
 pub use again::{Again, failed_of};
 pub use reconcile::{Reconciled, reconcile};

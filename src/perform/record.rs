@@ -126,7 +126,7 @@ pub(super) fn outcome(report: &Report, exit: Option<u8>, output: Option<(&str, u
     if !report.probes.is_empty() {
         let probes = report.probes.iter().take(MAX_LINES).map(|it| {
             json!({
-                "name": it.name,
+                "name": it.name.as_str(),
                 "from": it.vantage.name(),
                 "address": it.address.as_str(),
                 "leaf": it.served.as_ref().ok().map(|it| it.leaf.sha256.to_string()),

@@ -308,7 +308,7 @@ struct WireFinding<'a> {
     summary: &'a str,
     evidence: Vec<&'a str>,
     cause: &'a str,
-    remedies: &'static [&'static str],
+    remedies: Vec<&'static str>,
 }
 
 impl<'a> WireFinding<'a> {
@@ -321,7 +321,7 @@ impl<'a> WireFinding<'a> {
             summary: it.summary.as_str(),
             evidence: it.evidence.iter().map(AsRef::as_ref).collect(),
             cause: it.cause.as_str(),
-            remedies: it.remedies,
+            remedies: it.remedies.iter().map(|it| it.action).collect(),
         }
     }
 }

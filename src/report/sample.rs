@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{Page, Report};
-use crate::diagnose::{Diagnosis, Finding};
+use crate::diagnose::{Diagnosis, Finding, Remedy};
 use crate::filter::Filter;
 use crate::fleet::{
     Certificate, Chain, DAY, Fingerprint, Fleet, Host, HostName, KeyKind, Moment, Outcome, Place,
-    Problem, ProblemKind, Seen, Severity, Sighting, Unreached, Verdict, Version, Visit, Why,
+    Problem, ProblemKind, Seen, Severity, Sighting, Trust, Unreached, Verdict, Version, Visit, Why,
 };
 use crate::text::SafeText;
 
@@ -52,7 +52,12 @@ pub(super) fn fleet() -> Fleet {
         text: SafeText::new("edge-syd-2: no answer within 10s"),
         hint: Some(SafeText::new("is the host up?")),
     };
-    let visit = |host, outcome| Visit { host: HostName::new(host), at: NOW.plus(-5), outcome };
+    let visit = |host, outcome| Visit {
+        host: HostName::new(host),
+        at: NOW.plus(-5),
+        outcome,
+        probes: None,
+    };
     fleet.apply(visit("edge-ams-1", Outcome::Seen(Box::new(seen))));
     fleet.apply(visit("edge-syd-2", Outcome::Unreached(down)));
     fleet
@@ -72,7 +77,12 @@ pub(super) fn place(name: &str, begins: i64, ends: i64) -> Place {
         key: KeyKind::Ecdsa(256),
         is_ca: false,
     });
-    let chain = Arc::new(Chain { leaf: leaf.clone(), rest: Vec::new(), fault: None });
+    let chain = Arc::new(Chain {
+        leaf: leaf.clone(),
+        rest: Vec::new(),
+        fault: None,
+        trust: Trust::default(),
+    });
     let sighting = |folder: &str| Sighting {
         chain: chain.clone(),
         location: SafeText::new(&format!("/etc/letsencrypt/{folder}/{name}/fullchain.pem")),
@@ -87,15 +97,15 @@ pub(super) fn place(name: &str, begins: i64, ends: i64) -> Place {
 
 /// What is wrong with the fleet above.
 pub(super) fn diagnosis() -> Diagnosis {
-    let finding = |host, place: Option<&str>, verdict, severity, summary: &str| Finding {
-        host: HostName::new(host),
-        place: place.map(SafeText::new),
-        verdict,
-        severity,
-        summary: SafeText::new(summary),
-        evidence: vec![SafeText::new("not_after 2026-11-22T22:12:44Z")],
-        cause: SafeText::new("renewal has failed since 24 October"),
-        remedies: &["renew"],
+    let finding = |host, place: Option<&str>, verdict, severity, summary: &str| {
+        let (host, place) = (HostName::new(host), place.map(SafeText::new));
+        Finding {
+            evidence: vec![SafeText::new("not_after 2026-11-22T22:12:44Z")],
+            cause: SafeText::new("renewal has failed since 24 October"),
+            shared: SafeText::new("renewal has failed since 24 October"),
+            remedies: vec![Remedy::new("renew", &host, place.as_ref())],
+            ..Finding::bare(host, place, verdict, severity, SafeText::new(summary))
+        }
     };
     Diagnosis {
         findings: vec![

@@ -9,12 +9,13 @@ use rustls_pki_types::CertificateDer;
 
 use super::found::problem;
 use super::script::HEAD_BYTES;
-use crate::fleet::{Certificate, Chain, Problem, ProblemKind};
+use crate::fleet::{Certificate, Chain, Problem, ProblemKind, Roots};
 
 /// Reads what a file holds: the leaf first, then its chain. Problems are added with the path.
 pub(super) fn read_chain(
     path: &str,
     text: &[u8],
+    roots: &Roots,
     problems: &mut Vec<Problem>,
 ) -> Option<Arc<Chain>> {
     let mut complain = |kind, what: &str| problems.push(problem(kind, what, path.as_bytes()));
@@ -48,7 +49,7 @@ pub(super) fn read_chain(
         let text = format!("holds {bad} blocks after the first that are no certificates");
         complain(ProblemKind::BadCertificate, &text);
     }
-    Chain::read(&ders).ok().map(Arc::new)
+    Chain::read(&ders, roots).ok().map(Arc::new)
 }
 
 /// Reads the first certificate alone.

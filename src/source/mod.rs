@@ -12,6 +12,7 @@ mod found;
 mod key;
 mod pem;
 mod script;
+mod servers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,13 +20,13 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use crate::fleet::{Host, HostName, Moment, Seen};
+use crate::fleet::{Host, HostName, Moment, Roots, Seen};
 use crate::spanned::{Diagnostic, Table};
 
 pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section, quote};
 
 /// Every kind of source, in the order they are shown.
-pub static ALL: &[Kind] = &[certbot::KIND, pem::KIND];
+pub static ALL: &[Kind] = &[certbot::KIND, pem::KIND, servers::KIND];
 
 /// What the rest of the program knows about a kind of source.
 #[derive(Debug)]
@@ -67,9 +68,19 @@ pub trait Source: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Reads what the fragment printed, and adds it to what is seen of the host. `known` is the
-    /// same as for [`Self::ask`]; `now` is when the answer came.
-    fn read(&self, section: &Section<'_>, known: &Host, now: Moment, seen: &mut Seen);
+    /// Reads what the fragment printed, and adds it to what is seen of the host.
+    fn read(&self, section: &Section<'_>, reading: &Reading<'_>, seen: &mut Seen);
+}
+
+/// What reading an answer takes beside the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The last known state of the host: the same as when it was asked.
+    pub known: &'a Host,
+    /// The authorities at which chains may end.
+    pub roots: &'a Roots,
+    /// Our clock when the answer came.
+    pub now: Moment,
 }
 
 /// Builds a source from its table in the inventory.
@@ -77,6 +88,13 @@ pub fn build(table: Table<'_>) -> Result<Arc<dyn Source>, Diagnostic> {
     match ALL.iter().find(|it| it.name == table.kind()) {
         Some(kind) => (kind.build)(table),
         None => Err(table.unknown_kind(&ALL.iter().map(|it| it.name).collect::<Vec<_>>())),
+    }
+}
+
+/// Adds what every host is asked for unless it says otherwise: its servers and listeners.
+pub fn discover(sources: &mut Vec<Arc<dyn Source>>) {
+    if sources.iter().all(|it| it.kind().name != servers::KIND.name) {
+        sources.push(Arc::new(servers::Servers::default()));
     }
 }
 
@@ -91,24 +109,24 @@ pub fn ask_all(sources: &[Arc<dyn Source>], known: &Host, nonce: &Nonce) -> Stri
     script.finish()
 }
 
-/// Reads the whole answer of a host, as it came, into what is seen there. `asked` and `now` are
-/// our clock before and after, for the offset of the host's clock.
+/// Reads the whole answer of a host, as it came, into what is seen there. `asked` is
+/// our clock when it was asked, for the offset of the host's clock.
 pub fn read_answer(
     sources: &[Arc<dyn Source>],
     answer: &[u8],
     nonce: &Nonce,
-    known: &Host,
     asked: Moment,
-    now: Moment,
+    reading: &Reading<'_>,
 ) -> Result<Seen, Incomplete> {
     let answer = Answer::read(answer, nonce)?;
+    let now = reading.now;
     let mut seen = Seen {
         // The host's clock was read at some moment between the two.
         clock_offset: answer.clock.map(|it| it.since(asked.plus(now.since(asked) / 2))),
         ..Seen::default()
     };
     for (source, section) in sources.iter().zip(&answer.sections) {
-        source.read(section, known, now, &mut seen);
+        source.read(section, reading, &mut seen);
     }
     Ok(seen)
 }
@@ -123,10 +141,11 @@ pub(crate) const PARSERS: [(&str, Parser); 5] = [
             [Arc::new(certbot::Certbot::default()), Arc::new(pem::Pem::default())];
         let host = Host::new(HostName::new("x"), "x", &[]);
         let at = Moment::default();
-        drop(read_answer(&sources, bytes, &Nonce::new([0; 16]), &host, at, at));
+        let reading = Reading { known: &host, roots: &Roots::none(), now: at };
+        drop(read_answer(&sources, bytes, &Nonce::new([0; 16]), at, &reading));
     }),
     ("certbot-log", certbot::read_log),
-    ("pem-chain", |bytes| drop(bundle::read_chain("/x", bytes, &mut Vec::new()))),
+    ("pem-chain", |bytes| drop(bundle::read_chain("/x", bytes, &Roots::none(), &mut Vec::new()))),
     ("renewal-conf", certbot::read_conf),
     ("systemctl", certbot::read_units),
 ];

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::bundle::read_chain;
 use super::found::{Found, problem};
 use super::key::{Keys, known_keys};
-use super::{AbsolutePath, Kind, Script, Section, Source, quote};
-use crate::fleet::{Host, Layers, Moment, Place, ProblemKind, Seen, Sighting};
+use super::{AbsolutePath, Kind, Reading, Script, Section, Source, quote};
+use crate::fleet::{Host, Layers, Place, ProblemKind, Seen, Sighting};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
@@ -67,12 +67,13 @@ impl Source for Pem {
         script.push(KEYS);
     }
 
-    fn read(&self, section: &Section<'_>, known: &Host, now: Moment, seen: &mut Seen) {
+    fn read(&self, section: &Section<'_>, reading: &Reading<'_>, seen: &mut Seen) {
+        let Reading { known, roots, now } = *reading;
         let (found, keys) = (Found::new(section), Keys::new(section));
         for (path, text) in found.files() {
             let path = String::from_utf8_lossy(path);
             let mut place = Place::new(KIND.name, SafeText::new(&path));
-            let chain = read_chain(&path, text, &mut place.problems);
+            let chain = read_chain(&path, text, roots, &mut place.problems);
             if let Some(chain) = chain {
                 let is_trust_store = chain.leaf.is_self_issued()
                     && chain.rest.len() > 1

@@ -146,7 +146,7 @@ mod tests {
     use crate::fleet::{
         Automation, Certificate, Chain, ChainFault, ConfHook, Failure, Hook, HookStage, Host,
         HostName, KeyKind, KeySight, Lock, Outcome, Place, Problem, ProblemKind, Reach, Renewal,
-        Schedule, Scheduler, Seen, Sighting, Trigger, Unreached, Version, Visit, Why,
+        Schedule, Scheduler, Seen, Sighting, Trigger, Trust, Unreached, Version, Visit, Why,
     };
     use crate::source;
     use crate::text::SafeText;
@@ -281,6 +281,7 @@ mod tests {
             leaf: leaf.clone(),
             rest: vec![certificate("R10", true)],
             fault: Some(ChainFault::WrongOrder),
+            trust: Trust::default(),
         });
         let sighting = |path: &str| Sighting { chain: chain.clone(), location: text(path), at };
         let problem = Problem {
@@ -338,6 +339,7 @@ mod tests {
             places: vec![place],
             automation: vec![automation],
             problems: vec![problem],
+            ..Seen::default()
         };
         let down = Unreached {
             why: Why::TimedOut,
@@ -345,7 +347,8 @@ mod tests {
             hint: Some(text("is it up?")),
         };
         let mut fleet = empty();
-        let visit = |host: &str, outcome| Visit { host: HostName::new(host), at, outcome };
+        let visit =
+            |host: &str, outcome| Visit { host: HostName::new(host), at, outcome, probes: None };
         fleet.apply(visit("web-1", Outcome::Seen(Box::new(seen))));
         fleet.apply(visit("web-2", Outcome::Unreached(down)));
         fleet

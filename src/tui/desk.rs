@@ -9,11 +9,10 @@ use super::book::Book;
 use super::jobs::{JobId, Jobs};
 use super::mask::Mask;
 use super::part::Page;
-use super::part::findings::{Cause, causes};
 use super::part::hosts::{self, HostRow};
 use super::rows::{Arrangement, RowId, Rows};
 use super::theme::Theme;
-use crate::diagnose::{Diagnosis, Finding, diagnose};
+use crate::diagnose::{Cause, Diagnosis, Finding, diagnose, gather};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
 use crate::inventory::Inventory;
@@ -111,7 +110,7 @@ impl Desk {
         let kept: HashSet<&HostName> = self.hosts.iter().map(|it| &it.name).collect();
         self.findings =
             diagnosis.findings.iter().filter(|it| kept.contains(&it.host)).cloned().collect();
-        self.causes = causes(&self.findings);
+        self.causes = gather(&self.findings);
     }
 
     /// Takes another inventory; what is known of hosts that are still in it stays known.

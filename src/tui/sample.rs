@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::book::{Book, Reading, Record};
 use crate::audit::verify::{State, Verified};
-use crate::diagnose::{Diagnosis, Finding};
+use crate::diagnose::{Diagnosis, Finding, Remedy};
 use crate::fleet::{
     Automation, Certificate, Chain, DAY, Expiry, Failure, Fingerprint, Fleet, HOUR, Hook,
     HookStage, Host, HostName, KeyKind, KeySight, Moment, Outcome, Place, Renewal, Schedule,
-    Scheduler, Seen, Severity, Sighting, Trigger, Unreached, Verdict, Version, Visit, Why,
+    Scheduler, Seen, Severity, Sighting, Trigger, Trust, Unreached, Verdict, Version, Visit, Why,
 };
 use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
@@ -44,7 +44,7 @@ pub fn prod_eu() -> (Fleet, Diagnosis) {
         }
         let at = NOW.plus(-29);
         let outcome = Outcome::Unreached(unreached);
-        fleet.apply(Visit { host: HostName::new(host), at, outcome });
+        fleet.apply(Visit { host: HostName::new(host), at, outcome, probes: None });
     }
     let diagnosis = diagnosis(&fleet);
     (fleet, diagnosis)
@@ -278,15 +278,22 @@ fn diagnosis(fleet: &Fleet) -> Diagnosis {
         let found = WRONG.iter().find(|it| it.0 == host.name.as_str() && place.name == it.1);
         let verdict = found.map_or_else(|| by_time(place), |it| it.2);
         diagnosis.places.push(verdict);
-        diagnosis.findings.extend(found.map(|(_, _, verdict, severity, summary, cause)| Finding {
-            host: host.name.clone(),
-            place: Some(place.name.clone()),
-            verdict: *verdict,
-            severity: *severity,
-            summary: safe(summary),
-            evidence: evidence(host, place),
-            cause: safe(cause),
-            remedies: &["dry-run", "renew"],
+        diagnosis.findings.extend(found.map(|(_, _, verdict, severity, summary, cause)| {
+            let (name, place_name) = (host.name.clone(), Some(place.name.clone()));
+            let remedy = |action| Remedy::new(action, &name, place_name.as_ref());
+            Finding {
+                evidence: evidence(host, place),
+                cause: safe(cause),
+                shared: safe(cause),
+                remedies: ["dry-run", "renew"].map(remedy).into(),
+                ..Finding::bare(
+                    host.name.clone(),
+                    place_name.clone(),
+                    *verdict,
+                    *severity,
+                    safe(summary),
+                )
+            }
         }));
     }
     let mut verdicts = diagnosis.places.iter().copied();
@@ -342,9 +349,9 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         last_run: Some(NOW.plus(-4 * HOUR)),
     };
     let seen =
-        Seen { clock_offset: Some(0), places, automation: vec![automation], problems: vec![] };
+        Seen { clock_offset: Some(0), places, automation: vec![automation], ..Seen::default() };
     let outcome = Outcome::Seen(Box::new(seen));
-    Visit { host: HostName::new(host), at: NOW.plus(-ago), outcome }
+    Visit { host: HostName::new(host), at: NOW.plus(-ago), outcome, probes: None }
 }
 
 fn made((_, name, issuer, life, left): &Made) -> Place {
@@ -370,7 +377,12 @@ fn place(name: &str, names: &[&str], issuer: &str, life: i64, left: i64) -> Plac
         ..certificate(&[], "CN=ISRG Root X1", NOW.plus(-600 * DAY), chain_end)
     };
     let intermediate = Certificate { subject: leaf.issuer.clone(), ..intermediate };
-    let chain = Chain { leaf: Arc::clone(&leaf), rest: vec![Arc::new(intermediate)], fault: None };
+    let chain = Chain {
+        leaf: Arc::clone(&leaf),
+        rest: vec![Arc::new(intermediate)],
+        fault: None,
+        trust: Trust::default(),
+    };
     let file = if is_file {
         name.to_owned()
     } else {

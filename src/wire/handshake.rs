@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::tap::Tap;
 use super::{broken, starttls};
-use crate::fleet::{Chain, KeyKind};
+use crate::fleet::{Chain, KeyKind, Roots};
 use crate::inventory::StartTls;
 use crate::text::SafeText;
 
@@ -38,6 +38,7 @@ pub(super) async fn look<S: AsyncRead + AsyncWrite + Unpin>(
     name: ServerName<'static>,
     starttls: StartTls,
     schemes: Schemes,
+    roots: &Roots,
 ) -> Result<Chain, String> {
     let mut stream = Tap::new(stream);
     starttls::begin(starttls, &mut stream).await?;
@@ -53,7 +54,7 @@ pub(super) async fn look<S: AsyncRead + AsyncWrite + Unpin>(
             Err((error, tap)) => Err(in_words(&error, &tap)),
         };
     }
-    let chain = Chain::read(&ders).map_err(|it| format!("the server's answer {it}"))?;
+    let chain = Chain::read(&ders, roots).map_err(|it| format!("the server's answer {it}"))?;
     // aws-lc-rs knows no shorter keys of RSA, so nothing can be said of their signatures.
     let is_judged = !matches!(chain.leaf.key, KeyKind::Rsa(..2048));
     if proof == Some(false) && is_judged {

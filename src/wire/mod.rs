@@ -14,43 +14,12 @@ use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use crate::fleet::{Chain, Fingerprint, KeyKind, Moment};
-use crate::inventory::{Endpoint, Host, Vantage};
+use crate::fleet::{Chain, KeyKind, Moment, NotServed, Probe, Unserved, Vantage};
+use crate::inventory::{Endpoint, Host};
 use crate::remote::Sessions;
 use crate::text::SafeText;
 
 use handshake::Schemes;
-
-/// What one handshake showed.
-#[derive(Debug, Clone)]
-pub struct Probe {
-    /// The name that was asked for.
-    pub name: String,
-    /// From where.
-    pub vantage: Vantage,
-    /// Where, as `198.51.100.7:443`.
-    pub address: SafeText,
-    /// When.
-    pub at: Moment,
-    /// The chain that was served, or why there is none.
-    pub served: Result<Arc<Chain>, SafeText>,
-}
-
-impl Probe {
-    /// The fingerprint of the certificate that was served.
-    pub fn leaf(&self) -> Option<Fingerprint> {
-        self.served.as_ref().ok().map(|it| it.leaf.sha256)
-    }
-}
-
-/// The first probe that shows another certificate where this one is not shown. A server with two
-/// kinds of keys shows it to some clients only, which is enough.
-pub fn other(probes: &[Probe], leaf: Fingerprint) -> Option<&Probe> {
-    probes.iter().find(|it| {
-        let is_here = |that: &&Probe| (that.vantage, &that.address) == (it.vantage, &it.address);
-        it.served.is_ok() && !probes.iter().filter(is_here).any(|it| it.leaf() == Some(leaf))
-    })
-}
 
 /// Looks at an endpoint from everywhere that it asks for: one probe for each address, and one
 /// more where a server has certificates with RSA and with elliptic curves for the same name.
@@ -75,9 +44,11 @@ pub async fn probe(
         };
         let served = Look { sessions, host, endpoint }.all(&door).await;
         served.into_iter().map(move |served| Probe {
-            name: endpoint.name.clone(),
+            name: SafeText::new(&endpoint.name),
             vantage,
             address: SafeText::new(&address),
+            is_told: true,
+            is_added: false,
             at: now,
             served,
         })
@@ -116,7 +87,7 @@ async fn addresses(endpoint: &Endpoint, patience: Duration) -> Vec<Door> {
     found.into_iter().map(Door::Direct).collect()
 }
 
-type Served = Result<Arc<Chain>, SafeText>;
+type Served = Result<Arc<Chain>, Unserved>;
 
 #[derive(Debug, Clone, Copy)]
 struct Look<'a> {
@@ -142,7 +113,10 @@ impl Look<'_> {
     }
 
     async fn one(self, door: &Door, schemes: Schemes) -> Served {
-        self.try_one(door, schemes).await.map(Arc::new).map_err(|it| SafeText::new(&it))
+        self.try_one(door, schemes)
+            .await
+            .map(Arc::new)
+            .map_err(|it| Unserved { why: NotServed::Broken, text: SafeText::new(&it) })
     }
 
     async fn try_one(self, door: &Door, schemes: Schemes) -> Result<Chain, String> {
@@ -155,13 +129,14 @@ impl Look<'_> {
             Door::Direct(address) => {
                 let looking = async {
                     let stream = TcpStream::connect(address).await.map_err(|it| broken(&it))?;
-                    handshake::look(stream, name, endpoint.starttls, schemes).await
+                    handshake::look(stream, name, endpoint.starttls, schemes, &host.roots).await
                 };
                 timeout(patience, looking).await.unwrap_or_else(|_| Err(late(patience)))
             }
             Door::Loopback => {
                 let looking = sessions.tunnel(host, endpoint.port, |stream| async {
-                    let looking = handshake::look(stream, name, endpoint.starttls, schemes);
+                    let roots = &host.roots;
+                    let looking = handshake::look(stream, name, endpoint.starttls, schemes, roots);
                     timeout(patience, looking).await.unwrap_or_else(|_| Err(late(patience)))
                 });
                 looking.await.map_err(|it| it.unreached(host).text.as_str().to_owned())?

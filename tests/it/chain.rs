@@ -1,6 +1,6 @@
 //! Chains in every order: what is wrong with them, whatever the date.
 
-use certdeck::fleet::{Chain, ChainFault, Unparsable};
+use certdeck::fleet::{Chain, ChainFault, Roots, Unparsable};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls_pki_types::CertificateDer;
 
@@ -33,7 +33,7 @@ fn faults_are_told() {
     let (leaf, alone) = (leaf.der(), alone.der());
     let check = |ders: &[&CertificateDer<'static>], expect| {
         let ders: Vec<_> = ders.iter().map(|it| (*it).clone()).collect();
-        assert_eq!(Chain::read(&ders).map(|it| it.fault), expect);
+        assert_eq!(Chain::read(&ders, &Roots::none()).map(|it| it.fault), expect);
     };
     let (top, middle, other) = (top.der(), middle.der(), other.der());
     check(&[], Err(Unparsable::NoCertificate));
@@ -46,5 +46,5 @@ fn faults_are_told() {
     check(&[leaf, top, middle], Ok(Some(ChainFault::WrongOrder)));
     let many: Vec<_> = std::iter::once(leaf).chain(std::iter::repeat_n(middle, 5000)).collect();
     let many: Vec<_> = many.into_iter().cloned().collect();
-    assert_eq!(Chain::read(&many).unwrap().rest.len(), 19);
+    assert_eq!(Chain::read(&many, &Roots::none()).unwrap().rest.len(), 19);
 }

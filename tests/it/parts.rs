@@ -87,7 +87,7 @@ impl Stage {
                 });
             }
             Body::Findings => {
-                let causes = findings::causes(&self.diagnosis.findings);
+                let causes = certdeck::diagnose::gather(&self.diagnosis.findings);
                 let list = Rect { height: inside.height / 3, ..inside };
                 let all = &self.diagnosis.findings;
                 let view =

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use certdeck::action::{self, Chosen, Find, Plan};
 use certdeck::fleet::{
-    Certificate, Chain, HostName, Moment, Outcome, Place, Seen, Sighting, Version, Visit,
+    Certificate, Chain, HostName, Moment, Outcome, Place, Seen, Sighting, Trust, Version, Visit,
 };
 use certdeck::inventory;
 use certdeck::text::SafeText;
@@ -79,13 +79,23 @@ impl Lineage {
             .zip(&self.leaves)
             .map(|(number, it)| Version { number, certificate: Some(Arc::clone(it)) })
             .collect();
-        let chain = Chain { leaf: Arc::clone(&self.leaves[1]), rest: Vec::new(), fault: None };
+        let chain = Chain {
+            leaf: Arc::clone(&self.leaves[1]),
+            rest: Vec::new(),
+            fault: None,
+            trust: Trust::default(),
+        };
         let location = SafeText::new(self.path("live/www/fullchain.pem").to_str().unwrap());
         place.layers.disk = Some(Sighting { chain: Arc::new(chain), location, at: NOW });
         let seen = Seen { places: vec![place], ..Seen::default() };
         let mut fleet = inventory.fleet();
         let host = HostName::new("a");
-        fleet.apply(Visit { host: host.clone(), at: NOW, outcome: Outcome::Seen(Box::new(seen)) });
+        fleet.apply(Visit {
+            host: host.clone(),
+            at: NOW,
+            outcome: Outcome::Seen(Box::new(seen)),
+            probes: None,
+        });
         let find = Find { inventory: &inventory, fleet: &fleet, now: NOW };
         let mut chosen = Chosen::default();
         chosen.set("to", to);

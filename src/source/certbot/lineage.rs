@@ -7,7 +7,7 @@ use super::KIND;
 use super::conf::{Conf, KINDS};
 use super::log::Log;
 use crate::fleet::{
-    Certificate, Chain, Host, Layers, Moment, Place, Problem, ProblemKind, Sighting, Version,
+    Certificate, Chain, Host, Layers, Moment, Place, Problem, ProblemKind, Roots, Sighting, Version,
 };
 use crate::source::Section;
 use crate::source::bundle::{read_chain, read_leaf};
@@ -127,6 +127,7 @@ pub(super) struct Lineages<'a, 's> {
     pub(super) keys: Keys<'a>,
     pub(super) known: &'s Host,
     pub(super) log: &'s Log,
+    pub(super) roots: &'s Roots,
     pub(super) now: Moment,
 }
 
@@ -228,7 +229,7 @@ impl Lineages<'_, '_> {
         problems: &mut Vec<Problem>,
     ) -> Layers {
         let disk = if let Some(text) = self.found.file(fullchain) {
-            read_chain(fullchain, text, problems)
+            read_chain(fullchain, text, self.roots, problems)
         } else {
             // A broken link has been told already.
             let complaint = self.found.why_not(fullchain);
@@ -246,7 +247,7 @@ impl Lineages<'_, '_> {
             if links.get("fullchain") == Some(&top) {
                 return disk.as_ref().map(|it| sighting(it, &path));
             }
-            let chain = read_chain(&path, self.found.file(&path)?, problems)?;
+            let chain = read_chain(&path, self.found.file(&path)?, self.roots, problems)?;
             // The same file under another name is the same chain.
             let chain =
                 disk.clone().filter(|it| it.leaf.sha256 == chain.leaf.sha256).unwrap_or(chain);

@@ -19,8 +19,8 @@ use self::log::Log;
 use super::found::{Found, folders};
 use super::key::{Keys, known_keys, places};
 use super::script::number;
-use super::{AbsolutePath, Client, Kind, Script, Section, Source, quote};
-use crate::fleet::{Host, Moment, ProblemKind, Seen};
+use super::{AbsolutePath, Client, Kind, Reading, Script, Section, Source, quote};
+use crate::fleet::{Host, ProblemKind, Seen};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
@@ -78,7 +78,8 @@ impl Source for Certbot {
         script.push(KEYS);
     }
 
-    fn read(&self, section: &Section<'_>, known: &Host, now: Moment, seen: &mut Seen) {
+    fn read(&self, section: &Section<'_>, reading: &Reading<'_>, seen: &mut Seen) {
+        let Reading { known, roots, now } = *reading;
         let zone = section.key("zone").and_then(zone).unwrap_or_default();
         let log = Log::read(section.body("log").unwrap_or_default(), zone);
         let lineages = Lineages {
@@ -88,6 +89,7 @@ impl Source for Certbot {
             keys: Keys::new(section),
             known,
             log: &log,
+            roots,
             now,
         };
         let mut places = lineages.places();

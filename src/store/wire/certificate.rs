@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Tables, Text, at, text};
-use crate::fleet::{Certificate, Chain, ChainFault, Fingerprint, KeyKind, Moment};
+use crate::fleet::{Certificate, Chain, ChainFault, Fingerprint, KeyKind, Moment, Trust};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WireCertificate {
@@ -75,6 +75,7 @@ impl WireChain {
             leaf: at(certificates, self.leaf)?,
             rest: self.rest.into_iter().map(|it| at(certificates, it)).collect::<Option<_>>()?,
             fault: self.fault.map(|it| it.0),
+            trust: Trust::default(),
         })
     }
 }

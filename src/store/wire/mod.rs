@@ -206,6 +206,7 @@ impl WireHost {
                 .filter_map(WireAutomation::automation)
                 .collect(),
             problems: self.problems.into_iter().map(WireProblem::problem).collect(),
+            ..Host::new(now.name.clone(), &now.address, &now.groups)
         })
     }
 }

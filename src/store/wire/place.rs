@@ -66,6 +66,7 @@ impl WirePlace {
                 loaded: one(self.loaded)?,
                 wire: self.wire.into_iter().map(|it| it.sighting(seen)).collect::<Option<_>>()?,
             },
+            probes: Vec::new(),
             key: self.key.map(WireKeySight::key),
             versions: self.versions.into_iter().map(|it| it.version(seen)).collect(),
             renewal: self.renewal.map(WireRenewal::renewal),

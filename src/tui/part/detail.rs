@@ -228,7 +228,8 @@ pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet
         }
         if !it.remedies.is_empty() {
             let arrow = format!(" {} ", page.theme.glyphs().arrow);
-            sheet.field("would help", &it.remedies.join(&arrow));
+            let names: Vec<_> = it.remedies.iter().map(|it| it.action).collect();
+            sheet.field("would help", &names.join(&arrow));
         }
     }
 }
@@ -268,7 +269,7 @@ fn chain(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Shee
         sheet.nothing("no chain was read");
         return;
     };
-    let Chain { leaf, rest, fault } = &*seen.chain;
+    let Chain { leaf, rest, fault, .. } = &*seen.chain;
     if let Some(fault) = fault {
         sheet.text(0, fault_words(*fault), page.theme.weight(Weight::Wrong));
     }

@@ -1,7 +1,5 @@
 //! The list of findings: one line per cause, with the places it is true of.
 
-use std::collections::HashMap;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
@@ -12,22 +10,8 @@ use super::Page;
 use super::pen::Pen;
 use super::sheet::Sheet;
 use super::timeline::without_folders;
-use crate::diagnose::Finding;
-use crate::fleet::{Severity, Verdict};
-use crate::text::SafeText;
-
-/// Findings with the same cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    /// How soon somebody must act.
-    pub severity: Severity,
-    /// What it makes of the places.
-    pub verdict: Verdict,
-    /// The cause in plain words.
-    pub cause: SafeText,
-    /// The findings, by their position.
-    pub findings: Vec<usize>,
-}
+use crate::diagnose::{Cause, Finding};
+use crate::fleet::Verdict;
 
 /// What the list shows.
 #[derive(Debug, Clone, Copy)]
@@ -40,28 +24,6 @@ pub struct FindingsView<'a> {
     pub first: usize,
     /// The position of the selected line.
     pub selected: Option<usize>,
-}
-
-/// Gathers findings by cause, in the order of the findings.
-pub fn causes(findings: &[Finding]) -> Vec<Cause> {
-    let mut causes: Vec<Cause> = Vec::new();
-    let mut known: HashMap<(Severity, Verdict, &str), usize> = HashMap::new();
-    for (position, it) in findings.iter().enumerate() {
-        let index =
-            *known.entry((it.severity, it.verdict, it.cause.as_str())).or_insert_with(|| {
-                causes.push(Cause {
-                    severity: it.severity,
-                    verdict: it.verdict,
-                    cause: it.cause.clone(),
-                    findings: Vec::new(),
-                });
-                causes.len() - 1
-            });
-        if let Some(cause) = causes.get_mut(index) {
-            cause.findings.push(position);
-        }
-    }
-    causes
 }
 
 /// Draws a heading and the lines that fit.
@@ -117,8 +79,9 @@ pub fn detail(cause: &Cause, findings: &[Finding], page: &Page<'_>) -> Vec<Line<
     let of_cause = || cause.findings.iter().filter_map(|it| findings.get(*it));
     if let Some(it) = of_cause().next().filter(|it| !it.remedies.is_empty()) {
         sheet.heading("Would help, the cheapest first");
-        for (number, remedy) in (1..).zip(it.remedies) {
-            sheet.text(0, &format!("{number}  {remedy}"), theme.text());
+        for (number, remedy) in (1..).zip(&it.remedies) {
+            let text = format!("{number}  {}: {}", remedy.action, remedy.why);
+            sheet.text(0, &text, theme.text());
         }
     }
     for it in of_cause() {
@@ -173,13 +136,15 @@ fn whereabouts(cause: &Cause, findings: &[Finding], room: u16, page: &Page<'_>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnose::gather;
+    use crate::text::SafeText;
     use crate::tui::sample;
     use crate::tui::theme::{Depth, Theme};
 
     #[test]
     fn findings_with_one_cause_are_one_line() {
         let (_, diagnosis) = sample::prod_eu();
-        let causes = causes(&diagnosis.findings);
+        let causes = gather(&diagnosis.findings);
         let counts: Vec<_> = causes.iter().map(|it| it.findings.len()).collect();
         assert_eq!(counts, [1, 1, 1, 2, 1, 2]);
         let theme = Theme::named("mono", Depth::None, false).unwrap();
@@ -192,7 +157,7 @@ mod tests {
     fn what_is_particular_stands_first() {
         let (_, mut diagnosis) = sample::prod_eu();
         let findings = &mut diagnosis.findings;
-        let of = |findings: &[Finding], at: usize| brief(&causes(findings)[at], findings);
+        let of = |findings: &[Finding], at: usize| brief(&gather(findings)[at], findings);
         assert_eq!(
             of(findings, 1),
             "the last renewal failed: the DNS update was refused (NOTAUTH)"
@@ -213,7 +178,7 @@ mod tests {
         let (_, mut diagnosis) = sample::prod_eu();
         diagnosis.findings[0].place = Some(SafeText::new("/etc/haproxy/certs/vpn.example.com.pem"));
         let theme = Theme::named("mono", Depth::None, false).unwrap();
-        let cause = &causes(&diagnosis.findings)[0];
+        let cause = &gather(&diagnosis.findings)[0];
         let shown = whereabouts(cause, &diagnosis.findings, 34, &Page::new(&theme));
         assert_eq!(shown, "edge-ams-1 …ts/vpn.example.com.pem");
     }

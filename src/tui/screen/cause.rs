@@ -8,12 +8,13 @@ use ratatui::text::Line;
 
 use super::scroll::Scroll;
 use super::{Outcome, Screen, open_row, plain};
+use crate::diagnose::Cause;
 use crate::fleet::HostName;
 use crate::text::SafeText;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
 use crate::tui::part::detail;
-use crate::tui::part::findings::{self, Cause};
+use crate::tui::part::findings;
 use crate::tui::rows::RowId;
 
 /// A screen about one cause.

@@ -3,11 +3,11 @@
 use ratatui::layout::Rect;
 
 use super::split;
+use crate::diagnose::Cause;
 use crate::fleet::HostName;
 use crate::text::SafeText;
 use crate::tui::jobs::JobId;
 use crate::tui::keys::Command;
-use crate::tui::part::findings::Cause;
 use crate::tui::part::hosts::HostRow;
 use crate::tui::rows::{RowId, Rows};
 

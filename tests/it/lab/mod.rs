@@ -209,6 +209,7 @@ pub(crate) fn hosts(usual: usize) -> usize {
 /// A host at that port, with short deadlines.
 pub(crate) fn host(name: &str, port: u16) -> Host {
     Host {
+        roots: Arc::default(),
         name: HostName::new(name),
         address: "127.0.0.1".to_owned(),
         port: Some(port),

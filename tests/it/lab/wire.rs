@@ -11,9 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use certdeck::fleet::{ChainFault, Moment};
-use certdeck::inventory::{Endpoint, Host, StartTls, Vantage};
+use certdeck::fleet::{Probe, Vantage};
+use certdeck::inventory::{Endpoint, Host, StartTls};
 use certdeck::remote::Sessions;
-use certdeck::wire::{Probe, probe};
+use certdeck::wire::probe;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::authority::{Authority, Order};
@@ -72,7 +73,14 @@ fn hear(stream: &mut TcpStream) -> io::Result<()> {
 
 fn endpoint(port: u16, vantage: Vantage) -> Endpoint {
     let name = "localhost".to_owned();
-    Endpoint { name, port, starttls: StartTls::None, probe: vec![vantage] }
+    Endpoint {
+        name,
+        port,
+        starttls: StartTls::None,
+        probe: vec![vantage],
+        listen: None,
+        addresses: Vec::new(),
+    }
 }
 
 /// Looks at a port of this machine, directly.
@@ -110,7 +118,7 @@ fn check_shown(probes: &[Probe], files: &[&Path]) {
 #[track_caller]
 fn check_fault(probes: &[Probe], expect: &str) {
     let [Probe { served: Err(why), .. }] = probes else { panic!("{probes:?}") };
-    assert!(why.as_str().starts_with(expect), "{why}");
+    assert!(why.text.as_str().starts_with(expect), "{why}");
 }
 
 fn text(path: &Path) -> &str {

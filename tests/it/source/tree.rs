@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use certdeck::clock::Clock;
-use certdeck::fleet::{Fleet, Host, HostName, Moment, Outcome, Place, Seen, Visit};
+use certdeck::fleet::{Fleet, Host, HostName, Moment, Outcome, Place, Roots, Seen, Visit};
 use certdeck::source::{self, Nonce};
 use certdeck::spanned::Table;
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
@@ -163,7 +163,8 @@ pub(super) fn visit(shell: &[&str], source: &str, known: &Host) -> Seen {
 
 pub(super) fn read(answer: &[u8], nonce: &Nonce, source: &str, known: &Host) -> Seen {
     let sources = [build(source)];
-    match source::read_answer(&sources, answer, nonce, known, NOW, NOW) {
+    let reading = source::Reading { known, roots: &Roots::none(), now: NOW };
+    match source::read_answer(&sources, answer, nonce, NOW, &reading) {
         Ok(seen) => seen,
         Err(why) => panic!("{why}: {}", String::from_utf8_lossy(answer)),
     }
@@ -221,7 +222,12 @@ pub(super) fn forget_stamps(seen: &mut Seen) {
 pub(super) fn after(seen: Seen) -> Host {
     let mut fleet = Fleet::new([host()]);
     let name = HostName::new("here");
-    fleet.apply(Visit { host: name.clone(), at: NOW, outcome: Outcome::Seen(Box::new(seen)) });
+    fleet.apply(Visit {
+        host: name.clone(),
+        at: NOW,
+        outcome: Outcome::Seen(Box::new(seen)),
+        probes: None,
+    });
     fleet.host(&name).unwrap().clone()
 }
 

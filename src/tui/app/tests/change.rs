@@ -331,7 +331,7 @@ fn a_plan_that_a_scan_has_outdated_must_be_reviewed_again() {
     let automation = known.automation;
     let seen = Seen { places, automation, ..Seen::default() };
     let outcome = Outcome::Seen(Box::new(seen));
-    desk.tell(Msg::VisitEnded(Visit { host, at: NOW, outcome }, Duration::ZERO));
+    desk.tell(Msg::VisitEnded(Visit { host, at: NOW, outcome, probes: None }, Duration::ZERO));
     desk.assert_shows("stale: ");
     desk.press(PLACE);
     assert_eq!(desk.begun(), 0);

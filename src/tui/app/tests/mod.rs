@@ -214,7 +214,7 @@ fn rows_stand_still_under_an_overlay() {
     let host = app.desk.fleet.hosts().next().unwrap().name.clone();
     let unreached =
         Unreached { why: Why::Refused, text: SafeText::new("connection refused"), hint: None };
-    let visit = Visit { host, at: NOW, outcome: Outcome::Unreached(unreached) };
+    let visit = Visit { host, at: NOW, outcome: Outcome::Unreached(unreached), probes: None };
     app.update(Msg::VisitEnded(visit, Duration::from_millis(3)), NOW);
     assert!(!app.is_stale());
     drive(&mut app, "<esc>");
