@@ -33,6 +33,8 @@ fn certificate(name: &str, is_ca: bool) -> Arc<Certificate> {
         not_after: NOW.plus(1_000_000),
         key: KeyKind::Ecdsa(256),
         is_ca,
+        is_for_clients: false,
+        der: is_ca.then(|| Arc::from([1, 2, 3].as_slice())),
     })
 }
 

@@ -233,6 +233,7 @@ mod tests {
                     last: None,
                     next: None,
                     result: None,
+                    jitter: None,
                 })
                 .collect();
         })

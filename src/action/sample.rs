@@ -165,6 +165,8 @@ pub(super) fn certificate(number: u32, begins: i64, ends: i64) -> Certificate {
         not_after: NOW.plus(ends),
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        is_for_clients: false,
+        der: None,
     }
 }
 

@@ -309,6 +309,8 @@ mod tests {
             not_after: NOW.plus(left),
             key: KeyKind::Ecdsa(256),
             is_ca: false,
+            is_for_clients: false,
+            der: None,
         }
     }
 
@@ -361,6 +363,7 @@ mod tests {
             last: None,
             next: None,
             result: None,
+            jitter: None,
         };
         Automation {
             source: "certbot",

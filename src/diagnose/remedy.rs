@@ -30,6 +30,8 @@ pub struct Rank {
 /// Every remedy, the cheapest and safest first.
 static ORDER: &[Rank] = &[
     Rank { action: "enable-timer", price: "no order, no change of the certificate" },
+    Rank { action: "enable-hook", price: "no order; a hook becomes executable" },
+    Rank { action: "sync-clock", price: "no order; the host's clock is set" },
     Rank { action: "reload", price: "no order; the configuration is tested first" },
     Rank { action: "rollback", price: "no order; links lead to a version that is kept" },
     Rank { action: "repoint", price: "no order; a line of the server's configuration changes" },

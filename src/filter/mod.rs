@@ -19,7 +19,7 @@ mod pattern;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::fleet::{Host, Moment, Place, Trust, Verdict};
+use crate::fleet::{Host, Moment, Place, Verdict};
 use crate::spanned::Diagnostic;
 
 pub use field::{FIELDS, Field};
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::fleet::{
         Automation, Certificate, Chain, ConfHook, DAY, Failure, Fingerprint, HOUR, Hook, HookStage,
-        HostName, KeyKind, Renewal, Schedule, Scheduler, Sighting,
+        HostName, KeyKind, Renewal, Schedule, Scheduler, Sighting, Trust,
     };
     use crate::text::SafeText;
 
@@ -144,6 +144,8 @@ mod tests {
             not_after: NOW.plus(2 * DAY),
             key: KeyKind::Ecdsa(256),
             is_ca: false,
+            is_for_clients: false,
+            der: None,
         };
         let chain =
             Chain { leaf: Arc::new(leaf), rest: Vec::new(), fault: None, trust: Trust::default() };

@@ -61,6 +61,9 @@ pub struct Trigger {
     pub next: Option<Moment>,
     /// How the last run ended, if that is known: `success`, `exit-code`.
     pub result: Option<SafeText>,
+    /// By how many seconds a run may be put off at random, so that a fleet does not come to its
+    /// CA at once; `None` if that is not known.
+    pub jitter: Option<i64>,
 }
 
 /// A hook script for all certificates.

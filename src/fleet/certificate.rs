@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
@@ -88,6 +89,12 @@ pub struct Certificate {
     pub key: KeyKind,
     /// Whether it may sign others.
     pub is_ca: bool,
+    /// Whether it may stand for a client (`clientAuth` among its extended key usages), which mutual
+    /// TLS needs and public authorities stopped to issue in 2026.
+    pub is_for_clients: bool,
+    /// Its DER, kept of what may sign others only: an intermediate that is missing at one place
+    /// is handed on from another.
+    pub der: Option<Arc<[u8]>>,
 }
 
 /// The kind of a public key.
@@ -153,6 +160,8 @@ impl Certificate {
             not_after: Moment::from_unix(it.validity().not_after.timestamp()),
             key: key_kind(&it),
             is_ca: it.is_ca(),
+            is_for_clients: is_for_clients(&it),
+            der: it.is_ca().then(|| Arc::from(whole)),
         })
     }
 
@@ -252,6 +261,13 @@ fn ip_address(bytes: &[u8]) -> Option<SafeText> {
         _ => return None,
     };
     Some(SafeText::new(&address.to_string()))
+}
+
+/// Whether the extended key usages name clients; a certificate without the extension is for nobody
+/// in particular, and no client of today's authorities (RFC 5280, section 4.2.1.12).
+fn is_for_clients(it: &X509Certificate<'_>) -> bool {
+    let usage = it.extended_key_usage().ok().flatten();
+    usage.is_some_and(|it| it.value.client_auth)
 }
 
 fn key_kind(it: &X509Certificate<'_>) -> KeyKind {

@@ -25,8 +25,8 @@ pub use chain::{Chain, ChainFault, Trust};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Unreached, Visit, Why};
 pub use moment::{DAY, HOUR, Moment, human, seconds};
 pub use place::{
-    ConfHook, Failure, KeySight, Layers, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting,
-    Version,
+    ConfHook, DryRun, Failure, KeySight, Layers, Place, PlaceName, Problem, ProblemKind, Renewal,
+    Sighting, Version,
 };
 pub use probe::{NotServed, Probe, Unserved, Vantage};
 pub use roots::Roots;
@@ -53,6 +53,8 @@ pub struct Expiry {
     pub name: SafeText,
     /// When it ends: midnight UTC at the beginning of the given day.
     pub on: Moment,
+    /// The ways to prove control that end with it, as clients name them: `dns-cloudflare`.
+    pub authenticators: Vec<SafeText>,
 }
 
 /// A group of hosts, as far as findings tell of it.
@@ -115,7 +117,6 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::SafeText;
 
     fn visit(at: i64, outcome: Outcome) -> Visit {
         Visit { host: HostName::new("web-01"), at: Moment::from_unix(at), outcome, probes: None }

@@ -148,6 +148,8 @@ pub struct Renewal {
     pub last_failure: Option<Failure>,
     /// When the client last told of an order that went well, if that is on record.
     pub last_success: Option<Moment>,
+    /// The last dry run on record.
+    pub last_dry_run: Option<DryRun>,
 }
 
 /// A hook command in a certificate's own renewal configuration.
@@ -157,6 +159,15 @@ pub struct ConfHook {
     pub stage: HookStage,
     /// The shell command.
     pub command: SafeText,
+}
+
+/// A dry run, from the client's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DryRun {
+    /// When.
+    pub at: Moment,
+    /// Whether it went well.
+    pub is_ok: bool,
 }
 
 /// A failed renewal, from the client's log.

@@ -13,8 +13,10 @@ pub struct Server {
     pub kind: &'static str,
     /// Its main configuration file.
     pub conf: SafeText,
-    /// Its program, as it was started: `/usr/sbin/nginx`.
+    /// Its program, from the root: `/usr/sbin/nginx`.
     pub program: Option<SafeText>,
+    /// The arguments that it was started with.
+    pub args: Vec<SafeText>,
     /// The process that reads the configuration: the master.
     pub pid: Option<u32>,
     /// Its unit, if systemd runs it.

@@ -305,7 +305,12 @@ impl Reader<'_, '_> {
             let name = self.required(expiry.name, "expiry", "name", span.clone());
             let on = self.required(expiry.on, "expiry", "on", span);
             if let (Some(name), Some(on)) = (name, on) {
-                expiries.push(Expiry { name: SafeText::new(name.as_str()), on: on.moment() });
+                let names = expiry.authenticators.iter();
+                expiries.push(Expiry {
+                    name: SafeText::new(name.as_str()),
+                    on: on.moment(),
+                    authenticators: names.map(|it| SafeText::new(it.as_str())).collect(),
+                });
             }
         }
         expiries
@@ -499,7 +504,7 @@ mod tests {
         assert_eq!((web.scan_timeout.as_secs(), web.user.as_deref()), (30, Some("certdeck")));
         assert_eq!(web.groups, ["production"]);
         let kinds: Vec<_> = web.sources.iter().map(|it| it.kind().name).collect();
-        assert_eq!(kinds, ["certbot", "pem"]);
+        assert_eq!(kinds, ["certbot", "pem", "servers"]);
         let smtp = &web.endpoints[1];
         assert_eq!((smtp.port, smtp.starttls), (25, StartTls::Smtp));
         assert_eq!(smtp.probe, [Vantage::Loopback]);
@@ -557,7 +562,7 @@ mod tests {
                 ("there is no group `prod`", "'prod'"),
                 ("expected a string, found integer `7`", "7"),
                 ("unknown value `root`, expected `none` or `sudo`", "'root'"),
-                ("unknown kind `pen`, expected one of certbot, pem", "'pen'"),
+                ("unknown kind `pen`, expected one of certbot, pem, servers", "'pen'"),
                 ("there is no `paths` here", "[[host.source]]"),
                 ("this `[[host.endpoint]]` has no `name`", "[[host.endpoint]]"),
                 (

@@ -144,7 +144,7 @@ pub(super) struct Endpoint {
     /// that port there.
     pub(super) listen: Option<Checked<AddressText>>,
     /// Where it is served beside the addresses of the name: a standby, a load balancer; as
-    /// "192.0.2.10", "[2001:db8::1]:8443" or "lb.example.net".
+    /// "192.0.2.10", "192.0.2.11:8443" or "lb.example.net".
     #[serde(default)]
     pub(super) addresses: Vec<Checked<DoorText>>,
 }
@@ -227,6 +227,9 @@ pub(super) struct Expiry {
     /// The day, or the moment with its offset, when it ends.
     #[schemars(required)]
     pub(super) on: Option<Day>,
+    /// The ways to prove control that end with it, as clients name them: "dns-cloudflare".
+    #[serde(default)]
+    pub(super) authenticators: Vec<Checked<LabelText>>,
 }
 
 fn sources(generator: &mut SchemaGenerator) -> Schema {

@@ -488,6 +488,8 @@ mod tests {
             not_after: NOW.plus(90 * fleet::DAY),
             key: KeyKind::Ecdsa(256),
             is_ca: false,
+            is_for_clients: false,
+            der: None,
         })
     }
 
@@ -599,6 +601,7 @@ mod tests {
                 last: None,
                 next: None,
                 result: None,
+                jitter: None,
             }];
             self
         }

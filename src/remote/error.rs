@@ -1,6 +1,7 @@
 //! What can go wrong with a host, in words, each with what to do about it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,11 +51,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Connecting to a port of the host's own loopback.
-    #[error("{}", forward_text(*port, *fault, said))]
+    /// Connecting to one of the host's own ports.
+    #[error("{}", forward_text(*at, *fault, said))]
     Forward {
-        /// The port.
-        port: u16,
+        /// Where on the host.
+        at: SocketAddr,
         /// What happened.
         fault: ForwardFault,
         /// sshd's own words.
@@ -278,16 +279,15 @@ fn by_hand(host: &inventory::Host, option: &str, command: &str) -> String {
     format!("ssh {option}{port}{user}{}{command}", host.address)
 }
 
-fn forward_text(port: u16, fault: ForwardFault, said: &SafeText) -> String {
+fn forward_text(at: SocketAddr, fault: ForwardFault, said: &SafeText) -> String {
     match fault {
-        ForwardFault::Forbidden => format!(
-            "sshd does not let anybody through to port {port} of the host itself{}",
-            tail(said)
-        ),
-        ForwardFault::Other => {
-            format!("the host does not connect to its own port {port}{}", tail(said))
+        ForwardFault::Forbidden => {
+            format!("sshd does not let anybody through to {at} on the host itself{}", tail(said))
         }
-        ForwardFault::Refused => format!("nothing listens at 127.0.0.1:{port} on the host"),
+        ForwardFault::Other => {
+            format!("the host does not connect to {at} itself{}", tail(said))
+        }
+        ForwardFault::Refused => format!("nothing listens at {at} on the host"),
     }
 }
 

@@ -84,6 +84,15 @@ pub struct Answer {
     pub took: Duration,
 }
 
+/// A session in hand, with which nobody else does anything meanwhile. Dropping it ends it.
+#[derive(Debug)]
+pub struct Open {
+    key: Key,
+    master: Master,
+    /// The pool closes once nobody holds one.
+    _closing: watch::Receiver<bool>,
+}
+
 /// What makes two hosts of an inventory the same to ssh.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -123,13 +132,35 @@ impl Sessions {
         script: &str,
         limits: Limits,
     ) -> Result<Answer, Error> {
+        let (answer, open) = self.visit_open(host, script, limits).await?;
+        self.keep(open).await;
+        Ok(answer)
+    }
+
+    /// The same, and the session stays in hand, for tunnels to the host's own ports. It goes
+    /// back with [`Self::keep`]; dropping it ends it.
+    pub async fn visit_open(
+        &self,
+        host: &inventory::Host,
+        script: &str,
+        limits: Limits,
+    ) -> Result<(Answer, Open), Error> {
         let mut closing = self.closing.subscribe();
+        let kept = closing.clone();
         tokio::select! {
             biased;
             // Fails only without a sender, which is in `self`.
             _ = closing.wait_for(|it| *it) => Err(Error::Closed),
-            answer = self.ask(host, script, limits) => answer,
+            answer = self.ask(host, script, limits) => {
+                let (answer, master) = answer?;
+                Ok((answer, Open { key: Key::of(host), master, _closing: kept }))
+            }
         }
+    }
+
+    /// Takes back a session that is not needed any more.
+    pub async fn keep(&self, open: Open) {
+        self.put_back(open.key, open.master).await;
     }
 
     /// Ends every visit and every session for good; no process of this run is left.
@@ -147,7 +178,7 @@ impl Sessions {
         host: &inventory::Host,
         script: &str,
         limits: Limits,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(Answer, Master), Error> {
         let key = Key::of(host);
         let Limits { time, cap } = limits;
         let call = master::Call { r#become: host.r#become, script, cap };
@@ -157,10 +188,7 @@ impl Sessions {
             // keep-alive takes, so the answer must begin within the time for connecting.
             let patience = Some(host.connect_timeout);
             match within(begin + time, time, master.run(&call, patience)).await {
-                Ok(answer) => {
-                    self.put_back(key, master).await;
-                    return Ok(answer);
-                }
+                Ok(answer) => return Ok((answer, master)),
                 Err(Error::Stale) => master.close().await,
                 Err(error) => {
                     master.close().await;
@@ -169,12 +197,13 @@ impl Sessions {
             }
         }
         let (master, deadline) = self.connect(&key, host, time).await?;
-        let answer = within(deadline, time, master.run(&call, None)).await;
-        match answer {
-            Ok(_) => self.put_back(key, master).await,
-            Err(_) => master.close().await,
+        match within(deadline, time, master.run(&call, None)).await {
+            Ok(answer) => Ok((answer, master)),
+            Err(error) => {
+                master.close().await;
+                Err(error)
+            }
         }
-        answer
     }
 
     /// Opens a session, in turn with others that take the same way. Returns the deadline for

@@ -3,7 +3,7 @@
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(super) fn end_master(socket: &Path) {
     }
 }
 
-/// A connection from a host to a port of its own loopback, through its session. Closed when it
+/// A connection from a host to one of its own ports, through its session. Closed when it
 /// is dropped.
 #[derive(Debug)]
 pub struct Tunnel {
@@ -52,18 +52,18 @@ pub(super) enum Shut {
 
 impl Tunnel {
     /// Asks the master of that socket for a connection (`MUX_C_NEW_STDIO_FWD`).
-    pub(super) async fn open(socket: &Path, port: u16) -> Result<Self, Shut> {
-        Self::ask(socket, port).await.map_err(|_| Shut::Dead)?.ok_or(Shut::Refused)
+    pub(super) async fn open(socket: &Path, at: SocketAddr) -> Result<Self, Shut> {
+        Self::ask(socket, at).await.map_err(|_| Shut::Dead)?.ok_or(Shut::Refused)
     }
 
-    async fn ask(socket: &Path, port: u16) -> io::Result<Option<Self>> {
+    async fn ask(socket: &Path, at: SocketAddr) -> io::Result<Option<Self>> {
         let mut control = AsyncStream::connect(socket).await?;
         let forward = message(&[
             &number(MUX_C_NEW_STDIO_FWD),
             &number(REQUEST),
             &string(""),
-            &string(&Ipv4Addr::LOCALHOST.to_string()),
-            &number(port.into()),
+            &string(&at.ip().to_string()),
+            &number(at.port().into()),
         ]);
         control.write_all(&[hello(), forward].concat()).await?;
         // One pipe each way, so that the end of one is seen while the other is open.

@@ -1,5 +1,6 @@
-//! A way through a session to a port of the host's own loopback.
+//! A way through a session to one of the host's own ports.
 
+use std::net::SocketAddr;
 use std::process::Stdio;
 
 use tokio::time::timeout;
@@ -8,19 +9,19 @@ use super::config::alias;
 use super::master::{GRACE, Master, read_capped};
 use super::mux::{Shut, Tunnel};
 use super::route::ssh;
-use super::{Error, Key, Sessions, words};
+use super::{Error, Key, Open, Sessions, words};
 use crate::inventory;
 use crate::text::SafeText;
 
 impl Sessions {
-    /// Connects to a port of a host's own loopback, through its session, and talks to whatever
+    /// Connects to one of a host's own ports, through its session, and talks to whatever
     /// answers there. Dropping the future ends all that is behind it.
     ///
     /// Only the way there has a deadline, the host's `connect-timeout`; `talk` needs its own.
     pub async fn tunnel<T, F: Future<Output = T>>(
         &self,
         host: &inventory::Host,
-        port: u16,
+        at: SocketAddr,
         talk: impl FnOnce(Tunnel) -> F,
     ) -> Result<T, Error> {
         let mut closing = self.closing.subscribe();
@@ -30,7 +31,7 @@ impl Sessions {
             _ = closing.wait_for(|it| *it) => Err(Error::Closed),
             told = async {
                 let key = Key::of(host);
-                let (master, tunnel) = self.reach(&key, host, port).await?;
+                let (master, tunnel) = self.reach(&key, host, at).await?;
                 let told = talk(tunnel).await;
                 self.put_back(key, master).await;
                 Ok(told)
@@ -42,17 +43,17 @@ impl Sessions {
         &self,
         key: &Key,
         host: &inventory::Host,
-        port: u16,
+        at: SocketAddr,
     ) -> Result<(Master, Tunnel), Error> {
         if let Some(master) = self.take_warm(key) {
-            match self.dig(master, key, host, port).await {
+            match self.dig(master, key, host, at).await {
                 // Its host has gone away since the last visit, or seems to.
                 Err(Error::Stale) => {}
                 result => return result,
             }
         }
         let (master, _) = self.connect(key, host, host.scan_timeout).await?;
-        match self.dig(master, key, host, port).await {
+        match self.dig(master, key, host, at).await {
             Err(Error::Stale) => Err(Error::TimedOut { after: host.connect_timeout }),
             result => result,
         }
@@ -63,14 +64,14 @@ impl Sessions {
         master: Master,
         key: &Key,
         host: &inventory::Host,
-        port: u16,
+        at: SocketAddr,
     ) -> Result<(Master, Tunnel), Error> {
         let socket = master.socket();
-        let opening = Tunnel::open(&socket, port);
+        let opening = Tunnel::open(&socket, at);
         match timeout(host.connect_timeout, opening).await {
             Ok(Ok(tunnel)) => Ok((master, tunnel)),
             Ok(Err(Shut::Refused)) => {
-                let error = why(&master, host, port).await;
+                let error = why(&master, host, at).await;
                 self.put_back(key.clone(), master).await;
                 Err(error)
             }
@@ -82,13 +83,35 @@ impl Sessions {
     }
 }
 
+impl Open {
+    /// Connects to one of the host's own ports. `Ok(None)` if nothing connects there; why not is
+    /// only known to [`Self::why_not`].
+    pub async fn tunnel(
+        &self,
+        host: &inventory::Host,
+        at: SocketAddr,
+    ) -> Result<Option<Tunnel>, Error> {
+        let socket = self.master.socket();
+        match timeout(host.connect_timeout, Tunnel::open(&socket, at)).await {
+            Ok(Ok(tunnel)) => Ok(Some(tunnel)),
+            Ok(Err(Shut::Refused)) => Ok(None),
+            Ok(Err(Shut::Dead)) | Err(_) => Err(Error::Stale),
+        }
+    }
+
+    /// Why the host does not connect to that port: costs a connection of its own.
+    pub async fn why_not(&self, host: &inventory::Host, at: SocketAddr) -> Error {
+        why(&self.master, host, at).await
+    }
+}
+
 /// Why a host does not connect to one of its own ports. A master does not pass that on, so it is
 /// asked for over a connection of its own.
-async fn why(master: &Master, host: &inventory::Host, port: u16) -> Error {
+async fn why(master: &Master, host: &inventory::Host, at: SocketAddr) -> Error {
     let mut asking = ssh();
     asking.arg("-F").arg(master.config());
     // Why a channel is not opened is no more than information to ssh.
-    asking.args(["-o", "LogLevel=INFO", "-W", &format!("127.0.0.1:{port}"), &alias(0)]);
+    asking.args(["-o", "LogLevel=INFO", "-W", &at.to_string(), &alias(0)]);
     asking.stderr(Stdio::piped());
     let asking = async {
         let mut child = asking.spawn().map_err(Error::Start)?;
@@ -99,7 +122,7 @@ async fn why(master: &Master, host: &inventory::Host, port: u16) -> Error {
         child.wait().await.map_err(Error::Start)?;
         let said = String::from_utf8_lossy(&said);
         let (fault, said) = words::forwarding(&said);
-        Ok(Error::Forward { port, fault, said: SafeText::new(said) })
+        Ok(Error::Forward { at, fault, said: SafeText::new(said) })
     };
     match timeout(host.connect_timeout + GRACE, asking).await {
         Ok(error) => error.unwrap_or_else(|it| it),

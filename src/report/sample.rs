@@ -76,6 +76,8 @@ pub(super) fn place(name: &str, begins: i64, ends: i64) -> Place {
         not_after: NOW.plus(ends),
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        is_for_clients: false,
+        der: None,
     });
     let chain = Arc::new(Chain {
         leaf: leaf.clone(),

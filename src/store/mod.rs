@@ -132,7 +132,7 @@ fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 const MAGIC: &[u8] = b"certdeck";
 /// Raised with every change of [`wire`].
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 /// Twenty times what a thousand hosts with ten certificates each need.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -274,6 +274,8 @@ mod tests {
                 not_after: at.plus(1000),
                 key: if is_ca { KeyKind::Rsa(4096) } else { KeyKind::Ecdsa(256) },
                 is_ca,
+                is_for_clients: false,
+                der: is_ca.then(|| Arc::from([1, 2, 3].as_slice())),
             })
         };
         let leaf = certificate("example.net", false);
@@ -323,6 +325,7 @@ mod tests {
                     last: Some(at),
                     next: None,
                     result: Some(text("success")),
+                    jitter: None,
                 }],
             },
             hooks: vec![Hook {

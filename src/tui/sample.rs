@@ -26,8 +26,16 @@ pub fn prod_eu() -> (Fleet, Diagnosis) {
         Host::new(HostName::new(name), &format!("{name}.example.net"), &[(*group).to_owned()])
     }));
     fleet.expiries = vec![
-        Expiry { name: safe("cloudflare API token"), on: NOW.plus(70 * DAY) },
-        Expiry { name: safe("example.org domain"), on: NOW.plus(21 * DAY) },
+        Expiry {
+            name: safe("cloudflare API token"),
+            on: NOW.plus(70 * DAY),
+            authenticators: Vec::new(),
+        },
+        Expiry {
+            name: safe("example.org domain"),
+            on: NOW.plus(21 * DAY),
+            authenticators: Vec::new(),
+        },
     ];
     for (host, _) in HOSTS {
         let places = PLACES.iter().filter(|it| it.0 == *host).map(made).collect();
@@ -332,6 +340,7 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         last: Some(NOW.plus(-4 * HOUR)),
         next: Some(NOW.plus(8 * HOUR)),
         result: Some(safe("success")),
+        jitter: None,
     };
     let hook = Hook {
         stage: HookStage::Deploy,
@@ -373,6 +382,8 @@ fn place(name: &str, names: &[&str], issuer: &str, life: i64, left: i64) -> Plac
     let chain_end = if ends_first { NOW.plus(33 * DAY) } else { until.plus(500 * DAY) };
     let intermediate = Certificate {
         is_ca: true,
+        is_for_clients: false,
+        der: None,
         key: KeyKind::Rsa(2048),
         ..certificate(&[], "CN=ISRG Root X1", NOW.plus(-600 * DAY), chain_end)
     };
@@ -444,6 +455,8 @@ fn certificate(names: &[&str], issuer: &str, from: Moment, until: Moment) -> Cer
         not_after: until,
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        is_for_clients: false,
+        der: None,
     }
 }
 

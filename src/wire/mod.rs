@@ -134,7 +134,8 @@ impl Look<'_> {
                 timeout(patience, looking).await.unwrap_or_else(|_| Err(late(patience)))
             }
             Door::Loopback => {
-                let looking = sessions.tunnel(host, endpoint.port, |stream| async {
+                let at = SocketAddr::from(([127, 0, 0, 1], endpoint.port));
+                let looking = sessions.tunnel(host, at, |stream| async {
                     let roots = &host.roots;
                     let looking = handshake::look(stream, name, endpoint.starttls, schemes, roots);
                     timeout(patience, looking).await.unwrap_or_else(|_| Err(late(patience)))

@@ -121,6 +121,7 @@ impl Conf {
             hooks,
             last_failure: None,
             last_success: None,
+            last_dry_run: None,
         }
     }
 }

@@ -110,6 +110,7 @@ fn timer(id: &str, unit: &Unit<'_>, units: &BTreeMap<String, Unit<'_>>) -> Optio
         next: moment(value("NextElapseUSecRealtime")),
         // A service that never ran is said to have succeeded.
         result: result.filter(|it| last.is_some() || **it != "success").map(|it| SafeText::new(it)),
+        jitter: None,
     })
 }
 
@@ -175,6 +176,7 @@ impl CronHost<'_> {
             last: None,
             next: None,
             result: None,
+            jitter: None,
         }
     }
 }

@@ -56,6 +56,7 @@ struct WireTrigger {
     last: Option<i64>,
     next: Option<i64>,
     result: Option<Text>,
+    jitter: Option<i64>,
 }
 
 impl WireTrigger {
@@ -67,6 +68,7 @@ impl WireTrigger {
             last: unix(it.last),
             next: unix(it.next),
             result: text_if(it.result.as_ref()),
+            jitter: it.jitter,
         }
     }
 
@@ -78,6 +80,7 @@ impl WireTrigger {
             last: moment(self.last),
             next: moment(self.next),
             result: safe(self.result),
+            jitter: self.jitter,
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct WireCertificate {
     #[serde(with = "WireKeyKind")]
     key: KeyKind,
     is_ca: bool,
+    is_for_clients: bool,
+    der: Option<Vec<u8>>,
 }
 
 impl WireCertificate {
@@ -35,6 +37,8 @@ impl WireCertificate {
             not_after: it.not_after.unix(),
             key: it.key,
             is_ca: it.is_ca,
+            is_for_clients: it.is_for_clients,
+            der: it.der.as_deref().map(<[u8]>::to_vec),
         }
     }
 
@@ -50,6 +54,8 @@ impl WireCertificate {
             not_after: Moment::from_unix(self.not_after),
             key: self.key,
             is_ca: self.is_ca,
+            is_for_clients: self.is_for_clients,
+            der: self.der.map(Arc::from),
         }
     }
 }

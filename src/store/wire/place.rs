@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::automation::WireHookStage;
 use super::{Seen, Tables, Text, at, moment, safe, text, text_if, unix};
 use crate::fleet::{
-    ConfHook, Failure, Fingerprint, HookStage, KeySight, Layers, Moment, Place, Problem,
+    ConfHook, DryRun, Failure, Fingerprint, HookStage, KeySight, Layers, Moment, Place, Problem,
     ProblemKind, Renewal, Sighting, Version,
 };
 
@@ -145,6 +145,7 @@ struct WireRenewal {
     last_failure: Option<WireFailure>,
     #[serde(default)]
     last_success: Option<i64>,
+    last_dry_run: Option<(i64, bool)>,
 }
 
 impl WireRenewal {
@@ -169,6 +170,7 @@ impl WireRenewal {
                 .as_ref()
                 .map(|it| WireFailure { at: unix(it.at), text: text(&it.text) }),
             last_success: unix(it.last_success),
+            last_dry_run: it.last_dry_run.map(|it| (it.at.unix(), it.is_ok)),
         }
     }
 
@@ -189,6 +191,9 @@ impl WireRenewal {
                 .last_failure
                 .map(|it| Failure { at: moment(it.at), text: it.text.0 }),
             last_success: moment(self.last_success),
+            last_dry_run: self
+                .last_dry_run
+                .map(|(at, is_ok)| DryRun { at: Moment::from_unix(at), is_ok }),
         }
     }
 }
