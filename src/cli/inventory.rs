@@ -82,7 +82,7 @@ fn summary(inventory: &Inventory) -> String {
     let Inventory { defaults: _, groups, hosts, issuers, dns, hooks, expiries } = inventory;
     let counts = [
         (groups.len(), "group", "groups"),
-        (hosts.iter().map(|it| it.sources.len()).sum(), "source", "sources"),
+        (hosts.iter().map(|it| it.told_sources).sum(), "source", "sources"),
         (hosts.iter().map(|it| it.endpoints.len()).sum(), "endpoint", "endpoints"),
         (issuers.len(), "issuer", "issuers"),
         (dns.len(), "DNS provider", "DNS providers"),

@@ -142,8 +142,10 @@ pub struct Host {
     pub scan_timeout: Duration,
     /// The names of its groups.
     pub groups: Vec<String>,
-    /// Where certificates are kept.
+    /// Where certificates are kept: what the file tells of, then what is looked for anyway.
     pub sources: Vec<Arc<dyn Source>>,
+    /// How many of the sources the file tells of.
+    pub told_sources: usize,
     /// What should be served from here.
     pub endpoints: Vec<Endpoint>,
     /// The authorities at which chains may end.

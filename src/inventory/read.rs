@@ -153,6 +153,7 @@ impl Reader<'_, '_> {
             let groups = self.memberships(&host.groups, &groups);
             let mut sources: Vec<_> =
                 host.source.iter().filter_map(|it| self.source(it.span())).collect();
+            let told_sources = sources.len();
             if host.discover.unwrap_or(defaults.discover) {
                 source::discover(&mut sources);
             }
@@ -169,6 +170,7 @@ impl Reader<'_, '_> {
                 scan_timeout,
                 groups,
                 sources,
+                told_sources,
                 endpoints,
                 roots: Arc::clone(&roots),
             });

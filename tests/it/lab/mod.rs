@@ -220,6 +220,7 @@ pub(crate) fn host(name: &str, port: u16) -> Host {
         scan_timeout: Duration::from_secs(15),
         groups: Vec::new(),
         sources: Vec::new(),
+        told_sources: 0,
         endpoints: Vec::new(),
     }
 }
