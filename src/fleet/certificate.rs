@@ -196,6 +196,17 @@ impl Certificate {
         opens.plus(self.not_after.since(opens) / 2)
     }
 
+    /// Whether it stands for a name that clients ask for; a wildcard stands for exactly one label
+    /// (RFC 6125, section 6.4.3).
+    pub fn covers(&self, name: &str) -> bool {
+        let parent = name.split_once('.').filter(|it| !it.0.is_empty()).map(|it| it.1);
+        let is_address = name.parse::<IpAddr>().is_ok();
+        self.names.iter().map(SafeText::as_str).any(|it| match it.strip_prefix("*.") {
+            Some(wild) => !is_address && parent.is_some_and(|it| it.eq_ignore_ascii_case(wild)),
+            None => it.eq_ignore_ascii_case(name),
+        })
+    }
+
     /// Whether a test authority signed it, which no client trusts: Let's Encrypt puts `(STAGING)`
     /// into every name of its staging hierarchy (letsencrypt.org/docs/staging-environment);
     /// before 2021 it was "Fake LE".

@@ -67,6 +67,23 @@ impl Place {
         self.renewal.as_ref()?.last_failure.as_ref()
     }
 
+    /// Whether a path, links not resolved, is that of its certificate as a client renews it: the
+    /// file that was read, or one beside it in a folder that bears its name, as `live/NAME/` does.
+    pub fn has_file(&self, path: &str) -> bool {
+        let Some(disk) = &self.layers.disk else { return false };
+        let own = disk.location.as_str();
+        if path == own {
+            return true;
+        }
+        let (Some((folder, _)), Some((other, _))) = (own.rsplit_once('/'), path.rsplit_once('/'))
+        else {
+            return false;
+        };
+        let bears = folder.rsplit('/').next().and_then(|it| it.strip_prefix(self.name.as_str()));
+        // acme.sh keeps certificates with elliptic keys in `NAME_ecc`.
+        folder == other && matches!(bears, Some("" | "_ecc"))
+    }
+
     /// Whether the private key on disk belongs to the certificate on disk; `None` if either is
     /// not known.
     pub fn key_matches(&self) -> Option<bool> {
@@ -215,4 +232,60 @@ pub enum ProblemKind {
     TooLarge,
     /// No permission.
     Unreadable,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Trust;
+    use super::*;
+    use crate::fleet::KeyKind;
+
+    fn place(name: &str, path: &str, names: &[&str]) -> Place {
+        let leaf = Certificate {
+            sha256: Fingerprint::of(b"leaf"),
+            spki_sha256: Fingerprint::of(b"key"),
+            serial: SafeText::default(),
+            subject: SafeText::default(),
+            issuer: SafeText::default(),
+            names: names.iter().map(|it| SafeText::new(it)).collect(),
+            not_before: Moment::default(),
+            not_after: Moment::default(),
+            key: KeyKind::Ed25519,
+            is_ca: false,
+            is_for_clients: false,
+            der: None,
+        };
+        let chain =
+            Chain { leaf: Arc::new(leaf), rest: vec![], fault: None, trust: Trust::default() };
+        let location = SafeText::new(path);
+        let mut place = Place::new("certbot", SafeText::new(name));
+        place.layers.disk =
+            Some(Sighting { chain: Arc::new(chain), location, at: Moment::default() });
+        place
+    }
+
+    #[test]
+    fn files_of_a_lineage_are_told_from_others() {
+        let it = place("www", "/etc/letsencrypt/live/www/fullchain.pem", &[]);
+        assert!(it.has_file("/etc/letsencrypt/live/www/cert.pem"));
+        assert!(!it.has_file("/etc/letsencrypt/live/www-0001/cert.pem"));
+        assert!(!it.has_file("/etc/letsencrypt/archive/www/cert1.pem"));
+        let plain = place("/etc/ssl/a.pem", "/etc/ssl/a.pem", &[]);
+        assert!(plain.has_file("/etc/ssl/a.pem"));
+        assert!(!plain.has_file("/etc/ssl/b.pem"));
+        let acme = place("www", "/root/.acme.sh/www_ecc/www.cer", &[]);
+        assert!(acme.has_file("/root/.acme.sh/www_ecc/fullchain.cer"));
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        let it = place("a", "/a", &["*.Example.net", "example.org", "192.0.2.1"]);
+        let leaf = it.leaf().unwrap();
+        for name in ["www.example.net", "WWW.EXAMPLE.NET", "example.org", "192.0.2.1"] {
+            assert!(leaf.covers(name), "{name}");
+        }
+        for name in ["example.net", "a.b.example.net", ".example.net", "www.example.org", ""] {
+            assert!(!leaf.covers(name), "{name}");
+        }
+    }
 }
