@@ -12,7 +12,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
-    let sighting = subject.place?.nearest()?;
+    let sighting = subject.base()?;
     let chain = &sighting.chain;
     let (summary, cause) = match (chain.fault, chain.expired_intermediate(now)) {
         (Some(ChainFault::NoIntermediate), _) => (

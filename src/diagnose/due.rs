@@ -12,7 +12,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
-    let sighting = subject.place?.nearest()?;
+    let sighting = subject.base()?;
     let leaf = &sighting.chain.leaf;
     if now < leaf.renewal_opens() || now >= leaf.renewal_closes() || now > leaf.not_after {
         return None;

@@ -21,8 +21,11 @@ mod overdue;
 mod remedy;
 mod renewal_failed;
 mod schedule;
+mod settle;
+mod sight;
 mod staging;
 mod unknown;
+mod unloaded;
 mod unreachable;
 
 use crate::explain;
@@ -32,6 +35,8 @@ use crate::text::SafeText;
 pub use around::Around;
 pub use cause::{Cause, gather};
 pub use remedy::{Rank, Remedy, rank};
+
+use sight::Odd;
 
 /// Every rule. The order is that of findings of one place with the same verdict.
 pub static ALL: &[Kind] = &[
@@ -43,6 +48,7 @@ pub static ALL: &[Kind] = &[
     not_yet_valid::KIND,
     clock::KIND,
     staging::KIND,
+    unloaded::KIND,
     overdue::KIND,
     due::KIND,
     renewal_failed::KIND,
@@ -69,14 +75,26 @@ pub struct Kind {
 }
 
 /// What a rule looks at: a place at its host, or a host of which no place is known.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Subject<'a> {
-    /// What the rest of the fleet has to do with it.
-    pub around: &'a Around<'a>,
-    /// The host.
-    pub host: &'a Host,
-    /// The place, if the host has any.
-    pub place: Option<&'a Place>,
+    around: &'a Around<'a>,
+    host: &'a Host,
+    place: Option<&'a Place>,
+    /// Where something else is served than lies on the disk of the place.
+    odds: Vec<Odd<'a>>,
+}
+
+impl<'a> Subject<'a> {
+    /// A place at its host, or the host itself, among the others.
+    pub fn new(around: &'a Around<'a>, host: &'a Host, place: Option<&'a Place>) -> Self {
+        let odds = place.map_or_else(Vec::new, |it| sight::odds(around, host, it));
+        Self { around, host, place, odds }
+    }
+
+    /// An action at this place, or at this host.
+    fn remedy(&self, action: &'static str) -> Remedy {
+        Remedy::new(action, &self.host.name, self.place.map(|it| &it.name))
+    }
 }
 
 /// Something that is wrong, or that somebody should know.
@@ -150,10 +168,11 @@ impl Finding {
     }
 
     /// Puts in what every finding has: what it shares, remedies in their order, whom to ask.
-    fn finished(mut self, subject: &Subject<'_>) -> Self {
+    fn finished(mut self, subject: &Subject<'_>, now: Moment) -> Self {
         if self.shared.as_str().is_empty() {
             self.shared = self.cause.clone();
         }
+        self.remedies.retain(|it| remedy::is_possible(it, subject, now));
         remedy::sort(&mut self.remedies);
         let groups = || subject.around.groups_of(subject.host);
         self.owner = groups().find_map(|it| it.owner.clone());
@@ -243,13 +262,16 @@ pub struct Diagnosis {
 /// Judges one place, or a host without places. The worst verdict of the findings is the verdict.
 pub fn judge(subject: &Subject<'_>, now: Moment) -> Vec<Finding> {
     let was_read = subject.host.reach == Reach::Up;
-    ALL.iter()
+    let mut found: Vec<_> = ALL
+        .iter()
         .filter(|it| was_read || it.is_about_reach)
         .filter_map(|it| {
             let found = (it.check)(subject, now)?;
-            Some(Finding { rule: it.name, advice: it.advice, ..found }.finished(subject))
+            Some(Finding { rule: it.name, advice: it.advice, ..found }.finished(subject, now))
         })
-        .collect()
+        .collect();
+    settle::settle(&mut found);
+    found
 }
 
 /// Judges the whole fleet.
@@ -259,12 +281,12 @@ pub fn diagnose(fleet: &Fleet, now: Moment) -> Diagnosis {
     for host in fleet.hosts() {
         let mut of_host = Verdict::Ok;
         for place in &host.places {
-            let found = judge(&Subject { around: &around, host, place: Some(place) }, now);
+            let found = judge(&Subject::new(&around, host, Some(place)), now);
             diagnosis.places.push(worst(&found));
             of_host = of_host.max(worst(&found));
             diagnosis.findings.extend(found);
         }
-        let found = judge(&Subject { around: &around, host, place: None }, now);
+        let found = judge(&Subject::new(&around, host, None), now);
         diagnosis.hosts.push(of_host.max(worst(&found)));
         diagnosis.findings.extend(found);
     }
@@ -281,6 +303,9 @@ pub fn diagnose(fleet: &Fleet, now: Moment) -> Diagnosis {
 pub fn worst(findings: &[Finding]) -> Verdict {
     findings.iter().map(|it| it.verdict).max().unwrap_or(Verdict::Ok)
 }
+
+#[cfg(test)]
+mod sample;
 
 #[cfg(test)]
 mod tests {
@@ -384,7 +409,7 @@ mod tests {
     #[track_caller]
     fn check(host: &Host, verdict: Verdict, words: &str) {
         let around = Around::default();
-        let subject = Subject { around: &around, host, place: host.places.first() };
+        let subject = Subject::new(&around, host, host.places.first());
         let found = judge(&subject, NOW);
         let said = found.iter().map(|it| it.summary.to_string()).collect::<Vec<_>>().join("; ");
         assert_eq!(worst(&found), verdict, "{said}");
@@ -420,14 +445,15 @@ mod tests {
     #[test]
     fn a_newer_version_on_the_host_is_the_first_remedy() {
         let mut it = place(90 * DAY, -DAY);
-        it.layers.issued = Some(sighting(certificate(90 * DAY, 80 * DAY)));
-        it.versions.push(Version { number: 2, certificate: None });
+        let newer = certificate(90 * DAY, 80 * DAY);
+        it.layers.issued = Some(sighting(newer.clone()));
+        it.versions.push(Version { number: 2, certificate: Some(Arc::new(newer)) });
         let host = host(vec![it]);
         let around = Around::default();
-        let subject = Subject { around: &around, host: &host, place: host.places.first() };
+        let subject = Subject::new(&around, &host, host.places.first());
         let found = judge(&subject, NOW);
         let remedies: Vec<_> = found[0].remedies.iter().map(|it| it.action).collect();
-        assert_eq!(remedies, ["rollback", "hook"]);
+        assert_eq!(remedies, ["rollback"]);
     }
 
     #[test]
@@ -535,7 +561,7 @@ mod tests {
         let closed = host(vec![closed]);
         let around = Around::default();
         let place = closed.places.first();
-        let found = judge(&Subject { around: &around, host: &closed, place }, NOW);
+        let found = judge(&Subject::new(&around, &closed, place), NOW);
         assert_eq!(found.first().unwrap().severity, Severity::Warning);
         let mut hidden = host(vec![]);
         hidden.problems.push(problem(ProblemKind::Unreadable));

@@ -12,7 +12,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
-    let sighting = subject.place?.nearest()?;
+    let sighting = subject.base()?;
     let leaf = &sighting.chain.leaf;
     let ahead = leaf.not_before.since(now);
     if ahead <= 0 {

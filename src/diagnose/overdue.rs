@@ -13,7 +13,7 @@ pub(super) const KIND: Kind = Kind {
 
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let place = subject.place?;
-    let sighting = place.nearest()?;
+    let sighting = subject.base()?;
     let leaf = &sighting.chain.leaf;
     if now < leaf.renewal_closes() || now > leaf.not_after {
         return None;

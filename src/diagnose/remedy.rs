@@ -1,6 +1,8 @@
 //! What would mend a finding, in the order of risk and of what it costs at the CA.
 
-use crate::fleet::{HostName, PlaceName};
+use super::Subject;
+use super::sight::is_valid;
+use crate::fleet::{HookStage, Host, HostName, Moment, Place, PlaceName, ProblemKind, Reach};
 use crate::text::SafeText;
 
 /// One way to mend a finding: an action with its choices, at a place.
@@ -70,9 +72,71 @@ impl Remedy {
     }
 }
 
-/// Puts the cheapest and safest first; of two alike, the one that was named first.
+/// Puts the cheapest and safest first; of two alike, the one that was named first. A reload only
+/// completes what mends the files, so it comes after that.
 pub(super) fn sort(remedies: &mut [Remedy]) {
-    remedies.sort_by_key(|remedy| {
-        ORDER.iter().position(|it| it.action == remedy.action).unwrap_or(ORDER.len())
+    let place = |action: &str| ORDER.iter().position(|it| it.action == action);
+    let mending = remedies.iter().filter(|it| MENDS_FILES.contains(&it.action));
+    let mended = mending.filter_map(|it| place(it.action)).min();
+    remedies.sort_by_key(|it| match (it.action, mended) {
+        ("reload", Some(first)) => (first, 1),
+        (action, _) => (place(action).unwrap_or(ORDER.len()), 0),
     });
+}
+
+/// The actions after which the files are right and perhaps not yet loaded.
+const MENDS_FILES: &[&str] = &["rollback", "repoint", "replace-chain", "transplant"];
+
+/// Whether an action could be done, as far as can be told without the inventory: one that would
+/// refuse is no remedy.
+pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -> bool {
+    let is_own = remedy.host == subject.host.name;
+    let host = if is_own { Some(subject.host) } else { subject.around.host(&remedy.host) };
+    let Some(host) = host.filter(|it| it.reach == Reach::Up) else { return false };
+    let name = remedy.place.as_ref();
+    let place = name.and_then(|name| host.places.iter().find(|it| it.name == *name));
+    match (remedy.action, place) {
+        ("rollback", Some(place)) => is_of_client(host, place) && has_other_version(place, now),
+        ("hook", Some(place)) => is_of_client(host, place) && has_deploy_hook(host, place),
+        ("dry-run" | "renew" | "force-renew", Some(place)) => {
+            let is_broken = place.problems.iter().any(|it| it.kind == ProblemKind::BrokenConf);
+            let is_unattended = place.renewal.as_ref().is_none_or(|it| it.is_unattended);
+            is_of_client(host, place) && is_unattended && !is_broken
+        }
+        ("issue" | "convert", Some(place)) => is_of_client(host, place),
+        ("transplant" | "replace-chain", Some(place)) => place.layers.disk.is_some(),
+        _ => true,
+    }
+}
+
+/// The one client that actions drive.
+const CLIENT: &str = "certbot";
+
+/// Whether a place is a lineage of the client that actions drive, and that client is there.
+fn is_of_client(host: &Host, place: &Place) -> bool {
+    let automation = host.automation.iter().find(|it| it.source == CLIENT);
+    place.source == CLIENT && automation.is_none_or(|it| it.is_installed)
+}
+
+/// Whether a valid version is kept other than the one in place, or that one where it is not whole.
+fn has_other_version(place: &Place, now: Moment) -> bool {
+    let links = [
+        ProblemKind::BrokenLink,
+        ProblemKind::Empty,
+        ProblemKind::Missing,
+        ProblemKind::MixedVersions,
+    ];
+    let is_whole = place.key_matches() != Some(false)
+        && !place.problems.iter().any(|it| links.contains(&it.kind));
+    let live = place.layers.disk.as_ref().map(|it| it.chain.leaf.sha256).filter(|_| is_whole);
+    let mut kept = place.versions.iter().filter_map(|it| it.certificate.as_deref());
+    kept.any(|it| is_valid(it, now) && Some(it.sha256) != live)
+}
+
+/// Whether the client would run a hook after a renewal.
+pub(super) fn has_deploy_hook(host: &Host, place: &Place) -> bool {
+    let automation = host.automation.iter().filter(|it| it.source == place.source);
+    let scripts = automation.flat_map(|it| &it.hooks).filter(|it| it.is_executable);
+    let own = place.renewal.iter().flat_map(|it| &it.hooks).map(|it| it.stage);
+    scripts.map(|it| it.stage).chain(own).any(|it| it == HookStage::Deploy)
 }

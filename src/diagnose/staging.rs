@@ -13,7 +13,7 @@ pub(super) const KIND: Kind = Kind {
 
 fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let place = subject.place?;
-    let sighting = place.nearest()?;
+    let sighting = subject.base()?;
     let leaf = &sighting.chain.leaf;
     let (summary, cause) = if leaf.is_of_staging() {
         (
