@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use super::{Context, Exit, Failure, print, survey};
-use crate::diagnose;
+use crate::diagnose::{self, Finding};
 use crate::fleet::{HostName, Place, Severity, Verdict};
 use crate::report::{Page, Report, Shown};
 
@@ -121,19 +121,14 @@ fn judge(report: &Report<'_>, args: &Args) -> (State, String) {
         if certificates == 1 { "" } else { "s" },
         if hosts == 1 { "" } else { "s" }
     );
-    let mut lines: Vec<(State, String)> = Vec::new();
-    for it in &subjects {
-        if it.state != State::Ok {
-            lines.push((it.state, sentence(it, &shown)));
-        }
-    }
-    lines.sort_by_key(|it| std::cmp::Reverse(it.0));
-    if let Some((_, worst)) = lines.first() {
-        let _ = write!(text, "; {worst}");
+    let mut bad: Vec<&Subject<'_>> = subjects.iter().filter(|it| it.state != State::Ok).collect();
+    bad.sort_by_key(|it| std::cmp::Reverse(it.state));
+    if let Some(worst) = bad.first() {
+        let _ = write!(text, "; {}", cause(worst, &shown));
     }
     let _ = write!(text, " | {}", performance(&subjects, report));
-    for (state, line) in &lines {
-        let _ = write!(text, "\n{}: {line}", state.word());
+    for it in bad {
+        let _ = write!(text, "\n{}: {}", it.state.word(), sentence(it, &shown));
     }
     (state, text)
 }
@@ -193,15 +188,39 @@ fn counted(subjects: &[Subject<'_>]) -> String {
     if counts.is_empty() { String::new() } else { format!("{} of ", counts.join(", ")) }
 }
 
-/// One line about a place or host; the character before performance data cannot be in it.
-fn sentence(it: &Subject<'_>, shown: &Shown<'_>) -> String {
+/// What is wrong with a place or host and why, and at how many places it is the same.
+fn cause(it: &Subject<'_>, shown: &Shown<'_>) -> String {
+    let causes = diagnose::gather(&shown.findings);
+    let told = told(it, shown);
+    let is_told = |it: &Finding| told.is_some_and(|told| std::ptr::eq(told, it));
+    let Some(cause) = causes.iter().find(|it| it.among(&shown.findings).any(is_told)) else {
+        return sentence(it, shown);
+    };
+    let mut text = match cause.places(&shown.findings).len() {
+        ..=1 => sentence(it, shown),
+        many => format!("{}: {many} places", cause.headline(&shown.findings)),
+    };
+    let why = cause.cause.as_str().trim_end_matches('.');
+    if !why.is_empty() {
+        let _ = write!(text, " ({why})");
+    }
+    text.replace('|', "/")
+}
+
+/// The finding that says why the verdict is what it is.
+fn told<'a>(it: &Subject<'_>, shown: &Shown<'a>) -> Option<&'a Finding> {
     let name = it.place.map(|it| &it.name);
-    let mut found = shown.findings.iter().filter(|found| {
+    let mut found = shown.findings.iter().copied().filter(|found| {
         found.host == *it.host && found.place.as_ref().is_none_or(|it| Some(it) == name)
     });
     let first = found.clone().next();
-    let summary = found.find(|found| found.verdict == it.verdict).or(first);
-    let summary = summary.map_or_else(|| it.verdict.word(), |it| it.summary.as_str());
+    found.find(|found| found.verdict == it.verdict).or(first)
+}
+
+/// One line about a place or host; the character before performance data cannot be in it.
+fn sentence(it: &Subject<'_>, shown: &Shown<'_>) -> String {
+    let name = it.place.map(|it| &it.name);
+    let summary = told(it, shown).map_or_else(|| it.verdict.word(), |it| it.summary.as_str());
     let text = match name {
         Some(name) => format!("{name} on {}: {summary}", it.host),
         None => format!("{}: {summary}", it.host),

@@ -1,9 +1,10 @@
 //! Findings with the same cause, gathered across the fleet: one intermediate, seven places.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
-use super::Finding;
-use crate::fleet::{Severity, Verdict};
+use super::{ALL, Finding, Remedy};
+use crate::fleet::{HostName, PlaceName, Severity, Verdict};
 use crate::text::SafeText;
 
 /// Findings with the same cause.
@@ -24,10 +25,10 @@ pub struct Cause {
 }
 
 /// Gathers findings by what they share, in the order of the findings.
-pub fn gather(findings: &[Finding]) -> Vec<Cause> {
+pub fn gather<T: Borrow<Finding>>(findings: &[T]) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::new();
     let mut known: HashMap<(Severity, Verdict, &str, &str), usize> = HashMap::new();
-    for (position, it) in findings.iter().enumerate() {
+    for (position, it) in findings.iter().map(Borrow::borrow).enumerate() {
         let key = (it.severity, it.verdict, it.rule, it.shared.as_str());
         let index = *known.entry(key).or_insert_with(|| {
             causes.push(Cause {
@@ -45,4 +46,114 @@ pub fn gather(findings: &[Finding]) -> Vec<Cause> {
         }
     }
     causes
+}
+
+impl Cause {
+    /// Its findings among those that it was gathered from.
+    pub fn among<'a, T: Borrow<Finding>>(
+        &'a self,
+        findings: &'a [T],
+    ) -> impl Iterator<Item = &'a Finding> + Clone {
+        self.findings.iter().filter_map(|it| findings.get(*it)).map(Borrow::borrow)
+    }
+
+    /// What was found, in one line for all of its places: what is said of each of them, if that is
+    /// the same, or what they have in common.
+    pub fn headline<T: Borrow<Finding>>(&self, findings: &[T]) -> SafeText {
+        let mut found = self.among(findings).map(|it| &it.summary);
+        let first = found.next().cloned().unwrap_or_default();
+        if found.all(|it| *it == first) {
+            return first;
+        }
+        let about = ALL.iter().find(|it| it.name == self.rule).map(|it| it.about);
+        let shared = Some(self.shared.as_str()).filter(|it| **it != *self.cause.as_str());
+        match (about, shared) {
+            (Some(about), Some(shared)) => SafeText::new(&format!("{about}: {shared}")),
+            (Some(text), None) | (None, Some(text)) => SafeText::new(text),
+            (None, None) => self.cause.clone(),
+        }
+    }
+
+    /// Where it is true, each once.
+    pub fn places<'a, T: Borrow<Finding>>(
+        &'a self,
+        findings: &'a [T],
+    ) -> Vec<(&'a HostName, Option<&'a PlaceName>)> {
+        let mut places: Vec<_> =
+            self.among(findings).map(|it| (&it.host, it.place.as_ref())).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// What would mend it first, at every place where the same would: the same action with the
+    /// same choices, so that one command does all of it.
+    pub fn repairs<'a, T: Borrow<Finding>>(&'a self, findings: &'a [T]) -> Vec<&'a Remedy> {
+        let mut firsts = self.among(findings).map(|it| it.remedies.first());
+        let Some(Some(first)) = firsts.next() else { return Vec::new() };
+        let mut repairs = vec![first];
+        for it in firsts.flatten() {
+            let is_same = (it.action, &it.chosen) == (first.action, &first.chosen);
+            if is_same && !repairs.iter().any(|known| known.target() == it.target()) {
+                repairs.push(it);
+            }
+        }
+        repairs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(host: &str, summary: &str, shared: &str) -> Finding {
+        let (host, place) = (HostName::new(host), PlaceName::new("www"));
+        Finding {
+            rule: "chain",
+            cause: SafeText::new("No client accepts it."),
+            shared: SafeText::new(shared),
+            remedies: vec![Remedy::new("reload", &host, Some(&place))],
+            ..Finding::bare(
+                host,
+                Some(place),
+                Verdict::Chain,
+                Severity::Critical,
+                SafeText::new(summary),
+            )
+        }
+    }
+
+    #[test]
+    fn one_cause_is_one_line_and_one_command() {
+        let findings = [finding("a", "it expired", "R3"), finding("b", "it expired", "R3"), {
+            finding("c", "it is missing", "R4")
+        }];
+        let causes = gather(&findings);
+        let counts: Vec<_> = causes.iter().map(|it| it.findings.len()).collect();
+        assert_eq!(counts, [2, 1]);
+        let cause = &causes[0];
+        assert_eq!(cause.headline(&findings), "it expired");
+        assert_eq!(
+            super::super::command(&cause.repairs(&findings)),
+            "certdeck run reload a/www b/www"
+        );
+    }
+
+    #[test]
+    fn what_differs_is_named_by_what_is_shared() {
+        let findings = [finding("a", "expired 2h ago", "R3"), finding("b", "expired 3h ago", "R3")];
+        let about = "an intermediate is missing, wrong or expired: R3";
+        assert_eq!(gather(&findings)[0].headline(&findings), about);
+        let cause = "No client accepts it.";
+        let findings = findings.map(|it| Finding { shared: SafeText::new(cause), ..it });
+        let about = "an intermediate is missing, wrong or expired";
+        assert_eq!(gather(&findings)[0].headline(&findings), about);
+    }
+
+    #[test]
+    fn other_choices_are_another_command() {
+        let mut findings = [finding("a", "it expired", "R3"), finding("b", "it expired", "R3")];
+        findings[1].remedies[0].chosen.push(("server", "nginx".to_owned()));
+        assert_eq!(gather(&findings)[0].repairs(&findings).len(), 1);
+    }
 }

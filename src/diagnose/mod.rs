@@ -34,7 +34,7 @@ use crate::text::SafeText;
 
 pub use around::Around;
 pub use cause::{Cause, gather};
-pub use remedy::{Rank, Remedy, rank};
+pub use remedy::{Rank, Remedy, command, rank};
 
 use sight::Odd;
 

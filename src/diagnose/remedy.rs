@@ -2,6 +2,8 @@
 
 use super::Subject;
 use super::sight::is_valid;
+use std::fmt::Write as _;
+
 use crate::fleet::{HookStage, Host, HostName, Moment, Place, PlaceName, ProblemKind, Reach};
 use crate::text::SafeText;
 
@@ -72,6 +74,44 @@ impl Remedy {
     }
 }
 
+impl Remedy {
+    /// Where it is done, as on the command line: `host/lineage`, or the host.
+    pub fn target(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{}/{place}", self.host),
+            None => self.host.to_string(),
+        }
+    }
+}
+
+/// The command line that does the same at all of these places; of several, what was chosen for the
+/// first holds.
+pub fn command(remedies: &[&Remedy]) -> String {
+    let Some(first) = remedies.first() else { return String::new() };
+    let mut line = format!("certdeck run {}", first.action);
+    for it in remedies {
+        line.push(' ');
+        line.push_str(&word(&it.target()));
+    }
+    for (name, value) in &first.chosen {
+        // `=` as well where the value would be taken for an option, or may be left out.
+        let is_joined = value.starts_with('-') || value == "yes";
+        let between = if is_joined { '=' } else { ' ' };
+        let _ = write!(line, " --{name}{between}{}", word(value));
+    }
+    line
+}
+
+/// The text as one word of a POSIX shell: quoted only where it has to be. What was read from a host
+/// is safe to show as it is, and here it is safe to paste too.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Puts the cheapest and safest first; of two alike, the one that was named first. A reload only
 /// completes what mends the files, so it comes after that.
 pub(super) fn sort(remedies: &mut [Remedy]) {
@@ -139,4 +179,27 @@ pub(super) fn has_deploy_hook(host: &Host, place: &Place) -> bool {
     let scripts = automation.flat_map(|it| &it.hooks).filter(|it| it.is_executable);
     let own = place.renewal.iter().flat_map(|it| &it.hooks).map(|it| it.stage);
     scripts.map(|it| it.stage).chain(own).any(|it| it == HookStage::Deploy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_be_pasted() {
+        let (host, other) = (HostName::new("web-01"), HostName::new("web-02"));
+        let place = PlaceName::new("www.example.net");
+        let one = Remedy::new("repoint", &host, Some(&place)).choose("to", "www.example.net-0001");
+        let line = "certdeck run repoint web-01/www.example.net --to www.example.net-0001";
+        assert_eq!(command(&[&one]), line);
+        let two = Remedy::new("sync-clock", &other, None);
+        let one = Remedy::new("sync-clock", &host, None);
+        assert_eq!(command(&[&one, &two]), "certdeck run sync-clock web-01 web-02");
+        let odd = Remedy::new("hook", &host, Some(&PlaceName::new("it's; $(reboot)")));
+        let odd = odd.choose("hook", "/opt/my hook").choose("all", "yes").choose("from", "-x");
+        assert_eq!(
+            command(&[&odd]),
+            r"certdeck run hook 'web-01/it'\''s; $(reboot)' --hook '/opt/my hook' --all=yes --from=-x"
+        );
+    }
 }

@@ -1,23 +1,45 @@
-//! A table for people: worst first, as wide as the terminal, and what is wrong below.
+//! For people: what is wrong, by cause and the worst first, then a table of everything, as wide as
+//! the terminal.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{Kind, Page, Report, Shown, ShownHost};
-use crate::diagnose::Finding;
-use crate::fleet::{Moment, Place, Reach, Severity, Verdict, Weight, human};
+use crate::diagnose::{Cause, Finding, command, gather};
+use crate::fleet::{HostName, Moment, Place, PlaceName, Reach, Severity, Verdict, Weight, human};
+use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind { name: "text", about: "a table, for people", write };
 
 fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (shown, page) = (report.shown(), report.page);
-    write_table(&rows(&shown, report.now), page, out)?;
-    write_findings(&shown, page, out)?;
-    writeln!(out, "{}", wrapped(&summary(&shown), page))
+    let urgent: Vec<&Finding> =
+        shown.findings.iter().copied().filter(|it| it.severity > Severity::Info).collect();
+    let causes = gather(&urgent);
+    for cause in &causes {
+        write_cause(cause, &urgent, &shown, page, out)?;
+    }
+    if let Some(calm) = calm(&shown).filter(|_| causes.is_empty()) {
+        let head = colored(Weight::Fine, &format!("{} ok", sign(Weight::Fine, page)), page);
+        writeln!(out, "{head}  {calm}\n")?;
+    }
+    let rows = rows(&shown, report.now);
+    write_table(&rows, page, out)?;
+    writeln!(out, "{}", wrapped(&summary(&shown), page))?;
+    // The table has pushed it off the screen.
+    match causes.first().filter(|_| rows.len() > SCREEN) {
+        Some(cause) => writeln!(out, "the worst: {}", head(cause, &urgent, page)),
+        None => Ok(()),
+    }
 }
+
+/// From how many rows on the worst is said again below the table.
+const SCREEN: usize = 16;
 
 /// One line of the table.
 struct Row<'a> {
@@ -200,32 +222,181 @@ fn colored(weight: Weight, text: &str, page: Page) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
-fn write_findings(shown: &Shown<'_>, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let urgent: Vec<&&Finding> =
-        shown.findings.iter().filter(|it| it.severity > Severity::Info).collect();
-    for finding in &urgent {
-        let Finding { host, place, summary, cause, .. } = finding;
-        let weight = finding.verdict.weight();
-        let place = place.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
-        // Coloured afterwards: codes have no width.
-        let line = wrapped(&format!("{} {host}{place}: {summary}", sign(weight, page)), page);
-        let mark = line.chars().next().map_or(0, char::len_utf8);
-        let (mark, line) = line.split_at(mark);
-        writeln!(out, "{}{line}", colored(weight, mark, page))?;
-        if !cause.is_empty() {
-            writeln!(out, "{}", wrapped(&format!("  {cause}"), page))?;
-        }
-        let hint = shown.hosts.iter().find(|it| it.host.name == *host).and_then(|it| {
-            match &it.host.reach {
-                Reach::Down(down) if finding.verdict == Verdict::Unreachable => down.hint.as_ref(),
-                _ => None,
-            }
-        });
-        if let Some(hint) = hint {
-            writeln!(out, "{}", wrapped(&format!("  hint: {hint}"), page))?;
-        }
+/// What is wrong, where, by what that is known, and what to do first.
+fn write_cause(
+    cause: &Cause,
+    findings: &[&Finding],
+    shown: &Shown<'_>,
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "{}", head(cause, findings, page))?;
+    if !cause.cause.is_empty() {
+        writeln!(out, "{}", hanging("cause", cause.cause.as_str(), page))?;
     }
-    if urgent.is_empty() { Ok(()) } else { writeln!(out) }
+    write_places(cause, findings, page, out)?;
+    let Some(first) = cause.among(findings).next() else { return Ok(()) };
+    let down = shown.hosts.iter().find(|it| it.host.name == first.host).map(|it| &it.host.reach);
+    let hint = match down {
+        Some(Reach::Down(down)) if cause.verdict == Verdict::Unreachable => down.hint.as_ref(),
+        _ => None,
+    };
+    let evidence = first.evidence.iter().filter(|it| Some(*it) != hint);
+    for (number, line) in evidence.take(EVIDENCE).enumerate() {
+        writeln!(out, "{}", hanging(if number == 0 { "seen" } else { "" }, line.as_str(), page))?;
+    }
+    if let Some(hint) = hint {
+        writeln!(out, "{}", hanging("hint", hint.as_str(), page))?;
+    }
+    write_repairs(cause, findings, page, out)?;
+    let ask: Vec<&str> =
+        [&first.owner, &first.runbook].into_iter().flatten().map(SafeText::as_str).collect();
+    if !ask.is_empty() {
+        writeln!(out, "{}", hanging("ask", &ask.join(", "), page))?;
+    }
+    writeln!(out)
+}
+
+/// What to do first as a command, why that, and what else there is.
+fn write_repairs(
+    cause: &Cause,
+    findings: &[&Finding],
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let repairs = cause.repairs(findings);
+    let Some(first) = repairs.first() else { return Ok(()) };
+    let mut done = repairs.as_slice();
+    if command(done).width() > LONGEST {
+        done = std::slice::from_ref(first);
+    }
+    // In one piece, however wide, so that it can be copied.
+    writeln!(out, "{INDENT}{:<LABEL$}{}", "repair", adapted(&command(done), page))?;
+    let more = match repairs.len() - done.len() {
+        0 => String::new(),
+        more => format!("; the same at {more} more"),
+    };
+    writeln!(out, "{}", hanging("", &format!("{}{more}", first.why), page))?;
+    let all = cause.among(findings).find_map(|it| it.remedies.get(1..)).unwrap_or_default();
+    let others: Vec<&str> = all.iter().map(|it| it.action).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", hanging("else", &others.join(", "), page))
+}
+
+/// The line that says it all: the verdict, what was found, where or in how many places.
+fn head(cause: &Cause, findings: &[&Finding], page: Page) -> String {
+    let weight = cause.verdict.weight();
+    let mark = format!("{} {}", sign(weight, page), cause.verdict);
+    let headline = cause.headline(findings);
+    let text = match cause.places(findings).as_slice() {
+        [one] => format!("{mark}  {}: {headline}", named(*one)),
+        many => format!("{mark}  {headline}: {}", counted(many)),
+    };
+    let line = wrapped(&text, page);
+    // Coloured afterwards: codes have no width.
+    let (mark, line) = line.split_at_checked(mark.len()).unwrap_or(("", &line));
+    format!("{}{line}", colored(weight, mark, page))
+}
+
+/// Several places in a few lines: by name, or one by one with what was found there where that
+/// differs. A single one stands in the head already.
+fn write_places(
+    cause: &Cause,
+    findings: &[&Finding],
+    page: Page,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let places = cause.places(findings);
+    let Some(first) = cause.among(findings).next().filter(|_| places.len() > 1) else {
+        return Ok(());
+    };
+    if cause.among(findings).any(|it| it.summary != first.summary) {
+        for (number, it) in cause.among(findings).take(ONE_BY_ONE).enumerate() {
+            let label = if number == 0 { "where" } else { "" };
+            let text = format!("{}: {}", named((&it.host, it.place.as_ref())), it.summary);
+            writeln!(out, "{}", hanging(label, &text, page))?;
+        }
+        let more = cause.findings.len().saturating_sub(ONE_BY_ONE);
+        return match more {
+            0 => Ok(()),
+            more => writeln!(out, "{}", hanging("", &format!("and {more} more"), page)),
+        };
+    }
+    // One name at many hosts is said once.
+    let name = places.first().and_then(|it| it.1);
+    let is_one = places.len() > 1 && places.iter().all(|it| it.1 == name);
+    let shown = places.iter().take(BY_NAME);
+    let names: Vec<_> = shown.map(|it| named(if is_one { (it.0, None) } else { *it })).collect();
+    let more = places.len().saturating_sub(BY_NAME);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let name = name.filter(|_| is_one).map(|it| format!("{it} at ")).unwrap_or_default();
+    writeln!(out, "{}", hanging("where", &format!("{name}{}{more}", names.join(", ")), page))
+}
+
+fn named((host, place): (&HostName, Option<&PlaceName>)) -> String {
+    place.map_or_else(|| host.to_string(), |it| format!("{host}/{it}"))
+}
+
+/// `7 places`, or `2 hosts` where it is about hosts.
+fn counted(places: &[(&HostName, Option<&PlaceName>)]) -> String {
+    let word = if places.iter().all(|it| it.1.is_none()) { "hosts" } else { "places" };
+    format!("{} {word}", places.len())
+}
+
+/// A label and a text that stays right of it.
+fn hanging(label: &str, text: &str, page: Page) -> String {
+    let before = INDENT.len() + if label.is_empty() && text.is_empty() { 0 } else { LABEL };
+    let room = page.columns.map(|it| it.saturating_sub(before).max(LEAST));
+    let lines = wrapped(&adapted(text, page), Page { columns: room, ..page });
+    let mut out = String::new();
+    for (number, line) in lines.lines().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        // What `wrapped` sets in already stands right of the label here.
+        let line = if number == 0 { line } else { line.trim_start() };
+        let gap = if number == 0 { "" } else { "\n" };
+        let _ = write!(out, "{gap}{INDENT}{label:<LABEL$}{line}");
+    }
+    out
+}
+
+/// The text in the characters that the page takes.
+fn adapted(text: &str, page: Page) -> Cow<'_, str> {
+    if page.is_ascii && text.contains('…') {
+        return Cow::Owned(text.replace('…', "~"));
+    }
+    Cow::Borrowed(text)
+}
+
+/// The lines of evidence that are shown; the console and JSON have all.
+const EVIDENCE: usize = 2;
+/// The places that are shown with what was found there.
+const ONE_BY_ONE: usize = 4;
+/// The places that are named.
+const BY_NAME: usize = 8;
+/// The cells of a label: `repair`, and what is between.
+const LABEL: usize = 8;
+/// The longest command that names every place.
+const LONGEST: usize = 400;
+
+/// The line that stands where nothing is wrong; `None` if too little is known to say so.
+fn calm(shown: &Shown<'_>) -> Option<String> {
+    let verdicts = || {
+        shown.hosts.iter().flat_map(|it| {
+            let alone = it.places.is_empty().then_some(it.verdict);
+            alone.into_iter().chain(it.places.iter().map(|it| it.1))
+        })
+    };
+    let is_calm = |it: Verdict| it.weight() <= Weight::Due;
+    if shown.hosts.is_empty() || !verdicts().all(is_calm) {
+        return None;
+    }
+    let due = verdicts().filter(|it| it.weight() == Weight::Due).count();
+    Some(match due {
+        0 => "nothing is wrong, and nothing is due".to_owned(),
+        due => format!("nothing is wrong; {due} due"),
+    })
 }
 
 fn summary(shown: &Shown<'_>) -> String {
@@ -256,24 +427,141 @@ fn summary(shown: &Shown<'_>) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::diagnose::{Diagnosis, Remedy};
+    use crate::filter::Filter;
+    use crate::fleet::{DAY, Fleet, Host, Outcome, Seen, Visit};
 
     #[test]
     fn the_worst_stands_first() {
         insta::assert_snapshot!(sample::write(&KIND, Page::default()), @r"
+        ✖ expired  edge-ams-1/legacy.example.org: expired 5 h ago
+          cause   renewal has failed since 24 October
+          seen    not_after 2026-11-22T22:12:44Z
+          repair  certdeck run renew edge-ams-1/legacy.example.org
+                  one order, if it is due
+
+        ? unreachable  edge-syd-2: no answer within 10s
+          cause   renewal has failed since 24 October
+          seen    not_after 2026-11-22T22:12:44Z
+          hint    is the host up?
+          repair  certdeck run renew edge-syd-2
+                  one order, if it is due
+
         VERDICT        HOST        CERTIFICATE           LEFT  NOT AFTER   ISSUER
         ✖ expired      edge-ams-1  legacy.example.org   -0.2d  2026-11-22  R10
         ? unreachable  edge-syd-2  -                        -  -
         ? unknown      spare       -                        -  -
         ● ok           edge-ams-1  shop.example.net     30.0d  2026-12-23  R10
 
-        ✖ edge-ams-1 legacy.example.org: expired 5 h ago
-          renewal has failed since 24 October
-        ? edge-syd-2: no answer within 10s
-          renewal has failed since 24 October
-          hint: is the host up?
-
         3 hosts, 2 certificates: 1 expired, 1 unreachable, 1 unknown, 1 ok
         ");
+    }
+
+    /// The report about fifty hosts with one place each, the first `wrong` of which have one cause.
+    fn fifty(wrong: usize, differ: bool) -> String {
+        let name = |it: usize| format!("edge-{it:02}");
+        let host = |it| Host::new(HostName::new(&name(it)), "", &[]);
+        let mut fleet = Fleet::new((1..=50).map(host));
+        let mut diagnosis = Diagnosis::default();
+        for it in 1..=50 {
+            let (host, place) = (HostName::new(&name(it)), SafeText::new("www.example.net"));
+            let places = vec![sample::place("www.example.net", -60 * DAY, 30 * DAY)];
+            let outcome = Outcome::Seen(Box::new(Seen { places, ..Seen::default() }));
+            fleet.apply(Visit { host: host.clone(), at: sample::NOW, outcome, probes: None });
+            let verdict = if it <= wrong { Verdict::Chain } else { Verdict::Ok };
+            diagnosis.places.push(verdict);
+            diagnosis.hosts.push(verdict);
+            if it > wrong {
+                continue;
+            }
+            let end = if differ { format!(" at edge-{it:02}") } else { String::new() };
+            let remedy = |action| Remedy::new(action, &host, Some(&place));
+            diagnosis.findings.push(Finding {
+                rule: "chain",
+                evidence: ["198.51.100.7:443: read 4 s ago", "followed by CN=Example E5", "…"]
+                    .map(SafeText::new)
+                    .into(),
+                cause: SafeText::new("Clients end the handshake: the intermediate is too old."),
+                shared: SafeText::new("CN=Example E5"),
+                remedies: vec![remedy("replace-chain"), remedy("renew")],
+                owner: Some(SafeText::new("edge team")),
+                runbook: Some(SafeText::new("https://wiki.example.net/tls")),
+                ..Finding::bare(
+                    host.clone(),
+                    Some(place.clone()),
+                    Verdict::Chain,
+                    Severity::Critical,
+                    SafeText::new(&format!("the intermediate CN=Example E5 expired{end}")),
+                )
+            });
+        }
+        let (filter, now) = (Filter::default(), sample::NOW);
+        let page = Page { columns: Some(80), ..Page::default() };
+        let report = Report { fleet: &fleet, diagnosis: &diagnosis, now, filter: &filter, page };
+        let mut out = Vec::new();
+        write(&report, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn first_lines(text: &str, count: usize) -> String {
+        text.lines().take(count).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn one_fault_among_fifty_hosts_is_on_the_first_screen() {
+        insta::assert_snapshot!(first_lines(&fifty(7, false), 15), @r"
+        ◆ chain  the intermediate CN=Example E5 expired: 7 places
+          cause   Clients end the handshake: the intermediate is too old.
+          where   www.example.net at edge-01, edge-02, edge-03, edge-04, edge-05,
+                  edge-06, edge-07
+          seen    198.51.100.7:443: read 4 s ago
+                  followed by CN=Example E5
+          repair  certdeck run replace-chain edge-01/www.example.net edge-02/www.example.net edge-03/www.example.net edge-04/www.example.net edge-05/www.example.net edge-06/www.example.net edge-07/www.example.net
+                  no order; the leaf and its key stay
+          else    renew
+          ask     edge team, https://wiki.example.net/tls
+
+        VERDICT        HOST     CERTIFICATE        LEFT  NOT AFTER   ISSUER
+        ◆ chain        edge-01  www.example.net   30.0d  2026-12-23  R10
+        ◆ chain        edge-02  www.example.net   30.0d  2026-12-23  R10
+        ◆ chain        edge-03  www.example.net   30.0d  2026-12-23  R10
+        ");
+        insta::assert_snapshot!(first_lines(&fifty(7, true), 9), @r"
+        ◆ chain  an intermediate is missing, wrong or expired: CN=Example E5: 7 places
+          cause   Clients end the handshake: the intermediate is too old.
+          where   edge-01/www.example.net: the intermediate CN=Example E5 expired at
+                  edge-01
+                  edge-02/www.example.net: the intermediate CN=Example E5 expired at
+                  edge-02
+                  edge-03/www.example.net: the intermediate CN=Example E5 expired at
+                  edge-03
+                  edge-04/www.example.net: the intermediate CN=Example E5 expired at
+        ");
+        let text = fifty(1, false);
+        let last = text.lines().last().unwrap();
+        assert_eq!(
+            last,
+            "the worst: ◆ chain  edge-01/www.example.net: the intermediate CN=Example E5 expired"
+        );
+    }
+
+    #[test]
+    fn a_healthy_fleet_says_so_first() {
+        let text = fifty(0, false);
+        assert_eq!(first_lines(&text, 2), "● ok  nothing is wrong, and nothing is due\n");
+        assert!(text.ends_with("50 hosts, 50 certificates: 50 ok\n"), "{text}");
+    }
+
+    #[test]
+    fn the_unknown_is_not_called_fine() {
+        let fleet = sample::fleet();
+        let mut diagnosis = sample::diagnosis();
+        diagnosis.findings.clear();
+        diagnosis.places = vec![Verdict::Ok, Verdict::Ok];
+        let (filter, page) = (Filter::default(), Page::default());
+        let now = sample::NOW;
+        let report = Report { fleet: &fleet, diagnosis: &diagnosis, now, filter: &filter, page };
+        assert_eq!(calm(&report.shown()), None);
     }
 
     #[test]

@@ -24,12 +24,13 @@ fn refusing() -> Home {
 fn a_host_that_refuses_is_a_row_and_not_an_error() {
     insta::assert_snapshot!(shown(&refusing().certdeck(&["--now", NOW, "scan"])), @r"
     -- stdout
+    ? unreachable  web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused)
+      cause   The host could not be read; nothing is known of its certificates.
+      seen    never read so far
+      hint    try `ssh -p 1 127.0.0.1 true`
+
     VERDICT        HOST    CERTIFICATE    LEFT  NOT AFTER   ISSUER
     ? unreachable  web-01  -                 -  -
-
-    ? web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused)
-      The host could not be read; nothing is known of its certificates.
-      hint: try `ssh -p 1 127.0.0.1 true`
 
     1 host, 0 certificates: 1 unreachable
     -- exit status: 3
@@ -40,7 +41,7 @@ fn a_host_that_refuses_is_a_row_and_not_an_error() {
 fn what_monitoring_gets_of_a_host_that_refuses() {
     insta::assert_snapshot!(shown(&refusing().certdeck(&["--now", NOW, "check"])), @r"
     -- stdout
-    CERTDECK UNKNOWN - 1 unreachable of 0 certificates on 1 host; web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused) | certificates=0 critical=0 warning=0 unknown=1
+    CERTDECK UNKNOWN - 1 unreachable of 0 certificates on 1 host; web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused) (The host could not be read; nothing is known of its certificates) | certificates=0 critical=0 warning=0 unknown=1
     UNKNOWN: web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused)
     -- exit status: 3
     ");
@@ -82,7 +83,7 @@ fn mistakes_in_the_inventory_are_shown_at_once() {
       |
       = help: did you mean `name`?
 
-    error: unknown kind `certbt`, expected one of certbot, pem
+    error: unknown kind `certbt`, expected one of certbot, pem, servers
      --> hosts.toml:8:8
       |
     8 | kind = "certbt"
