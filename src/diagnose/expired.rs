@@ -1,5 +1,6 @@
 //! `not_after` has passed on the layer that clients see.
 
+use super::drift::from_sibling;
 use super::{Finding, Kind, Subject};
 use crate::fleet::{Moment, Severity, Verdict, human};
 
@@ -30,5 +31,6 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         sighting.location, leaf.serial, leaf.not_after
     ));
     let silent = "Nothing newer is on the host: automatic renewal has not worked.";
-    Some(finding.not_renewed(place, now, silent, &["transplant", "dry-run", "renew"]))
+    let finding = finding.not_renewed(place, silent, &["convert", "dry-run", "renew"]);
+    Some(from_sibling(subject, now).into_iter().fold(finding, Finding::remedy))
 }

@@ -10,12 +10,15 @@ mod authenticator;
 mod cause;
 mod chain;
 mod clock;
+mod drift;
 mod due;
 mod duplicate;
 mod expired;
 mod half_done;
 mod hook;
 mod key;
+mod moved_back;
+mod name;
 mod not_yet_valid;
 mod overdue;
 mod remedy;
@@ -27,6 +30,7 @@ mod staging;
 mod unknown;
 mod unloaded;
 mod unreachable;
+mod wrong_lineage;
 
 use crate::explain;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, PlaceName, Reach, Severity, Verdict};
@@ -48,7 +52,11 @@ pub static ALL: &[Kind] = &[
     not_yet_valid::KIND,
     clock::KIND,
     staging::KIND,
+    moved_back::KIND,
+    wrong_lineage::KIND,
     unloaded::KIND,
+    drift::KIND,
+    name::KIND,
     overdue::KIND,
     due::KIND,
     renewal_failed::KIND,
@@ -198,23 +206,8 @@ impl Finding {
         self
     }
 
-    /// Says why a certificate was not replaced in time. If a newer one that is still valid lies
-    /// on the host, that is the remedy; else `remedies` are, and `silent` is the cause where no
-    /// failure is on record.
-    fn not_renewed(
-        self,
-        place: &Place,
-        now: Moment,
-        silent: &str,
-        remedies: &'static [&'static str],
-    ) -> Self {
-        if let Some(newer) = place.newer().filter(|it| it.chain.leaf.not_after > now) {
-            let until = newer.chain.leaf.not_after;
-            return self
-                .evidence(format!("{}: valid until {until}", newer.location))
-                .cause("A newer certificate is on the host, but the live links do not lead to it.")
-                .remedies(&["rollback", "hook"]);
-        }
+    /// Says why a certificate was not replaced in time: `silent` where no failure is on record.
+    fn not_renewed(self, place: &Place, silent: &str, remedies: &'static [&'static str]) -> Self {
         match place.last_failure() {
             Some(failure) => {
                 let known = explain::certbot(failure.text.as_str());

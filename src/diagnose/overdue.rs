@@ -1,5 +1,6 @@
 //! Past the end of the renewal window, and nothing newer is there: automation fails silently.
 
+use super::drift::from_sibling;
 use super::{Finding, Kind, Subject};
 use crate::fleet::{Moment, Severity, Verdict, human};
 
@@ -31,5 +32,6 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         leaf.renewal_closes()
     ));
     let silent = "No attempt is on record, or it left no trace.";
-    Some(finding.not_renewed(place, now, silent, &["dry-run", "renew"]))
+    let finding = finding.not_renewed(place, silent, &["convert", "dry-run", "renew"]);
+    Some(from_sibling(subject, now).into_iter().fold(finding, Finding::remedy))
 }

@@ -125,7 +125,7 @@ pub(super) fn sort(remedies: &mut [Remedy]) {
 }
 
 /// The actions after which the files are right and perhaps not yet loaded.
-const MENDS_FILES: &[&str] = &["rollback", "repoint", "replace-chain", "transplant"];
+const MENDS_FILES: [&str; 4] = ["rollback", "repoint", "replace-chain", "transplant"];
 
 /// Whether an action could be done, as far as can be told without the inventory: one that would
 /// refuse is no remedy.
@@ -143,7 +143,11 @@ pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -
             let is_unattended = place.renewal.as_ref().is_none_or(|it| it.is_unattended);
             is_of_client(host, place) && is_unattended && !is_broken
         }
-        ("issue" | "convert", Some(place)) => is_of_client(host, place),
+        ("issue", Some(place)) => is_of_client(host, place),
+        ("convert", Some(place)) => {
+            let is_manual = place.renewal.as_ref().is_some_and(|it| !it.is_unattended);
+            is_of_client(host, place) && is_manual
+        }
         ("transplant" | "replace-chain", Some(place)) => place.layers.disk.is_some(),
         _ => true,
     }

@@ -210,7 +210,7 @@ pub(super) fn told(findings: &[Finding]) -> String {
         let remedies = remedies.join("; ");
         format!("{} {} {} {}{place}: {remedies}", it.rule, it.severity, it.verdict, it.host)
     };
-    findings.iter().map(line).collect::<Vec<_>>().join("\n")
+    findings.iter().map(|it| line(it).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 fn command(it: &super::Remedy) -> String {

@@ -5,7 +5,25 @@ use super::Finding;
 
 /// The rules that speak of a cause, each with those that then would only tell of its consequences
 /// at the same place. A finding that is hidden hides nothing itself.
-static HIDES: &[(&str, &[&str])] = &[("unloaded", &["duplicate"])];
+static HIDES: &[(&str, &[&str])] = &[
+    ("key", &["moved-back", "half-done", "drift"]),
+    ("moved-back", &["expired", "overdue", "due", "unloaded", "drift", "half-done"]),
+    (
+        "wrong-lineage",
+        &[
+            "expired",
+            "overdue",
+            "due",
+            "staging",
+            "drift",
+            "duplicate",
+            "authenticator",
+            "unloaded",
+        ],
+    ),
+    ("staging", &["expired", "overdue", "due", "not-yet-valid", "chain", "drift"]),
+    ("drift", &["expired", "overdue", "due"]),
+];
 
 /// Drops the findings of one place that others stand for. The verdict stays the worst: what
 /// stands for others has their verdict, if that is worse.

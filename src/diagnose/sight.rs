@@ -164,6 +164,11 @@ fn whose<'a>(around: &Around<'a>, host: &'a Host, probe: &Probe) -> Whose<'a> {
     shown.first().map_or(Whose::Foreign, |it| Whose::Fleet(it))
 }
 
+/// Whether a handshake was done with the host itself.
+pub(super) fn is_own<'a>(around: &Around<'a>, host: &'a Host, probe: &Probe) -> bool {
+    matches!(whose(around, host, probe), Whose::Own)
+}
+
 /// The address of a handshake.
 pub(super) fn ip_of(probe: &Probe) -> Option<IpAddr> {
     probe.address.as_str().parse::<SocketAddr>().ok().map(|it| it.ip())
