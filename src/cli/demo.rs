@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Context, Exit, Failure, Options, Paths, console, open, runtime};
 use crate::clock::Clock;
 use crate::fleet::Moment;
-use crate::practice::{Practice, run_certbot};
+use crate::practice::{Practice, run_certbot, run_nginx};
 
 /// The console on a practice fleet
 ///
@@ -35,16 +35,21 @@ pub(super) struct Args {
     console: Options,
 }
 
-/// Runs certbot of a practice host, if that is what was typed: `certdeck practice-certbot ROOT
-/// TIME ARGUMENT…`, as nobody but the hosts does. It is no subcommand, or shells would offer it.
-/// Neither the settings nor the inventory of this machine are looked at.
-pub(super) fn run_as_certbot(typed: &[OsString]) -> Option<Exit> {
-    let [_, command, root, time, arguments @ ..] = typed else { return None };
-    if command != "practice-certbot" {
-        return None;
+/// Runs certbot or nginx of a practice host, if that is what was typed, as nobody but the hosts
+/// does: `certdeck practice-certbot ROOT TIME ARGUMENT…`, `certdeck practice-nginx ROOT ARGUMENT…`.
+/// They are no subcommands, or shells would offer them. Neither the settings nor the inventory of
+/// this machine are looked at.
+pub(super) fn run_as_host(typed: &[OsString]) -> Option<Exit> {
+    let [_, command, root, arguments @ ..] = typed else { return None };
+    let root = Path::new(root);
+    match (command.to_str()?, arguments) {
+        ("practice-certbot", [time, arguments @ ..]) => {
+            let now = Moment::from_unix(time.to_str()?.parse().ok()?);
+            Some(Exit::Code(run_certbot(root, now, arguments)))
+        }
+        ("practice-nginx", arguments) => Some(Exit::Code(run_nginx(root, arguments))),
+        _ => None,
     }
-    let now = Moment::from_unix(time.to_str()?.parse().ok()?);
-    Some(Exit::Code(run_certbot(Path::new(root), now, arguments)))
 }
 
 pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit, Failure> {

@@ -246,7 +246,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 pub fn run() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
     #[cfg(feature = "practice")]
-    if let Some(exit) = demo::run_as_certbot(&typed) {
+    if let Some(exit) = demo::run_as_host(&typed) {
         return exit.into();
     }
     let ended = match Arguments::try_parse_from(&typed) {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::authority::{Authorities, Ca};
+use super::ports::Ports;
 use super::stage::{Manner, Shared, Stage};
 use super::{CA, Error, HOSTS, certbot, programs, scenario};
 use crate::fleet::{DAY, Moment};
@@ -30,6 +31,8 @@ pub(super) struct Ground<'a> {
     pub(super) now: Moment,
     /// How far that is from the machine's clock, in seconds.
     pub(super) clock_offset: i64,
+    /// Where hosts answer from outside.
+    pub(super) ports: &'a Ports,
 }
 
 /// Builds that many hosts, on as many threads as the machine has processors.

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::authority::{Ca, Claim, KeyKind};
+use super::nginx::{self, Loaded};
 use super::stage::Stage;
 use super::words::Failure;
-use super::{Error, journal, programs, stage, tls};
+use super::{Error, journal, programs, stage};
 use crate::fleet::{DAY, Moment};
 
 /// What certbot keeps on a host.
@@ -71,6 +72,9 @@ impl Certbot {
         stage.folder(WEBROOT.trim_start_matches('/'))?;
         let log = journal::write(stage, self);
         stage.file("var/log/letsencrypt/letsencrypt.log", 0o644, log)?;
+        if self.service == "nginx" {
+            self.serve(stage)?;
+        }
         let last = journal::last_run(stage.now);
         let has_failed = self.lineages.iter().any(|it| {
             it.flaw == Some(Flaw::BrokenConf) || it.failing_at(stage.now, last).is_some()
@@ -85,27 +89,44 @@ impl Certbot {
         stage.inventory(&source);
         Ok(())
     }
+
+    /// Has nginx of the host serve the lineages that have a site.
+    fn serve(&self, stage: &Stage<'_>) -> Result<(), Error> {
+        nginx::configure(stage)?;
+        let mut loaded = Vec::new();
+        for lineage in &self.lineages {
+            let name = &lineage.name;
+            let version = match lineage.site {
+                Site::None => continue,
+                Site::Newest => lineage.versions,
+                Site::Version(version) => version,
+            };
+            let live = |kind: &str| format!("{ETC}/live/{name}/{kind}.pem");
+            let files = [&*live("fullchain"), &live("privkey")];
+            nginx::add_site(stage, name, &lineage.names, lineage.port, files)?;
+            let read = |kind: &str| {
+                let path = stage.root.join(format!("{ETC}/archive/{name}/{kind}{version}.pem"));
+                stage::read(&path).map_err(|source| Error::Read { path, source })
+            };
+            loaded.push(Loaded {
+                names: lineage.names.clone(),
+                ports: vec![lineage.port],
+                pems: vec![read("fullchain")? + &read("privkey")?],
+            });
+        }
+        nginx::start_with(stage, &loaded)
+    }
 }
 
-/// Has nginx of the host serve a lineage, and tells the inventory so.
-pub(super) fn serve(stage: &mut Stage<'_>, lineage: &str) -> Result<(), Error> {
-    let live = format!("/{ETC}/live/{lineage}");
-    let site = format!(
-        "server {{\n    listen 443 ssl;\n    server_name {lineage};\n    ssl_certificate \
-         {live}/fullchain.pem;\n    ssl_certificate_key {live}/privkey.pem;\n}}\n"
-    );
-    stage.file(&format!("etc/nginx/sites-enabled/{lineage}.conf"), 0o644, site)?;
-    let read = |kind: &str| {
-        let path = stage.root.join(format!("{ETC}/live/{lineage}/{kind}.pem"));
-        stage::read(&path).map_err(|source| Error::Read { path, source })
-    };
-    let loaded = read("fullchain")? + &read("privkey")?;
-    stage.file(&format!("{}/{lineage}.conf", tls::LOADED), 0o600, loaded)?;
-    stage.inventory(&format!(
-        "\n  [[host.endpoint]]\n  name = \"{lineage}\"\n  probe = [\"loopback\"]\n"
-    ));
-    Ok(())
+/// Tells the inventory that a name is to be served from the host, and how that is looked at:
+/// further keys of the endpoint.
+pub(super) fn endpoint(stage: &mut Stage<'_>, name: &str, port: u16, keys: &str) {
+    stage
+        .inventory(&format!("\n  [[host.endpoint]]\n  name = \"{name}\"\n  port = {port}\n{keys}"));
 }
+
+/// An endpoint that is looked at on the host alone.
+pub(super) const ON_THE_HOST: &str = "  probe = [\"loopback\"]\n";
 
 /// What starts certbot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +166,20 @@ pub(super) struct Lineage {
     pub(super) flaw: Option<Flaw>,
     /// What stands for the first name in the certificate's subject.
     pub(super) subject: Option<&'static str>,
+    pub(super) site: Site,
+    /// The port of its site.
+    pub(super) port: u16,
+}
+
+/// What nginx of the host has to do with a lineage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Site {
+    /// No site names it.
+    None,
+    /// Its newest version is served.
+    Newest,
+    /// That version is served: nginx has not been reloaded since.
+    Version(u32),
 }
 
 /// How control of a name is shown to the CA.
@@ -179,6 +214,8 @@ impl Authenticator {
 pub(super) enum Flaw {
     /// The renewal configuration names no `fullchain`.
     BrokenConf,
+    /// The live links lead to the version before.
+    MovedBack,
     /// `privkey.pem` is the key of the version before.
     StaleKey,
     /// The folder in which the challenge is put does not exist any more.
@@ -203,6 +240,8 @@ impl Lineage {
             failure: None,
             flaw: None,
             subject: None,
+            site: Site::Newest,
+            port: nginx::PORT,
         }
     }
 
@@ -257,7 +296,9 @@ fn write_lineage(stage: &Stage<'_>, lineage: &Lineage) -> Result<(), Error> {
     )?;
     for kind in ["cert", "chain", "fullchain", "privkey"] {
         let version = match (lineage.flaw, kind) {
-            (Some(Flaw::StaleKey), "privkey") => lineage.versions.saturating_sub(1),
+            (Some(Flaw::StaleKey), "privkey") | (Some(Flaw::MovedBack), _) => {
+                lineage.versions.saturating_sub(1)
+            }
             _ => lineage.versions,
         };
         stage.link(

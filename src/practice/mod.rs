@@ -11,11 +11,12 @@ mod certbot;
 mod client;
 mod ending;
 mod journal;
+mod nginx;
+mod ports;
 mod programs;
 mod scenario;
 mod server;
 mod stage;
-mod tls;
 mod words;
 
 use std::fmt::Write as _;
@@ -32,13 +33,15 @@ use russh::keys::{Algorithm, PrivateKey};
 use rustix::fs::Access;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit, test_kill_process};
 use tempfile::TempDir;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
 use crate::clock::Clock;
 use crate::fleet::Moment;
+use ports::Ports;
 
 pub use client::run_certbot;
+pub use nginx::run_nginx;
 pub use scenario::{ALL, Kind};
 
 /// A practice fleet that runs. When it is dropped the servers stop, commands on its hosts are
@@ -144,7 +147,9 @@ impl Practice {
             -60..=60 => 0,
             offset => offset,
         };
-        let ground = build::Ground { folder: folder.path(), program, now, clock_offset };
+        let ports = Ports::new(folder.path());
+        let ground =
+            build::Ground { folder: folder.path(), program, now, clock_offset, ports: &ports };
         let built = build::all(&ground, hosts)?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -186,6 +191,15 @@ impl Practice {
                 runtime.spawn(server::listen(listener, Arc::new(door), running.clone()));
             }
             members.push(Member { name: host.name.clone(), root: host.root.clone(), port });
+        }
+
+        for port in ports.into_all() {
+            let _inside = runtime.enter();
+            let v6 = port.v6.map(|it| (it, port.v6_root));
+            for (listener, root) in std::iter::once((port.v4, port.root)).chain(v6) {
+                let listener = TcpListener::from_std(listener).map_err(Error::Listen)?;
+                runtime.spawn(nginx::listen(listener, root, port.number));
+            }
         }
 
         let inventory = build::inventory(&built, folder.path(), now);

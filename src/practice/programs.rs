@@ -16,7 +16,7 @@ pub(super) fn install(stage: &Stage<'_>, certbot: &Certbot, has_failed: bool) ->
     // Debian's package brings it in any case; it stands aside where systemd runs.
     stage.shared_file("etc/cron.d/certbot", 0o644, CRON)?;
     if certbot.service == "nginx" {
-        stage.shared_file("bin/nginx", 0o755, NGINX)?;
+        stage.shared_file("bin/nginx", 0o755, &NGINX.replace("PROGRAM", &program))?;
     }
     if certbot.timer == Timer::Cron {
         stage.shared_file("bin/systemctl", 0o755, NO_SYSTEMCTL)?;
@@ -34,15 +34,16 @@ pub(super) fn install(stage: &Stage<'_>, certbot: &Certbot, has_failed: bool) ->
 /// Writes what every host needs so that nothing reaches the machine by accident, and its clock.
 pub(super) fn complete(stage: &Stage<'_>) -> Result<(), Error> {
     stage.shared_file("bin/logger", 0o755, LOGGER)?;
-    for name in ["certbot", "nginx", "systemctl"] {
+    // Time must be told, and must never be set, by this machine's own programs.
+    stage.shared_file("bin/date", 0o755, DATE)?;
+    stage.shared_file("bin/chronyc", 0o755, CHRONYC)?;
+    stage.shared_file("clock.true", 0o644, &format!("{}\n", stage.true_offset))?;
+    stage.file("clock", 0o644, format!("{}\n", stage.clock_offset))?;
+    for name in OTHERS {
         let path = format!("bin/{name}");
         if !stage.root.join(&path).exists() {
             stage.shared_file(&path, 0o755, ABSENT)?;
         }
-    }
-    if stage.clock_offset != 0 {
-        let date = DATE.replace("OFFSET", &stage.clock_offset.to_string());
-        stage.shared_file("bin/date", 0o755, &date)?;
     }
     Ok(())
 }
@@ -114,13 +115,33 @@ mkdir -p \"${log%/*}\"
 echo \"$(date '+%b %e %H:%M:%S') logger: $*\" >>\"$log\"
 ";
 
-const NGINX: &str = include_str!("bin/nginx.sh");
-
-const DATE: &str = "#!/bin/sh
-at=$(($(/bin/date +%s) + OFFSET))
-# GNU's way, then BSD's.
-/bin/date -d \"@$at\" \"$@\" 2>/dev/null || exec /bin/date -r \"$at\" \"$@\"
+const NGINX: &str = "#!/bin/sh
+exec 'PROGRAM' practice-nginx \"$CERTDECK_ROOT\" \"$@\"
 ";
+
+const DATE: &str = include_str!("bin/date.sh");
+
+const CHRONYC: &str = include_str!("bin/chronyc.sh");
+
+/// Programs of this machine that could change something on it, or that would answer for a host
+/// that has none of its own.
+const OTHERS: [&str; 15] = [
+    "apache2",
+    "apache2ctl",
+    "apachectl",
+    "certbot",
+    "haproxy",
+    "httpd",
+    "hwclock",
+    "nginx",
+    "ntpd",
+    "ntpdate",
+    "rc-service",
+    "service",
+    "sudo",
+    "systemctl",
+    "timedatectl",
+];
 
 const RUNNING_SERVICE: &str = "LoadState=loaded
 ActiveState=active

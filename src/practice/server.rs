@@ -2,7 +2,7 @@
 //!
 //! A server lets in whoever holds the key of this run and does one thing: run a command in the
 //! folder of its host, as this user. It is no sandbox. Shells, terminals and passwords are
-//! refused, and every forwarding but that to the port where the host's nginx would listen.
+//! refused, and every forwarding but that to a port where the host's nginx would listen.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::unix::process::ExitStatusExt as _;
@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinSet;
 
-use super::tls;
+use super::nginx;
 
 /// What a server needs to know of its host.
 #[derive(Debug)]
@@ -161,15 +161,14 @@ impl Handler for Client {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         let root = self.door.root.clone();
-        let is_served = port == tls::PORT && root.join(tls::LOADED).is_dir();
-        if !is_served || !["127.0.0.1", "localhost", "::1"].contains(&host) {
+        if !nginx::listens(&root, port) || !["127.0.0.1", "localhost", "::1"].contains(&host) {
             reply.reject(ChannelOpenFailure::ConnectFailed).await;
             return Ok(());
         }
         reply.accept().await;
         self.commands.spawn(async move {
             // How it ended is between the client and nginx.
-            drop(tls::serve(&root, channel.into_stream()).await);
+            drop(nginx::serve(&root, port, channel.into_stream()).await);
         });
         Ok(())
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Error;
 use super::authority::{Authorities, Ca, Claim, Issued, KeyKind};
 use super::build::Ground;
+use super::ports::Ports;
 use crate::fleet::Moment;
 
 /// A practice host while it is set up.
@@ -26,10 +27,13 @@ pub(super) struct Stage<'a> {
     pub(super) inventory: String,
     /// Its clock minus the machine's, in seconds.
     pub(super) clock_offset: i64,
+    /// The same for whoever's clock is right.
+    pub(super) true_offset: i64,
     /// The program that is certbot there.
     pub(super) program: &'a Path,
     authorities: &'a Authorities,
     shared: &'a Shared,
+    ports: &'a Ports,
 }
 
 /// Files that are the same on many hosts, by mode and text: they are written once, and linked.
@@ -67,9 +71,11 @@ impl<'a> Stage<'a> {
             manner: Manner::default(),
             inventory: String::new(),
             clock_offset: ground.clock_offset,
+            true_offset: ground.clock_offset,
             program: ground.program,
             authorities,
             shared,
+            ports: ground.ports,
         }
     }
 
@@ -136,6 +142,21 @@ impl<'a> Stage<'a> {
     pub(super) fn link(&self, path: &str, target: &str) -> Result<(), Error> {
         let path = self.root.join(path);
         symlink(target, &path).map_err(|source| Error::Write { path, source })
+    }
+
+    /// The port at which a host of that name answers from outside.
+    pub(super) fn port_of(&self, host: &str) -> Result<u16, Error> {
+        self.ports.of(host).map_err(Error::Listen)
+    }
+
+    /// The name of the host.
+    pub(super) fn name(&self) -> &str {
+        self.root.file_name().and_then(|it| it.to_str()).unwrap_or_default()
+    }
+
+    /// Has another machine answer with IPv6 at the port of this host: that with this root.
+    pub(super) fn divert_v6(&self, root: PathBuf) {
+        self.ports.divert_v6(self.name(), root);
     }
 
     /// Adds a source, or any other text that belongs to this host, to the inventory.

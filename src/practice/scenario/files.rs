@@ -3,7 +3,7 @@
 use super::{Kind, PRODUCTION, STAGING as STAGING_GROUP};
 use crate::fleet::DAY;
 use crate::practice::authority::Ca;
-use crate::practice::certbot::{Certbot, Flaw, Lineage};
+use crate::practice::certbot::{Certbot, Flaw, Lineage, Site};
 use crate::practice::words::Failure;
 
 pub(super) const STAGING: Kind = Kind {
@@ -54,7 +54,12 @@ pub(super) const DUPLICATE: Kind = Kind {
             ..Lineage::new(&["www.example.com", "example.com"])
         };
         Certbot::new(vec![
-            Lineage { name: "www.example.com-0001".into(), left: 79 * DAY, ..www.clone() },
+            Lineage {
+                name: "www.example.com-0001".into(),
+                left: 79 * DAY,
+                site: Site::None,
+                ..www.clone()
+            },
             Lineage { left: 38 * DAY, ..www },
         ])
         .install(stage)

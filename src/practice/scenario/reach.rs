@@ -56,11 +56,11 @@ pub(super) const STRANGER: Kind = Kind {
 
 pub(super) const CLOCK_OFF: Kind = Kind {
     name: "clock off",
-    about: "its clock is twelve minutes ahead",
+    about: "its clock is two days ahead",
     host: "edge-gru-1",
     groups: EDGE,
     build: |stage| {
-        stage.clock_offset += 12 * 60;
+        stage.clock_offset += 2 * DAY;
         Certbot::new(vec![Lineage { left: 62 * DAY, ..Lineage::new(&["br.example.net"]) }])
             .install(stage)
     },

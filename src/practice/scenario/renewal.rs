@@ -2,11 +2,11 @@
 
 use super::{EDGE, Kind, PRODUCTION, STAGING};
 use crate::fleet::{DAY, HOUR};
-use crate::practice::Error;
 use crate::practice::authority::{Ca, KeyKind};
 use crate::practice::certbot::{self, Authenticator, Certbot, HookFile, Lineage};
 use crate::practice::stage::Stage;
 use crate::practice::words::Failure;
+use crate::practice::{Error, nginx};
 
 pub(super) const FINE: Kind = Kind {
     name: "fine",
@@ -24,7 +24,8 @@ pub(super) const FINE: Kind = Kind {
                 Lineage { left: 51 * DAY, ..Lineage::new(&["www.example.net", "example.net"]) },
             ],
         )?;
-        certbot::serve(stage, "www.example.net")
+        certbot::endpoint(stage, "www.example.net", nginx::PORT, certbot::ON_THE_HOST);
+        Ok(())
     },
 };
 
@@ -119,7 +120,8 @@ pub(super) const FORTY_FIVE_DAYS: Kind = Kind {
                 short(&["pay.example.sg", "checkout.example.sg"], 19 * DAY),
             ],
         )?;
-        certbot::serve(stage, "pay.example.sg")
+        certbot::endpoint(stage, "pay.example.sg", nginx::PORT, certbot::ON_THE_HOST);
+        Ok(())
     },
 };
 
