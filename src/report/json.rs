@@ -1,12 +1,13 @@
 //! JSON: one object with a schema number. Keys are added, never renamed, within a schema; every
 //! key is always there, `null` or empty where nothing is known.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
 use super::{Kind, Report, ShownHost};
-use crate::diagnose::Finding;
+use crate::diagnose::{Finding, Remedy, command};
 use crate::fleet::{
     Automation, Host, Layers, Moment, Place, Problem, ProblemKind, Reach, Renewal, Scheduler,
     Sighting, Trigger, Verdict, Version,
@@ -303,12 +304,19 @@ impl<'a> WireProblem<'a> {
 struct WireFinding<'a> {
     host: &'a str,
     place: Option<&'a str>,
+    rule: &'static str,
     verdict: &'static str,
     severity: &'static str,
     summary: &'a str,
     evidence: Vec<&'a str>,
     cause: &'a str,
+    /// What findings of the same cause have in common across the fleet.
+    shared: &'a str,
+    advice: &'static str,
+    owner: Option<&'a str>,
+    runbook: Option<&'a str>,
     remedies: Vec<&'static str>,
+    repairs: Vec<WireRepair<'a>>,
 }
 
 impl<'a> WireFinding<'a> {
@@ -316,12 +324,43 @@ impl<'a> WireFinding<'a> {
         Self {
             host: it.host.as_str(),
             place: it.place.as_ref().map(AsRef::as_ref),
+            rule: it.rule,
             verdict: it.verdict.word(),
             severity: it.severity.word(),
             summary: it.summary.as_str(),
             evidence: it.evidence.iter().map(AsRef::as_ref).collect(),
             cause: it.cause.as_str(),
+            shared: it.shared.as_str(),
+            advice: it.advice,
+            owner: it.owner.as_ref().map(AsRef::as_ref),
+            runbook: it.runbook.as_ref().map(AsRef::as_ref),
             remedies: it.remedies.iter().map(|it| it.action).collect(),
+            repairs: it.remedies.iter().map(WireRepair::of).collect(),
+        }
+    }
+}
+
+/// A remedy in full.
+#[derive(Serialize)]
+struct WireRepair<'a> {
+    action: &'static str,
+    host: &'a str,
+    place: Option<&'a str>,
+    choices: BTreeMap<&'static str, &'a str>,
+    why: &'a str,
+    /// The line of a shell that does it.
+    command: String,
+}
+
+impl<'a> WireRepair<'a> {
+    fn of(it: &'a Remedy) -> Self {
+        Self {
+            action: it.action,
+            host: it.host.as_str(),
+            place: it.place.as_ref().map(AsRef::as_ref),
+            choices: it.chosen.iter().map(|(name, value)| (*name, value.as_str())).collect(),
+            why: it.why.as_str(),
+            command: command(&[it]),
         }
     }
 }
@@ -452,6 +491,12 @@ mod tests {
             "severity": { "enum": ["info", "warning", "critical"] },
             "summary": text("string"), "evidence": list(text("string")),
             "remedies": list(text("string")),
+            "rule": text("string"), "cause": text("string"), "shared": text("string"),
+            "advice": text("string"), "owner": maybe("string"), "runbook": maybe("string"),
+            "repairs": list(object(json!({
+                "action": text("string"), "host": text("string"), "place": maybe("string"),
+                "choices": text("object"), "why": text("string"), "command": text("string"),
+            }))),
         }));
         let schema = object(json!({ "schema": { "const": 1 }, "scanned-at": maybe("string"),
             "hosts": list(host), "findings": list(finding) }));
