@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Context, Exit, Failure, Options, Paths, console, open, runtime};
 use crate::clock::Clock;
 use crate::fleet::Moment;
-use crate::practice::{Practice, run_certbot, run_nginx};
+use crate::practice::{ALL, Practice, run_certbot, run_nginx};
 
 /// The console on a practice fleet
 ///
@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 24,
+        default_value_t = u16::try_from(ALL.len()).unwrap_or(u16::MAX),
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     hosts: u16,

@@ -1,6 +1,8 @@
 //! The CAs of the practice fleet, made at its start: certificates for any names and any time.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rcgen::{
@@ -18,6 +20,8 @@ pub(super) struct Authorities {
     staging: Authority,
     private: Authority,
     rsa: KeyPair,
+    /// What several hosts share, by the word for it.
+    shared: Mutex<HashMap<&'static str, Arc<Issued>>>,
 }
 
 /// Which CA a certificate is from.
@@ -77,7 +81,7 @@ pub(super) fn issue_kept(
             (None, KeyKind::Rsa) => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
         };
         let issuer = Issuer::from_ca_cert_pem(&chain, KeyPair::from_pem(&ca_key)?)?;
-        Authority { issuer, chain: chain.clone() }.issue(claim, &key)
+        Authority { issuer, chain: chain.clone(), lapsed: String::new() }.issue(claim, &key)
     };
     issue().map_err(Error::Issue)
 }
@@ -128,6 +132,7 @@ impl Authorities {
                 "Example Corp Issuing CA 2",
             )?,
             rsa: KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
+            shared: Mutex::default(),
         })
     }
 
@@ -143,6 +148,26 @@ impl Authorities {
             }
         }
         Ok(())
+    }
+
+    /// Issues what several hosts share, unless that was done already.
+    pub(super) fn once(
+        &self,
+        word: &'static str,
+        issue: impl FnOnce() -> Result<Issued, Error>,
+    ) -> Result<Arc<Issued>, Error> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(issued) = shared.get(word) {
+            return Ok(Arc::clone(issued));
+        }
+        let issued = Arc::new(issue()?);
+        shared.insert(word, Arc::clone(&issued));
+        Ok(issued)
+    }
+
+    /// The intermediate as it was once: with the same key, and over.
+    pub(super) fn lapsed_chain(&self, ca: Ca) -> &str {
+        &self.of(ca).lapsed
     }
 
     const fn of(&self, ca: Ca) -> &Authority {
@@ -173,6 +198,8 @@ impl Authorities {
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     chain: String,
+    /// The certificate before that.
+    lapsed: String,
 }
 
 impl Authority {
@@ -187,7 +214,9 @@ impl Authority {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let params = ca_params(now, organization, intermediate, 3 * 365, Some(0));
         let chain = params.signed_by(&key, &root)?.pem();
-        Ok(Self { issuer: Issuer::new(params, key), chain })
+        let lapsed = ca_params(now, organization, intermediate, -3, Some(0));
+        let lapsed = lapsed.signed_by(&key, &root)?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), chain, lapsed })
     }
 
     fn issue(&self, claim: &Claim<'_>, key: &KeyPair) -> Result<Issued, rcgen::Error> {

@@ -103,13 +103,15 @@ impl Certbot {
             };
             let live = |kind: &str| format!("{ETC}/live/{name}/{kind}.pem");
             let files = [&*live("fullchain"), &live("privkey")];
-            nginx::add_site(stage, name, &lineage.names, lineage.port, files)?;
+            let mut names = lineage.names.clone();
+            names.extend(lineage.also.iter().map(|&it| it.to_owned()));
+            nginx::add_site(stage, name, &names, lineage.port, files)?;
             let read = |kind: &str| {
                 let path = stage.root.join(format!("{ETC}/archive/{name}/{kind}{version}.pem"));
                 stage::read(&path).map_err(|source| Error::Read { path, source })
             };
             loaded.push(Loaded {
-                names: lineage.names.clone(),
+                names,
                 ports: vec![lineage.port],
                 pems: vec![read("fullchain")? + &read("privkey")?],
             });
@@ -169,6 +171,8 @@ pub(super) struct Lineage {
     pub(super) site: Site,
     /// The port of its site.
     pub(super) port: u16,
+    /// Names of its site that the certificate has not.
+    pub(super) also: &'static [&'static str],
 }
 
 /// What nginx of the host has to do with a lineage.
@@ -214,6 +218,8 @@ impl Authenticator {
 pub(super) enum Flaw {
     /// The renewal configuration names no `fullchain`.
     BrokenConf,
+    /// The deploy hook failed when the last version had been issued.
+    HookFailed,
     /// The live links lead to the version before.
     MovedBack,
     /// `privkey.pem` is the key of the version before.
@@ -242,6 +248,7 @@ impl Lineage {
             subject: None,
             site: Site::Newest,
             port: nginx::PORT,
+            also: &[],
         }
     }
 

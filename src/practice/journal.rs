@@ -71,6 +71,9 @@ impl Run<'_> {
             words::wait(page);
             words::clean_up(page);
             words::save(page, etc, name, version);
+            if lineage.flaw == Some(Flaw::HookFailed) && version == lineage.versions {
+                words::hook_failed(page, &format!("{etc}/{HOOK}"), 1, BAD_SITE);
+            }
             results.renewed.push(path);
         } else if lineage.flaw == Some(Flaw::BrokenConf) {
             let conf = format!("{etc}/renewal/{name}.conf");
@@ -114,6 +117,11 @@ impl Voice for Page<'_> {
         let _ = writeln!(self.log, "{},{:03}:{from}:{text}", words::clock(self.at), self.lines);
     }
 }
+
+/// The hook that failed, below certbot's folder, and what it printed.
+const HOOK: &str = "renewal-hooks/deploy/10-reload-nginx.sh";
+const BAD_SITE: &str = "nginx: [emerg] \"server\" directive is not allowed here in \
+    /etc/nginx/sites-enabled/sale.conf:3\nnginx: configuration file /etc/nginx/nginx.conf test failed";
 
 /// How far back the log goes.
 const KEPT: i64 = 120 * DAY;

@@ -10,25 +10,40 @@ use crate::fleet::{DAY, HOUR, Moment};
 
 /// Writes what belongs to certbot: the program, and the units that systemctl tells of.
 pub(super) fn install(stage: &Stage<'_>, certbot: &Certbot, has_failed: bool) -> Result<(), Error> {
-    let program = stage.program.to_string_lossy().replace('\'', "'\\''");
+    let program = program(stage);
     stage.shared_file("bin/certbot", 0o755, &CERTBOT.replace("PROGRAM", &program))?;
     stage.folder(&format!("usr/lib/python3/dist-packages/certbot-{VERSION}.egg-info"))?;
     // Debian's package brings it in any case; it stands aside where systemd runs.
     stage.shared_file("etc/cron.d/certbot", 0o644, CRON)?;
     if certbot.service == "nginx" {
-        stage.shared_file("bin/nginx", 0o755, &NGINX.replace("PROGRAM", &program))?;
+        install_nginx(stage)?;
     }
     if certbot.timer == Timer::Cron {
         stage.shared_file("bin/systemctl", 0o755, NO_SYSTEMCTL)?;
         stage.shared_file("run/crond.pid", 0o644, "412\n")?;
         return stage.shared_file("proc/412/comm", 0o644, "cron\n");
     }
-    stage.folder("run/systemd/system")?;
-    stage.shared_file("bin/systemctl", 0o755, SYSTEMCTL)?;
     let (clock, service) = units(stage.now, certbot.timer, has_failed);
     stage.shared_file("units/certbot.timer", 0o644, &clock)?;
     stage.shared_file("units/certbot.service", 0o644, &service)?;
-    stage.shared_file(&format!("units/{}.service", certbot.service), 0o644, RUNNING_SERVICE)
+    install_systemd(stage, certbot.service)
+}
+
+/// Has systemd run a service on the host.
+pub(super) fn install_systemd(stage: &Stage<'_>, service: &str) -> Result<(), Error> {
+    stage.folder("run/systemd/system")?;
+    stage.shared_file("bin/systemctl", 0o755, SYSTEMCTL)?;
+    stage.shared_file(&format!("units/{service}.service"), 0o644, RUNNING_SERVICE)
+}
+
+/// Writes the program nginx.
+pub(super) fn install_nginx(stage: &Stage<'_>) -> Result<(), Error> {
+    stage.shared_file("bin/nginx", 0o755, &NGINX.replace("PROGRAM", &program(stage)))
+}
+
+/// The path of this very program, as it stands between single quotes in a shell script.
+fn program(stage: &Stage<'_>) -> String {
+    stage.program.to_string_lossy().replace('\'', "'\\''")
 }
 
 /// Writes what every host needs so that nothing reaches the machine by accident, and its clock.

@@ -7,6 +7,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
@@ -94,6 +95,23 @@ impl<'a> Stage<'a> {
             KeyKind::Ecdsa,
             &Claim { names: &names, subject: None, not_before: not_after.plus(-life), not_after },
         )
+    }
+
+    /// As [`Self::issue`], with the same for whoever asks with the same word.
+    pub(super) fn issue_once(
+        &self,
+        word: &'static str,
+        ca: Ca,
+        names: &[&str],
+        life: i64,
+        left: i64,
+    ) -> Result<Arc<Issued>, Error> {
+        self.authorities.once(word, || self.issue(ca, names, life, left))
+    }
+
+    /// The intermediate of a CA as it was once: with the same key, and over.
+    pub(super) fn lapsed_chain(&self, ca: Ca) -> &str {
+        self.authorities.lapsed_chain(ca)
     }
 
     pub(super) fn issue_claim(

@@ -202,6 +202,15 @@ pub(super) fn save(voice: &mut dyn Voice, etc: &str, name: &str, version: u32) {
     voice.note(STORAGE, &format!("Writing new config {etc}/renewal/{name}.conf.new."));
 }
 
+/// Says that a deploy hook failed, and what it printed.
+pub(super) fn hook_failed(voice: &mut dyn Voice, command: &str, code: i32, printed: &str) {
+    voice.note(HOOK, &format!("Running deploy-hook command: {command}"));
+    voice.warn(HOOK_ERROR, &format!("Hook 'deploy-hook' reported error code {code}"));
+    let text =
+        format!("Hook 'deploy-hook' ran with error output:\n {}", printed.replace('\n', "\n "));
+    voice.warn(HOOK_ERROR, &text);
+}
+
 /// The line that tells of a failed renewal.
 pub(super) fn failed(name: &str, stop: &Stop) -> String {
     format!("Failed to renew certificate {name} with error: {}", stop.error())
@@ -317,6 +326,8 @@ pub(super) const MAIN: &str = "DEBUG:certbot._internal.main";
 pub(super) const DISPLAY: &str = "DEBUG:certbot._internal.display.obj";
 pub(super) const CHALLENGES: &str = "INFO:certbot._internal.auth_handler";
 pub(super) const STORAGE: &str = "DEBUG:certbot._internal.storage";
+const HOOK: &str = "INFO:certbot.compat.misc";
+const HOOK_ERROR: &str = "WARNING:certbot.display.ops";
 pub(super) const RENEWAL: &str = "DEBUG:certbot._internal.renewal";
 pub(super) const RENEWAL_ERROR: &str = "ERROR:certbot._internal.renewal";
 pub(super) const LOG_ERROR: &str = "ERROR:certbot._internal.log";

@@ -284,6 +284,7 @@ mod practice {
     use std::path::Path;
     use std::process::Stdio;
 
+    use certdeck::practice::ALL;
     use serde_json::Value;
 
     use crate::serve::{Serve, binary};
@@ -298,9 +299,9 @@ mod practice {
         let serve = Serve::start(&[]);
         let scan = json(&serve, &[]);
         let hosts = scan["hosts"].as_array().unwrap();
-        assert_eq!(hosts.len(), 24);
+        assert_eq!(hosts.len(), ALL.len());
         let reach = |it: &str| hosts.iter().filter(|host| host["reach"] == it).count();
-        assert_eq!(reach("up") + reach("down"), 24);
+        assert_eq!(reach("up") + reach("down"), ALL.len());
 
         let places: usize = hosts.iter().map(|it| it["places"].as_array().unwrap().len()).sum();
         let empty = hosts.iter().filter(|it| it["places"].as_array().unwrap().is_empty()).count();
@@ -313,7 +314,7 @@ mod practice {
         let metrics = String::from_utf8(metrics).unwrap();
         let count = |name: &str| metrics.lines().filter(|it| it.starts_with(name)).count();
         assert_eq!(count("certdeck_place_verdict{"), places);
-        assert_eq!(count("certdeck_host_up{"), 24);
+        assert_eq!(count("certdeck_host_up{"), ALL.len());
 
         let filtered = json(&serve, &["state:expired"]);
         let verdicts: Vec<&Value> = filtered["hosts"]

@@ -82,15 +82,17 @@ fn every_host_answers_as_its_scenario_says() {
         for visit in visits {
             let (kind, output) = visit.join().unwrap();
             let (out, err) = (text(&output.stdout), text(&output.stderr));
+            let root = &host_of(&practice, kind.name).root;
             match kind.name {
                 "down" => assert!(err.contains("Connection refused"), "{err}"),
                 "silent" => assert!(err.contains("timed out"), "{err}"),
                 "stranger" => assert!(err.contains("Host key verification failed"), "{err}"),
-                "private CA" | "no intermediate" => {
+                "hostile" => assert!(out.contains("\u{1b}]52;"), "{out}"),
+                _ => {
+                    let has_certbot = root.join("etc/letsencrypt").exists();
+                    assert_eq!(out.ends_with("certbot 2.1.0\n"), has_certbot, "{out}{err}");
                     assert!(out.starts_with('/'), "{}: {out}{err}", kind.name);
                 }
-                "hostile" => assert!(out.contains("\u{1b}]52;"), "{out}"),
-                _ => assert!(out.ends_with("certbot 2.1.0\n"), "{}: {out}{err}", kind.name),
             }
         }
     });
@@ -409,6 +411,21 @@ fn a_scan_sees_what_every_scenario_shows() {
         ("clock off", "clock"),
         ("manual", "automation ok"),
         ("rsa", "ok ok ok"),
+        ("not reloaded", "ok ok"),
+        ("hook failed", "automation"),
+        ("moved back", "unloaded"),
+        ("other lineage", "ok ok"),
+        ("name not covered", "ok"),
+        ("emergency", "ok automation"),
+        ("expired intermediate", "chain"),
+        ("other address", "ok"),
+        ("origin", "ok"),
+        ("balancer", "ok"),
+        ("node 1", "ok"),
+        ("node 2", "ok"),
+        ("node 3", "ok"),
+        ("node missed", "drift"),
+        ("node 5", "ok"),
     ];
     let found: Vec<_> = ALL.iter().map(|it| (it.name, seen(it.name))).collect();
     let found: Vec<_> = found.iter().map(|it| (it.0, it.1.as_str())).collect();
@@ -767,4 +784,17 @@ fn what_is_detached_outlives_its_connection_and_not_the_fleet() {
     drop(practice);
     wait_until("the job is ended", || !is_alive(&pid));
     assert!(!folder.exists());
+}
+
+#[test]
+fn the_readme_counts_the_hosts_and_names_only_those_there_are() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    assert!(readme.contains(&format!("a practice fleet: {} SSH servers", ALL.len())));
+    let table = readme.split("what is wrong there").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows: Vec<_> = table.lines().skip(2).filter_map(|it| it.split('|').nth(1)).collect();
+    assert!(rows.len() > 15, "{table}");
+    for host in rows.iter().flat_map(|it| it.split('`').skip(1).step_by(2)) {
+        let is_host = ALL.iter().any(|it| it.host == host) || host == "5";
+        assert!(is_host, "no scenario has the host {host}");
+    }
 }

@@ -87,9 +87,13 @@ pub(super) fn start(stage: &Stage<'_>) -> Result<(), Error> {
 
 /// Has nginx run on a host, with something else than its configuration names by now.
 pub(super) fn start_with(stage: &Stage<'_>, sites: &[Loaded]) -> Result<(), Error> {
-    let path = stage.root.join(PID);
     stage.shared_file(PID, 0o644, NO_PROCESS)?;
-    loaded::write(&stage.root, sites).map_err(|source| Error::Write { path, source })
+    load_at(&stage.root, sites)
+}
+
+/// Has something that answers for no host serve these.
+pub(super) fn load_at(root: &Path, sites: &[Loaded]) -> Result<(), Error> {
+    loaded::write(root, sites).map_err(|source| Error::Write { path: root.to_owned(), source })
 }
 
 /// Writes the configuration that includes that of every site.

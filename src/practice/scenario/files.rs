@@ -54,13 +54,8 @@ pub(super) const DUPLICATE: Kind = Kind {
             ..Lineage::new(&["www.example.com", "example.com"])
         };
         Certbot::new(vec![
-            Lineage {
-                name: "www.example.com-0001".into(),
-                left: 79 * DAY,
-                site: Site::None,
-                ..www.clone()
-            },
-            Lineage { left: 38 * DAY, ..www },
+            Lineage { name: "www.example.com-0001".into(), left: 79 * DAY, ..www.clone() },
+            Lineage { left: 38 * DAY, site: Site::None, ..www },
         ])
         .install(stage)
     },

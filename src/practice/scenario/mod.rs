@@ -2,15 +2,18 @@
 //!
 //! # Adding a scenario
 //! 1. A `Kind` in the file of its sort: its host, what it shows, and how it is built.
-//! 2. An entry in [`ALL`]; the order is that of the inventory, and of `--hosts` below 24.
+//! 2. An entry in [`ALL`]; the order is that of the inventory, and of fewer `--hosts`.
 
 mod automation;
 pub(super) mod crowd;
 mod files;
 mod hostile;
+mod nodes;
 mod pem;
+mod public;
 mod reach;
 mod renewal;
+mod served;
 
 use super::Error;
 use super::stage::Stage;
@@ -41,6 +44,21 @@ pub static ALL: &[Kind] = &[
     reach::CLOCK_OFF,
     automation::MANUAL,
     renewal::RSA,
+    served::NOT_RELOADED,
+    served::HOOK_FAILED,
+    served::MOVED_BACK,
+    served::OTHER_LINEAGE,
+    served::NAME,
+    served::EMERGENCY,
+    pem::EXPIRED_INTERMEDIATE,
+    public::ELSEWHERE,
+    public::ORIGIN,
+    public::BALANCER,
+    nodes::FIRST,
+    nodes::SECOND,
+    nodes::THIRD,
+    nodes::MISSED,
+    nodes::FIFTH,
 ];
 
 /// What a practice host is about.

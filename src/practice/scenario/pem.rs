@@ -2,8 +2,9 @@
 
 use super::{INTERNAL, Kind, PRODUCTION};
 use crate::fleet::DAY;
-use crate::practice::authority::Ca;
+use crate::practice::authority::{Ca, Issued};
 use crate::practice::stage::Stage;
+use crate::practice::{Error, nginx, programs};
 
 pub(super) const PRIVATE_CA: Kind = Kind {
     name: "private CA",
@@ -16,7 +17,7 @@ pub(super) const PRIVATE_CA: Kind = Kind {
             let all = format!("{}{}{}", issued.certificate, issued.chain, issued.key);
             stage.file(&format!("etc/haproxy/certs/{name}.pem"), 0o600, all)?;
         }
-        add_source(stage, "etc/haproxy/certs/*.pem");
+        add_source(stage, "etc/haproxy/certs/*.pem", "");
         Ok(())
     },
 };
@@ -27,20 +28,55 @@ pub(super) const NO_INTERMEDIATE: Kind = Kind {
     host: "vpn-hel-1",
     groups: PRODUCTION,
     build: |stage| {
-        let vpn = stage.issue(Ca::Second, &["vpn.example.com"], 398 * DAY, 174 * DAY)?;
-        stage.file("etc/ssl/practice/vpn.example.com.pem", 0o644, &vpn.certificate)?;
+        let mut vpn = stage.issue(Ca::Second, &["vpn.example.com"], 398 * DAY, 174 * DAY)?;
+        vpn.chain.clear();
+        put(stage, "vpn.example.com", &vpn)?;
         let radius = stage.issue(Ca::Second, &["radius.example.com"], 200 * DAY, 139 * DAY)?;
-        let full = format!("{}{}", radius.certificate, radius.chain);
-        stage.file("etc/ssl/practice/radius.example.com.pem", 0o644, full)?;
-        add_source(stage, "etc/ssl/practice/*.pem");
-        Ok(())
+        put(stage, "radius.example.com", &radius)?;
+        serve(stage, &["vpn.example.com", "radius.example.com"], nginx::PORT)
     },
 };
 
-fn add_source(stage: &mut Stage<'_>, glob: &str) {
+pub(super) const EXPIRED_INTERMEDIATE: Kind = Kind {
+    name: "expired intermediate",
+    about: "the leaf is good for months; the intermediate in its file ended three days ago",
+    host: "vpn-fra-1",
+    groups: PRODUCTION,
+    build: |stage| {
+        let mut sso = stage.issue(Ca::Second, &["sso.example.com"], 398 * DAY, 121 * DAY)?;
+        stage.lapsed_chain(Ca::Second).clone_into(&mut sso.chain);
+        put(stage, "sso.example.com", &sso)?;
+        serve(stage, &["sso.example.com"], nginx::PORT)
+    },
+};
+
+/// Puts a certificate where PEM files lie, with its key beside it.
+pub(super) fn put(stage: &Stage<'_>, name: &str, issued: &Issued) -> Result<(), Error> {
+    let full = format!("{}{}", issued.certificate, issued.chain);
+    stage.file(&format!("{FOLDER}/{name}.pem"), 0o644, full)?;
+    stage.file(&format!("{FOLDER}/{name}.key"), 0o600, &issued.key)
+}
+
+/// Has nginx serve these, and tells the inventory of the files.
+pub(super) fn serve(stage: &mut Stage<'_>, names: &[&str], port: u16) -> Result<(), Error> {
+    programs::install_nginx(stage)?;
+    programs::install_systemd(stage, "nginx")?;
+    nginx::configure(stage)?;
+    for name in names {
+        let files = [&*format!("{FOLDER}/{name}.pem"), &format!("{FOLDER}/{name}.key")];
+        nginx::add_site(stage, name, &[(*name).to_owned()], port, files)?;
+    }
+    nginx::start(stage)?;
+    add_source(stage, &format!("{FOLDER}/*.pem"), "  key = \"{dir}/{name}.key\"\n");
+    Ok(())
+}
+
+fn add_source(stage: &mut Stage<'_>, glob: &str, keys: &str) {
     let source = format!(
-        "\n  [[host.source]]\n  kind = \"pem\"\n  paths = [\"{}/{glob}\"]\n",
+        "\n  [[host.source]]\n  kind = \"pem\"\n  paths = [\"{}/{glob}\"]\n{keys}",
         stage.root.display()
     );
     stage.inventory(&source);
 }
+
+const FOLDER: &str = "etc/ssl/practice";
