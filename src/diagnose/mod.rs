@@ -7,12 +7,15 @@
 
 mod around;
 mod authenticator;
+mod balancer;
 mod cause;
 mod chain;
 mod clock;
 mod drift;
 mod due;
 mod duplicate;
+mod elsewhere;
+mod endpoint;
 mod expired;
 mod half_done;
 mod hook;
@@ -30,6 +33,7 @@ mod staging;
 mod unknown;
 mod unloaded;
 mod unreachable;
+mod unserved;
 mod wrong_lineage;
 
 use crate::explain;
@@ -38,7 +42,7 @@ use crate::text::SafeText;
 
 pub use around::Around;
 pub use cause::{Cause, gather};
-pub use remedy::{Rank, Remedy, command, rank};
+pub use remedy::{RANKS, Rank, Remedy, command, rank};
 
 use sight::Odd;
 
@@ -57,6 +61,10 @@ pub static ALL: &[Kind] = &[
     unloaded::KIND,
     drift::KIND,
     name::KIND,
+    balancer::KIND,
+    elsewhere::KIND,
+    endpoint::KIND,
+    unserved::KIND,
     overdue::KIND,
     due::KIND,
     renewal_failed::KIND,

@@ -32,7 +32,7 @@ pub struct Rank {
 }
 
 /// Every remedy, the cheapest and safest first.
-static ORDER: &[Rank] = &[
+pub static RANKS: &[Rank] = &[
     Rank { action: "enable-timer", price: "no order, no change of the certificate" },
     Rank { action: "enable-hook", price: "no order; a hook becomes executable" },
     Rank { action: "sync-clock", price: "no order; the host's clock is set" },
@@ -51,7 +51,7 @@ static ORDER: &[Rank] = &[
 
 /// Where that action stands, and its words.
 pub fn rank(action: &str) -> Option<&'static Rank> {
-    ORDER.iter().find(|it| it.action == action)
+    RANKS.iter().find(|it| it.action == action)
 }
 
 impl Remedy {
@@ -115,12 +115,12 @@ fn word(text: &str) -> String {
 /// Puts the cheapest and safest first; of two alike, the one that was named first. A reload only
 /// completes what mends the files, so it comes after that.
 pub(super) fn sort(remedies: &mut [Remedy]) {
-    let place = |action: &str| ORDER.iter().position(|it| it.action == action);
+    let place = |action: &str| RANKS.iter().position(|it| it.action == action);
     let mending = remedies.iter().filter(|it| MENDS_FILES.contains(&it.action));
     let mended = mending.filter_map(|it| place(it.action)).min();
     remedies.sort_by_key(|it| match (it.action, mended) {
         ("reload", Some(first)) => (first, 1),
-        (action, _) => (place(action).unwrap_or(ORDER.len()), 0),
+        (action, _) => (place(action).unwrap_or(RANKS.len()), 0),
     });
 }
 
