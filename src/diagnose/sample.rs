@@ -147,6 +147,7 @@ pub(super) fn nginx(host: &mut Host, names: &[&str], path: &str, chain: &Chain) 
             args: Vec::new(),
             pid: Some(7),
             unit: Some(SafeText::new("nginx.service")),
+            read_by: None,
             sites: vec![site],
             problems: Vec::new(),
         }),

@@ -21,6 +21,9 @@ pub struct Server {
     pub pid: Option<u32>,
     /// Its unit, if systemd runs it.
     pub unit: Option<SafeText>,
+    /// When the newest of its processes started, by the host's clock: it has read no file later
+    /// than that, as a reload starts new ones. It may well have read them earlier.
+    pub read_by: Option<Moment>,
     /// What it serves with TLS.
     pub sites: Vec<Site>,
     /// What could not be read of its configuration.

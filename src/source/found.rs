@@ -40,6 +40,12 @@ impl<'a> Found<'a> {
         self.files.iter().map(|(path, body)| (*path, *body))
     }
 
+    /// Whether the host told anything of it.
+    pub(super) fn is_told(&self, path: &str) -> bool {
+        let path = path.as_bytes();
+        self.files.contains_key(path) || self.states.contains_key(path)
+    }
+
     /// Everything that is there and is no file that can be read.
     pub(super) fn odd(&self) -> impl Iterator<Item = (&'a [u8], Problem)> {
         self.states.iter().map(|(path, state)| (*path, instead(state, path)))

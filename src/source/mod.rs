@@ -135,16 +135,22 @@ pub fn read_answer(
 pub(crate) type Parser = fn(&[u8]);
 
 /// The parsers in this room, for [`crate::fuzz`].
-pub(crate) const PARSERS: [(&str, Parser); 5] = [
+pub(crate) const PARSERS: [(&str, Parser); 8] = [
     ("answer", |bytes| {
-        let sources: [Arc<dyn Source>; 2] =
-            [Arc::new(certbot::Certbot::default()), Arc::new(pem::Pem::default())];
+        let sources: [Arc<dyn Source>; 3] = [
+            Arc::new(certbot::Certbot::default()),
+            Arc::new(pem::Pem::default()),
+            Arc::new(servers::Servers::default()),
+        ];
         let host = Host::new(HostName::new("x"), "x", &[]);
         let at = Moment::default();
         let reading = Reading { known: &host, roots: &Roots::none(), now: at };
         drop(read_answer(&sources, bytes, &Nonce::new([0; 16]), at, &reading));
     }),
+    ("apache-conf", servers::read_apache),
     ("certbot-log", certbot::read_log),
+    ("haproxy-conf", servers::read_haproxy),
+    ("nginx-conf", servers::read_nginx),
     ("pem-chain", |bytes| drop(bundle::read_chain("/x", bytes, &Roots::none(), &mut Vec::new()))),
     ("renewal-conf", certbot::read_conf),
     ("systemctl", certbot::read_units),

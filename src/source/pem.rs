@@ -193,7 +193,7 @@ const VARIABLES: [(&str, &str); 2] = [("{dir}", "d"), ("{name}", "n")];
 /// for a file that is not empty, `#key`, `#binary`. A file with a key is named on stderr, too. No
 /// more than 20 certificates and one that tells of more are passed per file, no more than 2 MiB in
 /// all.
-const FILTER: &str = r##"A='
+pub(super) const FILTER: &str = r##"A='
 index($0, z) == 1 { print ""; print; f = substr($0, 5, length($0) - 8); first = 1; open = n = named = 0; next }
 f == "" { next }
 first { if ($0 == "") next

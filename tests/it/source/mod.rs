@@ -4,4 +4,5 @@ mod certbot;
 mod hostile;
 mod pem;
 mod real;
+mod servers;
 mod tree;

@@ -1,0 +1,11 @@
+//! Apache's configuration.
+
+use super::files::Files;
+use super::{Program, Told};
+use crate::fleet::Site;
+
+pub(super) const PROGRAM: Program = Program { name: "apache", read };
+
+fn read(_files: &mut Files<'_>, _told: &Told) -> Vec<Site> {
+    Vec::new()
+}

@@ -1,0 +1,358 @@
+//! nginx's configuration: <https://nginx.org/en/docs/dirindex.html>, read as
+//! `ngx_conf_read_token` reads it. Knows only what has to do with TLS.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+
+use super::files::{At, Files, folder, from};
+use super::{Program, Told};
+use crate::fleet::{Listen, Load, Site};
+use crate::text::SafeText;
+
+pub(super) const PROGRAM: Program = Program { name: "nginx", read };
+
+fn read(files: &mut Files<'_>, told: &Told) -> Vec<Site> {
+    let mut sites = Vec::new();
+    for root in &told.roots {
+        let base = folder(root);
+        let mut reader = Reader { files, base, left: MAX_DIRECTIVES };
+        let main = reader.file(root, 0);
+        for block in &main {
+            let module = match block.name.as_str() {
+                "http" => Module::Http,
+                "mail" => Module::Mail,
+                "stream" => Module::Stream,
+                _ => continue,
+            };
+            sites.extend(served(module, &block.block, base));
+        }
+    }
+    sites
+}
+
+/// A directive with its arguments and its block.
+#[derive(Debug)]
+struct Directive {
+    name: String,
+    args: Vec<String>,
+    at: At,
+    block: Vec<Self>,
+}
+
+/// Reads files into directives; what is included stands where it is included.
+struct Reader<'r, 'a> {
+    files: &'r mut Files<'a>,
+    base: &'r str,
+    left: usize,
+}
+
+impl Reader<'_, '_> {
+    fn file(&mut self, path: &str, depth: usize) -> Vec<Directive> {
+        let Some(text) = self.files.text(path) else { return Vec::new() };
+        let mut tokens = Tokens { rest: &text, file: path.into(), line: 1 };
+        let mut all = Vec::new();
+        // A brace too many ends no block: nginx would not start, and what follows is read.
+        while !tokens.rest.is_empty() && self.left > 0 {
+            all.append(&mut self.block(&mut tokens, depth));
+        }
+        all
+    }
+
+    /// Everything up to the brace that closes the block, or the end.
+    fn block(&mut self, tokens: &mut Tokens<'_>, depth: usize) -> Vec<Directive> {
+        let mut all = Vec::new();
+        let mut words: Vec<String> = Vec::new();
+        let mut at = tokens.at();
+        while self.left > 0 {
+            let token = tokens.next();
+            let begins_block = matches!(token, Some(Token::Open));
+            match token {
+                None | Some(Token::Close) => break,
+                Some(Token::Word(word)) => {
+                    if words.is_empty() {
+                        at = tokens.at();
+                    }
+                    if words.len() < MAX_WORDS {
+                        words.push(word);
+                    }
+                }
+                Some(Token::End | Token::Open) => {
+                    self.left -= 1;
+                    let mut args = std::mem::take(&mut words).into_iter();
+                    let name = args.next().unwrap_or_default();
+                    let args: Vec<_> = args.collect();
+                    let mut block = Vec::new();
+                    if begins_block {
+                        if name.ends_with("_by_lua_block") || depth >= MAX_DEPTH {
+                            tokens.skip_block();
+                        } else {
+                            block = self.block(tokens, depth + 1);
+                        }
+                    }
+                    if name == "include" {
+                        all.append(&mut self.included(&args, depth));
+                    } else {
+                        all.push(Directive { name, args, at: at.clone(), block });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn included(&mut self, args: &[String], depth: usize) -> Vec<Directive> {
+        let mut all = Vec::new();
+        let Some(pattern) = args.first().filter(|_| depth < MAX_DEPTH) else { return all };
+        for path in self.files.fitting(&from(self.base, pattern), true) {
+            all.append(&mut self.file(&path, depth + 1));
+        }
+        all
+    }
+}
+
+/// More than any configuration has; a file may be included by a thousand others.
+const MAX_DIRECTIVES: usize = 1_000_000;
+/// Blocks and files in each other.
+const MAX_DEPTH: usize = 24;
+/// Names of one server.
+const MAX_WORDS: usize = 5000;
+
+#[derive(Debug)]
+enum Token {
+    Word(String),
+    Open,
+    Close,
+    End,
+}
+
+struct Tokens<'t> {
+    rest: &'t str,
+    file: Rc<str>,
+    line: u32,
+}
+
+impl Tokens<'_> {
+    fn at(&self) -> At {
+        At { file: Rc::clone(&self.file), line: self.line }
+    }
+
+    fn next(&mut self) -> Option<Token> {
+        loop {
+            match self.take()? {
+                '\n' | ' ' | '\t' | '\r' => {}
+                '#' => while self.take()? != '\n' {},
+                ';' => return Some(Token::End),
+                '{' => return Some(Token::Open),
+                '}' => return Some(Token::Close),
+                quote @ ('"' | '\'') => return Some(Token::Word(self.quoted(quote))),
+                first => return Some(Token::Word(self.bare(first))),
+            }
+        }
+    }
+
+    fn take(&mut self) -> Option<char> {
+        let mut chars = self.rest.chars();
+        let next = chars.next()?;
+        self.rest = chars.as_str();
+        self.line += u32::from(next == '\n');
+        Some(next)
+    }
+
+    fn quoted(&mut self, quote: char) -> String {
+        let mut word = String::new();
+        while let Some(next) = self.take() {
+            match next {
+                '\\' => self.escaped(&mut word),
+                _ if next == quote => break,
+                _ => word.push(next),
+            }
+        }
+        word
+    }
+
+    fn bare(&mut self, first: char) -> String {
+        let mut word = String::new();
+        if first == '\\' {
+            self.escaped(&mut word);
+        } else {
+            word.push(first);
+        }
+        loop {
+            match self.rest.chars().next() {
+                None | Some(' ' | '\t' | '\r' | '\n' | ';') => return word,
+                // `${name}` is a variable, any other brace begins a block.
+                Some('{') if !word.ends_with('$') => return word,
+                Some('\\') => {
+                    self.take();
+                    self.escaped(&mut word);
+                }
+                Some(next) => {
+                    word.push(next);
+                    self.take();
+                }
+            }
+        }
+    }
+
+    /// What a backslash makes of the next character.
+    fn escaped(&mut self, word: &mut String) {
+        match self.take() {
+            Some(next @ ('"' | '\'' | '\\')) => word.push(next),
+            Some('t') => word.push('\t'),
+            Some('r') => word.push('\r'),
+            Some('n') => word.push('\n'),
+            Some(next) => word.extend(['\\', next]),
+            None => word.push('\\'),
+        }
+    }
+
+    /// Skips a block of another language: a brace in a string of one line does not count.
+    fn skip_block(&mut self) {
+        let mut depth = 1_usize;
+        let mut quote = None;
+        while let Some(next) = self.take() {
+            match (next, quote) {
+                ('\n', _) => quote = None,
+                ('\\', _) => drop(self.take()),
+                ('"' | '\'', None) => quote = Some(next),
+                (_, Some(open)) if open == next => quote = None,
+                ('{', None) => depth += 1,
+                ('}', None) => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Module {
+    Http,
+    Mail,
+    Stream,
+}
+
+/// What a module's servers serve. A directive of a server counts, else that of the block around.
+fn served(module: Module, block: &[Directive], base: &str) -> Vec<Site> {
+    let servers: Vec<_> =
+        block.iter().filter(|it| it.name == "server").map(|it| it.block.as_slice()).collect();
+    let is_on = |server: &[Directive], name: &str| {
+        [server, block].iter().find_map(|it| last(it, name)).is_some_and(|it| it == "on")
+    };
+    // Where one server of an address listens with `ssl`, all do: it is a property of the socket.
+    let mut encrypted = BTreeSet::new();
+    for listen in servers.iter().flat_map(|it| named(it, "listen")) {
+        if listen.args.iter().any(|it| it == "ssl") {
+            encrypted.extend(addresses(listen));
+        }
+    }
+    let mut sites = Vec::new();
+    for server in servers {
+        let is_ssl = is_on(server, "ssl");
+        let listens: BTreeSet<_> = named(server, "listen")
+            // QUIC has no TCP.
+            .filter(|it| it.args.iter().all(|it| it != "quic" && it != "udp"))
+            .filter_map(addresses)
+            .filter(|it| is_ssl || encrypted.contains(it))
+            .collect();
+        let starts = module == Module::Mail
+            && [server, block]
+                .iter()
+                .find_map(|it| last(it, "starttls"))
+                .is_some_and(|it| it == "on" || it == "only");
+        let has_quic = named(server, "listen").any(|it| it.args.iter().any(|it| it == "quic"));
+        let rejects = is_on(server, "ssl_reject_handshake");
+        if rejects || (listens.is_empty() && !starts && !has_quic && !is_ssl) {
+            continue;
+        }
+        let names = match module {
+            Module::Mail => Vec::new(),
+            Module::Http | Module::Stream => names(server),
+        };
+        let listens = listens.into_iter().collect();
+        sites.push(Site { names, listens, loads: loads(server, block, base) });
+    }
+    sites
+}
+
+fn named<'d>(block: &'d [Directive], name: &'d str) -> impl Iterator<Item = &'d Directive> {
+    block.iter().filter(move |it| it.name == name)
+}
+
+fn last<'d>(block: &'d [Directive], name: &str) -> Option<&'d str> {
+    block.iter().rfind(|it| it.name == name)?.args.first().map(String::as_str)
+}
+
+/// The names of a server; a regular expression is no name.
+fn names(server: &[Directive]) -> Vec<SafeText> {
+    let mut names = Vec::new();
+    for name in named(server, "server_name").flat_map(|it| &it.args) {
+        if name.starts_with('~') || name.contains('$') || matches!(name.as_str(), "" | "_") {
+            continue;
+        }
+        // `.example.net` stands for the name and all below.
+        if let Some(bare) = name.strip_prefix('.') {
+            names.extend([SafeText::new(bare), SafeText::new(&format!("*{name}"))]);
+        } else {
+            names.push(SafeText::new(name));
+        }
+    }
+    names
+}
+
+/// The addresses of a `listen`: `443`, `*:443`, `[::]:443`, `192.0.2.1`, `localhost:443`. Any
+/// other name has to be looked up on the host, and a UNIX socket is none.
+fn addresses(listen: &Directive) -> Option<Listen> {
+    let text = listen.args.first()?;
+    if let Ok(port) = text.parse() {
+        return Some(Listen { address: Ipv4Addr::UNSPECIFIED.into(), port });
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        let port = port.strip_prefix(':').map_or(Some(HTTP), |it| it.parse().ok())?;
+        let address: Ipv6Addr = address.parse().ok()?;
+        return Some(Listen { address: address.into(), port });
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (text.as_str(), HTTP),
+    };
+    let address: IpAddr = match host {
+        "*" => Ipv4Addr::UNSPECIFIED.into(),
+        "localhost" => Ipv4Addr::LOCALHOST.into(),
+        _ => host.parse().ok()?,
+    };
+    Some(Listen { address, port })
+}
+
+/// The port of a `listen` that has none.
+const HTTP: u16 = 80;
+
+/// The certificates of a server: its own, or those of the block around if it has none.
+fn loads(server: &[Directive], block: &[Directive], base: &str) -> Vec<Load> {
+    let all = |name: &'static str| {
+        let own: Vec<_> = named(server, name).collect();
+        if own.is_empty() { named(block, name).collect() } else { own }
+    };
+    let keys = all("ssl_certificate_key");
+    let mut loads = Vec::new();
+    for (index, certificate) in all("ssl_certificate").into_iter().enumerate() {
+        let Some(path) = certificate.args.first().filter(|it| is_file(it)) else { continue };
+        let key = keys.get(index).and_then(|it| it.args.first()).filter(|it| is_file(it));
+        let key = key.map(|it| from(base, it));
+        loads.push(certificate.at.load(&from(base, path), key.as_deref()));
+    }
+    loads
+}
+
+/// A variable is known only when a client asks; `data:` is no file, and an engine has none.
+fn is_file(path: &str) -> bool {
+    !path.is_empty()
+        && !path.contains('$')
+        && !["data:", "engine:", "store:"].iter().any(|it| path.starts_with(it))
+}
