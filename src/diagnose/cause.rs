@@ -1,7 +1,7 @@
 //! Findings with the same cause, gathered across the fleet: one intermediate, seven places.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{ALL, Finding, Remedy};
 use crate::fleet::{HostName, PlaceName, Severity, Verdict};
@@ -86,19 +86,24 @@ impl Cause {
         places
     }
 
-    /// What would mend it first, at every place where the same would: the same action with the
-    /// same choices, so that one command does all of it.
-    pub fn repairs<'a, T: Borrow<Finding>>(&'a self, findings: &'a [T]) -> Vec<&'a Remedy> {
-        let mut firsts = self.among(findings).map(|it| it.remedies.first());
-        let Some(Some(first)) = firsts.next() else { return Vec::new() };
-        let mut repairs = vec![first];
-        for it in firsts.flatten() {
-            let is_same = (it.action, &it.chosen) == (first.action, &first.chosen);
-            if is_same && !repairs.iter().any(|known| known.target() == it.target()) {
-                repairs.push(it);
+    /// What would mend it, the cheapest and safest first. What is the same action with the same
+    /// choices stands together, place by place, so that one command does all of it.
+    pub fn remedies<'a, T: Borrow<Finding>>(&'a self, findings: &'a [T]) -> Vec<Vec<&'a Remedy>> {
+        let mut all: Vec<Vec<&Remedy>> = Vec::new();
+        let mut groups = HashMap::new();
+        let mut known = HashSet::new();
+        for it in self.among(findings).flat_map(|it| &it.remedies) {
+            let group = *groups.entry((it.action, &it.chosen)).or_insert_with(|| {
+                all.push(Vec::new());
+                all.len() - 1
+            });
+            if known.insert((group, &it.host, &it.place))
+                && let Some(group) = all.get_mut(group)
+            {
+                group.push(it);
             }
         }
-        repairs
+        all
     }
 }
 
@@ -133,10 +138,8 @@ mod tests {
         assert_eq!(counts, [2, 1]);
         let cause = &causes[0];
         assert_eq!(cause.headline(&findings), "it expired");
-        assert_eq!(
-            super::super::command(&cause.repairs(&findings)),
-            "certdeck run reload a/www b/www"
-        );
+        let first = &cause.remedies(&findings)[0];
+        assert_eq!(super::super::command(first), "certdeck run reload a/www b/www");
     }
 
     #[test]
@@ -154,6 +157,7 @@ mod tests {
     fn other_choices_are_another_command() {
         let mut findings = [finding("a", "it expired", "R3"), finding("b", "it expired", "R3")];
         findings[1].remedies[0].chosen.push(("server", "nginx".to_owned()));
-        assert_eq!(gather(&findings)[0].repairs(&findings).len(), 1);
+        let causes = gather(&findings);
+        assert_eq!(causes[0].remedies(&findings).iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
     }
 }

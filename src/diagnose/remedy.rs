@@ -1,9 +1,9 @@
 //! What would mend a finding, in the order of risk and of what it costs at the CA.
 
-use super::Subject;
-use super::sight::is_valid;
 use std::fmt::Write as _;
 
+use super::Subject;
+use super::sight::is_valid;
 use crate::fleet::{HookStage, Host, HostName, Moment, Place, PlaceName, ProblemKind, Reach};
 use crate::text::SafeText;
 

@@ -264,7 +264,8 @@ fn write_repairs(
     page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let repairs = cause.repairs(findings);
+    let remedies = cause.remedies(findings);
+    let Some((repairs, others)) = remedies.split_first() else { return Ok(()) };
     let Some(first) = repairs.first() else { return Ok(()) };
     let mut done = repairs.as_slice();
     if command(done).width() > LONGEST {
@@ -277,8 +278,8 @@ fn write_repairs(
         more => format!("; the same at {more} more"),
     };
     writeln!(out, "{}", hanging("", &format!("{}{more}", first.why), page))?;
-    let all = cause.among(findings).find_map(|it| it.remedies.get(1..)).unwrap_or_default();
-    let others: Vec<&str> = all.iter().map(|it| it.action).collect();
+    let mut others: Vec<&str> = others.iter().flatten().map(|it| it.action).collect();
+    others.dedup();
     if others.is_empty() {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::book::Book;
 use super::jobs::{JobId, Jobs};
+use super::keys::Keymap;
 use super::mask::Mask;
 use super::part::Page;
 use super::part::hosts::{self, HostRow};
@@ -57,6 +58,8 @@ pub struct Desk {
     pub now: Moment,
     /// How things look.
     pub theme: Theme,
+    /// The keys in force, to tell of them.
+    pub keymap: Keymap,
     /// Pseudonyms, if names are to be hidden.
     pub mask: Option<Mask>,
     /// The `ssh_config` that is used instead of ssh's own.
@@ -85,6 +88,7 @@ impl Desk {
             marks: BTreeSet::new(),
             now,
             theme,
+            keymap: Keymap::default(),
             mask: None,
             ssh_config: None,
         };

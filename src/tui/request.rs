@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::desk::Desk;
 use super::rows::RowId;
-use crate::action::{Chosen, Find, Kind, Plan, Refusal, Subject, Target, Why};
+use crate::action::{self, Chosen, Find, Kind, Plan, Refusal, Subject, Target, Why};
+use crate::diagnose::Remedy;
 use crate::fleet::HostName;
 
 /// An action, where, and what was chosen about it.
@@ -57,6 +58,27 @@ impl Request {
         }
         targets.sort_by_key(|it| !it.is_hidden);
         Self { kind, targets, chosen: Chosen::default(), is_filled: false }
+    }
+
+    /// What would mend something, at every place where it would; `None` if no action of that name
+    /// is known. What the first remedy chooses holds for all.
+    pub fn mending(remedies: &[&Remedy]) -> Option<Self> {
+        let first = remedies.first()?;
+        let kind = action::named(first.action)?;
+        let mut targets: Vec<Wanted> = Vec::new();
+        for it in remedies {
+            let place = it.place.as_ref().filter(|_| kind.subject != Subject::Host);
+            let lineage = place.map(ToString::to_string);
+            let wanted = Wanted { host: it.host.clone(), lineage, is_hidden: false };
+            if !targets.contains(&wanted) {
+                targets.push(wanted);
+            }
+        }
+        let mut chosen = Chosen::default();
+        for (name, value) in &first.chosen {
+            chosen.set(name, value.as_str());
+        }
+        Some(Self { kind, targets, chosen, is_filled: true })
     }
 
     /// An action at targets that are known by name, with choices that were made.

@@ -4,7 +4,9 @@ use certdeck::diagnose::Diagnosis;
 use certdeck::filter::Filter;
 use certdeck::fleet::{Fleet, Host, HostName, Moment, Verdict, Weight};
 use certdeck::text::SafeText;
+use certdeck::tui::keys::Keymap;
 use certdeck::tui::mask::Mask;
+use certdeck::tui::part::cause::{self, CauseView};
 use certdeck::tui::part::detail::{self, Pane, Subject};
 use certdeck::tui::part::findings::{self, FindingsView};
 use certdeck::tui::part::footer::{self, FooterView};
@@ -93,7 +95,15 @@ impl Stage {
                 let view =
                     FindingsView { causes: &causes, findings: all, first: 0, selected: Some(1) };
                 findings::draw(&view, &page, list, &mut buf);
-                let lines = findings::detail(&causes[1], all, &page);
+                let keys = Keymap::default();
+                let view = CauseView {
+                    cause: &causes[1],
+                    findings: all,
+                    others: 0,
+                    age: None,
+                    keys: &keys,
+                };
+                let (lines, _) = cause::detail(&view, 0, &page);
                 let below =
                     Rect { y: list.bottom(), height: inside.height - list.height, ..inside };
                 detail::draw(&lines, 0, &page, below, &mut buf);

@@ -227,6 +227,7 @@ impl App {
         match self.trail.screen_mut().run(command, &mut self.desk, area) {
             Outcome::Done => {}
             Outcome::Keep { name, text } => return vec![Effect::Keep { name, text }],
+            Outcome::Mend(remedies) => return self.mend(&remedies),
             Outcome::Open(screen) => self.trail.open(screen),
             Outcome::OpenJob(id) => return self.open_job(id),
             Outcome::Say(text) => self.say(&text),

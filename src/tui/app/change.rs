@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::App;
 use crate::action::{self, Answer, Confirmed, Review, Subject, Tier, Why};
+use crate::diagnose::Remedy;
 use crate::fleet::Weight;
 use crate::perform::{Ending, Progress, Reconciled};
 use crate::text::SafeText;
@@ -43,9 +44,27 @@ impl App {
 
     /// Shows what an action would do to what is marked or else selected.
     pub(super) fn plan(&mut self, number: usize) -> Vec<Effect> {
-        let Some(kind) = action::ALL.get(number) else { return Vec::new() };
-        let request = Request::new(kind, &self.chosen_rows(), &self.desk);
-        self.ask(request)
+        match action::ALL.get(number) {
+            Some(kind) => self.ask(self.request(kind, &self.chosen_rows())),
+            None => Vec::new(),
+        }
+    }
+
+    /// Shows what would mend something, with everything chosen.
+    pub(super) fn mend(&mut self, remedies: &[Remedy]) -> Vec<Effect> {
+        let all: Vec<&Remedy> = remedies.iter().collect();
+        if let Some(request) = Request::mending(&all) {
+            return self.ask(request);
+        }
+        let name = remedies.first().map_or("", |it| it.action);
+        self.say(&format!("{name}: not an action of this version"));
+        Vec::new()
+    }
+
+    /// An action as findings name it where they do, else at those rows.
+    fn request(&self, kind: &'static action::Kind, rows: &[RowId]) -> Request {
+        let named = self.trail.screen().mends(kind.name, &self.desk);
+        Request::mending(&named).unwrap_or_else(|| Request::new(kind, rows, &self.desk))
     }
 
     /// Why an action can be done to nothing of what is marked or else selected.
@@ -54,7 +73,7 @@ impl App {
         let mut rows = self.chosen_rows();
         // Told for every action at each key; a look at a few is enough.
         rows.truncate(FEW);
-        Request::new(kind, &rows, &self.desk).refusal(&self.desk)
+        self.request(kind, &rows).refusal(&self.desk)
     }
 
     /// The marked rows, or else those that are selected.

@@ -70,7 +70,8 @@ struct Scanning {
 
 impl App {
     /// A console with that desk.
-    pub fn new(desk: Desk, settings: Settings, keymap: Keymap) -> Self {
+    pub fn new(mut desk: Desk, settings: Settings, keymap: Keymap) -> Self {
+        desk.keymap = keymap.clone();
         let trail = Trail::new(&desk);
         let hears_mouse = settings.mouse;
         let mut app = Self {

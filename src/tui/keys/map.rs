@@ -4,6 +4,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Chord, Command, Place, Stroke, binding, table};
+use crate::action;
 use crate::spanned::{Diagnostic, did_you_mean};
 
 /// Which keys do what.
@@ -76,6 +77,12 @@ impl Keymap {
         self.chords(command).iter().map(Chord::to_string).collect::<Vec<_>>().join("  ")
     }
 
+    /// The key to show for an action, by its name.
+    pub fn key_of_action(&self, name: &str) -> Option<String> {
+        let number = action::ALL.iter().position(|it| it.name == name)?;
+        self.key(Command::Act(number))
+    }
+
     fn chords(&self, command: Command) -> &[Chord] {
         self.bound.iter().find(|it| it.0 == command).map_or(&[], |it| &it.2)
     }
@@ -118,7 +125,7 @@ impl Place {
         match self {
             Self::Everywhere => true,
             Self::Lists => matches!(screen, Self::Lists | Self::Timeline),
-            Self::Timeline | Self::Details | Self::Job => self == screen,
+            Self::Timeline | Self::Details | Self::Cause | Self::Job => self == screen,
         }
     }
 }

@@ -123,6 +123,8 @@ pub enum Command {
     Follow,
     /// Keeps what a job printed in a file.
     KeepOutput,
+    /// Opens the certificate or host that a cause is about.
+    ShowPlace,
     /// The next order.
     SortNext,
     /// Stops the running scan, or asks whether to stop the selected job.
@@ -154,6 +156,8 @@ pub enum Place {
     Timeline,
     /// On a certificate or a host.
     Details,
+    /// On a cause.
+    Cause,
     /// On a job.
     Job,
 }
@@ -165,6 +169,7 @@ impl Place {
             (Self::Everywhere, _) | (_, Self::Everywhere) => true,
             (Self::Lists | Self::Timeline, it) => matches!(it, Self::Lists | Self::Timeline),
             (Self::Details, it) => matches!(it, Self::Details),
+            (Self::Cause, it) => matches!(it, Self::Cause),
             (Self::Job, it) => matches!(it, Self::Job),
         }
     }
@@ -176,13 +181,14 @@ impl Place {
             Self::Lists => "in lists",
             Self::Timeline => "on the timeline",
             Self::Details => "on a certificate or host",
+            Self::Cause => "on a cause",
             Self::Job => "on a job",
         }
     }
 
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 5] =
-        [Self::Everywhere, Self::Lists, Self::Timeline, Self::Details, Self::Job];
+    pub const ALL: [Self; 6] =
+        [Self::Everywhere, Self::Lists, Self::Timeline, Self::Details, Self::Cause, Self::Job];
 }
 
 /// One line of the table.
@@ -259,7 +265,7 @@ static TABLE: &[Binding] = table! {
     PreviousPane "previous-pane" Everywhere ["s-tab"] "previous": "previous tab or screen"
     Screen1 "timeline" Everywhere ["1"] "timeline": "everything that expires, on one line of time"
     Screen2 "hosts" Everywhere ["2"] "hosts": "every host, how it is reached and how it renews"
-    Screen3 "findings" Everywhere ["3"] "findings": "what is wrong, one line per cause"
+    Screen3 "findings" Everywhere ["f" "3"] "findings": "what is wrong, one line per cause"
     Screen4 "jobs" Everywhere ["4" "w"] "jobs": "what was changed from here, and what is still running"
     Screen5 "audit" Everywhere ["5"] "audit": "the audit log: who changed what, and what came of it"
     Back "history-back" Everywhere ["["] "back": "back on the trail of screens"
@@ -291,6 +297,7 @@ static TABLE: &[Binding] = table! {
     PointRight "cursor-right" Timeline ["." "ctrl-right"] "cursor": "time cursor on; tells how much expires before it"
     NextTab "next-tab" Details ["l" "right"] "next tab": "next tab of a certificate"
     PreviousTab "previous-tab" Details ["h" "left"] "previous tab": "previous tab of a certificate"
+    ShowPlace "show-place" Cause ["c"] "where": "open the certificate or host that it is about"
     Follow "follow" Job ["space"] "follow": "follow what is printed, or stay here"
     KeepOutput "keep-output" Job ["s"] "save": "keep what was printed in a file"
     CopyName "copy-name" Everywhere ["y n"] "copy name": "copy the name of the selection"

@@ -2,13 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
-use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Page;
 use super::pen::Pen;
-use super::sheet::Sheet;
 use super::timeline::without_folders;
 use crate::diagnose::{Cause, Finding};
 use crate::fleet::Verdict;
@@ -66,33 +63,6 @@ pub fn draw(view: &FindingsView<'_>, page: &Page<'_>, area: Rect, buf: &mut Buff
         .skip(1);
         pen.column(&whereabouts(it, view.findings, place, page), place, theme.dim());
     }
-}
-
-/// The lines about one cause: where it holds, evidence, what would help.
-pub fn detail(cause: &Cause, findings: &[Finding], page: &Page<'_>) -> Vec<Line<'static>> {
-    let theme = page.theme;
-    let mut sheet = Sheet::new(page);
-    let weight = cause.verdict.weight();
-    let head = format!("{} {}  {}", theme.glyphs().weight(weight), cause.verdict, cause.severity);
-    sheet.text(0, &head, theme.weight(weight).add_modifier(Modifier::BOLD));
-    sheet.text(0, cause.cause.as_str(), theme.text());
-    let of_cause = || cause.findings.iter().filter_map(|it| findings.get(*it));
-    if let Some(it) = of_cause().next().filter(|it| !it.remedies.is_empty()) {
-        sheet.heading("Would help, the cheapest first");
-        for (number, remedy) in (1..).zip(&it.remedies) {
-            let text = format!("{number}  {}: {}", remedy.action, remedy.why);
-            sheet.text(0, &text, theme.text());
-        }
-    }
-    for it in of_cause() {
-        let place = it.place.as_ref().map_or(String::new(), |it| format!("  {it}"));
-        sheet.heading(&format!("{}{place}", it.host));
-        sheet.text(0, it.summary.as_str(), theme.weight(it.verdict.weight()));
-        for line in &it.evidence {
-            sheet.text(2, line.as_str(), theme.dim());
-        }
-    }
-    sheet.lines()
 }
 
 /// `critical`, the longest word.

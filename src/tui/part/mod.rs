@@ -4,6 +4,7 @@
 pub mod audit;
 mod axis;
 pub mod card;
+pub mod cause;
 pub mod detail;
 pub mod findings;
 pub mod footer;

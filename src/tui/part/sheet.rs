@@ -81,6 +81,23 @@ impl<'a> Sheet<'a> {
         self
     }
 
+    /// Text after a head of its own style; what goes on below stands right of the head.
+    pub(in crate::tui) fn pair(
+        &mut self,
+        (head, head_style): (&str, Style),
+        (text, style): (&str, Style),
+    ) -> &mut Self {
+        let head = Span::styled(format!(" {head}"), head_style);
+        let text = self.page.shown(text).into_owned();
+        self.lines.push(Line::from(vec![head, Span::styled(text, style)]));
+        self
+    }
+
+    /// How many lines were written.
+    pub(in crate::tui) const fn len(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Why there is nothing here.
     pub(in crate::tui) fn nothing(&mut self, text: &str) -> &mut Self {
         self.text(0, text, self.page.theme.dim())

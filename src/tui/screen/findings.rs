@@ -6,11 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::list::{Selection, page};
+use super::list::{CauseId, Selection, page};
 use super::{Kind, Outcome, Screen, cause, plain, split};
-use crate::diagnose::Finding;
+use crate::diagnose::{Cause, Finding, Remedy};
 use crate::fleet::HostName;
-use crate::text::SafeText;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
 use crate::tui::part::detail;
@@ -25,20 +24,22 @@ pub(super) const KIND: Kind = Kind {
 
 #[derive(Debug)]
 struct Findings {
-    selection: Selection<SafeText>,
+    selection: Selection<CauseId>,
 }
 
 impl Findings {
     fn lines(&self, desk: &Desk) -> Vec<Line<'static>> {
         let cause = self.selection.id(&desk.causes);
-        cause.map_or_else(Vec::new, |it| cause::lines(&it, desk))
+        cause.map_or_else(Vec::new, |it| cause::lines(&it, 0, desk).0)
+    }
+
+    fn cause<'d>(&self, desk: &'d Desk) -> Option<&'d Cause> {
+        self.selection.position(&desk.causes).and_then(|it| desk.causes.get(it))
     }
 
     /// The findings of the selected cause.
     fn chosen<'d>(&self, desk: &'d Desk) -> impl Iterator<Item = &'d Finding> + use<'d> {
-        let position = self.selection.position(&desk.causes);
-        let cause = position.and_then(|it| desk.causes.get(it));
-        cause.into_iter().flat_map(|it| &it.findings).filter_map(|it| desk.findings.get(*it))
+        self.cause(desk).into_iter().flat_map(|it| it.among(&desk.findings))
     }
 }
 
@@ -88,6 +89,10 @@ impl Screen for Findings {
 
     fn targets(&self, desk: &Desk) -> Vec<RowId> {
         self.chosen(desk).map(|it| desk.row_of(it)).collect()
+    }
+
+    fn mends<'d>(&self, action: &str, desk: &'d Desk) -> Vec<&'d Remedy> {
+        cause::mends(self.cause(desk), action, desk)
     }
 
     fn text(&self, desk: &Desk) -> String {

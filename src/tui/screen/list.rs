@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::split;
 use crate::diagnose::Cause;
-use crate::fleet::HostName;
+use crate::fleet::{HostName, Severity, Verdict};
 use crate::text::SafeText;
 use crate::tui::jobs::JobId;
 use crate::tui::keys::Command;
@@ -151,19 +151,35 @@ impl Lines for Vec<HostRow> {
     }
 }
 
+/// What a cause is, whatever its places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CauseId {
+    rule: &'static str,
+    severity: Severity,
+    verdict: Verdict,
+    shared: SafeText,
+}
+
+impl From<&Cause> for CauseId {
+    fn from(it: &Cause) -> Self {
+        let Cause { rule, severity, verdict, .. } = *it;
+        Self { rule, severity, verdict, shared: it.shared.clone() }
+    }
+}
+
 impl Lines for Vec<Cause> {
-    type Id = SafeText;
+    type Id = CauseId;
 
     fn count(&self) -> usize {
         self.len()
     }
 
-    fn id(&self, position: usize) -> Option<SafeText> {
-        self.get(position).map(|it| it.cause.clone())
+    fn id(&self, position: usize) -> Option<CauseId> {
+        self.get(position).map(CauseId::from)
     }
 
-    fn find(&self, id: &SafeText) -> Option<usize> {
-        self.iter().position(|it| it.cause == *id)
+    fn find(&self, id: &CauseId) -> Option<usize> {
+        self.iter().position(|it| CauseId::from(it) == *id)
     }
 }
 

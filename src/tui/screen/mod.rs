@@ -28,6 +28,7 @@ use super::jobs::JobId;
 use super::keys::{Command, Place};
 use super::part::detail::{self, Pane, Subject};
 use super::rows::RowId;
+use crate::diagnose::Remedy;
 use crate::fleet::HostName;
 
 /// Every screen that has a key, in the order of the keys. The first is shown at the start.
@@ -76,6 +77,11 @@ pub trait Screen: fmt::Debug + Send {
         self.selected(desk).into_iter().collect()
     }
 
+    /// What that action would mend here, and how, as findings name it.
+    fn mends<'d>(&self, _action: &str, _desk: &'d Desk) -> Vec<&'d Remedy> {
+        Vec::new()
+    }
+
     /// The job that is selected.
     fn job(&self, _desk: &Desk) -> Option<JobId> {
         None
@@ -113,6 +119,8 @@ pub enum Outcome {
         /// The text.
         text: String,
     },
+    /// What would mend something is to be asked for, at every place where it would.
+    Mend(Vec<Remedy>),
     /// Another screen is to be shown.
     Open(Box<dyn Screen>),
     /// The screen about a job is to be shown.

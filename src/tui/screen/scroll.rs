@@ -38,11 +38,26 @@ impl Scroll {
         true
     }
 
+    /// Brings a line into view, with a few of those after it.
+    pub(super) fn show(&mut self, line: usize, lines: &[Line<'_>], area: Rect) {
+        let end = (line + AFTER).min(lines.len());
+        self.first = self.first.min(line);
+        let rows =
+            |first: usize| detail::height(lines.get(first..end).unwrap_or_default(), area.width);
+        while self.first < line && rows(self.first) > area.height {
+            self.first += 1;
+        }
+        self.settle(lines, area);
+    }
+
     /// Leaves no empty room below while there are lines above.
     pub(super) fn settle(&mut self, lines: &[Line<'_>], area: Rect) {
         self.first = detail::settled(self.first, lines, area);
     }
 }
+
+/// The lines that belong to one that is brought into view, itself counted.
+const AFTER: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
 
 use super::list::{Lines as _, Selection};
-use super::{Kind, Outcome, Screen, about, open_row, plain, split};
-use crate::fleet::{HostName, Moment};
+use super::{Kind, Outcome, Screen, about, cause, open_row, plain, split};
+use crate::diagnose::Cause;
+use crate::fleet::{HostName, Moment, Reach, Severity, Weight};
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
+use crate::tui::part;
+use crate::tui::part::cause::Strip;
 use crate::tui::part::detail::{self, Pane};
 use crate::tui::part::timeline::{self, TimelineView};
 use crate::tui::part::window::{Window, Zoom};
@@ -40,23 +44,25 @@ impl Timeline {
         }
     }
 
-    /// Where the list, the read-out of the cursor and the look are.
-    fn areas(&self, area: Rect) -> (Rect, Rect, Option<Rect>) {
-        let (list, look) = split(area);
+    fn areas(&self, desk: &Desk, area: Rect) -> Areas {
+        let strip = detail::height(&strip(desk), area.width).min(area.height / 3);
+        let [strip, below] =
+            area.layout(&Layout::vertical([Constraint::Length(strip), Constraint::Fill(1)]));
+        let (list, look) = split(below);
         let [list, read_out] = list.layout(&Layout::vertical([
             Constraint::Fill(1),
             Constraint::Length(u16::from(self.cursor.is_some())),
         ]));
-        (list, read_out, look)
+        Areas { strip, list, read_out, look }
     }
 
     fn page(&self, desk: &Desk, area: Rect) -> u16 {
-        timeline::layout(&desk.rows, self.areas(area).0).list.height
+        timeline::layout(&desk.rows, self.areas(desk, area).list).list.height
     }
 
     /// The width of the axis; where a table stands instead, one that is usual.
     fn axis(&self, desk: &Desk, area: Rect) -> u16 {
-        timeline::layout(&desk.rows, self.areas(area).0).axis.map_or(60, |it| it.width)
+        timeline::layout(&desk.rows, self.areas(desk, area).list).axis.map_or(60, |it| it.width)
     }
 
     /// What zooming keeps in place: the cursor, or the present if it is in view.
@@ -213,7 +219,7 @@ impl Screen for Timeline {
     }
 
     fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
-        let (area, read_out, look) = self.areas(area);
+        let Areas { strip: above, list: area, read_out, look } = self.areas(desk, area);
         let range = self.range(desk);
         let page = desk.page();
         let view = TimelineView {
@@ -225,6 +231,7 @@ impl Screen for Timeline {
             cursor: self.cursor,
             now: desk.now,
         };
+        detail::draw(&strip(desk), 0, &page, above, buf);
         timeline::draw(&view, &page, area, buf);
         if let Some(cursor) = self.cursor {
             timeline::draw_read_out(cursor, &desk.rows, desk.now, &page, read_out, buf);
@@ -254,19 +261,20 @@ impl Screen for Timeline {
 
     fn hints(&self) -> &'static [Command] {
         &[
+            Command::Screen3,
             Command::Open,
             Command::Filter,
             Command::Rescan,
-            Command::ZoomIn,
-            Command::GroupNext,
             Command::Palette,
             Command::Help,
             Command::Quit,
+            Command::ZoomIn,
+            Command::GroupNext,
         ]
     }
 
     fn click(&mut self, desk: &Desk, area: Rect, at: (u16, u16)) {
-        let layout = timeline::layout(&desk.rows, self.areas(area).0);
+        let layout = timeline::layout(&desk.rows, self.areas(desk, area).list);
         if layout.list.contains(at.into()) {
             let position = self.selection.first() + usize::from(at.1 - layout.list.y);
             if position < desk.rows.len() {
@@ -277,6 +285,40 @@ impl Screen for Timeline {
 
     fn zoom_to(&mut self, seconds: i64, desk: &Desk) {
         self.window = Window::new(desk.now, seconds).now_at_quarter(desk.now);
+    }
+}
+
+/// Where things are drawn.
+struct Areas {
+    /// What is wrong, in a few lines.
+    strip: Rect,
+    list: Rect,
+    /// What the cursor tells.
+    read_out: Rect,
+    look: Option<Rect>,
+}
+
+/// The worst of all that is shown, so that nobody has to look for it.
+fn strip(desk: &Desk) -> Vec<Line<'static>> {
+    let is_urgent = |it: &&Cause| it.severity > Severity::Info;
+    let mut urgent = desk.causes.iter().filter(is_urgent);
+    let strip = match urgent.next() {
+        Some(worst) => Strip::Wrong(cause::view(worst, urgent.count(), desk)),
+        // Of what a filter hides nothing is said.
+        None if desk.is_filtered() || desk.fleet.hosts().len() == 0 => return Vec::new(),
+        None => calm(desk),
+    };
+    part::cause::strip(&strip, &desk.page())
+}
+
+fn calm(desk: &Desk) -> Strip<'static> {
+    let hosts = desk.fleet.hosts();
+    let all = hosts.len();
+    let unread = hosts.filter(|it| it.reach != Reach::Up).count();
+    let of = |weight| desk.rows.count(weight);
+    match unread + of(Weight::Unknown) {
+        0 => Strip::Calm(of(Weight::Due)),
+        _ => Strip::Unread(unread.max(1), all),
     }
 }
 

@@ -102,7 +102,10 @@ fn keys_lead_to_screens() {
     check("<enter><tab>", "Overview");
     check("<enter><esc>", "LEFT");
     check("2<enter>", "Groups");
-    check("3<enter>", "Would help");
+    check("f", "CAUSE");
+    check("f<enter>", "What would mend it");
+    check("fc", "c: where works only on a cause");
+    check("f<enter>c", "Overview");
     check("?", "Help");
     check("?fold", "hide or show the rows of a group");
     check(":", "Commands");
