@@ -230,10 +230,7 @@ mod tests {
                     name: SafeText::new(name),
                     is_armed: *state == "armed",
                     state: SafeText::new(state),
-                    last: None,
-                    next: None,
-                    result: None,
-                    jitter: None,
+                    ..Trigger::default()
                 })
                 .collect();
         })

@@ -386,10 +386,7 @@ mod tests {
             name: SafeText::new("certbot.timer"),
             is_armed,
             state: SafeText::new(if is_armed { "active" } else { "disabled" }),
-            last: None,
-            next: None,
-            result: None,
-            jitter: None,
+            ..Trigger::default()
         };
         Automation {
             source: "certbot",

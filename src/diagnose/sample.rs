@@ -106,10 +106,7 @@ pub(super) fn automation() -> Automation {
         name: SafeText::new("certbot.timer"),
         is_armed: true,
         state: SafeText::new("active"),
-        last: None,
-        next: None,
-        result: None,
-        jitter: None,
+        ..Trigger::default()
     };
     Automation {
         source: "certbot",

@@ -47,7 +47,7 @@ pub enum Scheduler {
 }
 
 /// A timer or a cron line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trigger {
     /// The unit, or the file and line.
     pub name: SafeText,
@@ -61,8 +61,12 @@ pub struct Trigger {
     pub next: Option<Moment>,
     /// How the last run ended, if that is known: `success`, `exit-code`.
     pub result: Option<SafeText>,
-    /// By how many seconds a run may be put off at random, so that a fleet does not come to its
-    /// CA at once; `None` if that is not known.
+    /// The exit status of the last run that ended, if that is known.
+    pub exit: Option<i32>,
+    /// When it fires, in the scheduler's own words: `0 */12 * * *`, `*-*-* 00,12:00:00`.
+    pub calendar: Option<SafeText>,
+    /// By how many seconds a run may be put off at random by timer, command and client together, so
+    /// that a fleet does not come to its CA at once; `None` if that is not known.
     pub jitter: Option<i64>,
 }
 

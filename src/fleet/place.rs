@@ -161,12 +161,81 @@ pub struct Renewal {
     pub is_unattended: bool,
     /// Hooks of this certificate alone.
     pub hooks: Vec<ConfHook>,
+    /// The files, folders and programs that its configuration names, and what is there.
+    pub needs: Vec<Need>,
+    /// When the client means to renew it, where its configuration or its own note says so.
+    pub planned: Option<Moment>,
     /// The last failure on record, if nothing succeeded since.
     pub last_failure: Option<Failure>,
     /// When the client last told of an order that went well, if that is on record.
     pub last_success: Option<Moment>,
     /// The last dry run on record.
     pub last_dry_run: Option<DryRun>,
+    /// The last hook that failed, if it has not run well since.
+    pub failed_hook: Option<FailedHook>,
+}
+
+/// Something on the host without which a renewal fails, or is of no use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// What it is for.
+    pub kind: NeedKind,
+    /// Its path; of a program that was looked for and not found, its name alone.
+    pub path: SafeText,
+    /// What is there.
+    pub state: NeedState,
+    /// Its mode bits, as in `0600`, if it is there.
+    pub mode: Option<u32>,
+}
+
+/// What something is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NeedKind {
+    /// The key of the account at the CA.
+    Account,
+    /// A file with what the DNS provider wants to see.
+    Credentials,
+    /// The program of a hook.
+    Hook(HookStage),
+    /// The program that proves control.
+    ProofHook,
+    /// The folder in which the files that prove control are laid.
+    Webroot,
+}
+
+/// What is there of something that is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NeedState {
+    /// Something else: a folder for a file, a file for a folder.
+    Different,
+    /// Nothing.
+    Missing,
+    /// A program without an execute bit.
+    NotExecutable,
+    /// What is needed.
+    There,
+    /// It could not be told: whoever looked may not.
+    Unseen,
+}
+
+impl NeedState {
+    /// Whether a renewal will fail for it.
+    pub const fn is_fault(self) -> bool {
+        matches!(self, Self::Different | Self::Missing | Self::NotExecutable)
+    }
+}
+
+/// A hook that failed, from the client's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedHook {
+    /// When, by the log.
+    pub at: Option<Moment>,
+    /// When in a renewal it ran.
+    pub stage: HookStage,
+    /// The command, if the log tells it.
+    pub command: Option<SafeText>,
+    /// Its exit code.
+    pub code: i32,
 }
 
 /// A hook command in a certificate's own renewal configuration.

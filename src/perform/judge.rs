@@ -598,10 +598,7 @@ mod tests {
                 name: SafeText::new("certbot.timer"),
                 is_armed,
                 state: SafeText::default(),
-                last: None,
-                next: None,
-                result: None,
-                jitter: None,
+                ..Trigger::default()
             }];
             self
         }

@@ -132,7 +132,7 @@ fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 const MAGIC: &[u8] = b"certdeck";
 /// Raised with every change of [`wire`].
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 /// Twenty times what a thousand hosts with ten certificates each need.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -144,9 +144,10 @@ mod tests {
 
     use super::*;
     use crate::fleet::{
-        Automation, Certificate, Chain, ChainFault, ConfHook, Failure, Hook, HookStage, Host,
-        HostName, KeyKind, KeySight, Lock, Outcome, Place, Problem, ProblemKind, Reach, Renewal,
-        Schedule, Scheduler, Seen, Sighting, Trigger, Trust, Unreached, Version, Visit, Why,
+        Automation, Certificate, Chain, ChainFault, ConfHook, FailedHook, Failure, Hook, HookStage,
+        Host, HostName, KeyKind, KeySight, Lock, Need, NeedKind, NeedState, Outcome, Place,
+        Problem, ProblemKind, Reach, Renewal, Schedule, Scheduler, Seen, Sighting, Trigger, Trust,
+        Unreached, Version, Visit, Why,
     };
     use crate::source;
     use crate::text::SafeText;
@@ -258,6 +259,30 @@ mod tests {
         ])
     }
 
+    fn renewal(at: Moment) -> Renewal {
+        let text = SafeText::new;
+        Renewal {
+            authenticator: Some(text("webroot")),
+            is_enabled: true,
+            hooks: vec![ConfHook { stage: HookStage::Deploy, command: text("true") }],
+            last_failure: Some(Failure { at: Some(at), text: text("rate limited") }),
+            needs: vec![Need {
+                kind: NeedKind::Hook(HookStage::Post),
+                path: text("/usr/bin/true"),
+                state: NeedState::NotExecutable,
+                mode: Some(0o644),
+            }],
+            planned: Some(at),
+            failed_hook: Some(FailedHook {
+                at: None,
+                stage: HookStage::Deploy,
+                command: None,
+                code: 7,
+            }),
+            ..Renewal::default()
+        }
+    }
+
     /// One of everything.
     fn fleet() -> Fleet {
         let at = Moment::from_unix(1_795_403_564);
@@ -304,13 +329,7 @@ mod tests {
             Version { number: 1, certificate: Some(leaf) },
             Version { number: 2, certificate: None },
         ];
-        place.renewal = Some(Renewal {
-            authenticator: Some(text("webroot")),
-            is_enabled: true,
-            hooks: vec![ConfHook { stage: HookStage::Deploy, command: text("true") }],
-            last_failure: Some(Failure { at: Some(at), text: text("rate limited") }),
-            ..Renewal::default()
-        });
+        place.renewal = Some(renewal(at));
         place.problems = vec![problem.clone()];
         let automation = Automation {
             source: source::ALL[0].name,
@@ -325,6 +344,8 @@ mod tests {
                     last: Some(at),
                     next: None,
                     result: Some(text("success")),
+                    exit: Some(1),
+                    calendar: Some(text("*-*-* 00,12:00:00")),
                     jitter: None,
                 }],
             },

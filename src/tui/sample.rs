@@ -340,7 +340,7 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         last: Some(NOW.plus(-4 * HOUR)),
         next: Some(NOW.plus(8 * HOUR)),
         result: Some(safe("success")),
-        jitter: None,
+        ..Trigger::default()
     };
     let hook = Hook {
         stage: HookStage::Deploy,

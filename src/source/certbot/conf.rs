@@ -119,9 +119,7 @@ impl Conf {
             is_enabled: !autorenew.is_some_and(is_false),
             is_unattended: !is_manual || self.param("manual_auth_hook").is_some(),
             hooks,
-            last_failure: None,
-            last_success: None,
-            last_dry_run: None,
+            ..Renewal::default()
         }
     }
 }

@@ -110,7 +110,7 @@ fn timer(id: &str, unit: &Unit<'_>, units: &BTreeMap<String, Unit<'_>>) -> Optio
         next: moment(value("NextElapseUSecRealtime")),
         // A service that never ran is said to have succeeded.
         result: result.filter(|it| last.is_some() || **it != "success").map(|it| SafeText::new(it)),
-        jitter: None,
+        ..Trigger::default()
     })
 }
 
@@ -173,10 +173,7 @@ impl CronHost<'_> {
             name: SafeText::new(name),
             is_armed: state == "armed",
             state: SafeText::new(state),
-            last: None,
-            next: None,
-            result: None,
-            jitter: None,
+            ..Trigger::default()
         }
     }
 }

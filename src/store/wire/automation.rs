@@ -56,6 +56,8 @@ struct WireTrigger {
     last: Option<i64>,
     next: Option<i64>,
     result: Option<Text>,
+    exit: Option<i32>,
+    calendar: Option<Text>,
     jitter: Option<i64>,
 }
 
@@ -68,6 +70,8 @@ impl WireTrigger {
             last: unix(it.last),
             next: unix(it.next),
             result: text_if(it.result.as_ref()),
+            exit: it.exit,
+            calendar: text_if(it.calendar.as_ref()),
             jitter: it.jitter,
         }
     }
@@ -80,6 +84,8 @@ impl WireTrigger {
             last: moment(self.last),
             next: moment(self.next),
             result: safe(self.result),
+            exit: self.exit,
+            calendar: safe(self.calendar),
             jitter: self.jitter,
         }
     }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::automation::WireHookStage;
 use super::{Seen, Tables, Text, at, moment, safe, text, text_if, unix};
 use crate::fleet::{
-    ConfHook, DryRun, Failure, Fingerprint, HookStage, KeySight, Layers, Moment, Place, Problem,
-    ProblemKind, Renewal, Sighting, Version,
+    ConfHook, DryRun, FailedHook, Failure, Fingerprint, HookStage, KeySight, Layers, Moment, Need,
+    NeedKind, NeedState, Place, Problem, ProblemKind, Renewal, Sighting, Version,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -142,10 +142,12 @@ struct WireRenewal {
     is_enabled: bool,
     is_unattended: bool,
     hooks: Vec<WireConfHook>,
+    needs: Vec<WireNeed>,
+    planned: Option<i64>,
     last_failure: Option<WireFailure>,
-    #[serde(default)]
     last_success: Option<i64>,
     last_dry_run: Option<(i64, bool)>,
+    failed_hook: Option<WireFailedHook>,
 }
 
 impl WireRenewal {
@@ -165,12 +167,15 @@ impl WireRenewal {
                 .iter()
                 .map(|it| WireConfHook { stage: it.stage, command: text(&it.command) })
                 .collect(),
+            needs: it.needs.iter().map(WireNeed::of).collect(),
+            planned: unix(it.planned),
             last_failure: it
                 .last_failure
                 .as_ref()
                 .map(|it| WireFailure { at: unix(it.at), text: text(&it.text) }),
             last_success: unix(it.last_success),
             last_dry_run: it.last_dry_run.map(|it| (it.at.unix(), it.is_ok)),
+            failed_hook: it.failed_hook.as_ref().map(WireFailedHook::of),
         }
     }
 
@@ -187,6 +192,8 @@ impl WireRenewal {
             is_enabled: self.is_enabled,
             is_unattended: self.is_unattended,
             hooks: self.hooks.into_iter().map(hook).collect(),
+            needs: self.needs.into_iter().map(WireNeed::need).collect(),
+            planned: moment(self.planned),
             last_failure: self
                 .last_failure
                 .map(|it| Failure { at: moment(it.at), text: it.text.0 }),
@@ -194,6 +201,56 @@ impl WireRenewal {
             last_dry_run: self
                 .last_dry_run
                 .map(|(at, is_ok)| DryRun { at: Moment::from_unix(at), is_ok }),
+            failed_hook: self.failed_hook.map(WireFailedHook::hook),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireNeed {
+    #[serde(with = "WireNeedKind")]
+    kind: NeedKind,
+    path: Text,
+    #[serde(with = "WireNeedState")]
+    state: NeedState,
+    mode: Option<u32>,
+}
+
+impl WireNeed {
+    fn of(it: &Need) -> Self {
+        Self { kind: it.kind, path: text(&it.path), state: it.state, mode: it.mode }
+    }
+
+    fn need(self) -> Need {
+        Need { kind: self.kind, path: self.path.0, state: self.state, mode: self.mode }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireFailedHook {
+    at: Option<i64>,
+    #[serde(with = "WireHookStage")]
+    stage: HookStage,
+    command: Option<Text>,
+    code: i32,
+}
+
+impl WireFailedHook {
+    fn of(it: &FailedHook) -> Self {
+        Self {
+            at: unix(it.at),
+            stage: it.stage,
+            command: text_if(it.command.as_ref()),
+            code: it.code,
+        }
+    }
+
+    fn hook(self) -> FailedHook {
+        FailedHook {
+            at: moment(self.at),
+            stage: self.stage,
+            command: safe(self.command),
+            code: self.code,
         }
     }
 }
@@ -243,4 +300,24 @@ enum WireProblemKind {
     NotAFile,
     TooLarge,
     Unreadable,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "NeedKind")]
+enum WireNeedKind {
+    Account,
+    Credentials,
+    Hook(#[serde(with = "WireHookStage")] HookStage),
+    ProofHook,
+    Webroot,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "NeedState")]
+enum WireNeedState {
+    Different,
+    Missing,
+    NotExecutable,
+    There,
+    Unseen,
 }
