@@ -5,7 +5,7 @@ mod handshake;
 mod starttls;
 mod tap;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +69,10 @@ enum Door {
 
 /// Every address of the name, as this machine resolves it.
 async fn addresses(endpoint: &Endpoint, patience: Duration) -> Vec<Door> {
+    if is_local(&endpoint.name) {
+        let here: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return here.map(|it| Door::Direct((it, endpoint.port).into())).into();
+    }
     let asking = lookup_host((endpoint.name.as_str(), endpoint.port));
     let mut found: Vec<SocketAddr> = match timeout(patience, asking).await {
         Ok(Ok(found)) => found.collect(),
@@ -85,6 +89,13 @@ async fn addresses(endpoint: &Endpoint, patience: Duration) -> Vec<Door> {
         return vec![Door::Nowhere("the name has no address".to_owned())];
     }
     found.into_iter().map(Door::Direct).collect()
+}
+
+/// Whether a name stands for this machine: DNS is never asked for it (RFC 6761, section 6.3), and
+/// not every resolver knows that.
+fn is_local(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 type Served = Result<Arc<Chain>, Unserved>;
@@ -170,3 +181,18 @@ fn broken(error: &std::io::Error) -> String {
 
 /// More addresses of one name than this are not looked at; large services have at most eight.
 const MOST_ADDRESSES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn names_of_this_machine_are_told_from_others() {
+        for name in ["localhost", "a.localhost", "A.LOCALHOST."] {
+            assert!(is_local(name), "{name}");
+        }
+        for name in ["notlocalhost", "localhost.example", "a.localhost.example"] {
+            assert!(!is_local(name), "{name}");
+        }
+    }
+}
