@@ -31,3 +31,4 @@ mod serve;
 mod source;
 mod stage;
 mod tidy;
+mod truth;

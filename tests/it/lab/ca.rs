@@ -17,6 +17,7 @@ pub(crate) const PROGRAMS: &[&str] = &["certbot", "pebble", "pebble-challtestsrv
 pub(crate) struct Ca {
     dir: PathBuf,
     port: u16,
+    management: u16,
     processes: Vec<Child>,
 }
 
@@ -53,7 +54,7 @@ impl Ca {
             "certificateValidityPeriod": u64::from(days) * 24 * 60 * 60,
         }});
         fs::write(dir.join("settings.json"), settings.to_string()).unwrap();
-        let mut ca = Self { dir: dir.to_owned(), port, processes: Vec::new() };
+        let mut ca = Self { dir: dir.to_owned(), port, management, processes: Vec::new() };
         let mut names_server = Command::new("pebble-challtestsrv");
         // With an IPv6 address to give, Pebble would try that first.
         names_server.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]);
@@ -88,6 +89,16 @@ impl Ca {
     /// What a client has to trust to talk to it, as in `REQUESTS_CA_BUNDLE`.
     pub(crate) fn trust(&self) -> PathBuf {
         self.dir.join("cert.pem")
+    }
+
+    /// The root of what it signs, in PEM: another one with every start.
+    pub(crate) fn root(&self) -> PathBuf {
+        let file = self.dir.join("root.pem");
+        let url = format!("https://localhost:{}/roots/0", self.management);
+        let mut curl = Command::new("curl");
+        curl.arg("--silent").arg("--cacert").arg(self.trust()).arg("--output").arg(&file);
+        assert!(curl.arg(url).status().unwrap().success());
+        file
     }
 
     /// Ends it: nobody answers any more.

@@ -34,7 +34,7 @@ impl CertbotHost {
             return None;
         }
         let dir = lab.path(name);
-        for folder in ["le", "work", "log", "state", "root/usr/lib", "home/letsencrypt"] {
+        for folder in ["bin", "le", "work", "log", "state", "root/usr/lib", "home/letsencrypt"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
         let nginx = Nginx::start(&dir.join("nginx"));
@@ -175,7 +175,7 @@ impl Drop for CertbotHost {
 }
 
 /// What a login on the host has in its environment.
-fn environment(dir: &Path, ca: &Ca) -> [(&'static str, String); 5] {
+fn environment(dir: &Path, ca: &Ca) -> [(&'static str, String); 6] {
     let text = |path: &str| dir.join(path).to_str().unwrap().to_owned();
     [
         ("REQUESTS_CA_BUNDLE", ca.trust().to_str().unwrap().to_owned()),
@@ -184,6 +184,8 @@ fn environment(dir: &Path, ca: &Ca) -> [(&'static str, String); 5] {
         // certbot's cli.ini is looked for there.
         ("XDG_CONFIG_HOME", text("home")),
         ("HOME", text("home")),
+        // Its own programs come first.
+        ("PATH", text("bin") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ]
 }
 

@@ -1,0 +1,31 @@
+//! What is served is fine, and nothing would renew it.
+
+use std::fs;
+
+use super::node;
+use super::scene::{Fault, Scene};
+
+#[test]
+fn the_timer_is_disabled() {
+    let Some(mut scene) = Scene::new() else { return };
+    let Some(web) = node::certbot(&mut scene, "web-01") else { return };
+    web.issue("a.test", &[]);
+    web.reload_on_deploy();
+    scene.trust(&fs::read_to_string(web.ca.root()).unwrap());
+    scene.tell(&(web.inventory() + &web.endpoint("a.test")));
+    scene.scan().assert_clean();
+
+    node::systemctl(&web, "disable --now certbot.timer");
+    scene.check(&Fault {
+        host: "web-01",
+        place: None,
+        verdict: "automation",
+        rule: "schedule",
+        cause: "it will not fire",
+        remedy: "enable-timer",
+        yes: "web-01",
+    });
+    let unit = fs::read_to_string(web.path("units/certbot.timer")).unwrap();
+    assert!(unit.contains("UnitFileState=enabled"), "{unit}");
+    scene.scan().assert_clean();
+}

@@ -1,0 +1,9 @@
+//! Every fault that this program promises to name, brought about on real servers in the way in
+//! which it comes about: what the binary says of it, what it says first among other hosts, and
+//! that the first remedy that it names mends it, with proof on the wire.
+
+mod authority;
+mod automation;
+mod files;
+mod node;
+mod scene;

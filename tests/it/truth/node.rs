@@ -1,0 +1,232 @@
+//! Hosts with everything that makes them healthy: a server where it is looked for, a timer, a
+//! machine of their own.
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::authority::Issued;
+use super::scene::{Scene, program};
+use crate::certificate;
+use crate::lab::certbot_host::CertbotHost;
+use crate::lab::nginx::Nginx;
+use crate::lab::{Sshd, are_here, end_processes_with, free_port, wait_for};
+
+/// A host with certbot, a CA, nginx and a timer that is enabled.
+pub(super) fn certbot(scene: &mut Scene, name: &str) -> Option<CertbotHost> {
+    let host = CertbotHost::start(&mut scene.lab, name)?;
+    let dir = host.path("");
+    machine(&dir);
+    found(&dir, &dir.join("nginx"));
+    timer(&dir);
+    Some(host)
+}
+
+/// A host to which certificates are brought as files, and nginx or another server.
+pub(super) struct Plain {
+    pub(super) name: String,
+    dir: PathBuf,
+    sshd: Sshd,
+}
+
+impl Plain {
+    pub(super) fn start(scene: &mut Scene, name: &str) -> Self {
+        let dir = scene.lab.path(name);
+        for folder in ["bin", "tls", "root", "home"] {
+            fs::create_dir_all(dir.join(folder)).unwrap();
+        }
+        machine(&dir);
+        let dir_text = dir.to_str().unwrap();
+        let sshd = scene.lab.sshd(&format!(
+            "SetEnv CERTDECK_ROOT={dir_text}/root HOME={dir_text}/home \
+             PATH={dir_text}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        ));
+        Self { name: name.to_owned(), dir, sshd }
+    }
+
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.dir.join(path)
+    }
+
+    /// The host for an inventory, up to its source.
+    pub(super) fn inventory(&self) -> String {
+        let (name, port, dir) = (&self.name, self.sshd.port, self.dir.display());
+        format!(
+            "[[host]]\nname = '{name}'\naddress = '127.0.0.1'\nport = {port}\n\
+             [[host.source]]\nkind = 'pem'\npaths = ['{dir}/tls/*.pem']\n"
+        )
+    }
+
+    /// The name of the place of a file.
+    pub(super) fn place(&self, name: &str) -> String {
+        self.path(&format!("tls/{name}.pem")).display().to_string()
+    }
+
+    /// Puts a certificate and its key there.
+    pub(super) fn put(&self, name: &str, it: &Issued) {
+        fs::write(self.path(&format!("tls/{name}.pem")), it.full()).unwrap();
+        fs::write(self.path(&format!("tls/{name}.key")), &it.key).unwrap();
+    }
+
+    /// An nginx that serves these names with these files.
+    pub(super) fn nginx(&self, names: &[&str]) -> Nginx {
+        let nginx = Nginx::start(&self.path("nginx"));
+        found(&self.dir, &self.path("nginx"));
+        for name in names {
+            let file = |kind: &str| self.path(&format!("tls/{name}.{kind}"));
+            nginx.serve(name, &file("pem"), &file("key"));
+        }
+        nginx
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        // Jobs outlive everybody else, which is what they are for.
+        end_processes_with(&self.path("root/var/lib/certdeck"));
+    }
+}
+
+/// A haproxy that ends TLS with one file, until it is dropped.
+pub(super) struct Haproxy {
+    pub(super) port: u16,
+    master: Child,
+}
+
+impl Haproxy {
+    /// Starts one on the host: `tls/NAME.pem` holds certificate and key.
+    pub(super) fn start(host: &Plain, name: &str) -> Option<Self> {
+        if !are_here(&[HAPROXY]) {
+            return None;
+        }
+        let port = free_port();
+        let dir = host.dir.display();
+        for folder in ["root/run", "root/etc/haproxy"] {
+            fs::create_dir_all(host.path(folder)).unwrap();
+        }
+        let conf = host.path("root/etc/haproxy/haproxy.cfg");
+        let text = format!(
+            "global\n  stats socket {dir}/root/run/haproxy.sock mode 600 level admin\n\
+             defaults\n  mode http\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
+             frontend www\n  bind 127.0.0.1:{port} ssl crt {dir}/tls/{name}.pem\n\
+             \x20 http-request return status 200\n"
+        );
+        fs::write(&conf, text).unwrap();
+        let pid = host.path("root/run/haproxy.pid");
+        let master = Command::new(HAPROXY)
+            .args(["-W", "-q", "-f"])
+            .arg(&conf)
+            .arg("-p")
+            .arg(&pid)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let it = Self { port, master };
+        wait_for("haproxy", || TcpStream::connect(("127.0.0.1", port)).is_ok() && pid.exists());
+        Some(it)
+    }
+}
+
+impl Drop for Haproxy {
+    fn drop(&mut self) {
+        // The master takes its workers with it, unless it is killed.
+        if let Some(pid) = rustix::process::Pid::from_raw(self.master.id().cast_signed()) {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        }
+        self.master.wait().ok();
+    }
+}
+
+/// What root types on a host with systemd.
+#[track_caller]
+pub(super) fn systemctl(host: &CertbotHost, words: &str) {
+    shell(&format!("{} {words}", host.path("bin/systemctl").display()));
+}
+
+/// What root types on the machine.
+#[track_caller]
+pub(super) fn shell(line: &str) {
+    let output = Command::new("/bin/sh").args(["-c", line]).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The fingerprint of what is served at a port of loopback for a name, as openssl sees it.
+pub(super) fn served(at: &str, name: &str) -> Option<String> {
+    let told = Command::new("openssl")
+        .args(["s_client", "-connect", at, "-servername", name])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &told.stdout).unwrap();
+    certificate::openssl(file.path()).map(|it| it.sha256)
+}
+
+/// Whether openssl finds a way from what is served to that root.
+pub(super) fn verifies(port: u16, name: &str, root: &str) -> bool {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), root).unwrap();
+    let at = format!("127.0.0.1:{port}");
+    let status = Command::new("openssl")
+        .args(["s_client", "-verify_return_error", "-connect", &at, "-servername", name])
+        .arg("-CAfile")
+        .arg(file.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.unwrap().success()
+}
+
+/// The host is a machine of its own.
+fn machine(dir: &Path) {
+    let folder = dir.join("root/proc/sys/kernel/random");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("boot_id"), uuid::Uuid::new_v4().to_string() + "\n").unwrap();
+}
+
+/// Where nginx is looked for on a host with a root of its own.
+fn found(dir: &Path, nginx: &Path) {
+    let root = dir.join("root");
+    for folder in ["run", "etc"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    symlink(nginx.join("pid"), root.join("run/nginx.pid")).unwrap();
+    symlink(nginx, root.join("etc/nginx")).unwrap();
+}
+
+/// systemd with certbot's timer, as far as systemctl tells.
+fn timer(dir: &Path) {
+    for folder in ["bin", "units", "root/run/systemd/system"] {
+        fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    program(&dir.join("bin/systemctl"), include_str!("../../../src/practice/bin/systemctl.sh"));
+    fs::write(dir.join("units/certbot.timer"), TIMER).unwrap();
+    fs::write(dir.join("units/certbot.service"), SERVICE).unwrap();
+}
+
+const HAPROXY: &str = "/usr/sbin/haproxy";
+
+const TIMER: &str = "\
+LoadState=loaded
+ActiveState=active
+SubState=waiting
+UnitFileState=enabled
+Result=success
+LastTriggerUSec=
+NextElapseUSecRealtime=
+";
+
+const SERVICE: &str = "\
+LoadState=loaded
+ActiveState=inactive
+SubState=dead
+UnitFileState=static
+Result=success
+ExecMainStatus=0
+";
