@@ -72,14 +72,14 @@ impl Certbot {
         stage.folder(WEBROOT.trim_start_matches('/'))?;
         let log = journal::write(stage, self);
         stage.file("var/log/letsencrypt/letsencrypt.log", 0o644, log)?;
-        if self.service == "nginx" {
-            self.serve(stage)?;
-        }
         let last = journal::last_run(stage.now);
         let has_failed = self.lineages.iter().any(|it| {
             it.flaw == Some(Flaw::BrokenConf) || it.failing_at(stage.now, last).is_some()
         });
         programs::install(stage, self, has_failed)?;
+        if self.service == "nginx" {
+            self.serve(stage)?;
+        }
         let source = format!(
             "\n  [[host.source]]\n  kind = \"certbot\"\n  config-dir = \"{root}/{ETC}\"\n  \
          logs-dir = \"{root}/var/log/letsencrypt\"\n  work-dir = \
@@ -102,10 +102,10 @@ impl Certbot {
                 Site::Version(version) => version,
             };
             let live = |kind: &str| format!("{ETC}/live/{name}/{kind}.pem");
-            let files = [&*live("fullchain"), &live("privkey")];
+            let files = [live("fullchain"), live("privkey")];
             let mut names = lineage.names.clone();
             names.extend(lineage.also.iter().map(|&it| it.to_owned()));
-            nginx::add_site(stage, name, &names, lineage.port, files)?;
+            nginx::add_site(stage, name, &names, lineage.port, &files)?;
             let read = |kind: &str| {
                 let path = stage.root.join(format!("{ETC}/archive/{name}/{kind}{version}.pem"));
                 stage::read(&path).map_err(|source| Error::Read { path, source })

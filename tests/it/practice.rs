@@ -414,8 +414,8 @@ fn a_scan_sees_what_every_scenario_shows() {
         ("not reloaded", "ok ok"),
         ("hook failed", "automation"),
         ("moved back", "unloaded"),
-        ("other lineage", "ok ok"),
-        ("name not covered", "ok"),
+        ("other lineage", "ok unloaded"),
+        ("name not covered", "name"),
         ("emergency", "ok automation"),
         ("expired intermediate", "chain"),
         ("other address", "ok"),
@@ -439,6 +439,13 @@ fn a_scan_sees_what_every_scenario_shows() {
     assert!(schedule.triggers[0].is_armed);
     let timer = &host("service failed").automation[0].schedule.triggers[0];
     assert_eq!(timer.result.as_ref().unwrap().as_str(), "exit-code");
+    // The hosts that were meant, and not one server of this machine.
+    let [nginx] = host("node 1").servers.as_slice() else { panic!("{:?}", host("node 1").servers) };
+    assert_eq!(nginx.unit.as_ref().unwrap(), "nginx.service");
+    let root = &host_of(&practice, "node 1").root;
+    assert_eq!(nginx.program.as_ref().unwrap().as_str(), root.join("bin/nginx").to_str().unwrap());
+    assert_eq!(nginx.sites[0].names, [SafeText::new("static.example.net")]);
+    assert!(host("private CA").servers.is_empty());
     assert!((172_780..=172_820).contains(&host("clock off").clock_offset.unwrap()));
 }
 

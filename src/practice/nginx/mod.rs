@@ -87,7 +87,14 @@ pub(super) fn start(stage: &Stage<'_>) -> Result<(), Error> {
 
 /// Has nginx run on a host, with something else than its configuration names by now.
 pub(super) fn start_with(stage: &Stage<'_>, sites: &[Loaded]) -> Result<(), Error> {
-    stage.shared_file(PID, 0o644, NO_PROCESS)?;
+    stage.shared_file(PID, 0o644, &format!("{NO_PROCESS}\n"))?;
+    let process = |file: &str| format!("proc/{NO_PROCESS}/{file}");
+    stage.shared_file(&process("comm"), 0o644, "nginx\n")?;
+    // By its bare name: the one that is first in the host's PATH.
+    stage.shared_file(&process("cmdline"), 0o644, "nginx: master process nginx")?;
+    if stage.root.join("run/systemd/system").exists() {
+        stage.shared_file(&process("cgroup"), 0o644, "0::/system.slice/nginx.service\n")?;
+    }
     load_at(&stage.root, sites)
 }
 
@@ -107,7 +114,7 @@ pub(super) fn add_site(
     file: &str,
     names: &[String],
     port: u16,
-    [certificate, key]: [&str; 2],
+    [certificate, key]: &[String; 2],
 ) -> Result<(), Error> {
     let root = stage.root.display();
     let mut text = format!("server {{\n    listen {port} ssl;\n    listen [::]:{port} ssl;\n");
@@ -181,7 +188,7 @@ const SITES: &str = "etc/nginx/sites-enabled";
 const PID: &str = "run/nginx.pid";
 
 /// More than Linux ever gives to a process (`PID_MAX_LIMIT`, 2^22): whoever signals it hits none.
-const NO_PROCESS: &str = "4194999\n";
+const NO_PROCESS: u32 = 4_194_999;
 
 const MAIN: &str = "user www-data;
 worker_processes auto;

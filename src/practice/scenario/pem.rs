@@ -43,7 +43,7 @@ pub(super) const EXPIRED_INTERMEDIATE: Kind = Kind {
     host: "vpn-fra-1",
     groups: PRODUCTION,
     build: |stage| {
-        let mut sso = stage.issue(Ca::Second, &["sso.example.com"], 398 * DAY, 121 * DAY)?;
+        let mut sso = stage.issue(Ca::Second, &["sso.example.com"], 398 * DAY, 151 * DAY)?;
         stage.lapsed_chain(Ca::Second).clone_into(&mut sso.chain);
         put(stage, "sso.example.com", &sso)?;
         serve(stage, &["sso.example.com"], nginx::PORT)
@@ -63,8 +63,8 @@ pub(super) fn serve(stage: &mut Stage<'_>, names: &[&str], port: u16) -> Result<
     programs::install_systemd(stage, "nginx")?;
     nginx::configure(stage)?;
     for name in names {
-        let files = [&*format!("{FOLDER}/{name}.pem"), &format!("{FOLDER}/{name}.key")];
-        nginx::add_site(stage, name, &[(*name).to_owned()], port, files)?;
+        let files = ["pem", "key"].map(|it| format!("{FOLDER}/{name}.{it}"));
+        nginx::add_site(stage, name, &[(*name).to_owned()], port, &files)?;
     }
     nginx::start(stage)?;
     add_source(stage, &format!("{FOLDER}/*.pem"), "  key = \"{dir}/{name}.key\"\n");

@@ -112,7 +112,10 @@ pub(super) const FORTY_FIVE_DAYS: Kind = Kind {
             versions: 4,
             ..Lineage::new(names)
         };
-        stage.file("etc/nginx/sites-enabled/old.conf", 0o644, SITE_OF_NOBODY)?;
+        // Somebody deleted the lineage and not the site.
+        let gone = ["fullchain", "privkey"]
+            .map(|it| format!("{}/live/old.example.sg/{it}.pem", certbot::ETC));
+        nginx::add_site(stage, "old", &["old.example.sg".into()], nginx::PORT, &gone)?;
         install(
             stage,
             vec![
@@ -189,15 +192,6 @@ pub(super) const RSA: Kind = Kind {
         )
     },
 };
-
-/// Somebody deleted the lineage and not the site.
-const SITE_OF_NOBODY: &str = "server {
-    listen 443 ssl;
-    server_name old.example.sg;
-    ssl_certificate /etc/letsencrypt/live/old.example.sg/fullchain.pem;
-    ssl_certificate_key /etc/letsencrypt/live/old.example.sg/privkey.pem;
-}
-";
 
 fn install(stage: &mut Stage<'_>, lineages: Vec<Lineage>) -> Result<(), Error> {
     Certbot::new(lineages).install(stage)

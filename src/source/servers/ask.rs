@@ -12,7 +12,7 @@
 ///   includes: the files, and `glob PATTERN` with what that fits, in the order of the shell;
 /// - `srv_option -c` takes the value of an option from the arguments, as `$O`.
 pub(super) const FUNCTIONS: &str = r#"
-ROOTS= C= T= SRV_DEFS= SRV_CRT= files=0
+ROOTS= C= T= D=/proc SRV_DEFS= SRV_CRT= files=0
 srv_server() { mark frame server "$1" "$2"; printf '%s\n' "$PROG" "$ARGS"; }
 srv_root() {
 mark frame root "$2"
@@ -145,7 +145,7 @@ set +f
 [ $n -eq 1 ] || srv_root haproxy /etc/haproxy/haproxy.cfg "$b"
 }
 srv_args() {
-ARGS=$(tr '\0' '\n' <"/proc/$1/cmdline")
+ARGS=$(tr '\0' '\n' <"$D/$1/cmdline")
 case $ARGS in *': master process '*)
 ARGS=${ARGS#*: master process }
 set -f
@@ -155,8 +155,8 @@ esac
 PROG=${ARGS%%"$NL"*}
 case $ARGS in *"$NL"*) ARGS=${ARGS#*"$NL"};; *) ARGS=;; esac
 case $PROG in /*) ;; *) PROG=$(command -v "$PROG");; esac
-if [ -e "/proc/$1/exe" ] && ! [ "/proc/$1/exe" -ef "$PROG" ]; then
-O=$(readlink "/proc/$1/exe")
+if [ -e "$D/$1/exe" ] && ! [ "$D/$1/exe" -ef "$PROG" ]; then
+O=$(readlink "$D/$1/exe")
 PROG=${O%" (deleted)"}
 fi
 }
@@ -172,7 +172,9 @@ srv_pidfile() {
 v=
 { read -r v; } <"$2"
 case $v in ''|*[!0-9]*) return;; esac
-[ -d "/proc/$v" ] || return
+D=/proc
+[ -d "$R/proc/$v" ] && { D=$R/proc T="$T $Z$D/$v/cgroup"; }
+[ -d "$D/$v" ] || return
 srv_args "$v"
 srv_server "$1" "$v"
 srv_root "$1" "$3" "${3%/*}"

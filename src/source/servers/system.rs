@@ -84,8 +84,14 @@ impl System {
     /// The unit is the last part of a path that ends so, in version 1 (`1:name=systemd:/…`) and 2
     /// (`0::/…`) of cgroups.
     fn take_cgroup(&mut self, path: &[u8], body: &[u8]) {
-        let pid = path.strip_prefix(b"/proc/").and_then(|it| it.strip_suffix(b"/cgroup"));
-        let Some(pid) = pid.and_then(number) else { return };
+        // A practice host has its own `proc` below its root.
+        let mut parts = path.rsplit(|it| *it == b'/');
+        let (Some(b"cgroup"), Some(pid), Some(b"proc")) =
+            (parts.next(), parts.next(), parts.next())
+        else {
+            return;
+        };
+        let Some(pid) = number(pid) else { return };
         let text = String::from_utf8_lossy(body);
         let mut paths = text.lines().filter_map(|it| {
             let (_, rest) = it.split_once(':')?;
