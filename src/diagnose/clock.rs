@@ -6,7 +6,7 @@ use crate::fleet::{Moment, Severity, Verdict, human};
 pub(super) const KIND: Kind = Kind {
     name: "clock",
     about: "the host's clock is off",
-    advice: "",
+    advice: "Do not renew or issue anything before the clock is right: certificates look expired or not yet valid by a wrong clock, and logs lie about when. See whether time synchronisation runs at all, and why not: a virtual machine that slept, or a firewall that drops NTP.",
     is_about_reach: false,
     check,
 };
@@ -27,7 +27,8 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
         )
         .of_host()
         .evidence(format!("date +%s over ssh, minus the clock here: {offset} s"))
-        .cause("Without time synchronisation a host rejects certificates that are valid."),
+        .cause("Without time synchronisation a host rejects certificates that are valid.")
+        .remedy(subject.host_remedy("sync-clock")),
     )
 }
 

@@ -6,7 +6,7 @@ use crate::fleet::{Moment, Severity, Verdict, human};
 pub(super) const KIND: Kind = Kind {
     name: "due",
     about: "inside the renewal window",
-    advice: "",
+    advice: "Nothing is wrong: automation should renew it within a day or two. If it does not, the place becomes overdue.",
     is_about_reach: false,
     check,
 };

@@ -6,7 +6,7 @@ use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "duplicate",
     about: "a second lineage for the same names",
-    advice: "",
+    advice: "See which of them the server really loads before either is deleted. Deleting the one that is loaded takes the service down with the next reload.",
     is_about_reach: false,
     check,
 };

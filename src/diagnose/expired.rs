@@ -7,7 +7,7 @@ use crate::fleet::{Moment, Severity, Verdict, human};
 pub(super) const KIND: Kind = Kind {
     name: "expired",
     about: "the certificate has expired",
-    advice: "",
+    advice: "Order nothing before the cause is known: a renewal that has failed for weeks fails again, and draws on the budget. See first whether a good certificate is on a sibling; else try a dry run, then renew one place and prove it on the wire before the rest. Do not revoke what has expired, and do not delete anything below `live` or `archive`.",
     is_about_reach: false,
     check,
 };

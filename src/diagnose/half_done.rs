@@ -6,7 +6,7 @@ use crate::fleet::{Moment, Problem, ProblemKind, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "half-done",
     about: "a renewal was left half done",
-    advice: "",
+    advice: "Do not restart the server before the links agree. Leading them all to one version needs no CA; the next renewal then begins from there.",
     is_about_reach: false,
     check,
 };

@@ -6,7 +6,7 @@ use crate::fleet::{Hook, Moment, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "hook",
     about: "a hook is not executable",
-    advice: "",
+    advice: "See what the hook does before it is made executable: somebody may have switched it off on purpose. What was renewed since is on disk and perhaps not loaded, so look at what is served, too. Do not call it with `|| true` at the end: that hides the commonest cause of outages.",
     is_about_reach: false,
     check,
 };
@@ -24,11 +24,8 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     )
     .of_host()
     .cause("certbot skips it silently: renewed certificates will not be loaded.");
-    Some(
-        automation
-            .hooks
-            .iter()
-            .filter(skipped)
-            .fold(found, |it, hook| it.evidence(format!("{}: mode {:04o}", hook.path, hook.mode))),
-    )
+    Some(automation.hooks.iter().filter(skipped).fold(found, |found, hook| {
+        let remedy = subject.host_remedy("enable-hook").choose("hook", hook.path.as_str());
+        found.evidence(format!("{}: mode {:04o}", hook.path, hook.mode)).remedy(remedy)
+    }))
 }

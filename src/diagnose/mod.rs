@@ -10,8 +10,11 @@ mod authenticator;
 mod balancer;
 mod cause;
 mod chain;
+mod client;
 mod clock;
+mod credential;
 mod drift;
+mod dry_run;
 mod due;
 mod duplicate;
 mod elsewhere;
@@ -20,6 +23,8 @@ mod expired;
 mod half_done;
 mod hook;
 mod key;
+mod loads;
+mod lock;
 mod moved_back;
 mod name;
 mod not_yet_valid;
@@ -30,10 +35,12 @@ mod schedule;
 mod settle;
 mod sight;
 mod staging;
+mod uncovered;
 mod unknown;
 mod unloaded;
 mod unreachable;
 mod unserved;
+mod usage;
 mod wrong_lineage;
 
 use crate::explain;
@@ -65,14 +72,21 @@ pub static ALL: &[Kind] = &[
     elsewhere::KIND,
     endpoint::KIND,
     unserved::KIND,
+    loads::KIND,
     overdue::KIND,
     due::KIND,
     renewal_failed::KIND,
     schedule::KIND,
     authenticator::KIND,
+    credential::KIND,
+    client::KIND,
+    lock::KIND,
     half_done::KIND,
     hook::KIND,
     duplicate::KIND,
+    dry_run::KIND,
+    usage::KIND,
+    uncovered::KIND,
 ];
 
 /// What the rest of the program knows about a rule.
@@ -105,6 +119,11 @@ impl<'a> Subject<'a> {
     pub fn new(around: &'a Around<'a>, host: &'a Host, place: Option<&'a Place>) -> Self {
         let odds = place.map_or_else(Vec::new, |it| sight::odds(around, host, it));
         Self { around, host, place, odds }
+    }
+
+    /// An action at the host as a whole.
+    fn host_remedy(&self, action: &'static str) -> Remedy {
+        Remedy::new(action, &self.host.name, None)
     }
 
     /// An action at this place, or at this host.

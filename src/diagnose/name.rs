@@ -53,20 +53,31 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     }
     found = found.cause("The server was given a name that the certificate was never issued for.");
 
-    let others = host.places.iter().filter(|it| it.name != place.name);
-    let covers_all = |it: &&Place| {
-        let Some(disk) = &it.layers.disk else { return false };
-        is_sound(&disk.chain, now)
-            && it.key_matches() != Some(false)
-            && missing.iter().all(|name| disk.chain.leaf.covers(name.as_str()))
-    };
-    let other = others.filter(covers_all).max_by_key(|it| it.leaf().map(|it| it.not_after));
+    let other = covering(subject, &missing, now);
     if let Some((to, (server, ..))) = other.zip(loader) {
         return Some(repoint(subject, to, server).into_iter().fold(found, Finding::remedy));
     }
     let union: Vec<_> = leaf.names.iter().chain(missing.iter().copied()).collect();
     let why = "one certificate for all of the names; a new set, with a limit of its own";
     Some(found.remedy(subject.remedy("issue").choose("names", join_with(&union, ",")).why(why)))
+}
+
+/// Another place of the host that is good and covers all of these names.
+pub(super) fn covering<'a>(
+    subject: &Subject<'a>,
+    names: &[&SafeText],
+    now: Moment,
+) -> Option<&'a Place> {
+    let own = subject.place.map(|it| (&it.name, it.source));
+    let others = subject.host.places.iter().filter(|it| Some((&it.name, it.source)) != own);
+    let is_good = |it: &&Place| {
+        let Some(disk) = &it.layers.disk else { return false };
+        is_sound(&disk.chain, now)
+            && it.key_matches() != Some(false)
+            && !names.is_empty()
+            && names.iter().all(|name| disk.chain.leaf.covers(name.as_str()))
+    };
+    others.filter(is_good).max_by_key(|it| it.leaf().map(|it| it.not_after))
 }
 
 /// So many lines of evidence are enough.
@@ -95,7 +106,7 @@ fn not_loaded<'a>(host: &'a Host, place: &'a Place) -> impl Iterator<Item = &'a 
 }
 
 /// Whether clients elsewhere can ask for a name: no pattern, no address, nothing of this net alone.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '-');
     let is_local =
         [".local", ".localdomain", ".internal", ".lan"].iter().any(|it| name.ends_with(it));

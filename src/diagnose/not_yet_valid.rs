@@ -6,7 +6,7 @@ use crate::fleet::{Moment, Severity, Verdict, human};
 pub(super) const KIND: Kind = Kind {
     name: "not-yet-valid",
     about: "the certificate is not valid yet",
-    advice: "",
+    advice: "Compare three clocks first: that of the host, that here, and that of the CA. Do not order another one: it would begin at the same wrong time. An older version that is valid can be linked meanwhile.",
     is_about_reach: false,
     check,
 };

@@ -7,7 +7,7 @@ use crate::fleet::{Moment, Severity, Verdict, human};
 pub(super) const KIND: Kind = Kind {
     name: "overdue",
     about: "renewal should have happened by now",
-    advice: "",
+    advice: "Automation has failed in silence, and there is time to find out why: read the last failure, see whether a timer starts the client, and whether every name of the certificate still leads here. One dead name blocks all of them. A dry run shows the cause without drawing on the budget.",
     is_about_reach: false,
     check,
 };

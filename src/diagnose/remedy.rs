@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::Subject;
 use super::sight::is_valid;
-use crate::fleet::{HookStage, Host, HostName, Moment, Place, PlaceName, ProblemKind, Reach};
+use crate::fleet::{
+    Automation, HookStage, Host, HostName, Moment, Place, PlaceName, ProblemKind, Reach, Scheduler,
+};
 use crate::text::SafeText;
 
 /// One way to mend a finding: an action with its choices, at a place.
@@ -136,6 +138,12 @@ pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -
     let name = remedy.place.as_ref();
     let place = name.and_then(|name| host.places.iter().find(|it| it.name == *name));
     match (remedy.action, place) {
+        ("enable-timer", _) => {
+            let automation = host.automation.iter().find(|it| it.source == CLIENT);
+            let can_start =
+                |it: &Automation| it.is_installed && it.schedule.scheduler == Scheduler::Systemd;
+            automation.is_some_and(can_start)
+        }
         ("rollback", Some(place)) => is_of_client(host, place) && has_other_version(place, now),
         ("hook", Some(place)) => is_of_client(host, place) && has_deploy_hook(host, place),
         ("dry-run" | "renew" | "force-renew", Some(place)) => {

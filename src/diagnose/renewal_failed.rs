@@ -7,7 +7,7 @@ use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "renewal-failed",
     about: "the last renewal failed, or its configuration is broken",
-    advice: "",
+    advice: "Do not renew in a loop: every failed attempt draws on a limit of its own (five an hour for each name). Read the message, mend the cause, prove it with a dry run, and let the timer do the rest.",
     is_about_reach: false,
     check,
 };
@@ -23,16 +23,21 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     }
     let failure = place.last_failure()?;
     let when = failure.at.map_or_else(|| "at an unknown time".to_owned(), |it| format!("at {it}"));
-    let finding = warn("the last renewal failed")
-        .evidence(format!("the client's log, {when}: {}", failure.text));
-    Some(match explain::certbot(failure.text.as_str()) {
-        // The certificate came: what is left to do is what the hook should have done.
-        Some(known) if known.name == "deploy-hook" => {
-            finding.cause(plain(&known)).remedies(&["hook"])
-        }
-        Some(known) => finding.cause(plain(&known)).remedies(&["dry-run", "renew"]),
-        None => finding.cause(&failure.text).remedies(&["dry-run", "renew"]),
-    })
+    let known = explain::certbot(failure.text.as_str());
+    // The certificate came: what is left to do is what the hook should have done.
+    let is_hook = known.as_ref().is_some_and(|it| it.name == "deploy-hook");
+    let what = if is_hook {
+        "the deploy hook failed after the last renewal"
+    } else {
+        "the last renewal failed"
+    };
+    let finding = warn(what).evidence(format!("the client's log, {when}: {}", failure.text));
+    let finding = match known {
+        Some(known) => finding.cause(plain(&known)),
+        None => finding.cause(&failure.text),
+    };
+    let remedies: &[&str] = if is_hook { &["hook"] } else { &["dry-run", "renew"] };
+    Some(finding.remedies(remedies))
 }
 
 /// The cause and the next step, as sentences.

@@ -6,7 +6,7 @@ use crate::fleet::{Automation, Moment, Scheduler, Severity, Trigger, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "schedule",
     about: "no timer or cron line starts the renewal",
-    advice: "",
+    advice: "Enabling the timer costs nothing and mends the next renewal; what is due now needs `renew` besides. See why it is off: a rebuilt image without cron, or somebody who masked it in an incident and forgot. One timer is enough: two clients that renew the same names use up the limit.",
     is_about_reach: false,
     check,
 };
@@ -54,7 +54,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
                 &format!("no timer or cron line starts {}", automation.source),
             )
             .cause("Nothing will renew the certificates of this host.")
-            .remedies(&["enable-timer"]),
+            .remedy(subject.host_remedy("enable-timer").choose("write-unit", "yes")),
         ),
         (_, Some(trigger)) => Some(
             finding(

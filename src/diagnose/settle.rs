@@ -18,6 +18,8 @@ static HIDES: &[(&str, &[&str])] = &[
             "drift",
             "duplicate",
             "authenticator",
+            "renewal-failed",
+            "credential",
             "unloaded",
         ],
     ),

@@ -6,7 +6,7 @@ use crate::fleet::{Moment, Problem, ProblemKind, Reach, Severity, Verdict};
 pub(super) const KIND: Kind = Kind {
     name: "unknown",
     about: "a certificate or a folder could not be read",
-    advice: "",
+    advice: "Unknown is not good: the certificate may have expired. See whether the user of the inventory may read the folder, and whether it is there at all. Nothing is changed by looking again with more rights.",
     is_about_reach: true,
     check,
 };

@@ -1,7 +1,7 @@
 //! Renewed, and not loaded: the process serves another certificate than lies in its files.
 
 use super::remedy::Remedy;
-use super::sight::{Odd, is_of_lineage, is_valid, told_sighting};
+use super::sight::{Odd, is_of_lineage, is_placeholder, is_valid, told_sighting};
 use super::{Finding, Kind, Subject};
 use crate::explain;
 use crate::fleet::{Certificate, HookStage, Moment, Severity, Verdict, human};
@@ -68,7 +68,7 @@ pub(super) fn is_older(served: &Certificate, disk: &Certificate) -> bool {
 pub(super) fn weight(served: &Certificate, now: Moment) -> (Verdict, Severity) {
     if served.not_after < now {
         (Verdict::Expired, Severity::Critical)
-    } else if now >= served.renewal_closes() || !is_valid(served, now) {
+    } else if now >= served.renewal_closes() || !is_valid(served, now) || is_placeholder(served) {
         (Verdict::Unloaded, Severity::Critical)
     } else {
         (Verdict::Unloaded, Severity::Warning)
