@@ -33,7 +33,7 @@ use tempfile::TempDir;
 /// A folder with keys, and the servers that use them.
 pub(crate) struct Lab {
     dir: TempDir,
-    servers: Vec<Child>,
+    servers: Vec<(u16, Child)>,
 }
 
 /// A server that answers.
@@ -115,11 +115,19 @@ impl Lab {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        self.servers.push(server);
+        self.servers.push((port, server));
         wait_for(&format!("sshd, see {}", log.display()), || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
         Sshd { port }
+    }
+
+    /// Ends the server at that port: nobody is let in any more.
+    pub(crate) fn stop(&mut self, port: u16) {
+        for (_, server) in self.servers.iter_mut().filter(|it| it.0 == port) {
+            server.kill().ok();
+            server.wait().ok();
+        }
     }
 
     /// Notes that the server at that port has the key of that name.
@@ -185,7 +193,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        for server in &mut self.servers {
+        for (_, server) in &mut self.servers {
             server.kill().ok();
             server.wait().ok();
         }

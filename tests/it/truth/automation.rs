@@ -29,3 +29,18 @@ fn the_timer_is_disabled() {
     assert!(unit.contains("UnitFileState=enabled"), "{unit}");
     scene.scan().assert_clean();
 }
+
+/// A clock that is off by what a file says; nobody sets that of the machine.
+const DATE: &str = "#!/bin/sh
+case $* in *-s*|*--set*) echo 0 >OFFSET; exit;; esac
+exec /bin/date -d \"@$(($(/bin/date +%s) + $(cat OFFSET)))\" \"$@\"
+";
+
+/// chrony, as far as anybody asks it.
+const CHRONYC: &str = "#!/bin/sh
+case $* in
+*makestep*) echo 0 >OFFSET; echo '200 OK';;
+*tracking*) echo 'Leap status     : Normal';;
+*) echo '200 OK';;
+esac
+";

@@ -5,5 +5,7 @@
 mod authority;
 mod automation;
 mod files;
+mod names;
 mod node;
 mod scene;
+mod unseen;

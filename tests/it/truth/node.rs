@@ -33,16 +33,17 @@ pub(super) struct Plain {
 
 impl Plain {
     pub(super) fn start(scene: &mut Scene, name: &str) -> Self {
+        Self::start_with(scene, name, "")
+    }
+
+    /// The same with more lines for its `sshd_config`.
+    pub(super) fn start_with(scene: &mut Scene, name: &str, more: &str) -> Self {
         let dir = scene.lab.path(name);
         for folder in ["bin", "tls", "root", "home"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
         machine(&dir);
-        let dir_text = dir.to_str().unwrap();
-        let sshd = scene.lab.sshd(&format!(
-            "SetEnv CERTDECK_ROOT={dir_text}/root HOME={dir_text}/home \
-             PATH={dir_text}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        ));
+        let sshd = scene.lab.sshd(&format!("{more}\n{}", environment(&dir)));
         Self { name: name.to_owned(), dir, sshd }
     }
 
@@ -50,12 +51,20 @@ impl Plain {
         self.dir.join(path)
     }
 
+    pub(super) const fn ssh_port(&self) -> u16 {
+        self.sshd.port
+    }
+
     /// The host for an inventory, up to its source.
     pub(super) fn inventory(&self) -> String {
         let (name, port, dir) = (&self.name, self.sshd.port, self.dir.display());
+        let mut files = fs::read_dir(self.path("tls")).unwrap().map(|it| it.unwrap().path());
+        let has_keys = files.any(|it| it.extension().is_some_and(|it| it == "key"));
+        // haproxy has both in one file.
+        let keys = if has_keys { "key = '{dir}/{name}.key'\n" } else { "" };
         format!(
             "[[host]]\nname = '{name}'\naddress = '127.0.0.1'\nport = {port}\n\
-             [[host.source]]\nkind = 'pem'\npaths = ['{dir}/tls/*.pem']\n"
+             [[host.source]]\nkind = 'pem'\npaths = ['{dir}/tls/*.pem']\n{keys}"
         )
     }
 
@@ -183,15 +192,36 @@ pub(super) fn verifies(port: u16, name: &str, root: &str) -> bool {
     status.unwrap().success()
 }
 
+/// What sshd is told of the environment of a host.
+pub(super) fn environment(dir: &Path) -> String {
+    let dir = dir.display();
+    format!(
+        "SetEnv CERTDECK_ROOT={dir}/root HOME={dir}/home \
+         PATH={dir}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    )
+}
+
+/// Adds a version to a lineage as a renewal does, and leads its links there.
+pub(super) fn next_version(folder: &Path, name: &str, number: u32, it: &Issued) {
+    for (kind, text) in
+        [("cert", &it.leaf), ("chain", &it.chain), ("fullchain", &it.full()), ("privkey", &it.key)]
+    {
+        fs::write(folder.join(format!("archive/{name}/{kind}{number}.pem")), text).unwrap();
+        let link = folder.join(format!("live/{name}/{kind}.pem"));
+        fs::remove_file(&link).unwrap();
+        symlink(format!("../../archive/{name}/{kind}{number}.pem"), link).unwrap();
+    }
+}
+
 /// The host is a machine of its own.
-fn machine(dir: &Path) {
+pub(super) fn machine(dir: &Path) {
     let folder = dir.join("root/proc/sys/kernel/random");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("boot_id"), uuid::Uuid::new_v4().to_string() + "\n").unwrap();
 }
 
 /// Where nginx is looked for on a host with a root of its own.
-fn found(dir: &Path, nginx: &Path) {
+pub(super) fn found(dir: &Path, nginx: &Path) {
     let root = dir.join("root");
     for folder in ["run", "etc"] {
         fs::create_dir_all(root.join(folder)).unwrap();
@@ -201,7 +231,7 @@ fn found(dir: &Path, nginx: &Path) {
 }
 
 /// systemd with certbot's timer, as far as systemctl tells.
-fn timer(dir: &Path) {
+pub(super) fn timer(dir: &Path) {
     for folder in ["bin", "units", "root/run/systemd/system"] {
         fs::create_dir_all(dir.join(folder)).unwrap();
     }
