@@ -24,6 +24,9 @@ pub(super) struct Authorities {
     shared: Mutex<HashMap<&'static str, Arc<Issued>>>,
 }
 
+/// The file with the roots that clients trust, in the folder of the CAs.
+pub(super) const ROOTS: &str = "roots.pem";
+
 /// Which CA a certificate is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ca {
@@ -81,7 +84,7 @@ pub(super) fn issue_kept(
             (None, KeyKind::Rsa) => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
         };
         let issuer = Issuer::from_ca_cert_pem(&chain, KeyPair::from_pem(&ca_key)?)?;
-        Authority { issuer, chain: chain.clone(), lapsed: String::new() }.issue(claim, &key)
+        issue(&issuer, &chain, claim, &key)
     };
     issue().map_err(Error::Issue)
 }
@@ -136,8 +139,14 @@ impl Authorities {
         })
     }
 
-    /// Keeps the keys in a folder, so that the hosts can have certificates issued later.
+    /// Keeps the keys in a folder, so that the hosts can have certificates issued later, and the
+    /// roots that clients trust: all but that of the test twin.
     pub(super) fn keep(&self, folder: &Path) -> Result<(), Error> {
+        let trusted = Ca::ALL.into_iter().filter(|it| *it != Ca::Staging);
+        let roots: String = trusted.map(|it| &*self.of(it).root).collect();
+        let path = folder.join(ROOTS);
+        stage::write(&path, 0o644, roots.as_bytes())
+            .map_err(|source| Error::Write { path, source })?;
         for ca in Ca::ALL {
             let authority = self.of(ca);
             let key = authority.issuer.key().serialize_pem();
@@ -188,8 +197,11 @@ impl Authorities {
     ) -> Result<Issued, rcgen::Error> {
         let ca = self.of(ca);
         match key {
-            KeyKind::Ecdsa => ca.issue(claim, &KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?),
-            KeyKind::Rsa => ca.issue(claim, &self.rsa),
+            KeyKind::Ecdsa => {
+                let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+                issue(&ca.issuer, &ca.chain, claim, &key)
+            }
+            KeyKind::Rsa => issue(&ca.issuer, &ca.chain, claim, &self.rsa),
         }
     }
 }
@@ -200,6 +212,7 @@ struct Authority {
     chain: String,
     /// The certificate before that.
     lapsed: String,
+    root: String,
 }
 
 impl Authority {
@@ -210,29 +223,36 @@ impl Authority {
         intermediate: &str,
     ) -> Result<Self, rcgen::Error> {
         let root_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let root = Issuer::new(ca_params(now, organization, root, 20 * 365, None), root_key);
+        let params = ca_params(now, organization, root, 20 * 365, None);
+        let root_certificate = params.self_signed(&root_key)?.pem();
+        let root = Issuer::new(params, root_key);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let params = ca_params(now, organization, intermediate, 3 * 365, Some(0));
         let chain = params.signed_by(&key, &root)?.pem();
         let lapsed = ca_params(now, organization, intermediate, -3, Some(0));
         let lapsed = lapsed.signed_by(&key, &root)?.pem();
-        Ok(Self { issuer: Issuer::new(params, key), chain, lapsed })
+        Ok(Self { issuer: Issuer::new(params, key), chain, lapsed, root: root_certificate })
     }
+}
 
-    fn issue(&self, claim: &Claim<'_>, key: &KeyPair) -> Result<Issued, rcgen::Error> {
-        let mut params = CertificateParams::new(claim.names)?;
-        let subject = claim.subject.or_else(|| claim.names.first().map(String::as_str));
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, subject.unwrap_or_default());
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
-        // A certificate's life counts its last second (RFC 5280, section 4.1.2.5).
-        set_life(&mut params, claim.not_before, claim.not_after.plus(-1));
-        let certificate = params.signed_by(key, &self.issuer)?.pem();
-        Ok(Issued { certificate, chain: self.chain.clone(), key: key.serialize_pem() })
-    }
+fn issue(
+    issuer: &Issuer<'_, KeyPair>,
+    chain: &str,
+    claim: &Claim<'_>,
+    key: &KeyPair,
+) -> Result<Issued, rcgen::Error> {
+    let mut params = CertificateParams::new(claim.names)?;
+    let subject = claim.subject.or_else(|| claim.names.first().map(String::as_str));
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, subject.unwrap_or_default());
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    // A certificate's life counts its last second (RFC 5280, section 4.1.2.5).
+    set_life(&mut params, claim.not_before, claim.not_after.plus(-1));
+    let certificate = params.signed_by(key, issuer)?.pem();
+    Ok(Issued { certificate, chain: chain.to_owned(), key: key.serialize_pem() })
 }
 
 fn ca_params(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::authority::{Authorities, Ca};
+use super::authority::{Authorities, Ca, ROOTS};
 use super::ports::Ports;
 use super::stage::{Manner, Shared, Stage};
 use super::{CA, Error, HOSTS, certbot, programs, scenario};
@@ -89,7 +89,8 @@ fn one(
 
 /// The inventory of these hosts, and of what else expires around them.
 pub(super) fn inventory(hosts: &[Built], folder: &Path, now: Moment) -> String {
-    let mut text = HEAD.to_owned();
+    let roots = folder.join(CA).join(ROOTS);
+    let mut text = HEAD.replace("ROOTS", &roots.display().to_string());
     for host in hosts {
         let groups: Vec<String> = host.groups.iter().map(|it| format!("\"{it}\"")).collect();
         let _ = write!(
@@ -163,6 +164,7 @@ connect-timeout = "10s"
 scan-timeout = "15s"
 # Both ends of every connection run on this machine.
 concurrency = 8
+roots = ["ROOTS"]
 
 [[group]]
 name = "production"

@@ -26,6 +26,8 @@ mod pty;
 #[cfg(feature = "practice")]
 mod readme;
 mod relink;
+#[cfg(feature = "practice")]
+mod repair;
 mod screenshots;
 mod serve;
 mod source;

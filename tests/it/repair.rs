@@ -1,0 +1,116 @@
+//! The practice fleet, seen by somebody who believes what is said and does it: every fault is
+//! named, and the line that is shown first for it mends it.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::serve::Serve;
+
+/// What must be said of a fault in the practice fleet.
+struct Fault {
+    host: &'static str,
+    /// The end of the place's name; none if it is about the host.
+    place: &'static str,
+    verdict: &'static str,
+    rule: &'static str,
+    /// The action that is named first.
+    remedy: &'static str,
+    /// What is said afterwards of the same place, as rules.
+    left: &'static [&'static str],
+}
+
+const FAULTS: &[Fault] = &[
+    Fault {
+        host: "mail-hel-2",
+        place: "mx2.example.com",
+        verdict: "key",
+        rule: "key",
+        remedy: "rollback",
+        left: &[],
+    },
+    Fault {
+        host: "web-lhr-3",
+        place: "forum.example.com",
+        verdict: "unloaded",
+        rule: "moved-back",
+        remedy: "rollback",
+        left: &[],
+    },
+    Fault {
+        host: "web-ams-1",
+        place: "",
+        verdict: "automation",
+        rule: "schedule",
+        remedy: "enable-timer",
+        left: &[],
+    },
+    Fault {
+        host: "web-lhr-4",
+        place: "club.example.com",
+        verdict: "name",
+        rule: "name",
+        remedy: "issue",
+        left: &[],
+    },
+];
+
+#[test]
+fn what_is_named_first_mends_it() {
+    let serve = Serve::start(&[]);
+    let before = scan(&serve, "");
+    let mut failed = Vec::new();
+    for fault in FAULTS {
+        if let Err(why) = check(&serve, &before, fault) {
+            failed.push(format!("{}/{}: {why}", fault.host, fault.place));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+fn check(serve: &Serve, before: &Value, fault: &Fault) -> Result<(), String> {
+    let found = about(before, fault);
+    let first = found.first().ok_or("nothing is found")?;
+    let told = (first["verdict"].as_str(), first["rule"].as_str());
+    let repair = &first["repairs"][0];
+    if told != (Some(fault.verdict), Some(fault.rule)) || repair["action"] != fault.remedy {
+        return Err(format!("{first:#}"));
+    }
+    let yes = match (repair["action"].as_str(), repair["place"].as_str()) {
+        (Some("transplant"), Some(place)) => format!("move key {place}"),
+        (_, Some(place)) => place.to_owned(),
+        (_, None) => repair["host"].as_str().unwrap().to_owned(),
+    };
+    let line = format!("{} --yes '{yes}'", repair["command"].as_str().unwrap());
+    let output =
+        serve.command("/bin/sh").args(["-c", &line]).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    if output.status.code() != Some(0) {
+        return Err(format!("{line}\n{said}"));
+    }
+    let after = scan(serve, &format!("host={}", fault.host));
+    let left = about(&after, fault);
+    let rules: Vec<_> = left.iter().map(|it| it["rule"].as_str().unwrap()).collect();
+    if rules != fault.left {
+        return Err(format!("after {line}\n{said}\n{left:#?}"));
+    }
+    Ok(())
+}
+
+fn scan(serve: &Serve, filter: &str) -> Value {
+    let output = serve.certdeck(&["scan", "--format", "json", filter]);
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{} {}", output.status, String::from_utf8_lossy(&output.stderr)))
+}
+
+/// What is said of the place, or of the host as a whole, the worst first; what is only worth
+/// knowing aside.
+fn about<'s>(scan: &'s Value, fault: &Fault) -> Vec<&'s Value> {
+    let is_place = |it: &Value| match it["place"].as_str() {
+        Some(place) => !fault.place.is_empty() && place.ends_with(fault.place),
+        None => fault.place.is_empty(),
+    };
+    let findings = scan["findings"].as_array().unwrap().iter();
+    let here = findings.filter(|it| it["host"] == fault.host && is_place(it));
+    here.filter(|it| it["severity"] != "info").collect()
+}
