@@ -210,6 +210,12 @@ impl<'a> Certbot<'a> {
     }
 }
 
+/// The folder of the certbot that renews the place of a target, if one does.
+pub(super) fn folder<'a>(target: &'a Target<'a>) -> Option<&'a str> {
+    target.place.filter(|it| it.source == KIND)?;
+    Some(Certbot::find(target).ok()?.config_dir)
+}
+
 /// Whether a lineage was read from the folders of that client.
 fn holds(client: Client<'_>, place: &Place) -> bool {
     let Client::Certbot { config_dir, .. } = client;

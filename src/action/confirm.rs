@@ -189,7 +189,7 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
                 None => None,
             }
         }
-        Promise::NewLeaf | Promise::SameLeaf => None,
+        Promise::NewLeaf | Promise::SameLeaf | Promise::Served => None,
     }
 }
 

@@ -21,8 +21,10 @@ mod hook;
 mod issue;
 mod names;
 mod plan;
+mod reload;
 mod renew;
 mod rollback;
+mod server;
 mod target;
 
 pub use choice::{Choice, Chosen, Offer};
@@ -36,6 +38,7 @@ pub static ALL: &[Kind] = &[
     renew::KIND,
     force_renew::KIND,
     issue::KIND,
+    reload::KIND,
     hook::KIND,
     rollback::KIND,
     enable_timer::KIND,
@@ -67,6 +70,8 @@ pub struct Kind {
 /// What an action is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
+    /// A host, or a lineage that exists.
+    Any,
     /// A host.
     Host,
     /// A lineage, which need not exist yet.

@@ -76,6 +76,8 @@ pub enum Promise {
     NewLeaf,
     /// The live certificate is exactly this one, and its key fits.
     Leaf(Fingerprint),
+    /// What is served lies in the files that its server loads.
+    Served,
     /// A timer is armed.
     TimerArmed,
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{Chosen, Find, Plan, Refusal, Why, named};
 use crate::fleet::{
     Automation, Certificate, Chain, ConfHook, DAY, Fingerprint, Fleet, HOUR, Hook, HookStage,
-    HostName, KeyKind, KeySight, Moment, Outcome, Place, Renewal, Schedule, Scheduler, Seen,
-    Sighting, Trust, Version, Visit,
+    HostName, KeyKind, KeySight, Listen, Load, Moment, Outcome, Place, Renewal, Schedule,
+    Scheduler, Seen, Server, Sighting, Site, Trust, Version, Visit,
 };
 use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
@@ -215,6 +215,31 @@ pub(super) fn place() -> Place {
 pub(super) fn hook(stage: HookStage, name: &str) -> Hook {
     let path = format!("/etc/letsencrypt/renewal-hooks/{stage}/{name}");
     Hook { stage, path: SafeText::new(&path), mode: 0o755, is_executable: true }
+}
+
+/// A server that runs under its unit and loads one file for one name.
+pub(super) fn serving(kind: &'static str, path: &str, name: &str, port: u16) -> Server {
+    let load = Load {
+        certificate: SafeText::new(path),
+        key: None,
+        told_at: SafeText::new(&format!("/etc/{kind}/{kind}.conf:7")),
+    };
+    let listen = Listen { address: std::net::IpAddr::from([0, 0, 0, 0]), port };
+    Server {
+        kind,
+        conf: SafeText::new(&format!("/etc/{kind}/{kind}.conf")),
+        program: Some(SafeText::new(&format!("/usr/sbin/{kind}"))),
+        args: Vec::new(),
+        pid: Some(7),
+        unit: Some(SafeText::new(&format!("{kind}.service"))),
+        sites: vec![Site {
+            names: vec![SafeText::new(name)],
+            listens: vec![listen],
+            loads: vec![load],
+        }],
+        read_by: None,
+        problems: Vec::new(),
+    }
 }
 
 pub(super) fn automation() -> Automation {

@@ -66,13 +66,16 @@ impl Target<'_> {
         }
         self.check_reach()?;
         match (kind.subject, self.lineage, self.place) {
-            (Subject::Host, ..) | (Subject::Lineage, Some(_), _) | (_, Some(_), Some(_)) => Ok(()),
+            (Subject::Host, ..)
+            | (Subject::Any, None, _)
+            | (Subject::Lineage, Some(_), _)
+            | (_, Some(_), Some(_)) => Ok(()),
             (_, None, _) => {
                 let text = format!("{} needs a lineage, not only a host", kind.name);
                 let hint = format!("give {}/LINEAGE", self.host.name);
                 Err(Refusal::new(Why::BadRequest, text).hint(hint))
             }
-            (Subject::Place, Some(name), None) => Err(self.absent(name)),
+            (Subject::Any | Subject::Place, Some(name), None) => Err(self.absent(name)),
         }
     }
 

@@ -72,6 +72,7 @@ fn subcommand(kind: &'static Kind) -> Command {
         }
     });
     let target = match kind.subject {
+        Subject::Any => "HOST/LINEAGE, a host, or a filter, as in 'state:unloaded group=edge'",
         Subject::Host => "HOST, or a filter of hosts, as in group=edge",
         Subject::Lineage => "HOST/LINEAGE; the lineage need not exist yet",
         Subject::Place => "HOST/LINEAGE, or a filter, as in 'state:due group=edge'",
@@ -135,7 +136,7 @@ impl Targets {
     pub(super) fn names(&self, fleet: &Fleet, kind: &Kind, now: Moment) -> Vec<Name> {
         let kept = |filter: &Filter| match kind.subject {
             Subject::Host => hosts_of(filter, fleet, now),
-            Subject::Lineage | Subject::Place => places_of(filter, fleet, now),
+            Subject::Any | Subject::Lineage | Subject::Place => places_of(filter, fleet, now),
         };
         let all = self.0.iter().flat_map(|it| match it {
             Wanted::Exact(host, lineage) => vec![(host.clone(), lineage.clone())],
@@ -188,7 +189,8 @@ impl Request {
         let (host, lineage) = word.split_once('/').unwrap_or((word, ""));
         let host = inventory.host(host)?;
         let lineage = (!lineage.is_empty()).then(|| lineage.to_owned());
-        let is_whole = self.kind.subject == Subject::Host || lineage.is_some();
+        let is_whole =
+            matches!(self.kind.subject, Subject::Any | Subject::Host) || lineage.is_some();
         is_whole.then(|| Wanted::Exact(host.name.clone(), lineage))
     }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::record::Body;
 use crate::action::{Plan, Promise};
 use crate::audit::read::Record;
-use crate::fleet::{self, Certificate, Fingerprint, HostName, Place};
-use crate::inventory::{self, Endpoint};
+use crate::fleet::{self, Certificate, Fingerprint, HostName, Place, Vantage};
+use crate::inventory::{self, Endpoint, StartTls};
 use crate::source::Client;
 
 /// An action, as far as its end is judged by it.
@@ -58,6 +58,8 @@ impl Case {
             _ => Vec::new(),
         };
         let is_wanted = |it: &&Endpoint| wanted.contains(&endpoint(it).as_str());
+        let told_ones = told.endpoints.iter().filter(is_wanted).cloned();
+        let on_host = wanted.iter().filter_map(|it| on_host(it, told));
         Some(Self {
             action: text("action")?,
             host: HostName::new(intent.text("host")?),
@@ -65,7 +67,7 @@ impl Case {
             source: text("source"),
             promise: parse_promise(intent.text("promise")?)?,
             before: intent.text("before").and_then(Fingerprint::parse),
-            endpoints: told.endpoints.iter().filter(is_wanted).cloned().collect(),
+            endpoints: told_ones.chain(on_host).collect(),
         })
     }
 
@@ -85,8 +87,19 @@ impl Case {
             add("before", before.to_string().into());
         }
         if !self.endpoints.is_empty() {
-            add("endpoints", self.endpoints.iter().map(endpoint).collect());
+            add("endpoints", self.endpoints.iter().map(whole_endpoint).collect());
         }
+    }
+
+    /// What an endpoint should show by now: the certificate of the lineage; where it is about a
+    /// whole server, any that lies in its files and covers the name.
+    pub(super) fn wanted(&self, host: &fleet::Host, endpoint: &Endpoint) -> Vec<Fingerprint> {
+        if self.promise != Promise::Served {
+            return leaf(self.place(host)).map(|it| it.sha256).into_iter().collect();
+        }
+        let chains = host.loaded.iter().filter_map(|it| it.chain.as_ref().ok());
+        let fitting = chains.filter(|it| it.leaf.covers(&endpoint.name));
+        fitting.map(|it| it.leaf.sha256).collect()
     }
 
     /// The lineage at the host as it is now.
@@ -121,9 +134,39 @@ pub(super) fn endpoint(it: &Endpoint) -> String {
     format!("{}:{}", it.name, it.port)
 }
 
+/// The same for the audit log: one that is only looked at on the host says so, and where.
+fn whole_endpoint(it: &Endpoint) -> String {
+    match (it.probe.as_slice(), it.listen) {
+        ([Vantage::Loopback], Some(address)) => format!("{}{ON_HOST} {address}", endpoint(it)),
+        ([Vantage::Loopback], None) => format!("{}{ON_HOST}", endpoint(it)),
+        _ => endpoint(it),
+    }
+}
+
+/// Reads an endpoint that is only looked at on the host: one of the inventory, or one that a
+/// server's configuration told of.
+fn on_host(text: &str, told: &inventory::Host) -> Option<Endpoint> {
+    let (short, address) = text.split_once(ON_HOST)?;
+    let of_inventory = told.endpoints.iter().find(|it| endpoint(it) == short).cloned();
+    let (name, port) = short.rsplit_once(':')?;
+    let bare = Endpoint {
+        name: name.to_owned(),
+        port: port.parse().ok()?,
+        starttls: StartTls::None,
+        probe: Vec::new(),
+        listen: address.trim().parse().ok(),
+        addresses: Vec::new(),
+    };
+    let probe = vec![Vantage::Loopback];
+    Some(Endpoint { probe, addresses: Vec::new(), ..of_inventory.unwrap_or(bare) })
+}
+
+const ON_HOST: &str = " on the host";
+
 fn promise(it: &Promise) -> String {
     match it {
         Promise::SameLeaf => "same-leaf".to_owned(),
+        Promise::Served => "served".to_owned(),
         Promise::NewLeaf => "new-leaf".to_owned(),
         Promise::Leaf(leaf) => format!("leaf {leaf}"),
         Promise::TimerArmed => "timer-armed".to_owned(),
@@ -133,6 +176,7 @@ fn promise(it: &Promise) -> String {
 fn parse_promise(text: &str) -> Option<Promise> {
     Some(match text {
         "same-leaf" => Promise::SameLeaf,
+        "served" => Promise::Served,
         "new-leaf" => Promise::NewLeaf,
         "timer-armed" => Promise::TimerArmed,
         _ => Promise::Leaf(Fingerprint::parse(text.strip_prefix("leaf ")?)?),
@@ -146,7 +190,8 @@ mod tests {
     #[test]
     fn promises_are_read_as_they_are_written() {
         let leaf = Promise::Leaf(Fingerprint::of(b"x"));
-        for it in [Promise::SameLeaf, Promise::NewLeaf, Promise::TimerArmed, leaf] {
+        let others = [Promise::SameLeaf, Promise::NewLeaf, Promise::Served, Promise::TimerArmed];
+        for it in others.into_iter().chain([leaf]) {
             assert_eq!(parse_promise(&promise(&it)), Some(it));
         }
         assert_eq!(parse_promise("leaf 12"), None);

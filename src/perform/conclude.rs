@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::case::{Case, leaf};
+use super::case::Case;
 use super::judge::{self, Evidence, explanation};
 use super::{Ending, Report, Tools};
 use crate::explain::Explanation;
@@ -121,16 +121,16 @@ async fn serve<'a>(
     case: &'a Case,
     host: &fleet::Host,
 ) -> Vec<(&'a Endpoint, Vec<Probe>)> {
-    let wanted = leaf(case.place(host)).map(|it| it.sha256);
     let begin = Instant::now();
     let mut all = Vec::new();
     for endpoint in &case.endpoints {
+        let wanted = case.wanted(host, endpoint);
         loop {
             let now = tools.clock.now();
             let probes = wire::probe(&tools.sessions, told, endpoint, now).await;
-            let is_shown = wanted.is_some_and(|it| {
-                probes.iter().any(|it| it.served.is_ok()) && Probe::other(&probes, it).is_none()
-            });
+            let is_shown = !wanted.is_empty()
+                && probes.iter().any(|it| it.served.is_ok())
+                && judge::other(&probes, &wanted).is_none();
             if is_shown || begin.elapsed() > LOADING {
                 all.push((endpoint, probes));
                 break;

@@ -197,6 +197,15 @@ fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
         return Some(explanation("not-runnable", "the program is missing or no program", next));
     }
     let last = output.lines().rfind(|it| !it.trim().is_empty());
+    // What nginx, Apache and haproxy put before what is wrong with their configuration.
+    let is_fault = |it: &&str| {
+        ["[emerg]", "AH00526", "Syntax error", "[ALERT]"].iter().any(|mark| it.contains(mark))
+    };
+    if case.action == "reload" {
+        let cause = output.lines().find(is_fault).or(last).unwrap_or("it said nothing");
+        let next = "mend the configuration; the server goes on with what it has loaded";
+        return Some(explanation("not-reloaded", cause.trim(), next));
+    }
     (case.action == "hook").then(|| {
         let cause = last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
         let next = "repair the hook, then run it again; no certificate was touched";
@@ -264,7 +273,7 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
                 "look at the links in `live` there",
             );
         }
-        Promise::SameLeaf | Promise::NewLeaf | Promise::Leaf(_) => {}
+        Promise::SameLeaf | Promise::NewLeaf | Promise::Leaf(_) | Promise::Served => {}
     }
     if place.and_then(Place::key_matches) == Some(false) {
         return doubt(
@@ -274,7 +283,7 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
             "do not reload anything: roll back to a version whose key fits",
         );
     }
-    unserved(evidence.served, now).map(|(endpoint, what)| Doubt {
+    unserved(evidence).map(|(endpoint, what)| Doubt {
         summary: format!("the certificate is on disk, and {} {what}", case::endpoint(endpoint)),
         explanation: explanation(
             NOT_SERVED,
@@ -287,16 +296,26 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
 
 /// The first endpoint that does not show the certificate. An address that does not answer does
 /// not count as long as another one does.
-fn unserved<'a>(
-    served: &'a [(&'a Endpoint, Vec<Probe>)],
-    leaf: Option<Fingerprint>,
-) -> Option<(&'a Endpoint, &'static str)> {
-    let leaf = leaf?;
+fn unserved<'a>(evidence: &Evidence<'a>) -> Option<(&'a Endpoint, &'static str)> {
+    let Evidence { case, host, served, .. } = evidence;
     served.iter().find_map(|(endpoint, probes)| {
+        let wanted = case.wanted(host, endpoint);
+        if wanted.is_empty() {
+            return None;
+        }
         if probes.iter().all(|it| it.served.is_err()) {
             return Some((*endpoint, "cannot be seen to serve it"));
         }
-        Probe::other(probes, leaf).map(|_| (*endpoint, "serves another one"))
+        other(probes, &wanted).map(|_| (*endpoint, "serves another one"))
+    })
+}
+
+/// The first probe of an address that shows none of these certificates, and some other one.
+pub(super) fn other<'p>(probes: &'p [Probe], wanted: &[Fingerprint]) -> Option<&'p Probe> {
+    probes.iter().find(|it| {
+        let is_here = |that: &&Probe| (that.vantage, &that.address) == (it.vantage, &it.address);
+        let is_wanted = |that: &Probe| that.leaf().is_some_and(|leaf| wanted.contains(&leaf));
+        it.served.is_ok() && !probes.iter().filter(is_here).any(is_wanted)
     })
 }
 
@@ -320,6 +339,9 @@ fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
             let next = armed.and_then(|it| it.next).map(|it| format!(", next at {it}"));
             let name = armed.map(|it| it.name.clone()).unwrap_or_default();
             format!("{name} is armed{}", next.unwrap_or_default())
+        }
+        (Promise::Served, _) if !served.is_empty() => {
+            "what is served lies in the files that are loaded".to_owned()
         }
         (_, None) => "it worked".to_owned(),
         (_, Some(_)) => format!("it worked, and the certificate is the one from before{shown}"),

@@ -192,6 +192,7 @@ impl<'a> WirePlan<'a> {
                 Promise::Leaf(it) => json!({ "kind": "leaf", "sha256": it.to_string() }),
                 Promise::NewLeaf => json!({ "kind": "new-leaf" }),
                 Promise::SameLeaf => json!({ "kind": "same-leaf" }),
+                Promise::Served => json!({ "kind": "served" }),
                 Promise::TimerArmed => json!({ "kind": "timer-armed" }),
             },
             impact: match plan.impact {

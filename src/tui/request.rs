@@ -135,7 +135,7 @@ fn places(subject: Subject, row: &RowId, desk: &Desk) -> Vec<(HostName, Option<S
         (_, RowId::Expiry(_) | RowId::Group(_)) => Vec::new(),
         (Subject::Host, it) => it.host().map(|it| (it.clone(), None)).into_iter().collect(),
         (_, RowId::Place { host, place, .. }) => vec![(host.clone(), Some(place.to_string()))],
-        (Subject::Lineage, RowId::Host(host)) => vec![(host.clone(), None)],
+        (Subject::Any | Subject::Lineage, RowId::Host(host)) => vec![(host.clone(), None)],
         (Subject::Place, RowId::Host(host)) => {
             let known = desk.fleet.host(host);
             let places = known.into_iter().flat_map(|it| &it.places);
