@@ -22,13 +22,16 @@ mod endpoint;
 mod expired;
 mod half_done;
 mod hook;
+mod hook_failed;
 mod key;
 mod loads;
 mod lock;
 mod moved_back;
 mod name;
+mod needs;
 mod not_yet_valid;
 mod overdue;
+mod planned;
 mod remedy;
 mod renewal_failed;
 mod schedule;
@@ -75,10 +78,13 @@ pub static ALL: &[Kind] = &[
     loads::KIND,
     overdue::KIND,
     due::KIND,
+    hook_failed::KIND,
     renewal_failed::KIND,
     schedule::KIND,
     authenticator::KIND,
+    needs::KIND,
     credential::KIND,
+    planned::KIND,
     client::KIND,
     lock::KIND,
     half_done::KIND,

@@ -1,5 +1,6 @@
 //! The last attempt to renew failed, or the client cannot use its configuration.
 
+use super::hook_failed;
 use super::{Finding, Kind, Subject};
 use crate::explain;
 use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
@@ -26,6 +27,9 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let known = explain::certbot(failure.text.as_str());
     // The certificate came: what is left to do is what the hook should have done.
     let is_hook = known.as_ref().is_some_and(|it| it.name == "deploy-hook");
+    if is_hook && hook_failed::is_known(subject) {
+        return None;
+    }
     let what = if is_hook {
         "the deploy hook failed after the last renewal"
     } else {

@@ -101,6 +101,20 @@ fn cause(subject: &Subject<'_>, who: &str, is_older: bool) -> (String, Vec<Strin
             format!("It was renewed, but the deploy hook failed, so that {who} was never told.");
         return (text, vec![line]);
     }
+    let failed = place.renewal.as_ref().and_then(|it| it.failed_hook.as_ref());
+    if let Some(failed) = failed.filter(|it| it.stage != HookStage::Pre) {
+        let when = failed.at.map(|it| format!(", at {it}")).unwrap_or_default();
+        let command = failed.command.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+        let line = format!(
+            "the client's log{when}: the {} hook ended with {}{command}",
+            failed.stage, failed.code
+        );
+        let text = format!(
+            "It was renewed, but the {} hook failed, so that {who} was never told.",
+            failed.stage
+        );
+        return (text, vec![line]);
+    }
     let automation = subject.host.automation.iter().find(|it| it.source == place.source);
     let mut hooks =
         automation.iter().flat_map(|it| &it.hooks).filter(|it| it.stage != HookStage::Pre);
