@@ -1,6 +1,7 @@
 //! What is known about the fleet: certificates, where they were seen, and how the hosts are.
 //! Nothing here asks the world; [`Fleet::apply`] takes in what a scan saw.
 
+mod ability;
 mod automation;
 mod certificate;
 mod chain;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use crate::text::SafeText;
 
+pub use ability::{Ability, Release};
 pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable};
 pub use chain::{Chain, ChainFault, Trust};

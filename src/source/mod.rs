@@ -10,7 +10,9 @@ mod bundle;
 mod certbot;
 mod found;
 mod key;
+mod need;
 mod pem;
+mod schedule;
 mod script;
 mod servers;
 

@@ -1,10 +1,11 @@
 //! Whether certbot renews by itself on a host: the program, its hooks, its lock, its schedule.
 
+use super::KIND;
 use super::lineage::Lineages;
 use super::log::Log;
-use super::{KIND, schedule};
-use crate::fleet::{Automation, Hook, HookStage, Lock, Place};
+use crate::fleet::{Automation, Hook, HookStage, Lock, Place, ProblemKind};
 use crate::source::Section;
+use crate::source::schedule::Watch;
 use crate::text::SafeText;
 
 /// Asks for it. The version is the name of a metadata folder: starting certbot to ask it costs
@@ -23,15 +24,31 @@ f=$l/letsencrypt.log
 if want "$f"; then
 mark frame log "$f"
 set -- "$f"
-# certbot begins a new file with each run, and after 1 MiB, which is where a hook talks a lot.
-for n in 1 2 3 4 5 6 7; do
-head -c 200 "$1" | grep -q 'certbot version: ' && break
+# certbot begins a new file with each run, and after 1 MiB, which is where a hook talks a lot: two
+# runs a day are 15 days here.
+for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
 g=$l/letsencrypt.log.$n
 [ -f "$g" ] && [ -s "$g" ] && [ -r "$g" ] && [ "$g" != "$f" ] && set -- "$g" "$@"
 done
-for g; do tail -c 4194304 "$g"; done | grep -E "$P" | tail -c 65536
+tail -q -c 2097152 "$@" | grep -E "$P" | tail -c 65536
 fi
 "#;
+
+/// What starts it. certbot sleeps up to 8 minutes before the first renewal of a run with no
+/// terminal (certbot 2.1.0, `renewal.handle_renewal_request`).
+pub(super) const WATCH: Watch = Watch {
+    pattern: "certbot",
+    units: &[
+        "certbot.timer",
+        "certbot.service",
+        "snap.certbot.renew.timer",
+        "snap.certbot.renew.service",
+        "certbot-renew.timer",
+        "certbot-renew.service",
+    ],
+    sleep: 8 * 60,
+    no_sleep: "--no-random-sleep-on-renew",
+};
 
 /// Reads what came.
 pub(super) fn read(
@@ -50,7 +67,7 @@ pub(super) fn read(
         source: KIND.name,
         version: packaged.or(snap).or_else(|| log.version.clone()).or(written),
         is_installed,
-        schedule: schedule::read(section),
+        schedule: WATCH.read(section).schedule,
         hooks: hooks(lineages),
         lock: lock(lineages),
         last_run: log.last_run,
@@ -78,13 +95,8 @@ fn hooks(lineages: &Lineages<'_, '_>) -> Vec<Hook> {
         .stamps()
         .filter_map(|(path, stamp)| {
             let path = String::from_utf8_lossy(path);
-            let (stage, name) = path.strip_prefix(&root)?.split_once('/')?;
-            let stage = match stage {
-                "pre" => HookStage::Pre,
-                "deploy" => HookStage::Deploy,
-                "post" => HookStage::Post,
-                _ => return None,
-            };
+            let (folder, name) = path.strip_prefix(&root)?.split_once('/')?;
+            let stage = stage(folder)?;
             let mode = stamp_mode(stamp)?;
             (mode & FILE_TYPE == FILE).then(|| Hook {
                 stage,
@@ -94,10 +106,23 @@ fn hooks(lineages: &Lineages<'_, '_>) -> Vec<Hook> {
             })
         })
         .collect();
+    for (path, problem) in lineages.found.odd() {
+        let path = String::from_utf8_lossy(path);
+        let stage =
+            path.strip_prefix(&root).and_then(|it| it.split_once('/')).and_then(|it| stage(it.0));
+        // certbot passes over a link that leads nowhere as it does over a file that may not be run.
+        if let Some(stage) = stage.filter(|_| problem.kind == ProblemKind::BrokenLink) {
+            hooks.push(Hook { stage, path: SafeText::new(&path), mode: 0, is_executable: false });
+        }
+    }
     // certbot runs them in the order of their names.
     hooks.sort_by(|a, b| (a.stage, &a.path).cmp(&(b.stage, &b.path)));
     hooks.truncate(MAX_HOOKS);
     hooks
+}
+
+fn stage(folder: &str) -> Option<HookStage> {
+    HookStage::ALL.into_iter().find(|it| it.to_string() == folder)
 }
 
 fn stamp_mode(stamp: &[u8]) -> Option<u32> {

@@ -1,7 +1,8 @@
 //! certbot's renewal configurations: the subset of `ConfigObj` that certbot writes. Tolerant where
 //! a value is concerned; what makes certbot refuse the whole file is told.
 
-use crate::fleet::{ConfHook, HookStage, Renewal};
+use crate::fleet::{ConfHook, HookStage, Need, NeedKind, Renewal};
+use crate::source::need::Needs;
 use crate::text::SafeText;
 
 /// A renewal configuration.
@@ -24,6 +25,8 @@ struct Entry {
 enum Part {
     Top,
     Params,
+    /// `[[webroot_map]]`: names and the folders for them.
+    Webroots,
     Other,
 }
 
@@ -41,6 +44,7 @@ impl Conf {
             if let Some(name) = line.strip_prefix('[') {
                 part = match name.split(']').next().unwrap_or_default().trim() {
                     "renewalparams" => Part::Params,
+                    "[webroot_map" => Part::Webroots,
                     _ => Part::Other,
                 };
             } else if let Some((key, value)) = line.split_once('=') {
@@ -54,7 +58,7 @@ impl Conf {
     }
 
     fn add(&mut self, section: Part, key: String, value: &str) {
-        if self.find(section, &key).is_some() && section != Part::Other {
+        if self.find(section, &key).is_some() && matches!(section, Part::Top | Part::Params) {
             // ConfigObj refuses the whole file.
             self.fault.get_or_insert_with(|| format!("`{key}` is set twice"));
         }
@@ -91,18 +95,48 @@ impl Conf {
         self.find(Part::Params, key).filter(|it| !it.is_empty() && *it != "None")
     }
 
+    /// What a renewal needs on the host, as far as the way it proves control uses it; a
+    /// configuration keeps what an earlier one used.
+    pub(super) fn needs(&self, found: &Needs<'_>) -> Vec<Need> {
+        let authenticator = self.param("authenticator").unwrap_or_default();
+        let mut needs: Vec<Need> = Vec::new();
+        if authenticator == "webroot" {
+            let map = self.entries.iter().filter(|it| it.section == Part::Webroots);
+            let mut folders: Vec<_> = map.map(|it| it.value.as_str()).collect();
+            if folders.is_empty() {
+                folders.extend(self.param("webroot_path").into_iter().flat_map(|it| it.split(',')));
+            }
+            folders.sort_unstable();
+            folders.dedup();
+            let folders = folders.into_iter().map(str::trim).filter(|it| !it.is_empty());
+            needs.extend(folders.filter_map(|it| found.path(NeedKind::Webroot, it)));
+        } else if authenticator.starts_with("dns-") {
+            let key = format!("{}_credentials", authenticator.replace('-', "_"));
+            let path = self.param(&key);
+            needs.extend(path.and_then(|it| found.path(NeedKind::Credentials, it)));
+        } else if authenticator == "manual" {
+            let hooks = ["manual_auth_hook", "manual_cleanup_hook"].map(|it| self.param(it));
+            let hooks = hooks.into_iter().flatten();
+            needs.extend(hooks.filter_map(|it| found.program(NeedKind::ProofHook, it)));
+        }
+        for (stage, command) in self.hooks() {
+            needs.extend(found.program(NeedKind::Hook(stage), command));
+        }
+        needs.truncate(MAX_NEEDS);
+        needs
+    }
+
+    /// The commands of its own, with their stages.
+    fn hooks(&self) -> impl Iterator<Item = (HookStage, &str)> {
+        HOOKS.iter().filter_map(|(stage, key)| Some((*stage, self.param(key)?)))
+    }
+
     /// How the certificate would be renewed.
     pub(super) fn renewal(&self) -> Renewal {
         let text = |key| self.param(key).map(SafeText::new);
-        let hooks = [
-            (HookStage::Pre, "pre_hook"),
-            (HookStage::Deploy, "renew_hook"),
-            (HookStage::Deploy, "deploy_hook"),
-            (HookStage::Post, "post_hook"),
-        ];
-        let hooks = hooks
-            .into_iter()
-            .filter_map(|(stage, key)| Some(ConfHook { stage, command: text(key)? }))
+        let hooks = self
+            .hooks()
+            .map(|(stage, command)| ConfHook { stage, command: SafeText::new(command) })
             .collect();
         let is_manual = self.param("authenticator") == Some("manual");
         // certbot looked for it at the top of the file before version 2, and in the parameters
@@ -123,6 +157,14 @@ impl Conf {
         }
     }
 }
+
+/// The settings that hold hooks; certbot writes the second for `--deploy-hook`.
+const HOOKS: [(HookStage, &str); 4] = [
+    (HookStage::Pre, "pre_hook"),
+    (HookStage::Deploy, "renew_hook"),
+    (HookStage::Deploy, "deploy_hook"),
+    (HookStage::Post, "post_hook"),
+];
 
 /// The four files of a lineage, by the names of their settings.
 pub(super) const KINDS: [&str; 4] = ["cert", "privkey", "chain", "fullchain"];
@@ -145,6 +187,9 @@ fn unquote(value: &str) -> String {
 }
 
 const MAX_ENTRIES: usize = 500;
+
+/// A certificate of 100 names may have as many webroots.
+const MAX_NEEDS: usize = 120;
 
 #[cfg(test)]
 mod tests {

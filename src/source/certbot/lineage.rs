@@ -7,12 +7,14 @@ use super::KIND;
 use super::conf::{Conf, KINDS};
 use super::log::Log;
 use crate::fleet::{
-    Certificate, Chain, Host, Layers, Moment, Place, Problem, ProblemKind, Roots, Sighting, Version,
+    Certificate, Chain, Host, Layers, Moment, Need, NeedKind, NeedState, Place, Problem,
+    ProblemKind, Roots, Sighting, Version,
 };
 use crate::source::Section;
 use crate::source::bundle::{read_chain, read_leaf};
 use crate::source::found::{Found, problem};
 use crate::source::key::{Keys, places};
+use crate::source::need::Needs;
 use crate::source::script::{number, split_word};
 use crate::text::SafeText;
 
@@ -125,6 +127,8 @@ pub(super) struct Lineages<'a, 's> {
     pub(super) told: BTreeMap<&'a [u8], Told<'a>>,
     pub(super) found: Found<'a>,
     pub(super) keys: Keys<'a>,
+    pub(super) needs: Needs<'a>,
+    pub(super) accounts: Accounts<'a>,
     pub(super) known: &'s Host,
     pub(super) log: &'s Log,
     pub(super) roots: &'s Roots,
@@ -179,6 +183,12 @@ impl Lineages<'_, '_> {
         let mut renewal = conf.renewal();
         renewal.last_failure = self.log.failure(name).cloned();
         renewal.last_success = self.log.success(name);
+        renewal.last_dry_run = self.log.dry_run(name);
+        renewal.failed_hook = self.log.failed_hook(name).cloned();
+        renewal.needs = conf.needs(&self.needs);
+        if let Some(id) = &renewal.account {
+            renewal.needs.push(self.accounts.need(id, self.root));
+        }
         place.renewal = Some(renewal);
         Some(conf)
     }
@@ -286,6 +296,39 @@ impl Lineages<'_, '_> {
             .copied()
             .map(|number| Version { number, certificate: certificate(number) })
             .collect()
+    }
+}
+
+/// The accounts whose keys are on the host.
+#[derive(Debug)]
+pub(super) struct Accounts<'a> {
+    keys: Vec<&'a [u8]>,
+    /// Whether all of them could be seen.
+    is_whole: bool,
+}
+
+impl<'a> Accounts<'a> {
+    /// Collects them from a section.
+    pub(super) fn new(section: &Section<'a>) -> Self {
+        let is_whole = section.with("noaccounts").next().is_none();
+        Self { keys: section.with("account").map(|it| it.key).collect(), is_whole }
+    }
+
+    /// The account of that name. certbot refuses to renew with one that is not there (certbot
+    /// 2.1.0, `account.AccountFileStorage`).
+    fn need(&self, id: &SafeText, root: &str) -> Need {
+        let end = format!("/{id}/private_key.json");
+        let path = self.keys.iter().find(|it| it.ends_with(end.as_bytes()));
+        let state = match path {
+            Some(_) => NeedState::There,
+            None if self.is_whole => NeedState::Missing,
+            None => NeedState::Unseen,
+        };
+        let path = path.map_or_else(
+            || SafeText::new(&format!("{root}/accounts/*{end}")),
+            |it| SafeText::from_bytes(it),
+        );
+        Need { kind: NeedKind::Account, path, state, mode: None }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::civil::DateTime;
 
-use crate::fleet::{Failure, Moment};
+use crate::fleet::{DryRun, FailedHook, Failure, HookStage, Moment};
 use crate::text::SafeText;
 
 /// What the end of a log tells.
@@ -17,6 +17,9 @@ pub(super) struct Log {
     pub(super) version: Option<SafeText>,
     failures: HashMap<String, Told>,
     successes: HashMap<String, Option<Moment>>,
+    dry_runs: HashMap<String, DryRun>,
+    /// Hooks that failed, each with the number of its run.
+    hooks: HashMap<String, (FailedHook, usize)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -31,10 +34,11 @@ struct Told {
 struct Run<'a> {
     number: usize,
     is_trial: bool,
+    is_dry: bool,
     lineage: Option<&'a str>,
     hook: Option<&'a str>,
     /// A hook that failed before it was said for which lineage.
-    early: Option<(Option<Moment>, String)>,
+    early: Option<FailedHook>,
     refused: Refused<'a>,
 }
 
@@ -77,11 +81,23 @@ impl Log {
         *self.successes.get(lineage)?
     }
 
+    /// The last dry run of that lineage.
+    pub(super) fn dry_run(&self, lineage: &str) -> Option<DryRun> {
+        self.dry_runs.get(lineage).copied()
+    }
+
+    /// The last hook that failed for that lineage, if it was not renewed since with no hook
+    /// failing. What was renewed with it is not renewed again for it: certbot runs a hook once.
+    pub(super) fn failed_hook(&self, lineage: &str) -> Option<&FailedHook> {
+        Some(&self.hooks.get(lineage)?.0)
+    }
+
     fn take_in<'a>(&mut self, run: &mut Run<'a>, at: Option<Moment>, message: &'a str) {
         if let Some(version) = after(message, "certbot version: ") {
             self.version = Some(SafeText::capped(version, 32));
             *run = Run { number: run.number + 1, ..Run::default() };
         } else if let Some(arguments) = after(message, "Arguments: ") {
+            run.is_dry |= arguments.contains("'--dry-run'");
             // A dry run says nothing about the certificate in use.
             run.is_trial |= ["--dry-run", "--test-cert", "--staging"]
                 .iter()
@@ -97,8 +113,18 @@ impl Log {
             run.refused = Refused::default();
         } else if let Some(command) = after(message, "-hook command: ") {
             run.hook = Some(command);
+        } else if run.is_dry {
+            self.take_in_dry_run(at, message);
         } else if !run.is_trial {
             self.take_in_outcome(run, at, message);
+        }
+    }
+
+    fn take_in_dry_run(&mut self, at: Option<Moment>, message: &str) {
+        let failure = failed(message).map(|(lineage, _)| (lineage, false));
+        let outcome = failure.or_else(|| succeeded(message).map(|it| (it, true)));
+        if let (Some((lineage, is_ok)), Some(at)) = (outcome, at) {
+            keep(&mut self.dry_runs, lineage, DryRun { at, is_ok });
         }
     }
 
@@ -112,22 +138,20 @@ impl Log {
             run.lineage = message.rsplit('/').nth(1);
             if let Some(lineage) = run.lineage {
                 self.settle(lineage, run.number);
-                if let Some((at, text)) = run.early.take() {
-                    self.tell(lineage, at, &text, Some(run.number));
+                if let Some(hook) = run.early.take() {
+                    self.tell_hook(lineage, hook, run.number);
                 }
             }
-        } else if let Some((hook, code)) = failed_hook(message) {
-            let command = run.hook.map(|it| format!(": {it}")).unwrap_or_default();
-            let text = format!("{hook} failed with exit code {code}{command}");
+        } else if let Some((stage, code)) = failed_hook(message) {
+            let command = run.hook.map(|it| SafeText::capped(it, MAX_TEXT));
+            let hook = FailedHook { at, stage, command, code };
             match run.lineage {
-                Some(lineage) => self.tell(lineage, at, &text, Some(run.number)),
-                None => run.early = Some((at, text)),
+                Some(lineage) => self.tell_hook(lineage, hook, run.number),
+                None => run.early = Some(hook),
             }
         } else if let Some(lineage) = succeeded(message) {
             self.settle(lineage, run.number);
-            if self.successes.len() < MAX_FAILURES || self.successes.contains_key(lineage) {
-                self.successes.insert(lineage.to_owned(), at);
-            }
+            keep(&mut self.successes, lineage, at);
         }
     }
 
@@ -136,13 +160,29 @@ impl Log {
         if self.failures.get(lineage).is_some_and(|it| it.hook_of != Some(run)) {
             self.failures.remove(lineage);
         }
+        if self.hooks.get(lineage).is_some_and(|it| it.1 != run) {
+            self.hooks.remove(lineage);
+        }
+    }
+
+    fn tell_hook(&mut self, lineage: &str, hook: FailedHook, run: usize) {
+        let FailedHook { at, stage, command, code } = &hook;
+        let command = command.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+        let text = format!("{stage}-hook failed with exit code {code}{command}");
+        self.tell(lineage, *at, &text, Some(run));
+        keep(&mut self.hooks, lineage, (hook, run));
     }
 
     fn tell(&mut self, lineage: &str, at: Option<Moment>, text: &str, hook_of: Option<usize>) {
-        if self.failures.len() < MAX_FAILURES || self.failures.contains_key(lineage) {
-            let failure = Failure { at, text: SafeText::capped(text, MAX_TEXT) };
-            self.failures.insert(lineage.to_owned(), Told { failure, hook_of });
-        }
+        let failure = Failure { at, text: SafeText::capped(text, MAX_TEXT) };
+        keep(&mut self.failures, lineage, Told { failure, hook_of });
+    }
+}
+
+/// Puts it into the map for that lineage, unless a log names more lineages than a host has.
+fn keep<T>(map: &mut HashMap<String, T>, lineage: &str, it: T) {
+    if map.len() < MAX_LINEAGES || map.contains_key(lineage) {
+        map.insert(lineage.to_owned(), it);
     }
 }
 
@@ -181,10 +221,15 @@ fn succeeded(message: &str) -> Option<&str> {
     path.rsplit('/').next()
 }
 
-/// The hook and the exit code of a line that tells of a failed hook.
-fn failed_hook(message: &str) -> Option<(&str, &str)> {
+/// The stage and the exit code of a line that tells of a failed hook: `Hook 'deploy-hook'
+/// reported error code 7`.
+fn failed_hook(message: &str) -> Option<(HookStage, i32)> {
     let (hook, rest) = after(message, "Hook '")?.split_once('\'')?;
-    Some((hook, after(rest, "reported error code ")?))
+    let code = after(rest, "reported error code ")?.parse().ok()?;
+    let stage = hook
+        .strip_suffix("-hook")
+        .and_then(|it| HookStage::ALL.into_iter().find(|stage| stage.to_string() == it));
+    Some((stage.unwrap_or(HookStage::Deploy), code))
 }
 
 /// The time of a line and the rest of it: `2026-11-23 21:22:26,418:WARNING:module:message`.
@@ -198,7 +243,7 @@ fn split_stamp(line: &str, zone: i64) -> (Option<Moment>, &str) {
 }
 
 /// More lineages than a host has.
-const MAX_FAILURES: usize = 1000;
+const MAX_LINEAGES: usize = 1000;
 
 /// Enough for the CA's detail with a URL in it.
 const MAX_TEXT: usize = 400;
@@ -265,6 +310,26 @@ mod tests {
         assert!(!failed(&[BEGIN, WRITE, HOOKED, GOOD, BEGIN, WRITE, GOOD]));
         assert!(!failed(&[BEGIN, TRIAL, FAIL]), "a dry run is no failure");
         assert!(failed(&[BEGIN, FAIL, BEGIN, TRIAL, WRITE, GOOD]), "and no success");
+    }
+
+    #[test]
+    fn dry_runs_and_failed_hooks_are_on_record() {
+        let log = |parts: &[&str]| Log::read(parts.concat().as_bytes(), 0);
+        let dry = |parts: &[&str]| log(parts).dry_run("a").map(|it| it.is_ok);
+        assert_eq!(dry(&[BEGIN, TRIAL, GOOD]), Some(true));
+        assert_eq!(dry(&[BEGIN, TRIAL, FAIL]), Some(false));
+        assert_eq!(dry(&[BEGIN, TRIAL, FAIL, BEGIN, TRIAL, GOOD]), Some(true));
+        assert_eq!(dry(&[BEGIN, GOOD, BEGIN, FAIL]), None);
+        let staging = TRIAL.replace("--dry-run", "--staging");
+        assert_eq!(dry(&[BEGIN, &staging, GOOD]), None);
+        let command = "2026-11-23 21:22:24,1:INFO:x:Running deploy-hook command: /x/20-bad.sh\n";
+        let failed = log(&[BEGIN, WRITE, command, HOOKED, GOOD, BEGIN, FAIL]);
+        let hook = failed.failed_hook("a").unwrap();
+        assert_eq!((hook.stage, hook.code), (HookStage::Deploy, 3));
+        assert_eq!(*hook.command.as_ref().unwrap(), "/x/20-bad.sh");
+        assert_eq!(hook.at, Moment::parse("2026-11-23T21:22:25Z"));
+        let settled = log(&[BEGIN, WRITE, command, HOOKED, GOOD, BEGIN, WRITE, GOOD]);
+        assert_eq!(settled.failed_hook("a"), None);
     }
 
     const SAVED: &str = "Certificate is saved at: /e/live/a/fullchain.pem\n";

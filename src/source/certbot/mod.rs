@@ -5,7 +5,6 @@ mod automation;
 mod conf;
 mod lineage;
 mod log;
-mod schedule;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,8 +17,9 @@ use self::lineage::Lineages;
 use self::log::Log;
 use super::found::{Found, folders};
 use super::key::{Keys, known_keys, places};
+use super::need::Needs;
 use super::script::number;
-use super::{AbsolutePath, Client, Kind, Reading, Script, Section, Source, quote};
+use super::{AbsolutePath, Client, Kind, Reading, Script, Section, Source, need, quote, schedule};
 use crate::fleet::{Host, ProblemKind, Seen};
 use crate::text::SafeText;
 
@@ -73,7 +73,9 @@ impl Source for Certbot {
         script.push(lineage::ASK);
         script.push(&format!("P={}", quote(log::PATTERN)));
         script.push(automation::ASK);
-        script.push(schedule::ASK);
+        schedule::ask(script, &automation::WATCH);
+        script.push(need::ASK);
+        script.push(NEEDS);
         // Public keys last: each costs the host a process.
         script.push(KEYS);
     }
@@ -87,6 +89,8 @@ impl Source for Certbot {
             told: lineage::told(section),
             found: Found::new(section),
             keys: Keys::new(section),
+            needs: Needs::new(section),
+            accounts: lineage::Accounts::new(section),
             known,
             log: &log,
             roots,
@@ -122,6 +126,28 @@ fn known_versions(known: &Host) -> String {
     format!("W={}\n", quote(&lines))
 }
 
+/// Collects what renewal configurations name, and tells what is there. The map of webroots ends
+/// with its file: with `[renewalparams]` or the `version` of the next.
+const NEEDS: &str = r#"
+for f in "$c"/renewal-hooks/pre/* "$c"/renewal-hooks/deploy/* "$c"/renewal-hooks/post/*; do
+[ -L "$f" ] && ! [ -e "$f" ] && want "$f"
+done
+set --
+for f in "$c"/renewal/*.conf; do [ -f "$f" ] && [ -r "$f" ] && [ $# -lt 500 ] && set -- "$@" "$f"; done
+if [ $# -gt 0 ]; then
+X=$(sed -n -e 's/^ *[a-z0-9_]*credentials *= *["'"'"']*\([^"'"'"']*\).*/p \1/p' \
+-e 's/^ *[a-z_]*_hook *= */h /p' \
+-e '/^ *webroot_path *=/{' -e 's/^[^=]*= */p /' -e 's/ *, */\
+p /g' -e p -e '}' \
+-e '/^ *\[\[webroot_map\]\]/,/^ *[[v][re][er][ns]/s/^[^=[]*= */p /p' "$@" | sort -u)
+needs
+fi
+for f in "$c"/accounts/*/*/*/private_key.json "$c"/accounts/*/*/*/*/private_key.json "$c"/accounts/*/*/*/*/*/private_key.json; do
+[ -f "$f" ] && mark frame account "$f"
+done
+for f in "$c/accounts" "$c"/accounts/*/; do [ -d "$f" ] && ! [ -x "$f" ] && mark frame noaccounts; done
+"#;
+
 /// Sends the public key of every private key that is new.
 const KEYS: &str = r#"
 set -f
@@ -149,7 +175,7 @@ pub(super) fn read_conf(bytes: &[u8]) {
 pub(super) fn read_units(bytes: &[u8]) {
     let word = b"units".as_slice();
     let frames = vec![super::Frame { word, key: b"", body: bytes }];
-    drop(schedule::read(&Section { clock: None, frames }));
+    drop(automation::WATCH.read(&Section { clock: None, frames }));
 }
 
 /// Seconds that `+0130` is ahead of UTC.

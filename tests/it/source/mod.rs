@@ -1,5 +1,6 @@
 //! The scripts of all sources, run for real by every shell that hosts have, on trees made here.
 
+mod automation;
 mod certbot;
 mod hostile;
 mod pem;

@@ -170,6 +170,14 @@ pub(super) fn read(answer: &[u8], nonce: &Nonce, source: &str, known: &Host) -> 
     }
 }
 
+/// The same, on a host whose paths of the system lie below `root/` of the tree.
+pub(super) fn visit_below(shell: &[&str], tree: &Tree, source: &str) -> Seen {
+    let nonce = nonce();
+    let script = source::ask_all(&[build(source)], &host(), &nonce);
+    let script = format!("CERTDECK_ROOT='{}'\n{script}", tree.text("root"));
+    read(&run(shell, &script), &nonce, source, &host())
+}
+
 /// What a host answers, and the nonce that it was asked with.
 pub(super) fn answer(shell: &[&str], source: &str, known: &Host) -> (Vec<u8>, Nonce) {
     let nonce = nonce();
