@@ -222,6 +222,7 @@ pub(super) fn serving(kind: &'static str, path: &str, name: &str, port: u16) -> 
     let load = Load {
         certificate: SafeText::new(path),
         key: None,
+        chain: None,
         told_at: SafeText::new(&format!("/etc/{kind}/{kind}.conf:7")),
     };
     let listen = Listen { address: std::net::IpAddr::from([0, 0, 0, 0]), port };

@@ -127,6 +127,7 @@ pub(super) fn nginx(host: &mut Host, names: &[&str], path: &str, chain: &Chain) 
         loads: vec![Load {
             certificate: SafeText::new(path),
             key: None,
+            chain: None,
             told_at: SafeText::new("/etc/nginx/sites-enabled/www:12"),
         }],
     };

@@ -48,6 +48,8 @@ pub struct Load {
     pub certificate: SafeText,
     /// The private key, if it is another file.
     pub key: Option<SafeText>,
+    /// The rest of the chain, if the configuration names another file for it.
+    pub chain: Option<SafeText>,
     /// Where the configuration says so, as `/etc/nginx/sites-enabled/www:12`.
     pub told_at: SafeText,
 }

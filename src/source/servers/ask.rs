@@ -16,6 +16,7 @@ ROOTS= C= T= D=/proc SRV_DEFS= SRV_CRT= files=0
 srv_server() { mark frame server "$1" "$2"; printf '%s\n' "$PROG" "$ARGS"; }
 srv_root() {
 mark frame root "$2"
+printf '%s\n' "$3"
 case $NL$ROOTS in *"$NL$1 $2$NL"*) return;; esac
 ROOTS="$ROOTS$1 $2$NL"
 srv_follow "$1" "$2" "$3"
@@ -277,7 +278,7 @@ if (path == "" || path ~ /\$/ || path ~ /^@/) return
 if (path !~ /^\//) path = base "/" path
 if (!((what path) in told)) { told[what path] = 1; print what " " path > "/dev/stderr" } }
 BEGIN { crt = ENVIRON["SRV_CRT"]; base = ENVIRON["SRV_BASE"]; list = ENVIRON["SRV_DEPTH"] > 1 }
-index($0, z) == 1 { print; drop = 0; next }
+index($0, z) == 1 { print; drop = 0; file = substr($0, length(z) + 1); sub(/\/[^\/]* <==$/, "", file); next }
 /-----BEGIN/ { drop = 1 }
 drop || length($0) > 65536 { print ""; next }
 { line = $0
@@ -290,11 +291,13 @@ next }
 first ~ /^(global|defaults|frontend|backend|listen|peers|ring|resolvers|userlist|mailers|cache|program|http-errors|fcgi-app|log-forward|log-profile|traces|acme|crt-store)$/ { section = first; store = ""; print; next }
 first ~ /^(bind|crt-base|key-base|default-path|load|\.if|\.elif|\.else|\.endif)$/ {
 print
+if (first == "default-path" && w[i + 1] == "config") base = file
+if (first == "default-path" && w[i + 1] == "origin") base = w[i + 2]
 if (first == "crt-base" && section == "crt-store") store = w[i + 1]
 else if (first == "crt-base") { crt = w[i + 1]; print "r " crt > "/dev/stderr" }
 for (; i <= n; i++) {
 if (w[i] ~ /^#/) break
-if (w[i] == "crt") out("c", w[i + 1], store != "" ? store : crt != "" ? crt : base)
+if (w[i] == "crt" || w[i] == "default-crt") out("c", w[i + 1], store != "" ? store : crt != "" ? crt : base)
 if (w[i] == "crt-list") out("i", w[i + 1], base) }
 next }
 { print "" }

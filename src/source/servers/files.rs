@@ -42,6 +42,11 @@ impl<'a> Files<'a> {
         Self { found, globs, problems: Vec::new(), left: MAX_BYTES }
     }
 
+    /// Whether that file was read.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.found.file(path).is_some()
+    }
+
     /// The text of a file; if it cannot be read, that is a problem.
     pub(super) fn text(&mut self, path: &str) -> Option<String> {
         let Some(bytes) = self.found.file(path) else {
@@ -108,6 +113,7 @@ impl At {
         Load {
             certificate: SafeText::new(certificate),
             key: key.map(SafeText::new),
+            chain: None,
             told_at: SafeText::new(&format!("{}:{}", self.file, self.line)),
         }
     }

@@ -67,7 +67,7 @@ impl Source for Servers {
 
     fn read(&self, section: &Section<'_>, reading: &Reading<'_>, seen: &mut Seen) {
         let system = System::read(section);
-        let mut found = Found::new(section);
+        let found = Found::new(section);
         let globs = files::globs(section);
         let mut servers = Vec::new();
         for (kind, told) in told(section) {
@@ -86,7 +86,11 @@ impl Source for Servers {
             }
         }
         let is_cut = section.with("toomany").any(|it| it.key == b"certificates");
-        seen.loaded.extend(loaded(&mut found, &servers, &system, is_cut, reading.roots));
+        let loaded = loaded(&found, &servers, &system, is_cut, reading.roots);
+        for server in servers.iter_mut().filter(|it| it.kind == haproxy::PROGRAM.name) {
+            haproxy::name_sites(&mut server.sites, &loaded);
+        }
+        seen.loaded.extend(loaded);
         seen.problems.extend(closed);
         if is_cut {
             let text = "more than 400 certificate files are loaded; the rest are not read";
@@ -116,7 +120,15 @@ struct Told {
     program: Option<String>,
     args: Vec<String>,
     /// The files that it opens first.
-    roots: Vec<String>,
+    roots: Vec<Root>,
+}
+
+/// A file that a server opens first.
+#[derive(Debug)]
+struct Root {
+    path: String,
+    /// Where paths in it begin that do not begin at the root.
+    base: String,
 }
 
 fn told(section: &Section<'_>) -> Vec<(&'static Program, Told)> {
@@ -136,8 +148,9 @@ fn told(section: &Section<'_>) -> Vec<(&'static Program, Told)> {
             all.push((kind, Told { pid, program, args, roots: Vec::new() }));
         } else if frame.word == b"root" && is_known {
             let path = String::from_utf8_lossy(frame.key).into_owned();
+            let base = String::from_utf8_lossy(frame.body.trim_ascii_end()).into_owned();
             if let Some((_, told)) = all.last_mut() {
-                told.roots.push(path);
+                told.roots.push(Root { path, base });
             }
         }
     }
@@ -156,7 +169,7 @@ fn server(
 ) -> Server {
     Server {
         kind: kind.name,
-        conf: SafeText::new(told.roots.first().map_or("", String::as_str)),
+        conf: SafeText::new(told.roots.first().map_or("", |it| &it.path)),
         program: told.program.as_deref().map(SafeText::new),
         args: told.args.iter().map(|it| SafeText::new(it)).collect(),
         pid: told.pid,
@@ -169,34 +182,36 @@ fn server(
 
 /// Every certificate file that a server loads, once.
 fn loaded(
-    found: &mut Found<'_>,
+    found: &Found<'_>,
     servers: &[Server],
     system: &System,
     is_cut: bool,
     roots: &Roots,
 ) -> Vec<Loaded> {
     let loads = servers.iter().flat_map(|it| &it.sites).flat_map(|it| &it.loads);
-    let mut paths: Vec<&SafeText> = loads.map(|Load { certificate, .. }| certificate).collect();
-    paths.sort();
-    paths.dedup();
+    let mut loads: Vec<&Load> = loads.collect();
+    loads.sort_by(|a, b| (&a.certificate, &a.chain).cmp(&(&b.certificate, &b.chain)));
+    loads.dedup_by(|a, b| a.certificate == b.certificate);
+    let text = |path: &str| found.file(path).ok_or_else(|| found.why_not(path));
     let mut all = Vec::new();
-    for path in paths {
-        let name = path.as_str();
-        let chain = match found.file(name) {
-            Some(text) => {
-                let mut problems = Vec::new();
-                match read_chain(name, text, roots, &mut problems) {
-                    Some(chain) => Ok(chain),
-                    None => Err(problems.into_iter().next().unwrap_or_else(|| {
-                        problem(ProblemKind::BadCertificate, "cannot be read", name.as_bytes())
-                    })),
-                }
-            }
-            // Of those beyond the limit nothing is known.
-            None if is_cut && !found.is_told(name) => continue,
-            None => Err(found.why_not(name)),
-        };
-        all.push(Loaded { path: path.clone(), chain, changed: system.changed(name) });
+    for Load { certificate, chain, .. } in loads {
+        let path = certificate.as_str();
+        // Of those beyond the limit nothing is known.
+        if is_cut && !found.is_told(path) {
+            continue;
+        }
+        let whole = text(path).and_then(|it| match chain {
+            Some(rest) => Ok([it, b"\n", text(rest.as_str())?].concat()),
+            None => Ok(it.to_vec()),
+        });
+        let chain = whole.and_then(|text| {
+            let mut problems = Vec::new();
+            read_chain(path, &text, roots, &mut problems).ok_or_else(|| {
+                let bad = || problem(ProblemKind::BadCertificate, "is not read", path.as_bytes());
+                problems.pop().unwrap_or_else(bad)
+            })
+        });
+        all.push(Loaded { path: certificate.clone(), chain, changed: system.changed(path) });
     }
     all
 }
@@ -209,7 +224,8 @@ fn read_alone(program: &Program, text: &[u8]) {
     };
     let found = Found::new(&section);
     let globs = files::globs(&section);
-    let told = Told { roots: vec!["/etc/x.conf".to_owned()], ..Told::default() };
+    let root = Root { path: "/etc/x.conf".to_owned(), base: "/etc".to_owned() };
+    let told = Told { roots: vec![root], ..Told::default() };
     drop((program.read)(&mut Files::new(&found, &globs), &told));
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
-use super::files::{At, Files, folder, from};
+use super::files::{At, Files, from};
 use super::{Program, Told};
 use crate::fleet::{Listen, Load, Site};
 use crate::text::SafeText;
@@ -15,9 +15,9 @@ pub(super) const PROGRAM: Program = Program { name: "nginx", read };
 fn read(files: &mut Files<'_>, told: &Told) -> Vec<Site> {
     let mut sites = Vec::new();
     for root in &told.roots {
-        let base = folder(root);
+        let base = root.base.as_str();
         let mut reader = Reader { files, base, left: MAX_DIRECTIVES };
-        let main = reader.file(root, 0);
+        let main = reader.file(&root.path, 0);
         for block in &main {
             let module = match block.name.as_str() {
                 "http" => Module::Http,

@@ -1,12 +1,16 @@
 //! Real servers on loopback, and what is read of them by every shell.
 
 use std::fs;
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
 
-use certdeck::fleet::{Seen, Server};
+use certdeck::fleet::{Load, Seen, Server, Site};
+use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::tree::{Authority, Tree, host, shells, visit};
-use crate::lab::are_here;
+use super::tree::{Authority, Tree, answer, host, shells, visit};
 use crate::lab::nginx::{self, Nginx};
+use crate::lab::{are_here, free_port, wait_for};
 
 /// Reads with every shell and gives what all of them saw of the server with that configuration.
 #[track_caller]
@@ -71,4 +75,200 @@ fn what_a_running_nginx_loads_is_read() {
     assert!(listens(nginx.tls_port) && listens(nginx.http_port));
     assert!(seen.addresses.contains(&"127.0.0.1".parse().unwrap()));
     assert!(seen.machine.is_some());
+}
+
+/// A server in the foreground, with all its processes, until it is dropped.
+struct Running(Child);
+
+impl Running {
+    #[track_caller]
+    fn start(program: &[&str], port: u16) -> Self {
+        let child = Command::new(program[0])
+            .args(&program[1..])
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let running = Self(child);
+        wait_for(program[0], || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(self.0.wait());
+    }
+}
+
+/// Every site as one line: names, ports, certificates, where that is told.
+fn lines(server: &Server, tree: &Tree) -> Vec<String> {
+    let line = |site: &Site| {
+        let ports = texts(site.listens.iter().map(|it| format!("{}:{}", it.address, it.port)));
+        let load = |it: &Load| {
+            let more = [&it.key, &it.chain].into_iter().flatten();
+            let files = [&it.certificate].into_iter().chain(more);
+            format!("{} at {}", texts(files).join("+"), it.told_at)
+        };
+        let loads: Vec<_> = site.loads.iter().map(load).collect();
+        format!("{} | {} | {}", texts(&site.names).join(" "), ports.join(" "), loads.join(", "))
+            .replace(&tree.text(""), "")
+    };
+    server.sites.iter().map(line).collect()
+}
+
+#[test]
+fn what_a_running_apache_loads_is_read() {
+    if !are_here(&["apache2"]) {
+        return;
+    }
+    let tree = Tree::new();
+    let authority = Authority::new();
+    let (one, two) = (authority.issue(&["a.test"]), authority.issue(&["b.test"]));
+    tree.write("tls/a.pem", &one.cert);
+    tree.write("tls/a.key", &one.key);
+    tree.write("tls/chain.pem", &one.chain);
+    tree.write("tls/b full.pem", two.fullchain());
+    tree.write("tls/b.key", &two.key);
+    let (root, port, other) = (tree.text("etc"), free_port(), free_port());
+    let modules = "/usr/lib/apache2/modules";
+    tree.write("etc/envvars", "export APACHE_RUN_USER=www-data$SUFFIX\nexport SECRET=s3cret\n");
+    tree.write(
+        "etc/apache2.conf",
+        format!(
+            "# Include nothing.conf\nPidFile {root}/pid\nErrorLog {root}/error.log\n\
+             DefaultRuntimeDir {root}\nServerName here.test\nDefine TLS {}\n\
+             IncludeOptional mods/*.load\nInclude ports.conf\nIncludeOptional none/*.conf\n\
+             IncludeOptional \"sites/*.conf\"\n",
+            tree.text("tls"),
+        ),
+    );
+    tree.write(
+        "etc/mods/all.load",
+        format!(
+            "LoadModule mpm_event_module {modules}/mod_mpm_event.so\n\
+             LoadModule authz_core_module {modules}/mod_authz_core.so\n\
+             LoadModule ssl_module {modules}/mod_ssl.so\n"
+        ),
+    );
+    tree.write(
+        "etc/ports.conf",
+        format!(
+            "<IfModule ssl_module>\n\tListen 127.0.0.1:{port}\n</IfModule>\n\
+             <IfModule mod_gnutls.c>\n\tListen 1\n</IfModule>\nListen 127.0.0.1:{other}\n"
+        ),
+    );
+    tree.write(
+        "etc/sites/a.conf",
+        format!(
+            "<VirtualHost *:{port}>\n\
+             ServerName https://a.test:{port}\n  ServerAlias www.a.test \\\n    *.a.test\n\
+             sslengine ON\nSSLCertificateFile \"${{TLS}}/a.pem\"\n\
+             SSLCertificateKeyFile ${{TLS}}/a.key\nSSLCertificateChainFile ${{TLS}}/chain.pem\n\
+             <Directory /srv>\nRequire all denied\n</Directory>\n</VirtualHost>\n\
+             <VirtualHost *:{other}>\nServerName plain.test\n</VirtualHost>\n"
+        ),
+    );
+    tree.write(
+        "etc/sites/b.conf",
+        format!(
+            "<IfDefine FOREGROUND>\n<VirtualHost _default_:{port}>\nServerName b.test\n\
+             SSLEngine on\nInclude snippet.inc\n</VirtualHost>\n</IfDefine>\n\
+             <IfDefine NEVER>\n<VirtualHost *:{port}>\nSSLEngine on\n\
+             SSLCertificateFile /none.pem\n</VirtualHost>\n</IfDefine>\n"
+        ),
+    );
+    tree.write(
+        "etc/snippet.inc",
+        "SSLCertificateFile '../tls/b full.pem'\nSSLCertificateKeyFile ../tls/b.key\n",
+    );
+    let conf = format!("{root}/apache2.conf");
+    let _apache = Running::start(&["apache2", "-d", &root, "-f", &conf, "-D", "FOREGROUND"], port);
+    let (seen, server) = look("kind = 'servers'\n", &conf);
+    assert_eq!((server.kind, server.problems.as_slice()), ("apache", &[][..]));
+    let expect = [
+        format!(
+            "a.test www.a.test *.a.test | 127.0.0.1:{port} | \
+             tls/a.pem+tls/a.key+tls/chain.pem at etc/sites/a.conf:6"
+        ),
+        format!(
+            "b.test | 127.0.0.1:{port} | \
+             etc/../tls/b full.pem+etc/../tls/b.key at etc/snippet.inc:1"
+        ),
+    ];
+    assert_eq!(lines(&server, &tree), expect);
+    let chain = |path: &str| {
+        let loaded = seen.loaded.iter().find(|it| it.path == *path).unwrap();
+        loaded.chain.as_ref().unwrap().rest.len()
+    };
+    assert_eq!(chain(&tree.text("tls/a.pem")), 1);
+    assert_eq!(chain(&tree.text("etc/../tls/b full.pem")), 1);
+    let (answer, _) = answer(&["sh"], "kind = 'servers'\n", &host());
+    assert!(!String::from_utf8_lossy(&answer).contains("s3cret"));
+}
+
+#[test]
+fn what_a_running_haproxy_loads_is_read() {
+    if !are_here(&["haproxy"]) {
+        return;
+    }
+    let tree = Tree::new();
+    let authority = Authority::new();
+    let issue = |name: &str, path: &str| {
+        let issued = authority.issue(&[name]);
+        tree.write(path, issued.fullchain() + &issued.key);
+        issued
+    };
+    let key = issue("a.test", "tls/a.pem").key;
+    issue("c.test", "tls/all/c.pem");
+    issue("d.test", "tls/all/d");
+    issue("e.test", "tls/e.pem.ecdsa");
+    issue("f.test", "tls/f.pem");
+    let (root, port, other) = (tree.text("tls"), free_port(), free_port());
+    tree.write("list.txt", "# one a line\nf.pem [alpn h2] *.f.test !x.f.test f.test\ne.pem\n");
+    tree.write(
+        "etc/10-global.cfg",
+        format!(
+            "global\n\tcrt-base {root}\n\tssl-default-bind-options no-tlsv10\n\
+             userlist x\n\tuser admin insecure-password s3cret\n"
+        ),
+    );
+    tree.write(
+        "etc/20-front.cfg",
+        format!(
+            "defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n\
+             frontend x # bind :1 ssl crt none.pem\n\
+             \tbind 127.0.0.1:{port} ssl crt a.pem crt \"{root}/all\" alpn h2,http/1.1\n\
+             \tbind 127.0.0.1:{other} ssl crt a.pem crt-list {}\n",
+            tree.text("list.txt"),
+        ),
+    );
+    let (conf, folder) = (tree.text("etc/10-global.cfg"), tree.text("etc"));
+    let _haproxy = Running::start(&["haproxy", "-W", "-db", "-f", &folder], port);
+    let (seen, server) = look("kind = 'servers'\n", &conf);
+    assert_eq!((server.kind, server.problems.as_slice()), ("haproxy", &[][..]));
+    let front = "etc/20-front.cfg";
+    let (here, there) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{other}"));
+    let expect = [
+        format!("a.test | {here} {there} | tls/a.pem at {front}:7"),
+        format!("c.test | {here} | tls/all/c.pem at {front}:7"),
+        format!("d.test | {here} | tls/all/d at {front}:7"),
+        format!("*.f.test f.test | {there} | tls/f.pem at list.txt:2"),
+        format!("e.test | {there} | tls/e.pem.ecdsa at list.txt:3"),
+    ];
+    assert_eq!(lines(&server, &tree), expect);
+    assert!(seen.loaded.iter().filter(|it| it.path.as_str().starts_with(&root)).count() == 5);
+    let secret = key.lines().nth(1).unwrap().as_bytes();
+    for shell in shells() {
+        let (answer, _) = answer(&shell, "kind = 'servers'\n", &host());
+        for part in secret[48..64].windows(12).chain([b"s3cret".as_slice()]) {
+            assert!(!answer.windows(part.len()).any(|it| it == part), "{shell:?}");
+        }
+    }
 }
