@@ -327,7 +327,7 @@ mod practice {
         assert!(!verdicts.is_empty() && verdicts.iter().all(|it| *it == "expired"));
         assert_eq!(serve.certdeck(&["scan"]).status.code(), Some(1));
         assert_eq!(serve.certdeck(&["check"]).status.code(), Some(2));
-        assert_eq!(serve.certdeck(&["check", "state:ok"]).status.code(), Some(0));
+        assert_eq!(serve.certdeck(&["check", "host=edge-fra-1"]).status.code(), Some(0));
     }
 
     #[test]

@@ -393,7 +393,7 @@ fn a_scan_sees_what_every_scenario_shows() {
         ("due", "due automation"),
         ("45 days", "ok ok"),
         ("silent", "TimedOut"),
-        ("6 days", "ok due"),
+        ("6 days", "automation automation"),
         ("hostile", "unknown automation"),
         ("timer disabled", "automation automation"),
         ("staging", "staging ok"),
@@ -803,5 +803,27 @@ fn the_readme_counts_the_hosts_and_names_only_those_there_are() {
     for host in rows.iter().flat_map(|it| it.split('`').skip(1).step_by(2)) {
         let is_host = ALL.iter().any(|it| it.host == host) || host == "5";
         assert!(is_host, "no scenario has the host {host}");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_healthy_crowd() {
+    let (runtime, practice) = start(ALL.len() + 50);
+    let fleet = scan(&runtime, &practice);
+    let diagnosis = certdeck::diagnose::diagnose(&fleet, Clock::default().now());
+    let crowd: Vec<_> = practice.hosts()[ALL.len()..].iter().map(|it| it.name.as_str()).collect();
+    let reached = |name: &&str| fleet.host(&HostName::new(name)).unwrap().reach == Reach::Up;
+    let up = crowd.iter().filter(|it| reached(it)).count();
+    // In a hundred, two are down and two are due: 7, 23.
+    assert_eq!(up, 49);
+    let found: Vec<_> =
+        diagnosis.findings.iter().filter(|it| crowd.contains(&it.host.as_str())).collect();
+    let rules: Vec<_> = found.iter().map(|it| it.rule).collect();
+    assert_eq!(rules, ["unreachable", "due"], "{found:#?}");
+    for name in ["fine", "slow", "rsa", "node 1", "node 2", "node 3", "node 5"] {
+        let host = host_of(&practice, name).name.as_str();
+        let found: Vec<_> =
+            diagnosis.findings.iter().filter(|it| it.host.as_str() == host).collect();
+        assert!(found.is_empty(), "{found:#?}");
     }
 }

@@ -130,7 +130,7 @@ pub(super) const FORTY_FIVE_DAYS: Kind = Kind {
 
 pub(super) const SIX_DAYS: Kind = Kind {
     name: "6 days",
-    about: "certificates that live for 160 hours; one is due",
+    about: "certificates that live for 160 hours, and a certbot that is too old for them",
     host: "edge-iad-1",
     groups: EDGE,
     build: |stage| {
