@@ -111,7 +111,7 @@ fn on_disk(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         found.severity = found.severity.min(Severity::Warning);
     }
     let found = replaced(subject, found.cause(flaw.cause).shared(flaw.shared), &chain.leaf, now);
-    let found = super::unloaded::reload(subject).into_iter().fold(found, Finding::remedy);
+    let found = super::unloaded::then_reload(found, subject, now);
     Some(found.remedies(&["renew"]))
 }
 

@@ -47,7 +47,7 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     };
     let found = from_sibling(subject, now).into_iter().fold(found?, Finding::remedy);
     let found = found.remedy(rollback(subject, place, mixed.is_some(), now));
-    let found = super::unloaded::reload(subject).into_iter().fold(found, Finding::remedy);
+    let found = super::unloaded::then_reload(found, subject, now);
     Some(found.remedies(&["force-renew"]))
 }
 

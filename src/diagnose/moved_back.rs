@@ -64,7 +64,7 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         None => rollback,
     };
     let found = found.cause(cause).remedy(rollback);
-    Some(super::unloaded::reload(subject).into_iter().fold(found, Finding::remedy))
+    Some(super::unloaded::then_reload(found, subject, now))
 }
 
 #[cfg(test)]

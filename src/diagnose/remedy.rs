@@ -118,12 +118,17 @@ fn word(text: &str) -> String {
 /// completes what mends the files, so it comes after that.
 pub(super) fn sort(remedies: &mut [Remedy]) {
     let place = |action: &str| RANKS.iter().position(|it| it.action == action);
-    let mending = remedies.iter().filter(|it| MENDS_FILES.contains(&it.action));
+    let mending = remedies.iter().filter(|it| mends_files(it));
     let mended = mending.filter_map(|it| place(it.action)).min();
     remedies.sort_by_key(|it| match (it.action, mended) {
         ("reload", Some(first)) => (first, 1),
         (action, _) => (place(action).unwrap_or(RANKS.len()), 0),
     });
+}
+
+/// Whether the files are right after it, and perhaps not yet loaded.
+pub(super) fn mends_files(remedy: &Remedy) -> bool {
+    MENDS_FILES.contains(&remedy.action)
 }
 
 /// The actions after which the files are right and perhaps not yet loaded.

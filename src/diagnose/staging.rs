@@ -48,7 +48,7 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         None => found,
     };
     let found = better_lineage(subject, place, now).into_iter().fold(found, Finding::remedy);
-    let found = super::unloaded::reload(subject).into_iter().fold(found, Finding::remedy);
+    let found = super::unloaded::then_reload(found, subject, now);
     let why = "one order at the CA of which this is the test twin";
     Some(found.remedy(subject.remedy("issue").why(why)))
 }
@@ -72,6 +72,13 @@ mod tests {
         let mut it = leaf("test", NAMES, 90, left);
         it.issuer = SafeText::new("CN=(STAGING) Puzzling Parsnip E7");
         signed(it)
+    }
+
+    #[test]
+    fn a_reload_alone_mends_nothing() {
+        let mut it = host("web-01", vec![place("www", test(80))]);
+        nginx(&mut it, NAMES, &live("www"), &test(80));
+        check([it], "staging critical staging web-01/www: issue web-01/www");
     }
 
     #[test]

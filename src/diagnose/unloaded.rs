@@ -1,7 +1,7 @@
 //! Renewed, and not loaded: the process serves another certificate than lies in its files.
 
-use super::remedy::Remedy;
-use super::sight::{Odd, is_of_lineage, is_placeholder, is_valid, told_sighting};
+use super::remedy::{is_possible, mends_files};
+use super::sight::{Odd, is_of_lineage, is_placeholder, is_valid, loading, told_sighting};
 use super::{Finding, Kind, Subject};
 use crate::explain;
 use crate::fleet::{Certificate, HookStage, Moment, Severity, Verdict, human};
@@ -137,12 +137,14 @@ fn cause(subject: &Subject<'_>, who: &str, is_older: bool) -> (String, Vec<Strin
     (format!("It was renewed on disk, and {who} was not reloaded since."), Vec::new())
 }
 
-/// What mends it where a server is known that loads the files of the place.
-pub(super) fn reload(subject: &Subject<'_>) -> Option<Remedy> {
-    let place = subject.place?;
-    let (server, ..) = super::sight::loading(subject.host, place).next()?;
+/// Adds a reload to what mends the files, where a server is known that loads them.
+pub(super) fn then_reload(found: Finding, subject: &Subject<'_>, now: Moment) -> Finding {
+    let is_mended =
+        found.remedies.iter().any(|it| mends_files(it) && is_possible(it, subject, now));
+    let server = subject.place.and_then(|it| loading(subject.host, it).next());
+    let Some((server, ..)) = server.filter(|_| is_mended) else { return found };
     let why = "afterwards, so that the process has it too";
-    Some(subject.remedy("reload").choose("server", server.kind).why(why))
+    found.remedy(subject.remedy("reload").choose("server", server.kind).why(why))
 }
 
 #[cfg(test)]
