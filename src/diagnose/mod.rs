@@ -331,6 +331,8 @@ pub fn worst(findings: &[Finding]) -> Verdict {
 }
 
 #[cfg(test)]
+mod healthy;
+#[cfg(test)]
 mod sample;
 
 #[cfg(test)]
