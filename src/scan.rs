@@ -18,11 +18,14 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
-use crate::fleet::{self, Fleet, HostName, Outcome, Reach, Unreached, Visit, Why};
+use crate::fleet::{
+    self, Fleet, HostName, Outcome, Probe, Reach, Seen, Unreached, Vantage, Visit, Why,
+};
 use crate::inventory::{self, Inventory};
 use crate::remote::{Limits, Sessions};
 use crate::source::{self, Incomplete, Nonce, Reading};
 use crate::text::SafeText;
+use crate::wire;
 
 /// What a running scan tells, as it happens.
 #[derive(Debug)]
@@ -196,24 +199,37 @@ async fn visit_within(
     known: Arc<fleet::Host>,
     clock: Clock,
 ) -> Visit {
-    let outcome = ask(time, sessions, host, known, clock).await;
-    Visit { host: host.name.clone(), at: clock.now(), outcome, probes: None }
+    let until = Instant::now() + time;
+    let (inside, outside) = tokio::join!(
+        ask(time, sessions, host, Arc::clone(&known), clock),
+        wire::from_here(host, clock.now(), until),
+    );
+    let (outcome, inside) = match inside {
+        Ok((seen, probes)) => (Outcome::Seen(Box::new(seen)), probes),
+        Err(why) => {
+            // What was seen on the host before still counts, as all that was read there does.
+            let of_host = known.probes.iter().filter(|it| it.vantage == Vantage::Loopback);
+            (Outcome::Unreached(why), of_host.cloned().collect())
+        }
+    };
+    let probes = Some([inside, outside].concat());
+    Visit { host: host.name.clone(), at: clock.now(), outcome, probes }
 }
 
+/// Reads a host, and looks at what is served there.
 async fn ask(
     time: Duration,
     sessions: &Sessions,
     host: &inventory::Host,
     known: Arc<fleet::Host>,
     clock: Clock,
-) -> Outcome {
+) -> Result<(Seen, Vec<Probe>), Unreached> {
+    let begin = Instant::now();
     let nonce = Nonce::new(uuid::Uuid::new_v4().into_bytes());
     let script = source::ask_all(&host.sources, &known, &nonce);
     let limits = Limits { time, cap: ANSWER_CAP };
-    let answer = match sessions.visit(host, &script, limits).await {
-        Ok(answer) => answer,
-        Err(error) => return Outcome::Unreached(error.unreached(host)),
-    };
+    let visiting = sessions.visit_open(host, &script, limits).await;
+    let (answer, open) = visiting.map_err(|it| it.unreached(host))?;
     let now = clock.now();
     let took = i64::try_from(answer.took.as_secs()).unwrap_or(i64::MAX);
     let asked = now.plus(-took);
@@ -223,11 +239,22 @@ async fn ask(
         let reading = Reading { known: &known, roots: &roots, now };
         source::read_answer(&sources, &answer.bytes, &nonce, asked, &reading)
     });
-    match reading.await {
-        Ok(Ok(seen)) => Outcome::Seen(Box::new(seen)),
-        Ok(Err(incomplete)) => Outcome::Unreached(unread(incomplete)),
-        Err(_) => Outcome::Unreached(unreached(Why::Other, "the answer could not be read")),
-    }
+    let seen = match reading.await {
+        Ok(Ok(seen)) => Ok(seen),
+        Ok(Err(incomplete)) => Err(unread(incomplete)),
+        Err(_) => Err(unreached(Why::Other, "the answer could not be read")),
+    };
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(why) => {
+            sessions.keep(open).await;
+            return Err(why);
+        }
+    };
+    let until = (begin + time).max(Instant::now() + LEAST_LOOK);
+    let probes = wire::on_host(&open, host, &seen, now, until).await;
+    sessions.keep(open).await;
+    Ok((seen, probes))
 }
 
 /// How long a visit may take of which so much is left if the scan is to end in time, on a machine
@@ -258,6 +285,9 @@ const ANSWER_CAP: usize = 8 * 1024 * 1024;
 
 /// How long a visit counts as work at the least; most are over long before.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much time is left for a look at what is served, however long the reading took.
+const LEAST_LOOK: Duration = Duration::from_secs(3);
 
 /// How much longer than connecting a visit may take at the least.
 const FOR_WORDS: Duration = Duration::from_secs(1);

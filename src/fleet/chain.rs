@@ -1,10 +1,11 @@
 //! A leaf with the certificates that were found after it, and what is wrong with their order.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{Certificate, Moment, Roots, Unparsable};
+use super::{Certificate, Moment, Roots, Unparsable, name};
 use crate::text::SafeText;
 
 /// A leaf and what was served or stored after it, in that order.
@@ -51,9 +52,12 @@ impl Chain {
             .take(MAX_REST)
             .map(|it| Certificate::read(it).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let fault = fault(&leaf, &rest, first, others.get(..rest.len()).unwrap_or(others));
-        let _ = roots.anchors();
-        Ok(Self { leaf, rest, fault, trust: Trust::default() })
+        let others = others.get(..rest.len()).unwrap_or(others);
+        let trust = trust(&leaf, &rest, first, others, roots);
+        let fault = fault(&leaf, &rest, first, others)
+            // A root may sign a leaf itself.
+            .filter(|it| *it != ChainFault::NoIntermediate || trust.anchor.is_none());
+        Ok(Self { leaf, rest, fault, trust })
     }
 
     /// The intermediate that ends first, if one ends before the leaf does.
@@ -66,6 +70,60 @@ impl Chain {
     pub fn expired_intermediate(&self, now: Moment) -> Option<&Certificate> {
         self.rest.iter().map(|it| &**it).find(|it| it.not_after < now)
     }
+}
+
+/// Where a chain leads at the time of issue; if nowhere, then where it leads once all that was
+/// found is valid, for an intermediate may be newer than the leaf.
+fn trust(
+    leaf: &Certificate,
+    rest: &[Arc<Certificate>],
+    leaf_der: &CertificateDer<'_>,
+    rest_ders: &[CertificateDer<'_>],
+    roots: &Roots,
+) -> Trust {
+    let Ok(end) = webpki::EndEntityCert::try_from(leaf_der) else { return Trust::default() };
+    let issued = leaf.not_before;
+    let newest = rest.iter().map(|it| it.not_before).fold(issued, Moment::max);
+    let mut moments = vec![issued, newest];
+    moments.dedup();
+    let ends = |der: &[u8]| {
+        let at = rest_ders.iter().position(|it| it.as_ref() == der);
+        at.and_then(|at| rest.get(at)).map(|it| it.not_after)
+    };
+    let best: RefCell<Option<(Option<Moment>, SafeText)>> = RefCell::default();
+    for moment in moments {
+        let Some(time) = second_after(moment) else { continue };
+        // Every way is refused, so that the next is looked for; webpki bounds how many.
+        let found = end.verify_for_usage(
+            webpki::ALL_VERIFICATION_ALGS,
+            roots.anchors(),
+            rest_ders,
+            time,
+            webpki::KeyUsage::server_auth(),
+            None,
+            Some(&|path: &webpki::VerifiedPath<'_>| {
+                let until = path.intermediate_certificates().filter_map(|it| ends(&it.der())).min();
+                let mut best = best.borrow_mut();
+                // Nothing between leaf and root lasts longest.
+                let lasts = |it: Option<Moment>| it.map_or(i64::MAX, Moment::unix);
+                if best.as_ref().is_none_or(|it| lasts(it.0) < lasts(until)) {
+                    *best = Some((until, name::of_anchor(path.anchor())));
+                }
+                Err(webpki::Error::UnknownIssuer)
+            }),
+        );
+        drop(found);
+        if let Some((until, anchor)) = best.take() {
+            return Trust { anchor: Some(anchor), until };
+        }
+    }
+    Trust::default()
+}
+
+/// A second after a moment, as webpki takes it.
+fn second_after(moment: Moment) -> Option<UnixTime> {
+    let seconds = u64::try_from(moment.unix().saturating_add(1)).ok()?;
+    Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
 }
 
 fn fault(
@@ -101,13 +159,13 @@ fn signatures_fail(
     else {
         return false;
     };
-    let Ok(issued) = u64::try_from(leaf.not_before.unix().saturating_add(1)) else { return false };
+    let Some(issued) = second_after(leaf.not_before) else { return false };
     let anchors = [anchor];
     let verified = end.verify_for_usage(
         webpki::ALL_VERIFICATION_ALGS,
         &anchors,
         between,
-        UnixTime::since_unix_epoch(std::time::Duration::from_secs(issued)),
+        issued,
         webpki::KeyUsage::server_auth(),
         None,
         None,

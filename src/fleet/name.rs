@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
+use rustls_pki_types::TrustAnchor;
 use x509_parser::der_parser::asn1_rs::{Any, Tag, ToDer as _};
-use x509_parser::prelude::X509Name;
+use x509_parser::prelude::{FromDer as _, X509Name};
 use x509_parser::x509::AttributeTypeAndValue;
 
 use crate::text::SafeText;
@@ -23,6 +24,26 @@ pub(super) fn distinguished_name(name: &X509Name<'_>) -> SafeText {
         }
     }
     SafeText::new(&text)
+}
+
+/// The name of an authority, of which webpki keeps no more than what is inside of the outermost
+/// sequence; empty if it is no name.
+pub(super) fn of_anchor(anchor: &TrustAnchor<'_>) -> SafeText {
+    let inside = anchor.subject.as_ref();
+    let length = inside.len().to_be_bytes();
+    let length: Vec<u8> = length.into_iter().skip_while(|it| *it == 0).collect();
+    // X.690, section 8.1.3: lengths over 127 are told after how many bytes they take.
+    let mut der = vec![0x30];
+    match (length.as_slice(), u8::try_from(length.len())) {
+        ([short @ 0..0x80], _) => der.push(*short),
+        (_, Ok(count)) => {
+            der.push(0x80 | count);
+            der.extend(&length);
+        }
+        _ => return SafeText::default(),
+    }
+    der.extend(inside);
+    X509Name::from_der(&der).map_or_else(|_| SafeText::default(), |it| distinguished_name(&it.1))
 }
 
 fn push_attribute(text: &mut String, attribute: &AttributeTypeAndValue<'_>) {

@@ -127,7 +127,7 @@ async fn serve<'a>(
         let wanted = case.wanted(host, endpoint);
         loop {
             let now = tools.clock.now();
-            let probes = wire::probe(&tools.sessions, told, endpoint, now).await;
+            let probes = wire::probe(&tools.sessions, told, &host.listeners, endpoint, now).await;
             let is_shown = !wanted.is_empty()
                 && probes.iter().any(|it| it.served.is_ok())
                 && judge::other(&probes, &wanted).is_none();

@@ -16,8 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
 use super::tap::Tap;
-use super::{broken, starttls};
-use crate::fleet::{Chain, KeyKind, Roots};
+use super::{broken, starttls, unserved};
+use crate::fleet::{Chain, KeyKind, NotServed, Roots, Unserved};
 use crate::inventory::StartTls;
 use crate::text::SafeText;
 
@@ -32,33 +32,35 @@ pub(super) enum Schemes {
     OnlyRsa,
 }
 
-/// Begins TLS on a connection; the chain that is shown, or in words why none is.
+/// Begins TLS on a connection; the chain that is shown, or why none is.
 pub(super) async fn look<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     name: ServerName<'static>,
     starttls: StartTls,
     schemes: Schemes,
     roots: &Roots,
-) -> Result<Chain, String> {
+) -> Result<Chain, Unserved> {
     let mut stream = Tap::new(stream);
     starttls::begin(starttls, &mut stream).await?;
     stream.restart();
     let record = Arc::new(Record { schemes, seen: Mutex::default() });
-    let config = config(&record).map_err(|it| it.to_string())?;
+    let config = config(&record).map_err(|it| unserved(NotServed::Broken, it.to_string()))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream).into_fallible();
     let ended = connecting.await.map(drop);
     let Seen { ders, proof } = record.take();
     if ders.is_empty() || proof.is_none() {
         return match ended {
-            Ok(()) => Err("the server shows no certificate".to_owned()),
+            Ok(()) => Err(unserved(NotServed::Broken, "the server shows no certificate")),
             Err((error, tap)) => Err(in_words(&error, &tap)),
         };
     }
-    let chain = Chain::read(&ders, roots).map_err(|it| format!("the server's answer {it}"))?;
+    let chain = Chain::read(&ders, roots)
+        .map_err(|it| unserved(NotServed::Broken, format!("the server's answer {it}")))?;
     // aws-lc-rs knows no shorter keys of RSA, so nothing can be said of their signatures.
     let is_judged = !matches!(chain.leaf.key, KeyKind::Rsa(..2048));
     if proof == Some(false) && is_judged {
-        return Err("the server shows a certificate and does not have its key".to_owned());
+        let text = "the server shows a certificate and does not have its key";
+        return Err(unserved(NotServed::Broken, text));
     }
     Ok(chain)
 }
@@ -174,27 +176,31 @@ impl Schemes {
 }
 
 /// Why there was no certificate.
-fn in_words<S>(error: &io::Error, tap: &Tap<S>) -> String {
+fn in_words<S>(error: &io::Error, tap: &Tap<S>) -> Unserved {
     if tap.is_full() {
-        return "the server sends without end, and no certificate".to_owned();
+        let text = "the server sends without end, and no certificate";
+        return unserved(NotServed::NotTls, text);
     }
     let Some(error) = error.get_ref().and_then(|it| it.downcast_ref::<Error>()) else {
         return broken(error);
     };
+    let is_tls = tap.head.first() == Some(&HANDSHAKE);
     match error {
-        Error::AlertReceived(alert) => refusal(*alert),
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => not_tls(&tap.head),
-        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => {
-            if tap.head.first() == Some(&HANDSHAKE) {
-                format!("the server does not keep to the rules of TLS: {error}")
-            } else {
-                not_tls(&tap.head)
-            }
+        Error::AlertReceived(alert) => unserved(NotServed::Broken, refusal(*alert)),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            unserved(NotServed::NotTls, not_tls(&tap.head))
+        }
+        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } if !is_tls => {
+            unserved(NotServed::NotTls, not_tls(&tap.head))
         }
         Error::PeerIncompatible(_) => {
-            format!("nothing in common with the server, which may be too old: {error}")
+            let text = format!("nothing in common with the server, which may be too old: {error}");
+            unserved(NotServed::Broken, text)
         }
-        _ => format!("the server does not keep to the rules of TLS: {error}"),
+        _ => {
+            let text = format!("the server does not keep to the rules of TLS: {error}");
+            unserved(NotServed::Broken, text)
+        }
     }
 }
 

@@ -1,115 +1,163 @@
 //! What is really served: TLS handshakes with an endpoint, from here and on the host's own
 //! loopback through its SSH session. Nothing is trusted and nothing is sent but the handshake.
 
+mod door;
 mod handshake;
 mod starttls;
 mod tap;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream;
 use rustls_pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
+use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::{Instant, timeout};
 
-use crate::fleet::{Chain, KeyKind, Moment, NotServed, Probe, Unserved, Vantage};
-use crate::inventory::{Endpoint, Host};
-use crate::remote::Sessions;
+use crate::fleet::{Chain, KeyKind, Listen, Moment, NotServed, Probe, Seen, Unserved, Vantage};
+use crate::inventory::{Endpoint, Host, StartTls};
+use crate::remote::{Error, ForwardFault, Open, Sessions};
 use crate::text::SafeText;
 
+use door::Door;
 use handshake::Schemes;
 
-/// Looks at an endpoint from everywhere that it asks for: one probe for each address, and one
+/// Looks from here at every endpoint of a host that asks for it: at each address of its name and
+/// each that the inventory adds. What was not begun before `until` is not looked at any more.
+pub async fn from_here(host: &Host, now: Moment, until: Instant) -> Vec<Probe> {
+    let looks: Vec<_> =
+        host.endpoints.iter().map(|it| endpoint_from_here(host, it, now, until)).collect();
+    stream::iter(looks).buffered(AT_ONCE).concat().await
+}
+
+/// Looks on the host itself, through its session: at every endpoint of the inventory that asks
+/// for it, and at every site that its servers are configured to serve.
+pub async fn on_host(
+    open: &Open,
+    host: &Host,
+    seen: &Seen,
+    now: Moment,
+    until: Instant,
+) -> Vec<Probe> {
+    let shut = OnceCell::new();
+    let way = Way::Open { open, listeners: &seen.listeners, shut: &shut };
+    let told = door::told(host, &seen.listeners);
+    let found = door::found(&told, seen);
+    let look = |it: Ask| async move {
+        Look { host, ask: &it, now, until }.probes(&Door::OnHost(way, it.at)).await
+    };
+    let looks: Vec<_> = told.into_iter().chain(found).map(look).collect();
+    stream::iter(looks).buffered(AT_ONCE).concat().await
+}
+
+/// Looks at one endpoint from everywhere that it asks for: one probe for each address, and one
 /// more where a server has certificates with RSA and with elliptic curves for the same name.
+/// `listeners` are where something listens on the host, as far as that is known.
 pub async fn probe(
     sessions: &Sessions,
     host: &Host,
+    listeners: &[Listen],
     endpoint: &Endpoint,
     now: Moment,
 ) -> Vec<Probe> {
-    let doors = endpoint.probe.iter().map(|vantage| async move {
-        match vantage {
-            Vantage::Loopback => vec![Door::Loopback],
-            Vantage::Public => addresses(endpoint, host.connect_timeout).await,
-        }
-    });
-    let doors: Vec<_> = join_all(doors).await.into_iter().flatten().collect();
-    let looks = doors.into_iter().map(|door| async move {
-        let (vantage, address) = match &door {
-            Door::Loopback => (Vantage::Loopback, format!("127.0.0.1:{}", endpoint.port)),
-            Door::Direct(address) => (Vantage::Public, address.to_string()),
-            Door::Nowhere(_) => (Vantage::Public, format!("{}:{}", endpoint.name, endpoint.port)),
-        };
-        let served = Look { sessions, host, endpoint }.all(&door).await;
-        served.into_iter().map(move |served| Probe {
-            name: SafeText::new(&endpoint.name),
-            vantage,
-            address: SafeText::new(&address),
-            is_told: true,
-            is_added: false,
-            at: now,
-            served,
-        })
-    });
-    join_all(looks).await.into_iter().flatten().collect()
-}
-
-/// Where something can be served.
-#[derive(Debug)]
-enum Door {
-    /// At an address that the console reaches.
-    Direct(SocketAddr),
-    /// On the host itself.
-    Loopback,
-    /// The name leads nowhere, and why.
-    Nowhere(String),
-}
-
-/// Every address of the name, as this machine resolves it.
-async fn addresses(endpoint: &Endpoint, patience: Duration) -> Vec<Door> {
-    if is_local(&endpoint.name) {
-        let here: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        return here.map(|it| Door::Direct((it, endpoint.port).into())).into();
-    }
-    let asking = lookup_host((endpoint.name.as_str(), endpoint.port));
-    let mut found: Vec<SocketAddr> = match timeout(patience, asking).await {
-        Ok(Ok(found)) => found.collect(),
-        Ok(Err(error)) => return vec![Door::Nowhere(format!("the name has no address ({error})"))],
-        Err(_) => {
-            let text = format!("{} to what address the name has", late(patience));
-            return vec![Door::Nowhere(text)];
-        }
+    let until = Instant::now() + host.scan_timeout;
+    let on_host = async {
+        let asks = door::told_of(endpoint, listeners);
+        let looks = asks.into_iter().map(|it| async move {
+            let way = Way::Sessions(sessions);
+            Look { host, ask: &it, now, until }.probes(&Door::OnHost(way, it.at)).await
+        });
+        join_all(looks).await.concat()
     };
-    found.sort();
-    found.dedup();
-    found.truncate(MOST_ADDRESSES);
-    if found.is_empty() {
-        return vec![Door::Nowhere("the name has no address".to_owned())];
-    }
-    found.into_iter().map(Door::Direct).collect()
+    let (on_host, from_here) =
+        tokio::join!(on_host, endpoint_from_here(host, endpoint, now, until));
+    [on_host, from_here].concat()
 }
 
-/// Whether a name stands for this machine: DNS is never asked for it (RFC 6761, section 6.3), and
-/// not every resolver knows that.
-fn is_local(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
+async fn endpoint_from_here(
+    host: &Host,
+    endpoint: &Endpoint,
+    now: Moment,
+    until: Instant,
+) -> Vec<Probe> {
+    let doors = door::public(endpoint, host.connect_timeout).await;
+    let looks = doors.into_iter().map(|(door, is_added)| async move {
+        let ask = Ask {
+            name: endpoint.name.clone(),
+            at: SocketAddr::from(([0, 0, 0, 0], endpoint.port)),
+            starttls: endpoint.starttls,
+            is_told: true,
+            has_both: true,
+        };
+        let probes = Look { host, ask: &ask, now, until }.probes(&door).await;
+        probes.into_iter().map(|it| Probe { is_added, ..it }).collect::<Vec<_>>()
+    });
+    join_all(looks).await.concat()
+}
+
+/// What a handshake asks for.
+#[derive(Debug, Clone)]
+struct Ask {
+    /// The name (SNI).
+    name: String,
+    /// Where on the host.
+    at: SocketAddr,
+    starttls: StartTls,
+    /// Whether the inventory tells of it.
+    is_told: bool,
+    /// Whether there may be certificates for two kinds of keys.
+    has_both: bool,
+}
+
+/// A way to a host's own ports.
+#[derive(Debug, Clone, Copy)]
+enum Way<'a> {
+    /// Through a session in hand.
+    Open {
+        open: &'a Open,
+        listeners: &'a [Listen],
+        /// Why the first way that should have led somewhere did not: the same for the others.
+        shut: &'a OnceCell<Unserved>,
+    },
+    /// Through whatever session there is.
+    Sessions(&'a Sessions),
 }
 
 type Served = Result<Arc<Chain>, Unserved>;
 
 #[derive(Debug, Clone, Copy)]
 struct Look<'a> {
-    sessions: &'a Sessions,
     host: &'a Host,
-    endpoint: &'a Endpoint,
+    ask: &'a Ask,
+    now: Moment,
+    until: Instant,
 }
 
 impl Look<'_> {
-    /// What is served behind a door: one certificate or, for clients of different kinds, two.
-    async fn all(self, door: &Door) -> Vec<Served> {
+    /// What is served behind a door: one probe or, for clients of different kinds, two.
+    async fn probes(self, door: &Door<'_>) -> Vec<Probe> {
+        let vantage = match door {
+            Door::OnHost(..) => Vantage::Loopback,
+            Door::Direct(_) | Door::Nowhere { .. } => Vantage::Public,
+        };
+        let served = self.all(door).await;
+        let probe = |served| Probe {
+            name: SafeText::new(&self.ask.name),
+            vantage,
+            address: SafeText::new(&door.to_string()),
+            is_told: self.ask.is_told,
+            is_added: false,
+            at: self.now,
+            served,
+        };
+        served.into_iter().map(probe).collect()
+    }
+
+    async fn all(self, door: &Door<'_>) -> Vec<Served> {
         let first = self.one(door, Schemes::All).await;
         let Ok(chain) = &first else { return vec![first] };
         let other = match chain.leaf.key {
@@ -117,82 +165,107 @@ impl Look<'_> {
             KeyKind::Ecdsa(_) | KeyKind::Ed25519 => Schemes::OnlyRsa,
             KeyKind::Other => return vec![first],
         };
+        if !self.ask.has_both {
+            return vec![first];
+        }
         // A server that has no other one breaks off, or shows the same again.
         let second = self.one(door, other).await;
         let is_other = second.as_ref().is_ok_and(|it| it.leaf.sha256 != chain.leaf.sha256);
         if is_other { vec![first, second] } else { vec![first] }
     }
 
-    async fn one(self, door: &Door, schemes: Schemes) -> Served {
-        self.try_one(door, schemes)
-            .await
-            .map(Arc::new)
-            .map_err(|it| Unserved { why: NotServed::Broken, text: SafeText::new(&it) })
-    }
-
-    async fn try_one(self, door: &Door, schemes: Schemes) -> Result<Chain, String> {
-        let Self { sessions, host, endpoint } = self;
-        let patience = host.connect_timeout;
-        let name = ServerName::try_from(endpoint.name.clone()).map_err(|_| {
-            format!("`{}` is no name that a server can be asked for", endpoint.name)
+    async fn one(self, door: &Door<'_>, schemes: Schemes) -> Served {
+        let Self { host, ask, until, .. } = self;
+        let name = ServerName::try_from(ask.name.clone()).map_err(|_| {
+            let text = format!("`{}` is no name that a server can be asked for", ask.name);
+            unserved(NotServed::NoAddress, text)
         })?;
-        match door {
+        // Fails only if it is closed, which nobody does.
+        let _turn = DESCRIPTORS.acquire().await;
+        let patience = host.connect_timeout.min(until.saturating_duration_since(Instant::now()));
+        if patience.is_zero() {
+            let text = "no time was left to look at it: raise `scan-timeout`";
+            return Err(unserved(NotServed::NoRoute, text));
+        }
+        let late = || unserved(NotServed::Silent, format!("no answer within {}", words(patience)));
+        let roots = &host.roots;
+        let chain = match door {
             Door::Direct(address) => {
                 let looking = async {
                     let stream = TcpStream::connect(address).await.map_err(|it| broken(&it))?;
-                    handshake::look(stream, name, endpoint.starttls, schemes, &host.roots).await
+                    handshake::look(stream, name, ask.starttls, schemes, roots).await
                 };
-                timeout(patience, looking).await.unwrap_or_else(|_| Err(late(patience)))
+                timeout(patience, looking).await.unwrap_or_else(|_| Err(late()))
             }
-            Door::Loopback => {
-                let at = SocketAddr::from(([127, 0, 0, 1], endpoint.port));
-                let looking = sessions.tunnel(host, at, |stream| async {
-                    let roots = &host.roots;
-                    let looking = handshake::look(stream, name, endpoint.starttls, schemes, roots);
-                    timeout(patience, looking).await.unwrap_or_else(|_| Err(late(patience)))
+            Door::OnHost(Way::Open { open, listeners, shut }, at) => {
+                match open.tunnel(host, *at).await {
+                    Ok(Some(stream)) => {
+                        let looking = handshake::look(stream, name, ask.starttls, schemes, roots);
+                        timeout(patience, looking).await.unwrap_or_else(|_| Err(late()))
+                    }
+                    Ok(None) if door::listens_elsewhere(listeners, *at) => {
+                        let text = format!("nothing listens on {at} of the host");
+                        Err(unserved(NotServed::Refused, text))
+                    }
+                    Ok(None) => {
+                        let why = async { closed(host, &open.why_not(host, *at).await) };
+                        Err(shut.get_or_init(|| why).await.clone())
+                    }
+                    Err(error) => Err(closed(host, &error)),
+                }
+            }
+            Door::OnHost(Way::Sessions(sessions), at) => {
+                let looking = sessions.tunnel(host, *at, |stream| async {
+                    let looking = handshake::look(stream, name, ask.starttls, schemes, roots);
+                    timeout(patience, looking).await.unwrap_or_else(|_| Err(late()))
                 });
-                looking.await.map_err(|it| it.unreached(host).text.as_str().to_owned())?
+                looking.await.unwrap_or_else(|it| Err(closed(host, &it)))
             }
-            Door::Nowhere(why) => Err(why.clone()),
-        }
+            Door::Nowhere { why, .. } => Err(why.clone()),
+        };
+        chain.map(Arc::new)
     }
 }
 
-fn late(patience: Duration) -> String {
-    format!("no answer within {} s", patience.as_secs_f32())
+/// Why a host's own port was not reached. Only that nothing listens there tells of the server.
+fn closed(host: &Host, error: &Error) -> Unserved {
+    let why = match error {
+        Error::Forward { fault: ForwardFault::Refused, .. } => NotServed::Refused,
+        _ => NotServed::NoRoute,
+    };
+    Unserved { why, text: error.unreached(host).text }
+}
+
+fn unserved(why: NotServed, text: impl AsRef<str>) -> Unserved {
+    Unserved { why, text: SafeText::new(text.as_ref()) }
+}
+
+fn words(patience: Duration) -> String {
+    format!("{} s", (patience.as_secs_f32() * 10.0).round() / 10.0)
 }
 
 /// An error of a connection in words, without the operating system's number.
-fn broken(error: &std::io::Error) -> String {
+fn broken(error: &std::io::Error) -> Unserved {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {
-            "the server broke the connection off".to_owned()
+            unserved(NotServed::Broken, "the server broke the connection off")
         }
-        ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no route to it".to_owned(),
-        ErrorKind::TimedOut => "no answer".to_owned(),
+        ErrorKind::ConnectionRefused => unserved(NotServed::Refused, "connection refused"),
+        ErrorKind::AddrNotAvailable
+        | ErrorKind::HostUnreachable
+        | ErrorKind::NetworkUnreachable => unserved(NotServed::NoRoute, "no route to it"),
+        ErrorKind::TimedOut => unserved(NotServed::Silent, "no answer"),
         ErrorKind::UnexpectedEof => {
-            "the server closed the connection before it showed a certificate".to_owned()
+            let text = "the server closed the connection before it showed a certificate";
+            unserved(NotServed::Broken, text)
         }
-        _ => error.to_string(),
+        _ => unserved(NotServed::Broken, error.to_string()),
     }
 }
 
-/// More addresses of one name than this are not looked at; large services have at most eight.
-const MOST_ADDRESSES: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use super::is_local;
-
-    #[test]
-    fn names_of_this_machine_are_told_from_others() {
-        for name in ["localhost", "a.localhost", "A.LOCALHOST."] {
-            assert!(is_local(name), "{name}");
-        }
-        for name in ["notlocalhost", "localhost.example", "a.localhost.example"] {
-            assert!(!is_local(name), "{name}");
-        }
-    }
-}
+/// How many endpoints of one host are looked at at once.
+const AT_ONCE: usize = 32;
+/// How many handshakes are under way at once in the whole program: a tunnel takes five
+/// descriptors, and many systems give a program no more than 1,024.
+static DESCRIPTORS: Semaphore = Semaphore::const_new(100);

@@ -2,7 +2,8 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::broken;
+use super::{broken, unserved};
+use crate::fleet::{NotServed, Unserved};
 use crate::inventory::StartTls;
 use crate::text::SafeText;
 
@@ -10,7 +11,7 @@ use crate::text::SafeText;
 pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
     kind: StartTls,
     stream: &mut S,
-) -> Result<(), String> {
+) -> Result<(), Unserved> {
     let mut talk = Talk { stream };
     match kind {
         StartTls::None => Ok(()),
@@ -28,11 +29,11 @@ struct Talk<'a, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     /// RFC 3207, section 4.
-    async fn smtp(&mut self) -> Result<(), String> {
+    async fn smtp(&mut self) -> Result<(), Unserved> {
         self.smtp_reply("220").await?;
         self.say(b"EHLO [127.0.0.1]\r\n").await?;
         if !self.smtp_reply("250").await? {
-            return Err("the mail server does not offer STARTTLS".to_owned());
+            return Err(unserved(NotServed::NotTls, "the mail server does not offer STARTTLS"));
         }
         self.say(b"STARTTLS\r\n").await?;
         self.smtp_reply("220").await.map(drop)
@@ -40,7 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     /// Reads a reply of one line or more (RFC 5321, section 4.2.1); tells whether one of them
     /// offers STARTTLS.
-    async fn smtp_reply(&mut self, code: &str) -> Result<bool, String> {
+    async fn smtp_reply(&mut self, code: &str) -> Result<bool, Unserved> {
         let mut has_starttls = false;
         for _ in 0..MOST_LINES {
             let line = self.line().await?;
@@ -54,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     }
 
     /// RFC 9051, section 6.2.1.
-    async fn imap(&mut self) -> Result<(), String> {
+    async fn imap(&mut self) -> Result<(), Unserved> {
         let greeting = self.line().await?;
         if !greeting.starts_with("* OK") {
             return Err(refused("IMAP", &greeting));
@@ -74,17 +75,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     }
 
     /// PostgreSQL's documentation, section 55.2.10: 'S' is yes, 'N' is no.
-    async fn postgres(&mut self) -> Result<(), String> {
+    async fn postgres(&mut self) -> Result<(), Unserved> {
         self.say(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]).await?;
         match self.stream.read_u8().await.map_err(|it| broken(&it))? {
             b'S' => Ok(()),
-            b'N' => Err("the database server does not offer TLS".to_owned()),
+            b'N' => Err(unserved(NotServed::NotTls, "the database server does not offer TLS")),
             _ => Err(refused("PostgreSQL", "something else")),
         }
     }
 
     /// RFC 4511, section 4.14: an extended request with the name of `StartTLS`.
-    async fn ldap(&mut self) -> Result<(), String> {
+    async fn ldap(&mut self) -> Result<(), Unserved> {
         self.say(b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037").await?;
         let mut head = [0; 2];
         self.stream.read_exact(&mut head).await.map_err(|it| broken(&it))?;
@@ -109,16 +110,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         if is_ldap_success(&answer) {
             Ok(())
         } else {
-            Err("the directory server does not offer StartTLS".to_owned())
+            Err(unserved(NotServed::NotTls, "the directory server does not offer StartTLS"))
         }
     }
 
-    async fn say(&mut self, bytes: &[u8]) -> Result<(), String> {
+    async fn say(&mut self, bytes: &[u8]) -> Result<(), Unserved> {
         self.stream.write_all(bytes).await.map_err(|it| broken(&it))
     }
 
     /// Reads one line, without its end.
-    async fn line(&mut self) -> Result<String, String> {
+    async fn line(&mut self) -> Result<String, Unserved> {
         let mut line = Vec::new();
         loop {
             match self.stream.read_u8().await.map_err(|it| broken(&it))? {
@@ -140,12 +141,14 @@ fn is_ldap_success(answer: &[u8]) -> bool {
     rest.get(skip..).is_some_and(|it| it.starts_with(&[0x0a, 0x01, 0x00]))
 }
 
-fn refused(protocol: &str, said: &str) -> String {
-    format!("the server does not begin TLS in {protocol}: it says {}", SafeText::capped(said, 80))
+fn refused(protocol: &str, said: &str) -> Unserved {
+    let said = SafeText::capped(said, 80);
+    let text = format!("the server does not begin TLS in {protocol}: it says {said}");
+    unserved(NotServed::NotTls, text)
 }
 
-fn endless() -> String {
-    "the server talks without end".to_owned()
+fn endless() -> Unserved {
+    unserved(NotServed::NotTls, "the server talks without end")
 }
 
 /// More lines than a reply has: servers offer some twenty things.

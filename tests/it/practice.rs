@@ -749,7 +749,7 @@ fn a_reload_decides_what_is_served() {
         let name = host_of(&practice, scenario).name.as_str();
         let host = inventory.hosts.iter().find(|it| it.name.as_str() == name).unwrap();
         let now = Clock::default().now();
-        let probes = probe(&sessions, host, &host.endpoints[0], now);
+        let probes = probe(&sessions, host, &[], &host.endpoints[0], now);
         runtime.block_on(probes)[0].served.clone().unwrap().leaf.clone()
     };
     for (scenario, lineage, is_reloaded) in

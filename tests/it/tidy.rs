@@ -32,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["clock", "fleet", "text"]),
     // Adding a key to known_hosts takes a permit.
     ("remote", &["audit", "fleet", "inventory", "text"]),
-    ("scan", &["clock", "fleet", "inventory", "remote", "source", "text"]),
+    ("scan", &["clock", "fleet", "inventory", "remote", "source", "text", "wire"]),
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),
     ("wire", &["fleet", "inventory", "remote", "text"]),
@@ -99,7 +99,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "text",
             "tui",
-            "wire",
         ],
     ),
     ("main", &["cli"]),

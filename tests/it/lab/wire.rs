@@ -91,7 +91,7 @@ async fn look(sessions: &Sessions, at: Endpoint) -> Vec<Probe> {
 }
 
 async fn look_from(sessions: &Sessions, host: &Host, at: Endpoint) -> Vec<Probe> {
-    let mut probes = probe(sessions, host, &at, Moment::from_unix(7)).await;
+    let mut probes = probe(sessions, host, &[], &at, Moment::from_unix(7)).await;
     // The name has an IPv6 address too, where nobody listens.
     probes.retain(|it| it.address.as_str().starts_with("127.0.0.1:"));
     for it in &probes {
@@ -376,7 +376,7 @@ async fn the_loopback_of_a_host_is_looked_at_through_its_session() {
 
     // A look that is dropped ends what is behind it.
     let endpoint = at(silent);
-    let look = probe(&sessions, &web, &endpoint, Moment::default());
+    let look = probe(&sessions, &web, &[], &endpoint, Moment::default());
     assert!(tokio::time::timeout(Duration::from_millis(300), look).await.is_err());
     sessions.close().await;
     lab.no_ssh_is_left();
