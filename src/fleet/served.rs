@@ -155,6 +155,7 @@ mod tests {
             args: Vec::new(),
             pid: None,
             unit: None,
+            read_by: None,
             sites: vec![Site { names, listens: vec![listen], loads: vec![load] }],
             problems: Vec::new(),
         }

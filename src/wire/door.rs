@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::{Ask, Way, unserved, words};
 use crate::fleet::{Listen, NotServed, Seen, Site, Unserved, Vantage};
 use crate::inventory::{self, Endpoint, Host, StartTls};
+use crate::text::SafeText;
 
 /// Where something can be served.
 #[derive(Debug)]
@@ -98,18 +99,17 @@ pub(super) fn told_of(endpoint: &Endpoint, listeners: &[Listen]) -> Vec<Ask> {
         return Vec::new();
     }
     let port = endpoint.port;
-    let doors = match endpoint.listen {
-        Some(address) => vec![SocketAddr::new(address, port)],
-        None => {
-            let mut doors: Vec<_> = listeners.iter().filter(|it| it.port == port).collect();
-            doors.sort();
-            doors.dedup();
-            doors.truncate(MOST_ADDRESSES);
-            doors.into_iter().map(|it| reached(*it)).collect()
-        }
+    let listening = || {
+        let mut doors: Vec<_> = listeners.iter().filter(|it| it.port == port).collect();
+        doors.sort();
+        doors.dedup();
+        doors.into_iter().take(MOST_ADDRESSES).map(|it| reached(*it)).collect()
     };
-    let doors =
-        if doors.is_empty() { vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))] } else { doors };
+    let told = endpoint.listen.map(|it| vec![SocketAddr::new(it, port)]);
+    let mut doors: Vec<_> = told.unwrap_or_else(listening);
+    if doors.is_empty() {
+        doors.push((Ipv4Addr::LOCALHOST, port).into());
+    }
     let ask = |at| Ask {
         name: endpoint.name.clone(),
         at,
@@ -147,8 +147,8 @@ fn name_of(site: &Site, seen: &Seen) -> Option<String> {
         let loaded = seen.loaded.iter().find(|it| it.path == load.certificate)?;
         Some(&loaded.chain.as_ref().ok()?.leaf.names)
     };
-    let own = site.names.iter().map(|it| it.as_str()).find_map(asked);
-    own.or_else(|| of_leaf()?.iter().map(|it| it.as_str()).find_map(asked))
+    let own = site.names.iter().map(SafeText::as_str).find_map(asked);
+    own.or_else(|| of_leaf()?.iter().map(SafeText::as_str).find_map(asked))
 }
 
 /// A name that can be asked for where this one is configured; none for patterns.
@@ -191,7 +191,6 @@ const ANY_LABEL: &str = "certdeck-probe";
 mod tests {
     use super::*;
     use crate::fleet::{Load, Server};
-    use crate::text::SafeText;
 
     fn listen(text: &str) -> Listen {
         let at: SocketAddr = text.parse().unwrap();
@@ -253,6 +252,7 @@ mod tests {
             args: Vec::new(),
             pid: None,
             unit: None,
+            read_by: None,
             sites: vec![
                 site(&["www.example.net"], &["0.0.0.0:443"]),
                 site(&["_", "~^a.*$", "*.example.org"], &["0.0.0.0:443", "[::]:443"]),

@@ -204,7 +204,7 @@ impl Look<'_> {
                         timeout(patience, looking).await.unwrap_or_else(|_| Err(late()))
                     }
                     Ok(None) if door::listens_elsewhere(listeners, *at) => {
-                        let text = format!("nothing listens on {at} of the host");
+                        let text = format!("nothing listens at {at} on the host");
                         Err(unserved(NotServed::Refused, text))
                     }
                     Ok(None) => {

@@ -369,7 +369,7 @@ async fn the_loopback_of_a_host_is_looked_at_through_its_session() {
 
     let guarded = host("web-02", closed.port);
     let probes = look_from(&sessions, &guarded, at(nginx.tls_port)).await;
-    let expect = format!("sshd does not let anybody through to port {}", nginx.tls_port);
+    let expect = format!("sshd does not let anybody through to 127.0.0.1:{}", nginx.tls_port);
     check_fault(&probes, &expect);
     let down = host("web-03", free_port());
     check_fault(&look_from(&sessions, &down, at(nginx.tls_port)).await, "connection refused");
