@@ -74,7 +74,7 @@ fn trust_lasts_as_long_as_the_best_way() {
         assert!(roots.iter().all(|it| known.add(it.der())));
         let ders: Vec<_> = ders.iter().map(|it| (*it).clone()).collect();
         let chain = Chain::read(&ders, &known).unwrap();
-        let year = chain.trust.until.and_then(Moment::civil).map(|it| it.year());
+        let year = chain.trust.until.and_then(Moment::civil).map(jiff::civil::DateTime::year);
         assert_eq!((chain.trust.anchor.as_ref().map(SafeText::as_str), year), (anchor, until));
         assert_ne!(chain.fault, Some(ChainFault::NoIntermediate));
     };
