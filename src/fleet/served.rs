@@ -144,6 +144,7 @@ mod tests {
         let load = Load {
             certificate: SafeText::new(&format!("/etc/letsencrypt/live/{lineage}/fullchain.pem")),
             key: None,
+            chain: None,
             told_at: SafeText::default(),
         };
         let listen = Listen { address: [0, 0, 0, 0].into(), port: 443 };

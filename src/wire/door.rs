@@ -242,6 +242,7 @@ mod tests {
             loads: vec![Load {
                 certificate: SafeText::new("/a"),
                 key: None,
+                chain: None,
                 told_at: SafeText::default(),
             }],
         };
