@@ -192,6 +192,11 @@ pub(super) fn impact_of<'h>(hooks: impl IntoIterator<Item = &'h Hook>) -> Impact
     hooks.into_iter().map(|it| it.impact.unwrap_or(Impact::Restart)).max().unwrap_or_default()
 }
 
+/// Whether one of these is known to make services load their files again.
+pub(super) fn reloads(hooks: &[Hook]) -> bool {
+    hooks.iter().any(|it| matches!(it.impact, Some(Impact::Reload | Impact::Restart)))
+}
+
 /// The effect of a renewal beside the new certificate: hooks before, hooks after, and a warning
 /// where nothing makes services load it.
 pub(super) fn renewal_effect(certbot: &Certbot<'_>) -> (Vec<String>, Impact) {
@@ -250,4 +255,4 @@ pub(super) fn clock(target: &Target<'_>) -> Option<String> {
 }
 
 /// As in [`crate::diagnose`], in seconds.
-const CLOCK: i64 = 60;
+pub(super) const CLOCK: i64 = 60;

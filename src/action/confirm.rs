@@ -173,11 +173,11 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
         (Expect::Anything, None) if plan.place.is_some() => return changed("the lineage is gone"),
         _ => {}
     }
-    match plan.promise {
+    match &plan.promise {
         Promise::Leaf(wanted) => {
             let versions = place.map(|it| it.versions.as_slice()).unwrap_or_default();
             let mut kept = versions.iter().filter_map(|it| it.certificate.as_ref());
-            if kept.any(|it| it.sha256 == wanted) {
+            if kept.any(|it| it.sha256 == *wanted) {
                 return None;
             }
             changed("the version is not in the archive any more")
@@ -188,6 +188,19 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
                 Some(it) => changed(&format!("{} is armed by now", it.name)),
                 None => None,
             }
+        }
+        Promise::Executable(path) => {
+            let mut hooks = host.automation.iter().flat_map(|it| &it.hooks);
+            match hooks.find(|it| it.path == path.as_str()) {
+                None => changed(&format!("{path} is gone")),
+                Some(it) if it.is_executable => changed(&format!("{path} is executable by now")),
+                Some(_) => None,
+            }
+        }
+        Promise::ClockRight => {
+            let is_off =
+                host.clock_offset.is_none_or(|it| it.saturating_abs() > super::card::CLOCK);
+            if is_off { None } else { changed("its clock is right by now") }
         }
         Promise::NewLeaf | Promise::SameLeaf | Promise::Served => None,
     }

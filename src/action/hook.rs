@@ -3,7 +3,7 @@
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, Hook, environment, is_exact};
 use super::plan::{Command, Expect};
-use super::{Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why};
+use super::{Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, server};
 use crate::fleet::HookStage;
 use crate::inventory::Impact;
 use crate::text::SafeText;
@@ -41,6 +41,13 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
             "it ends with the first that fails; certbot would run the others, too".to_owned(),
         );
     }
+    let mut commands = commands(&hooks, &certbot, &lineage)?;
+    let is_deploy = hooks.iter().all(|it| it.stage == HookStage::Deploy);
+    if is_deploy && !card::reloads(&hooks) {
+        let after = server::afterwards(target, lineage.leaf);
+        commands.extend(after.commands);
+        effect.extend(after.effect);
+    }
     let endpoints = card::endpoints(target, &lineage.leaf.names);
     Ok(Plan {
         tier: if impact == Impact::Restart { Tier::Risky } else { KIND.tier },
@@ -52,7 +59,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
             &endpoints,
         ),
         notes: lineage.notes(),
-        commands: commands(&hooks, &certbot, &lineage)?,
+        commands,
         expect: Expect::Leaf(lineage.leaf.sha256),
         impact,
         endpoints,

@@ -15,6 +15,7 @@ mod choice;
 mod confirm;
 mod cost;
 mod dry_run;
+mod enable_hook;
 mod enable_timer;
 mod force_renew;
 mod hook;
@@ -25,6 +26,7 @@ mod reload;
 mod renew;
 mod rollback;
 mod server;
+mod sync_clock;
 mod target;
 
 pub use choice::{Choice, Chosen, Offer};
@@ -42,6 +44,8 @@ pub static ALL: &[Kind] = &[
     hook::KIND,
     rollback::KIND,
     enable_timer::KIND,
+    enable_hook::KIND,
+    sync_clock::KIND,
 ];
 
 /// The name of the action that only tries: it is offered before every other one.

@@ -80,6 +80,10 @@ pub enum Promise {
     Served,
     /// A timer is armed.
     TimerArmed,
+    /// The hook at this path is executable.
+    Executable(String),
+    /// The host's clock is right.
+    ClockRight,
 }
 
 impl Plan {

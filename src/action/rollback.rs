@@ -2,9 +2,9 @@
 
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
-use super::hook;
 use super::plan::{Command, Expect, Plan, Promise};
 use super::{Choice, Chosen, Kind, Offer, Refusal, Subject, Target, Tier, Why};
+use super::{hook, server};
 use crate::fleet::{Certificate, HookStage, Moment, Place, ProblemKind, human};
 use crate::inventory::Impact;
 use crate::text::SafeText;
@@ -59,13 +59,24 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     };
     commands.extend(hook::commands(&hooks, &certbot, &Lineage { target, place, leaf })?);
     effect.extend(card::effect_of(&hooks));
-    let endpoints = if hooks.is_empty() {
-        effect
-            .push("no hook runs afterwards: services go on with what they have loaded".to_owned());
-        Vec::new()
+    let after = if card::reloads(&hooks) {
+        server::Afterwards::default()
     } else {
-        card::endpoints(target, &leaf.names)
+        server::afterwards(target, leaf)
     };
+    let is_reloaded = !after.commands.is_empty();
+    commands.extend(after.commands);
+    effect.extend(after.effect);
+    let endpoints = match (hooks.is_empty(), is_reloaded) {
+        (true, false) => {
+            let text = "no hook runs afterwards: services go on with what they have loaded";
+            effect.push(text.to_owned());
+            Vec::new()
+        }
+        (true, true) => after.endpoints,
+        (false, _) => card::endpoints(target, &leaf.names),
+    };
+    let own = if is_reloaded { Impact::Reload } else { Impact::None };
 
     let mut notes = vec![format!(
         "that key and certificate of version {number} belong together is checked on the host with openssl first; without it nothing is changed"
@@ -96,7 +107,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         commands,
         expect: lineage.map_or(Expect::Anything, |it| Expect::Leaf(it.leaf.sha256)),
         promise: Promise::Leaf(leaf.sha256),
-        impact: if hooks.is_empty() { Impact::None } else { card::impact_of(&hooks) },
+        impact: own.max(card::impact_of(&hooks)),
         endpoints,
         ..card::blank(&KIND, target, Some(&certbot))
     })

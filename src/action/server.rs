@@ -148,6 +148,31 @@ pub(super) fn reload(servings: &[Serving<'_>]) -> Result<(Vec<Command>, Vec<Stri
     Ok((commands, effect))
 }
 
+/// What makes the servers of a place load it once its files are changed.
+#[derive(Debug, Default)]
+pub(super) struct Afterwards {
+    pub(super) commands: Vec<Command>,
+    pub(super) effect: Vec<String>,
+    /// Where it is seen that they did.
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+/// The reload that belongs to a change of a place's files. Where a server cannot be reloaded, that
+/// is said and nothing else. `leaf` is what will be on disk then.
+pub(super) fn afterwards(target: &Target<'_>, leaf: &Certificate) -> Afterwards {
+    let servings = target.place.map(|it| loading(target.host, it)).unwrap_or_default();
+    match reload(&servings) {
+        Ok((commands, effect)) => {
+            let endpoints = endpoints(target, &servings, Some(leaf));
+            Afterwards { commands, effect, endpoints }
+        }
+        Err(refusal) => {
+            let effect = vec![format!("no reload: {}", refusal.text)];
+            Afterwards { effect, ..Afterwards::default() }
+        }
+    }
+}
+
 /// A unit of systemd of which nothing else is known.
 pub(super) fn unit(name: &str) -> Option<Command> {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-@:".contains(it);

@@ -170,6 +170,8 @@ fn promise(it: &Promise) -> String {
         Promise::NewLeaf => "new-leaf".to_owned(),
         Promise::Leaf(leaf) => format!("leaf {leaf}"),
         Promise::TimerArmed => "timer-armed".to_owned(),
+        Promise::ClockRight => "clock-right".to_owned(),
+        Promise::Executable(path) => format!("executable {path}"),
     }
 }
 
@@ -179,7 +181,12 @@ fn parse_promise(text: &str) -> Option<Promise> {
         "served" => Promise::Served,
         "new-leaf" => Promise::NewLeaf,
         "timer-armed" => Promise::TimerArmed,
-        _ => Promise::Leaf(Fingerprint::parse(text.strip_prefix("leaf ")?)?),
+        "clock-right" => Promise::ClockRight,
+        _ => match text.split_once(' ')? {
+            ("executable", path) => Promise::Executable(path.to_owned()),
+            ("leaf", leaf) => Promise::Leaf(Fingerprint::parse(leaf)?),
+            _ => return None,
+        },
     })
 }
 
@@ -191,7 +198,8 @@ mod tests {
     fn promises_are_read_as_they_are_written() {
         let leaf = Promise::Leaf(Fingerprint::of(b"x"));
         let others = [Promise::SameLeaf, Promise::NewLeaf, Promise::Served, Promise::TimerArmed];
-        for it in others.into_iter().chain([leaf]) {
+        let hook = Promise::Executable("/a b".to_owned());
+        for it in others.into_iter().chain([leaf, hook, Promise::ClockRight]) {
             assert_eq!(parse_promise(&promise(&it)), Some(it));
         }
         assert_eq!(parse_promise("leaf 12"), None);

@@ -239,6 +239,27 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
                 );
             }
         }
+        Promise::Executable(path) => {
+            let mut hooks = host.automation.iter().flat_map(|it| &it.hooks);
+            if !hooks.any(|it| it.path == path.as_str() && it.is_executable) {
+                return doubt(
+                    "not-executable",
+                    "the command ended well, and the client still skips the hook",
+                    "the file system may be mounted without execution (noexec)",
+                    "look at the file on the host",
+                );
+            }
+        }
+        Promise::ClockRight => {
+            if host.clock_offset.is_none_or(|it| it.saturating_abs() > CLOCK) {
+                return doubt(
+                    "clock",
+                    "it ended well, and the clock is still off",
+                    "a time service has set it back, or ours has jumped meanwhile",
+                    "see what `chronyc tracking` or `timedatectl` says there, and look at our clock",
+                );
+            }
+        }
         Promise::SameLeaf if now != case.before => {
             return doubt(
                 "changed",
@@ -342,6 +363,10 @@ fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
         }
         (Promise::Served, _) if !served.is_empty() => {
             "what is served lies in the files that are loaded".to_owned()
+        }
+        (Promise::Executable(path), _) => format!("{path} is executable"),
+        (Promise::ClockRight, _) => {
+            format!("the clock is {} s off ours", host.clock_offset.unwrap_or_default())
         }
         (_, None) => "it worked".to_owned(),
         (_, Some(_)) => format!("it worked, and the certificate is the one from before{shown}"),
@@ -474,6 +499,9 @@ const NOT_SERVED: &str = "not-served";
 
 /// How many lines of output a report has.
 const TAIL_LINES: usize = 20;
+
+/// As for plans, in seconds.
+const CLOCK: i64 = 60;
 
 #[cfg(test)]
 mod tests {

@@ -193,6 +193,8 @@ impl<'a> WirePlan<'a> {
                 Promise::NewLeaf => json!({ "kind": "new-leaf" }),
                 Promise::SameLeaf => json!({ "kind": "same-leaf" }),
                 Promise::Served => json!({ "kind": "served" }),
+                Promise::ClockRight => json!({ "kind": "clock-right" }),
+                Promise::Executable(path) => json!({ "kind": "executable", "path": path }),
                 Promise::TimerArmed => json!({ "kind": "timer-armed" }),
             },
             impact: match plan.impact {
