@@ -1,6 +1,7 @@
 //! Made fleets at a fixed moment, for tests, pictures and benches. Verdicts are written down
 //! here, so that a picture shows what it should, whatever the rules are.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -11,8 +12,9 @@ use crate::audit::verify::{State, Verified};
 use crate::diagnose::{Diagnosis, Finding, Remedy};
 use crate::fleet::{
     Automation, Certificate, Chain, DAY, Expiry, Failure, Fingerprint, Fleet, HOUR, Hook,
-    HookStage, Host, HostName, KeyKind, KeySight, Moment, Outcome, Place, Renewal, Schedule,
-    Scheduler, Seen, Severity, Sighting, Trigger, Trust, Unreached, Verdict, Version, Visit, Why,
+    HookStage, Host, HostName, KeyKind, KeySight, Listen, Load, Moment, NotServed, Outcome, Place,
+    Probe, Renewal, Schedule, Scheduler, Seen, Server, Severity, Sighting, Site, Trigger, Trust,
+    Unreached, Unserved, Vantage, Verdict, Version, Visit, Why,
 };
 use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
@@ -256,6 +258,22 @@ const WRONG: &[(&str, &str, Verdict, Severity, &str, &str)] = &[
     ),
     (
         "git-fra-1",
+        "git.example.com",
+        Verdict::Unloaded,
+        Severity::Critical,
+        "renewed, but the process still serves the certificate before it",
+        "the certificate was renewed, and nothing loaded it",
+    ),
+    (
+        "git-fra-1",
+        "registry.example.com",
+        Verdict::Unloaded,
+        Severity::Critical,
+        "renewed, but the process still serves the certificate before it",
+        "the certificate was renewed, and nothing loaded it",
+    ),
+    (
+        "git-fra-1",
         "pages.example.com",
         Verdict::Automation,
         Severity::Warning,
@@ -340,6 +358,7 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         last: Some(NOW.plus(-4 * HOUR)),
         next: Some(NOW.plus(8 * HOUR)),
         result: Some(safe("success")),
+        jitter: Some(12 * HOUR),
         ..Trigger::default()
     };
     let hook = Hook {
@@ -357,10 +376,49 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         lock: None,
         last_run: Some(NOW.plus(-4 * HOUR)),
     };
-    let seen =
-        Seen { clock_offset: Some(0), places, automation: vec![automation], ..Seen::default() };
+    let probes = places.iter().flat_map(|it| probes(host, it, ago)).collect();
+    let listen = |port| Listen { address: Ipv4Addr::UNSPECIFIED.into(), port };
+    let seen = Seen {
+        clock_offset: Some(0),
+        servers: server(&places, listen(443)).into_iter().collect(),
+        listeners: vec![listen(22), listen(443), listen(8443)],
+        addresses: vec![Ipv4Addr::LOCALHOST.into()],
+        places,
+        automation: vec![automation],
+        ..Seen::default()
+    };
     let outcome = Outcome::Seen(Box::new(seen));
-    Visit { host: HostName::new(host), at: NOW.plus(-ago), outcome, probes: None }
+    Visit { host: HostName::new(host), at: NOW.plus(-ago), outcome, probes: Some(probes) }
+}
+
+/// A server that loads what the client renews.
+fn server(places: &[Place], listen: Listen) -> Option<Server> {
+    let site = |it: &Place| {
+        let disk = it.layers.disk.as_ref().filter(|_| it.source == "certbot")?;
+        Some(Site {
+            names: disk.chain.leaf.names.clone(),
+            listens: vec![listen],
+            loads: vec![Load {
+                certificate: disk.location.clone(),
+                key: it.key.as_ref().map(|it| it.path.clone()),
+                told_at: safe(&format!("/etc/nginx/sites-enabled/{}:7", it.name)),
+                chain: None,
+            }],
+        })
+    };
+    let sites: Vec<Site> = places.iter().filter_map(site).collect();
+    let server = Server {
+        kind: "nginx",
+        conf: safe("/etc/nginx/nginx.conf"),
+        program: Some(safe("/usr/sbin/nginx")),
+        args: Vec::new(),
+        pid: Some(812),
+        unit: Some(safe("nginx.service")),
+        sites,
+        problems: Vec::new(),
+        read_by: None,
+    };
+    (!server.sites.is_empty()).then_some(server)
 }
 
 fn made((_, name, issuer, life, left): &Made) -> Place {
@@ -392,7 +450,7 @@ fn place(name: &str, names: &[&str], issuer: &str, life: i64, left: i64) -> Plac
         leaf: Arc::clone(&leaf),
         rest: vec![Arc::new(intermediate)],
         fault: None,
-        trust: Trust::default(),
+        trust: trust(issuer, chain_end),
     };
     let file = if is_file {
         name.to_owned()
@@ -409,8 +467,10 @@ fn place(name: &str, names: &[&str], issuer: &str, life: i64, left: i64) -> Plac
     place.layers.issued = Some(sighting.clone());
     place.layers.disk = Some(sighting);
     if !is_file {
-        let before =
-            certificate(names, &format!("CN={issuer}"), until.plus(-2 * life), until.plus(-life));
+        // Those that are still served have been renewed in time.
+        let step = if UNLOADED.contains(&name) { 60 * DAY } else { life };
+        let ended = until.plus(-step);
+        let before = certificate(names, &format!("CN={issuer}"), ended.plus(-life), ended);
         place.versions = vec![
             Version { number: 1, certificate: Some(Arc::new(before)) },
             Version { number: 2, certificate: Some(leaf) },
@@ -419,6 +479,52 @@ fn place(name: &str, names: &[&str], issuer: &str, life: i64, left: i64) -> Plac
     }
     place
 }
+
+fn trust(issuer: &str, until: Moment) -> Trust {
+    let anchor = match issuer {
+        "Example Internal CA" => return Trust::default(),
+        DIGI => "CN=DigiCert Global Root G2",
+        _ => "CN=ISRG Root X1",
+    };
+    Trust { anchor: Some(safe(anchor)), until: Some(until) }
+}
+
+/// What is served of a place: on the host's loopback and at two addresses.
+fn probes(host: &str, place: &Place, ago: i64) -> Vec<Probe> {
+    let Some(disk) = &place.layers.disk else { return Vec::new() };
+    let Some(name) = disk.chain.leaf.names.first().filter(|it| !it.as_str().starts_with('*'))
+    else {
+        return Vec::new();
+    };
+    let served = if UNLOADED.contains(&name.as_str()) {
+        let old = place.versions.first().and_then(|it| it.certificate.clone());
+        let chain =
+            Chain { leaf: old.unwrap_or_else(|| disk.chain.leaf.clone()), ..(*disk.chain).clone() };
+        Arc::new(chain)
+    } else {
+        Arc::clone(&disk.chain)
+    };
+    // Fleets of a size are about rows.
+    let Some(number) = HOSTS.iter().position(|it| it.0 == host) else { return Vec::new() };
+    let probe = |vantage, address: String, served| Probe {
+        name: name.clone(),
+        vantage,
+        address: safe(&address),
+        is_told: true,
+        is_added: false,
+        at: NOW.plus(-ago),
+        served,
+    };
+    let refused = Unserved { why: NotServed::NoRoute, text: safe("no route from here (IPv6)") };
+    vec![
+        probe(Vantage::Loopback, "127.0.0.1:443".to_owned(), Ok(Arc::clone(&served))),
+        probe(Vantage::Public, format!("198.51.100.{number}:443"), Ok(served)),
+        probe(Vantage::Public, format!("[2001:db8::{number}]:443"), Err(refused)),
+    ]
+}
+
+/// Renewed, and not loaded by the process that serves them.
+const UNLOADED: &[&str] = &["git.example.com", "registry.example.com"];
 
 fn renewal(name: &str, left: i64, life: i64) -> Renewal {
     let failed = name == "api.example.net" && left < life / 4;

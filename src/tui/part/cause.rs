@@ -165,8 +165,8 @@ pub fn detail(view: &CauseView<'_>, chosen: usize, page: &Page<'_>) -> (Vec<Line
     let line = remedies(view, chosen, page, &mut sheet);
     asked(first, &mut sheet);
     if places > 1 {
-        sheet.heading("Everywhere");
-        for it in cause.among(view.findings) {
+        sheet.heading("And at");
+        for it in cause.among(view.findings).skip(1) {
             sheet.text(0, &at(it), theme.title());
             sheet.text(2, it.summary.as_str(), theme.weight(it.verdict.weight()));
             for line in &it.evidence {
@@ -210,9 +210,12 @@ fn remedies(view: &CauseView<'_>, chosen: usize, page: &Page<'_>, sheet: &mut Sh
         }
         sheet.text(INSET, price, theme.dim());
         if is_chosen {
-            let about = action::named(first.action).map_or("", |it| it.about);
             let open = view.keys.key(Command::Open).unwrap_or_default();
-            sheet.text(INSET, &format!("{open}: {about}; the plan is shown first"), theme.dim());
+            let text = match action::named(first.action) {
+                Some(it) => format!("{open}: {}; the plan is shown first", it.about),
+                None => "not an action of this version".to_owned(),
+            };
+            sheet.text(INSET, &text, theme.dim());
         }
     }
     at
@@ -335,10 +338,7 @@ mod tests {
             Owner       edge team
             Advice      Look at the chain first.
 
-            Everywhere
-            web-1/www
-              E5 has expired
-                198.51.100.7:443: E5
+            And at
             web-2/www
               E5 has expired
                 198.51.100.7:443: E5

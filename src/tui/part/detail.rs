@@ -9,12 +9,12 @@ pub use super::host::lines as host;
 pub use super::sheet::{draw, height, settled};
 
 use super::Page;
+use super::layers;
 use super::pen::Pen;
 use super::sheet::{Sheet, when};
 use crate::diagnose::Finding;
 use crate::fleet::{
-    Automation, Certificate, Chain, ChainFault, Host, Layers, Moment, Place, Reach, Sighting,
-    Verdict, Weight, human,
+    Automation, Certificate, Chain, ChainFault, Host, Moment, Place, Reach, Verdict, Weight, human,
 };
 use crate::text::SafeText;
 
@@ -85,7 +85,7 @@ pub fn place(subject: &Subject<'_>, pane: Pane, page: &Page<'_>) -> Vec<Line<'st
     if let Some(place) = subject.place {
         match pane {
             Pane::Overview => overview(subject, place, page, &mut sheet),
-            Pane::Layers => layers(subject, place, &mut sheet),
+            Pane::Layers => layers::full(place, subject.now, page, &mut sheet),
             Pane::Chain => chain(subject, place, page, &mut sheet),
             Pane::History => history(subject, place, page, &mut sheet),
             Pane::Hooks => hooks(subject, place, page, &mut sheet),
@@ -111,9 +111,13 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
     let sign = page.theme.glyphs().weight(weight);
     let head = format!("{sign} {verdict}  {} on {}", place.name, host.name);
     sheet.text(0, &head, page.theme.weight(weight).add_modifier(Modifier::BOLD));
+    if place.nearest().is_some() {
+        sheet.heading("Layers");
+        layers::brief(place, now, page, sheet);
+    }
     sheet.heading("Certificate");
     match place.nearest() {
-        Some(seen) => life(&seen.chain.leaf, now, sheet),
+        Some(seen) => life(&seen.chain, now, sheet),
         None => {
             sheet.nothing("none was read");
         }
@@ -123,7 +127,8 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
     }
     sheet.heading("Where");
     sheet.field("Host", host.name.as_str()).field("Source", place.source);
-    sheet.maybe("File", place.nearest().map(|it| &it.location));
+    let layers = &place.layers;
+    sheet.maybe("File", layers.disk.as_ref().or(layers.issued.as_ref()).map(|it| &it.location));
     sheet.maybe("Key file", place.key.as_ref().map(|it| &it.path));
     sheet.maybe("Key", place.key_matches().map(matching));
     reading(host, now, page, sheet);
@@ -133,12 +138,14 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
 }
 
 /// What is said first of any certificate.
-fn life(leaf: &Certificate, now: Moment, sheet: &mut Sheet<'_>) {
+fn life(chain: &Chain, now: Moment, sheet: &mut Sheet<'_>) {
+    let leaf: &Certificate = &chain.leaf;
     let names: Vec<&str> = leaf.names.iter().map(SafeText::as_str).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join("  ") };
     sheet.field("Names", &names);
     sheet.field("Issuer", leaf.authority());
     sheet.field("Ends", &when(leaf.not_after, now));
+    sheet.maybe("Chain ends", chain.trust.until.map(|it| when(it, now)));
     sheet.field("Began", &when(leaf.not_before, now));
     sheet.field("Lives", &human(leaf.lifetime()));
     sheet.field("Due", &when(leaf.renewal_opens(), now));
@@ -234,45 +241,28 @@ pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet
     }
 }
 
-fn layers(subject: &Subject<'_>, place: &Place, sheet: &mut Sheet<'_>) {
-    let Layers { issued, disk, loaded, wire } = &place.layers;
-    let now = subject.now;
-    for (title, seen) in [
-        ("Issued: the newest that the CA gave", issued),
-        ("On disk: what a service would load", disk),
-        ("Loaded: what the process serves", loaded),
-    ] {
-        sheet.heading(title);
-        layer(seen.as_ref(), now, sheet);
-    }
-    sheet.heading("On the wire: what clients get");
-    if wire.is_empty() {
-        layer(None, now, sheet);
-    }
-    for seen in wire {
-        layer(Some(seen), now, sheet);
-    }
-}
-
-fn layer(seen: Option<&Sighting>, now: Moment, sheet: &mut Sheet<'_>) {
-    let Some(seen) = seen else {
-        sheet.nothing("not looked at");
-        return;
-    };
-    let leaf = &seen.chain.leaf;
-    sheet.field("SHA-256", &leaf.sha256.to_string()).field("Ends", &when(leaf.not_after, now));
-    sheet.field("Where", seen.location.as_str()).field("Seen", &when(seen.at, now));
-}
-
 fn chain(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Sheet<'_>) {
     let Some(seen) = place.nearest() else {
         sheet.nothing("no chain was read");
         return;
     };
-    let Chain { leaf, rest, fault, .. } = &*seen.chain;
-    if let Some(fault) = fault {
-        sheet.text(0, fault_words(*fault), page.theme.weight(Weight::Wrong));
+    let Chain { leaf, rest, fault, trust } = &*seen.chain;
+    sheet.field("As seen at", seen.location.as_str());
+    match fault {
+        Some(it) => {
+            sheet.styled_field("Whole", fault_words(*it), page.theme.weight(Weight::Wrong));
+        }
+        None => {
+            sheet.field("Whole", "yes");
+        }
     }
+    let unknown = "to no root that is known here, as with an authority of one's own";
+    sheet.field(
+        "Leads",
+        &trust.anchor.as_ref().map_or_else(|| unknown.to_owned(), |it| format!("to {it}")),
+    );
+    sheet.field("Leaf ends", &when(leaf.not_after, subject.now));
+    sheet.maybe("Chain ends", trust.until.map(|it| when(it, subject.now)));
     let all = std::iter::once(leaf).chain(rest);
     for (number, it) in all.enumerate() {
         sheet.heading(&format!("{number}  {}", it.subject));
@@ -285,7 +275,7 @@ fn chain(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut Shee
     }
 }
 
-const fn fault_words(fault: ChainFault) -> &'static str {
+pub(super) const fn fault_words(fault: ChainFault) -> &'static str {
     match fault {
         ChainFault::NoIntermediate => "the intermediate is missing",
         ChainFault::WrongIntermediate => "an intermediate did not sign the certificate before it",

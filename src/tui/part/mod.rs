@@ -13,6 +13,7 @@ pub mod histogram;
 mod host;
 pub mod hosts;
 pub mod jobs;
+mod layers;
 pub mod menu;
 mod pen;
 pub(in crate::tui) mod sheet;

@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::Page;
 use super::header::clock;
-use super::pen::Pen;
+use super::pen::{self, Pen};
 use crate::fleet::{Moment, human};
 
 /// A page of details that is being written.
@@ -90,6 +90,32 @@ impl<'a> Sheet<'a> {
         let head = Span::styled(format!(" {head}"), head_style);
         let text = self.page.shown(text).into_owned();
         self.lines.push(Line::from(vec![head, Span::styled(text, style)]));
+        self
+    }
+
+    /// A label and cells of the same width each, cut off rather than broken.
+    pub(in crate::tui) fn cells(
+        &mut self,
+        label: &str,
+        (label_width, width): (u16, u16),
+        cells: impl IntoIterator<Item = (String, Style)>,
+    ) -> &mut Self {
+        let label = format!(" {label:<0$}", usize::from(label_width));
+        let mut line = Line::from(vec![Span::styled(label, self.page.theme.dim())]);
+        for (text, style) in cells {
+            let text = self.page.shown(&text);
+            let (kept, is_cut) = pen::cut(&text, width.saturating_sub(1));
+            let mut kept = kept.to_owned();
+            if is_cut {
+                kept.push_str(self.page.theme.glyphs().cut);
+            }
+            let gap = usize::from(width).saturating_sub(kept.width());
+            kept.extend(std::iter::repeat_n(' ', gap));
+            line.push_span(Span::styled(kept, style));
+        }
+        // Two pieces would be taken for a label with a text that is broken.
+        line.push_span(Span::raw(""));
+        self.lines.push(line);
         self
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use super::list::{CauseId, Selection, page};
-use super::{Kind, Outcome, Screen, cause, plain, split};
+use super::list::{CauseId, Selection};
+use super::{Kind, Outcome, Screen, WIDE, cause, plain, split};
 use crate::diagnose::{Cause, Finding, Remedy};
 use crate::fleet::HostName;
 use crate::tui::desk::Desk;
@@ -21,6 +21,10 @@ pub(super) const KIND: Kind = Kind {
     command: Command::Screen3,
     open: |_| Box::new(Findings { selection: Selection::default() }),
 };
+
+/// The fewest rows of the list with its heading, and of a look that is worth having.
+const LEAST: u16 = 5;
+const LOOK: u16 = 12;
 
 #[derive(Debug)]
 struct Findings {
@@ -43,13 +47,33 @@ impl Findings {
     }
 }
 
+/// The list, and a look at the selected cause in all the room that the list leaves.
+fn areas(desk: &Desk, area: Rect) -> (Rect, Option<Rect>) {
+    if area.width >= WIDE {
+        return split(area);
+    }
+    let lines = u16::try_from(desk.causes.len().max(1)).unwrap_or(u16::MAX);
+    let list = lines.saturating_add(1).min(area.height / 3).max(LEAST);
+    if list + LOOK > area.height {
+        return (area, None);
+    }
+    let parts = Layout::vertical([Constraint::Length(list), Constraint::Fill(1)]).spacing(1);
+    let [list, look] = area.layout(&parts);
+    (list, Some(look))
+}
+
+fn page(desk: &Desk, area: Rect) -> u16 {
+    areas(desk, area).0.height.saturating_sub(1)
+}
+
 impl Screen for Findings {
     fn place(&self) -> Place {
         Place::Lists
     }
 
     fn run(&mut self, command: Command, desk: &mut Desk, area: Rect) -> Outcome {
-        if self.selection.go(command, &desk.causes, page(area)) {
+        let page = page(desk, area);
+        if self.selection.go(command, &desk.causes, page) {
             return Outcome::Done;
         }
         match (command, self.selection.id(&desk.causes)) {
@@ -60,11 +84,12 @@ impl Screen for Findings {
     }
 
     fn settle(&mut self, desk: &Desk, area: Rect) {
-        self.selection.settle(&desk.causes, page(area));
+        let page = page(desk, area);
+        self.selection.settle(&desk.causes, page);
     }
 
     fn draw(&self, desk: &Desk, area: Rect, buf: &mut Buffer) {
-        let (area, look) = split(area);
+        let (area, look) = areas(desk, area);
         let view = FindingsView {
             causes: &desk.causes,
             findings: &desk.findings,
@@ -111,6 +136,7 @@ impl Screen for Findings {
     }
 
     fn click(&mut self, desk: &Desk, area: Rect, at: (u16, u16)) {
-        self.selection.click(&desk.causes, area, at);
+        let list = areas(desk, area).0;
+        self.selection.click(&desk.causes, list, at);
     }
 }

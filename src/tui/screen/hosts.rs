@@ -83,6 +83,6 @@ impl Screen for Hosts {
     }
 
     fn click(&mut self, desk: &Desk, area: Rect, at: (u16, u16)) {
-        self.selection.click(&desk.hosts, area, at);
+        self.selection.click(&desk.hosts, split(area).0, at);
     }
 }

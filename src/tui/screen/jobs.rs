@@ -101,6 +101,6 @@ impl Screen for Jobs {
     }
 
     fn click(&mut self, desk: &Desk, area: Rect, at: (u16, u16)) {
-        self.selection.click(&desk.job_lines, area, at);
+        self.selection.click(&desk.job_lines, split(area).0, at);
     }
 }

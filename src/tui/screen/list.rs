@@ -77,12 +77,11 @@ impl<Id: Clone + PartialEq> Selection<Id> {
     }
 
     /// Selects the line below the heading that was clicked, if there is one.
-    pub(super) fn click(&mut self, lines: &impl Lines<Id = Id>, area: Rect, at: (u16, u16)) {
-        let (list, _) = split(area);
+    pub(super) fn click(&mut self, lines: &impl Lines<Id = Id>, list: Rect, at: (u16, u16)) {
         if list.contains(at.into()) && at.1 > list.y {
             let position = self.first + usize::from(at.1 - list.y - 1);
             if position < lines.count() {
-                self.select(lines, position, page(area));
+                self.select(lines, position, list.height.saturating_sub(1));
             }
         }
     }
