@@ -1,8 +1,9 @@
 //! The tree that certbot 2.1.0 keeps under `/etc/letsencrypt`, for any set of lineages.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use super::authority::{Ca, Claim, KeyKind};
+use super::authority::{Ca, Claim, Issued, KeyKind};
 use super::nginx::{self, Loaded};
 use super::stage::Stage;
 use super::words::Failure;
@@ -58,6 +59,13 @@ impl Certbot {
             }
         }
         write_accounts(stage, self)?;
+        if self.lineages.iter().any(|it| it.authenticator == Authenticator::Dns) {
+            stage.file(
+                &format!("{ETC}/{CREDENTIALS}"),
+                0o600,
+                "dns_rfc2136_server = 192.0.2.53\n",
+            )?;
+        }
         for hook in self.hooks {
             stage.shared_file(
                 &format!("{ETC}/renewal-hooks/{}", hook.path),
@@ -173,6 +181,8 @@ pub(super) struct Lineage {
     pub(super) port: u16,
     /// Names of its site that the certificate has not.
     pub(super) also: &'static [&'static str],
+    /// The version before the last, where others have it as well.
+    pub(super) before: Option<Arc<Issued>>,
 }
 
 /// What nginx of the host has to do with a lineage.
@@ -249,6 +259,7 @@ impl Lineage {
             site: Site::Newest,
             port: nginx::PORT,
             also: &[],
+            before: None,
         }
     }
 
@@ -279,16 +290,16 @@ fn write_lineage(stage: &Stage<'_>, lineage: &Lineage) -> Result<(), Error> {
     let name = &lineage.name;
     for version in 1..=lineage.versions {
         let not_before = lineage.not_before(stage.now, version);
-        let issued = stage.issue_claim(
-            lineage.ca,
-            lineage.key,
-            &Claim {
-                names: &lineage.names,
-                subject: lineage.subject,
-                not_before,
-                not_after: not_before.plus(lineage.life),
-            },
-        )?;
+        let claim = Claim {
+            names: &lineage.names,
+            subject: lineage.subject,
+            not_before,
+            not_after: not_before.plus(lineage.life),
+        };
+        let issued = match &lineage.before {
+            Some(before) if version + 1 == lineage.versions => Arc::clone(before),
+            _ => Arc::new(stage.issue_claim(lineage.ca, lineage.key, &claim)?),
+        };
         let archive = |kind: &str| format!("{ETC}/archive/{name}/{kind}{version}.pem");
         stage.file(&archive("cert"), 0o644, &issued.certificate)?;
         stage.shared_file(&archive("chain"), 0o644, &issued.chain)?;
@@ -338,7 +349,7 @@ fn renewal_conf(stage: &Stage<'_>, lineage: &Lineage) -> String {
     let _ = writeln!(conf, "authenticator = {}", lineage.authenticator.plugin());
     match lineage.authenticator {
         Authenticator::Dns => {
-            let _ = writeln!(conf, "dns_rfc2136_credentials = {etc}/rfc2136.ini");
+            let _ = writeln!(conf, "dns_rfc2136_credentials = {etc}/{CREDENTIALS}");
         }
         Authenticator::Manual => conf.push_str("pref_challs = dns-01,\n"),
         Authenticator::Standalone => {}
@@ -403,6 +414,9 @@ pub(super) fn ca_of(server: &str) -> Option<Ca> {
 
 /// certbot's configuration folder, below the root of a host.
 pub(super) const ETC: &str = "etc/letsencrypt";
+
+/// What gives access to the DNS, below that folder.
+const CREDENTIALS: &str = "rfc2136.ini";
 
 /// Where a host knows why attempts at a lineage fail: one file each, with a word in it.
 pub(super) const FAULTS: &str = "faults";

@@ -38,6 +38,31 @@ const FAULTS: &[Fault] = &[
         left: &[],
     },
     Fault {
+        host: "web-lhr-1",
+        place: "tickets.example.com",
+        verdict: "unloaded",
+        rule: "unloaded",
+        remedy: "reload",
+        left: &[],
+    },
+    Fault {
+        host: "web-lhr-2",
+        place: "rewards.example.com",
+        verdict: "unloaded",
+        rule: "unloaded",
+        remedy: "reload",
+        // What certbot's log tells of the hook is true until the next renewal.
+        left: &["hook-failed"],
+    },
+    Fault {
+        host: "stage-fra-1",
+        place: "beta.example.net",
+        verdict: "staging",
+        rule: "staging",
+        remedy: "issue",
+        left: &[],
+    },
+    Fault {
         host: "web-ams-1",
         place: "",
         verdict: "automation",

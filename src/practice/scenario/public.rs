@@ -1,10 +1,14 @@
 //! Names that clients reach at other addresses than the host's own.
 
+use std::sync::Arc;
+
 use super::{EDGE, Kind};
 use crate::fleet::DAY;
-use crate::practice::authority::Ca;
+use crate::practice::Error;
+use crate::practice::authority::{Ca, Issued};
 use crate::practice::certbot::{self, Certbot, Lineage};
 use crate::practice::nginx::{self, Loaded};
+use crate::practice::stage::Stage;
 
 pub(super) const ORIGIN: Kind = Kind {
     name: "origin",
@@ -16,8 +20,9 @@ pub(super) const ORIGIN: Kind = Kind {
         let balancer = stage.port_of(BALANCER.host)?;
         let addresses = format!("  addresses = [\"127.0.0.1:{balancer}\"]\n");
         certbot::endpoint(stage, PORTAL, port, &addresses);
-        Certbot::new(vec![Lineage { left: 77 * DAY, port, ..Lineage::new(&[PORTAL]) }])
-            .install(stage)
+        let before = Some(old_portal(stage)?);
+        let portal = Lineage { left: LEFT, port, before, ..Lineage::new(&[PORTAL]) };
+        Certbot::new(vec![portal]).install(stage)
     },
 };
 
@@ -28,8 +33,8 @@ pub(super) const BALANCER: Kind = Kind {
     groups: EDGE,
     build: |stage| {
         let port = stage.port_of(stage.name())?;
-        let issued = stage.issue(Ca::Public, &[PORTAL], 90 * DAY, 34 * DAY)?;
-        super::pem::put(stage, PORTAL, &issued)?;
+        let old = old_portal(stage)?;
+        super::pem::put(stage, PORTAL, &old)?;
         super::pem::serve(stage, &[PORTAL], port)
     },
 };
@@ -41,7 +46,8 @@ pub(super) const ELSEWHERE: Kind = Kind {
     groups: EDGE,
     build: |stage| {
         let port = stage.port_of(stage.name())?;
-        let old = stage.issue(Ca::Public, &[KIOSK], 90 * DAY, 11 * DAY)?;
+        let left = 65 * DAY;
+        let old = stage.issue(Ca::Public, &[KIOSK], 90 * DAY, left - certbot::period(90 * DAY))?;
         let elsewhere = stage.root.join("elsewhere");
         let site = Loaded {
             names: vec![KIOSK.to_owned()],
@@ -51,10 +57,20 @@ pub(super) const ELSEWHERE: Kind = Kind {
         nginx::load_at(&elsewhere, &[site])?;
         stage.divert_v6(elsewhere);
         certbot::endpoint(stage, KIOSK, port, "");
-        Certbot::new(vec![Lineage { left: 65 * DAY, port, ..Lineage::new(&[KIOSK]) }])
-            .install(stage)
+        let before = Some(Arc::new(old));
+        let kiosk = Lineage { left, port, before, ..Lineage::new(&[KIOSK]) };
+        Certbot::new(vec![kiosk]).install(stage)
     },
 };
+
+/// The version of the portal's certificate that the balancer still has.
+fn old_portal(stage: &Stage<'_>) -> Result<Arc<Issued>, Error> {
+    let left = LEFT - certbot::period(90 * DAY);
+    stage.issue_once("portal", Ca::Public, &[PORTAL], 90 * DAY, left)
+}
+
+/// How long the newest version of the portal's certificate lasts.
+const LEFT: i64 = 77 * DAY;
 
 const PORTAL: &str = "portal.localhost";
 const KIOSK: &str = "kiosk.localhost";
