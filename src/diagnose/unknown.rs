@@ -33,7 +33,9 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
             Some(place.problems.iter().fold(finding, told).remedies(relink))
         }
         (Reach::Up, None) => {
-            let hidden = || host.problems.iter().filter(|it| hides(it.kind));
+            let of_servers = host.servers.iter().flat_map(|it| &it.problems);
+            let all = host.problems.iter().chain(of_servers);
+            let hidden = || all.clone().filter(|it| hides(it.kind));
             if let Some(first) = hidden().next() {
                 let finding = unknown(Severity::Warning, first.text.as_str())
                     .cause("Certificates that could not be read may be there.");

@@ -23,6 +23,10 @@ pub(super) fn read_chain(
         complain(ProblemKind::Empty, "is empty");
         return None;
     }
+    if text.starts_with(b"#text\n#full\n") {
+        complain(ProblemKind::TooLarge, "is not read: there are too many");
+        return None;
+    }
     let is_cut = text.len() >= HEAD_BYTES;
     let Pem { mut ders, count, mut bad } = read_pem(text);
     // The last block of a file that was cut is bad because of the cut.

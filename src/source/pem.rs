@@ -198,6 +198,7 @@ index($0, z) == 1 { print ""; print; f = substr($0, 5, length($0) - 8); first = 
 f == "" { next }
 first { if ($0 == "") next
 first = 0; print "#text"
+if (sent >= 2097152) { print "#full"; f = ""; next }
 if (index($0, "\357\273\277") == 1) $0 = substr($0, 4)
 if ($0 ~ /^0[\200-\204]/) { print "#binary"; f = ""; next } }
 /PRIVATE KEY-----/ && !named { named = 1; print "#key"; print f > "/dev/stderr" }

@@ -96,14 +96,12 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     fn file(&mut self, path: &str, depth: usize) {
-        let Some(text) = self.files.text(path) else { return };
+        let Some(text) = self.files.enter(path) else { return };
         let file: Rc<str> = path.into();
         let mut lines = text.lines().zip(1..);
         while let Some((first, line)) = lines.next() {
-            if self.lines_left == 0 {
-                return;
-            }
-            self.lines_left -= 1;
+            let Some(left) = self.lines_left.checked_sub(1) else { break };
+            self.lines_left = left;
             let mut whole = first.trim_end_matches('\r').to_owned();
             while whole.ends_with('\\') {
                 whole.pop();
@@ -113,6 +111,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             let at = At { file: Rc::clone(&file), line };
             self.line(&at, whole.trim(), depth);
         }
+        self.files.leave();
     }
 
     fn line(&mut self, at: &At, line: &str, depth: usize) {

@@ -10,6 +10,8 @@
 /// - `srv_server KIND PID` frames a server, with its program and its arguments, one a line;
 /// - `srv_root KIND FILE BASE` frames a file that the server itself opens first, and what it
 ///   includes: the files, and `glob PATTERN` with what that fits, in the order of the shell;
+/// - `srv_want FILE` is `want`, but for what lies behind a folder that cannot be entered, which is
+///   not missing, and not broken if it is a link;
 /// - `srv_option -c` takes the value of an option from the arguments, as `$O`.
 pub(super) const FUNCTIONS: &str = r#"
 ROOTS= C= T= D=/proc SRV_DEFS= SRV_CRT= files=0
@@ -21,6 +23,14 @@ case $NL$ROOTS in *"$NL$1 $2$NL"*) return;; esac
 ROOTS="$ROOTS$1 $2$NL"
 srv_follow "$1" "$2" "$3"
 }
+srv_want() {
+[ -e "$1" ] || {
+d=$1
+[ -L "$1" ] && { d=$(readlink "$1"); case $d in /*) ;; *) d=${1%/*}/$d;; esac; }
+while [ -n "$d" ] && ! [ -d "$d" ]; do d=${d%/*}; done
+[ -x "${d:-/}" ] || { mark frame state unreadable "$1"; return 1; }
+}
+want "$1"; }
 srv_follow() {
 Q=$2$NL SRV_BASE=$3 depth=0 SEEN=$NL
 case $1 in
@@ -37,7 +47,7 @@ IFS=$NL
 for f in $Q; do
 unset IFS
 [ $files -lt 3000 ] || { mark frame toomany conf; break; }
-want "$f" && { files=$((files+1)); set -- "$@" "$Z$f"; }
+srv_want "$f" && { files=$((files+1)); set -- "$@" "$Z$f"; }
 done
 unset IFS
 Q=
@@ -104,11 +114,10 @@ srv_option -p
 b=${O%/}
 srv_option -c
 [ -n "$O" ] || srv_built --conf-path
-[ -n "$O" ] || srv_first /etc/nginx/nginx.conf /usr/local/nginx/conf/nginx.conf /usr/local/openresty/nginx/conf/nginx.conf /etc/angie/angie.conf
 case $O in /*) ;; *)
-c=$O
+g=${O:-conf/nginx.conf}
 [ -n "$b" ] || { srv_built --prefix; b=${O%/}; }
-O=$b/$c;;
+srv_first "${b:-/usr/local/nginx}/$g" /etc/nginx/nginx.conf /usr/local/openresty/nginx/conf/nginx.conf /etc/angie/angie.conf;;
 esac
 srv_root nginx "$O" "${O%/*}"
 }
@@ -125,7 +134,8 @@ srv_root apache "$O" "$b"
 srv_haproxy() {
 srv_option -C
 b=${O%/}
-[ -n "$b" ] || { [ -r "/proc/$1/cwd" ] && b=$(readlink "/proc/$1/cwd"); b=${b%/}; }
+[ -n "$b" ] || b=$(readlink "/proc/$1/cwd") || b=?
+b=${b%/}
 SRV_CRT= v= n=0
 set -f
 IFS=$NL
@@ -355,6 +365,7 @@ printf '%s\n' "$L"
 v=
 { IFS= read -r v; } </proc/sys/kernel/random/boot_id
 mark frame boot "$v"
+[ -n "$P" ] || [ -d /proc/1 ] || mark frame hidden
 set -f
 IFS=$NL
 for l in $L; do
@@ -408,7 +419,7 @@ IFS=$NL
 for f in $W; do
 unset IFS
 [ $# -lt 400 ] || { mark frame toomany certificates; break; }
-want "$f" && { S=$S$f$NL; set -- "$@" "$Z$f"; }
+srv_want "$f" && { S=$S$f$NL; set -- "$@" "$Z$f"; }
 done
 unset IFS
 [ $# -eq 0 ] || {
@@ -424,5 +435,15 @@ set +f
 [ $# -eq 0 ] || {
 mark frame stamps
 (stamps "$@")
+}
+set --
+set -f
+IFS=$NL
+for f in $S; do [ -L "$f" ] && set -- "$@" "$f"; done
+unset IFS
+set +f
+[ $# -eq 0 ] || {
+mark frame links
+stat -c '%Y %n' "$@"
 }
 "#;

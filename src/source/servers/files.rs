@@ -33,13 +33,15 @@ pub(super) struct Files<'a> {
     globs: &'a Globs,
     /// What could not be read.
     pub(super) problems: Vec<Problem>,
+    /// The files that include each other down to the one that is read.
+    open: Vec<String>,
     /// How many bytes may still be read: files include each other, over and over.
     left: usize,
 }
 
 impl<'a> Files<'a> {
     pub(super) fn new(found: &'a Found<'a>, globs: &'a Globs) -> Self {
-        Self { found, globs, problems: Vec::new(), left: MAX_BYTES }
+        Self { found, globs, problems: Vec::new(), open: Vec::new(), left: MAX_BYTES }
     }
 
     /// Whether that file was read.
@@ -47,8 +49,39 @@ impl<'a> Files<'a> {
         self.found.file(path).is_some()
     }
 
+    /// Whether a path is known. One in the folder where haproxy was started may not be: only root
+    /// is told which that is.
+    pub(super) fn is_known(&mut self, path: &str) -> bool {
+        if path.starts_with('/') {
+            return true;
+        }
+        let text = "lies in a folder that only root is told of";
+        self.complain(problem(ProblemKind::Unreadable, text, path.as_bytes()));
+        false
+    }
+
+    /// The text of a file that may include others, until [`Files::leave`].
+    pub(super) fn enter(&mut self, path: &str) -> Option<String> {
+        if self.open.iter().any(|it| it == path) {
+            let text = "includes itself";
+            self.complain(problem(ProblemKind::BrokenConf, text, path.as_bytes()));
+            return None;
+        }
+        let text = self.text(path)?;
+        self.open.push(path.to_owned());
+        Some(text)
+    }
+
+    /// Ends the file that was entered last.
+    pub(super) fn leave(&mut self) {
+        self.open.pop();
+    }
+
     /// The text of a file; if it cannot be read, that is a problem.
     pub(super) fn text(&mut self, path: &str) -> Option<String> {
+        if !self.is_known(path) {
+            return None;
+        }
         let Some(bytes) = self.found.file(path) else {
             let why = self.found.why_not(path);
             self.complain(why);

@@ -166,7 +166,7 @@ impl Reader<'_, '_> {
 
     /// What one `crt` loads, certificate by certificate, each with its files for several kinds
     /// of keys.
-    fn certificates(&self, at: &At, path: &str) -> Vec<Vec<Load>> {
+    fn certificates(&mut self, at: &At, path: &str) -> Vec<Vec<Load>> {
         if path.starts_with('@') {
             let load = self.stores.iter().find(|it| it.name == path).map(|it| it.load.clone());
             return load.into_iter().map(|it| vec![it]).collect();
@@ -175,6 +175,9 @@ impl Reader<'_, '_> {
             return Vec::new();
         }
         let path = from(self.bases.crt.as_ref().unwrap_or(&self.bases.file), path);
+        if !self.files.is_known(&path) {
+            return Vec::new();
+        }
         let Some(files) = self.files.instead(&path) else {
             return vec![vec![at.load(&path, None)]];
         };

@@ -70,7 +70,7 @@ impl Source for Servers {
         let found = Found::new(section);
         let globs = files::globs(section);
         let mut servers = Vec::new();
-        for (kind, told) in told(section) {
+        for (kind, told) in running(told(section), &system) {
             let mut files = Files::new(&found, &globs);
             let sites = (kind.read)(&mut files, &told);
             servers.push(server(kind, &told, sites, files.problems, &system));
@@ -92,6 +92,10 @@ impl Source for Servers {
         }
         seen.loaded.extend(loaded);
         seen.problems.extend(closed);
+        if section.with("hidden").next().is_some() {
+            let text = "shows no processes of others: servers cannot be found";
+            seen.problems.push(problem(ProblemKind::Unreadable, text, b"/proc"));
+        }
         if is_cut {
             let text = "more than 400 certificate files are loaded; the rest are not read";
             let text = SafeText::new(text);
@@ -155,6 +159,25 @@ fn told(section: &Section<'_>) -> Vec<(&'static Program, Told)> {
         }
     }
     all
+}
+
+/// Leaves out a server that another one with the same files has taken the place of and that only
+/// ends what it began: haproxy without a master is reloaded so.
+fn running(all: Vec<(&'static Program, Told)>, system: &System) -> Vec<(&'static Program, Told)> {
+    let start = |told: &Told| told.pid.and_then(|it| system.start(it));
+    let mut kept: Vec<(&'static Program, Told)> = Vec::new();
+    for (kind, told) in all {
+        let is_same = |it: &&mut (&Program, Told)| {
+            let paths = |it: &Told| it.roots.iter().map(|it| it.path.clone()).collect::<Vec<_>>();
+            it.0.name == kind.name && paths(&it.1) == paths(&told)
+        };
+        match kept.iter_mut().find(is_same) {
+            Some(other) if start(&other.1) < start(&told) => other.1 = told,
+            Some(_) => {}
+            None => kept.push((kind, told)),
+        }
+    }
+    kept
 }
 
 /// More than any server is started with.

@@ -49,13 +49,14 @@ struct Reader<'r, 'a> {
 
 impl Reader<'_, '_> {
     fn file(&mut self, path: &str, depth: usize) -> Vec<Directive> {
-        let Some(text) = self.files.text(path) else { return Vec::new() };
+        let Some(text) = self.files.enter(path) else { return Vec::new() };
         let mut tokens = Tokens { rest: &text, file: path.into(), line: 1 };
         let mut all = Vec::new();
         // A brace too many ends no block: nginx would not start, and what follows is read.
         while !tokens.rest.is_empty() && self.left > 0 {
             all.append(&mut self.block(&mut tokens, depth));
         }
+        self.files.leave();
         all
     }
 
@@ -355,4 +356,120 @@ fn is_file(path: &str) -> bool {
     !path.is_empty()
         && !path.contains('$')
         && !["data:", "engine:", "store:"].iter().any(|it| path.starts_with(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Frame;
+    use super::super::super::Section;
+    use super::super::super::found::Found;
+    use super::super::{Root, files};
+    use super::*;
+
+    /// Every site as one line.
+    fn sites(text: &str) -> Vec<String> {
+        let frame = Frame { word: b"file", key: b"/etc/nginx/nginx.conf", body: text.as_bytes() };
+        let section = Section { clock: None, frames: vec![frame] };
+        let (found, globs) = (Found::new(&section), files::globs(&section));
+        let root = Root { path: "/etc/nginx/nginx.conf".into(), base: "/etc/nginx".into() };
+        let told = Told { roots: vec![root], ..Told::default() };
+        let mut files = Files::new(&found, &globs);
+        let sites = read(&mut files, &told);
+        assert_eq!(files.problems, []);
+        let line = |it: &Site| {
+            let names: Vec<_> = it.names.iter().map(SafeText::as_str).collect();
+            let listens: Vec<_> =
+                it.listens.iter().map(|it| format!("{}:{}", it.address, it.port)).collect();
+            let loads: Vec<_> = it
+                .loads
+                .iter()
+                .map(|it| match &it.key {
+                    Some(key) => format!("{}+{key}", it.certificate),
+                    None => it.certificate.to_string(),
+                })
+                .collect();
+            format!("{} | {} | {}", names.join(" "), listens.join(" "), loads.join(" "))
+        };
+        sites.iter().map(line).collect()
+    }
+
+    #[track_caller]
+    fn check(server: &str, expect: &str) {
+        assert_eq!(sites(&format!("http {{ server {{ {server} }} }}")).join("; "), expect);
+    }
+
+    #[test]
+    fn where_a_server_listens() {
+        check("listen 443 ssl; ssl_certificate /a;", " | 0.0.0.0:443 | /a");
+        check("listen [::]:443 ssl ipv6only=off;", " | :::443 | ");
+        check(
+            "listen 192.0.2.1:8443 ssl http2; listen *:443 ssl;",
+            " | 0.0.0.0:443 192.0.2.1:8443 | ",
+        );
+        check("listen localhost:443 ssl;", " | 127.0.0.1:443 | ");
+        check("listen 192.0.2.1; ssl on;", " | 192.0.2.1:80 | ");
+        check("listen 80; listen 443 ssl;", " | 0.0.0.0:443 | ");
+        check("listen 443 quic; listen 443 ssl;", " | 0.0.0.0:443 | ");
+        check("listen unix:/run/x ssl;", "");
+        check("listen 80;", "");
+        check("", "");
+        check("listen 443 ssl; ssl_reject_handshake on;", "");
+    }
+
+    #[test]
+    fn tls_is_a_property_of_the_address() {
+        let text = "http { server { listen 443 ssl; server_name a; } \
+                    server { listen 443; server_name b; } server { listen 80; server_name c; } }";
+        assert_eq!(sites(text), ["a | 0.0.0.0:443 | ", "b | 0.0.0.0:443 | "]);
+    }
+
+    #[test]
+    fn which_names_a_server_has() {
+        check(
+            "listen 1 ssl; server_name a.test *.b.test\n .c.test;",
+            "a.test *.b.test c.test *.c.test | 0.0.0.0:1 | ",
+        );
+        check(r#"listen 1 ssl; server_name _ "" ~^x\.(.+)$ $hostname;"#, " | 0.0.0.0:1 | ");
+        check("listen 1 ssl; server_name a; server_name 'b';", "a b | 0.0.0.0:1 | ");
+    }
+
+    #[test]
+    fn which_files_a_server_loads() {
+        check(
+            "listen 1 ssl; ssl_certificate rsa.pem; ssl_certificate_key rsa.key; \
+             ssl_certificate \"/e c.pem\"; ssl_certificate_key /ec.key;",
+            " | 0.0.0.0:1 | /etc/nginx/rsa.pem+/etc/nginx/rsa.key /e c.pem+/ec.key",
+        );
+        check(
+            "listen 1 ssl; ssl_certificate $ssl_server_name.pem; ssl_certificate data:$x; \
+             ssl_certificate /a; ssl_certificate_key engine:x:y;",
+            " | 0.0.0.0:1 | /a",
+        );
+        let text = "http { ssl_certificate /all; server { listen 1 ssl; } \
+                    server { listen 2 ssl; ssl_certificate /own; } ssl_certificate_key /k; }";
+        assert_eq!(sites(text), [" | 0.0.0.0:1 | /all+/k", " | 0.0.0.0:2 | /own+/k"]);
+    }
+
+    #[test]
+    fn other_modules_serve_too() {
+        let text = "stream { server { listen 853 ssl; ssl_certificate /s; } \
+                    server { listen 53 udp; } } \
+                    mail { ssl_certificate /m; server { listen 993 ssl; server_name x; } \
+                    server { listen 25; starttls on; } server { listen 110; } }";
+        assert_eq!(sites(text), [" | 0.0.0.0:853 | /s", " | 0.0.0.0:993 | /m", " |  | /m"]);
+    }
+
+    #[test]
+    fn what_is_no_directive_does_no_harm() {
+        check("# listen 1 ssl;\n listen 2 ssl; # }\n", " | 0.0.0.0:2 | ");
+        check("add_header X \"a { \\\" ; b\"; listen 2 ssl;", " | 0.0.0.0:2 | ");
+        check("set $a ${b}c; if ($x = '}') { return 1; } listen 2 ssl;", " | 0.0.0.0:2 | ");
+        check(
+            "content_by_lua_block { x = \"}\" y = { 'it' }\n -- it's }\n listen 3 ssl; } listen 2 ssl;",
+            " | 0.0.0.0:2 | ",
+        );
+        check("listen 2 ssl; } } } server { listen 3 ssl;", " | 0.0.0.0:2 | ");
+        assert_eq!(sites(&"a {".repeat(5000)), [""; 0]);
+        assert_eq!(sites("http { server { listen 1 ssl"), [""; 0]);
+    }
 }

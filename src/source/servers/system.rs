@@ -51,6 +51,12 @@ impl System {
                 system.changed.insert(path.to_owned(), Moment::from_unix(at));
             }
         }
+        // A link that was turned to another file changes what is loaded as much.
+        for line in String::from_utf8_lossy(section.body("links").unwrap_or_default()).lines() {
+            let Some((at, path)) = line.split_once(' ') else { continue };
+            let Some(at) = number(at.as_bytes()).map(Moment::from_unix) else { continue };
+            system.changed.entry(path.to_owned()).and_modify(|it| *it = at.max(*it));
+        }
         if net.is_none() {
             system.machine = boot(section, None);
         }
@@ -105,6 +111,11 @@ impl System {
 
     pub(super) fn unit(&self, pid: u32) -> Option<SafeText> {
         self.units.get(&pid).cloned()
+    }
+
+    /// How long after the boot a process started, in ticks.
+    pub(super) fn start(&self, pid: u32) -> Option<i64> {
+        self.processes.get(&pid).map(|it| it.start)
     }
 
     /// When the newest process of a server started: later it has not read its files.

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-use certdeck::fleet::{Load, Seen, Server, Site};
+use certdeck::fleet::{Load, Problem, ProblemKind, Seen, Server, Site};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::tree::{Authority, Tree, answer, host, shells, visit};
@@ -270,5 +270,89 @@ fn what_a_running_haproxy_loads_is_read() {
         for part in secret[48..64].windows(12).chain([b"s3cret".as_slice()]) {
             assert!(!answer.windows(part.len()).any(|it| it == part), "{shell:?}");
         }
+    }
+}
+
+/// A configuration of nginx that the inventory tells of, with no process.
+fn told(tree: &Tree) -> String {
+    format!("kind = 'servers'\nnginx-conf = ['{}']\n", tree.text("etc/nginx.conf"))
+}
+
+#[test]
+fn what_is_not_there_or_goes_round_is_told() {
+    let tree = Tree::new();
+    let issued = Authority::new().issue(&["a.test"]);
+    tree.write("etc/good.pem", issued.fullchain());
+    tree.write("etc/key.pem", &issued.key);
+    tree.link("etc/broken.pem", "nowhere.pem");
+    tree.write(
+        "etc/nginx.conf",
+        "events {}\nhttp {\n  include round.conf;\n  include absent.conf;\n  include absent/*.conf;\n\
+         server {\n  listen 443 ssl; ssl_certificate good.pem; ssl_certificate_key key.pem;\n\
+         ssl_certificate gone.pem; ssl_certificate broken.pem; ssl_certificate key.pem;\n\
+         ssl_certificate $ssl_server_name.pem; ssl_certificate etc; }\n}\n",
+    );
+    tree.write("etc/round.conf", "include round.conf;\ninclude ./round.conf;\n");
+    let (seen, server) = look(&told(&tree), &tree.text("etc/nginx.conf"));
+    assert_eq!((server.pid, server.sites.len()), (None, 1));
+    let problems: Vec<_> = server.problems.iter().map(|it| it.text.as_str()).collect();
+    let is_told = |text: &str| problems.iter().any(|it| it.ends_with(text));
+    assert!(is_told("etc/absent.conf is missing"), "{problems:?}");
+    assert!(is_told("etc/round.conf includes itself"), "{problems:?}");
+    let loaded = |name: &str| {
+        let path = tree.text(&format!("etc/{name}"));
+        let loaded = seen.loaded.iter().find(|it| it.path == *path).unwrap();
+        loaded.chain.as_ref().map(|it| it.rest.len()).map_err(|it| it.kind)
+    };
+    assert_eq!(loaded("good.pem"), Ok(1));
+    assert_eq!(loaded("gone.pem"), Err(ProblemKind::Missing));
+    assert_eq!(loaded("broken.pem"), Err(ProblemKind::BrokenLink));
+    assert_eq!(loaded("key.pem"), Err(ProblemKind::BadCertificate));
+    assert_eq!(server.sites[0].loads.len(), 5);
+}
+
+/// The user `nobody` for one command, if this is root.
+const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+#[test]
+fn what_may_not_be_read_is_not_missing() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.chmod("", 0o755);
+    let issued = Authority::new().issue(&["a.test"]);
+    tree.lineage("a.test", &issued);
+    tree.write("open/all/a.pem", issued.fullchain());
+    tree.link("open/linked.pem", "../le/archive/a.test/fullchain1.pem");
+    let live = tree.text("le/live/a.test/fullchain.pem");
+    tree.write(
+        "etc/nginx.conf",
+        format!(
+            "events {{}}\nhttp {{ include sites/*.conf; include sites/a.conf; server {{\n\
+             listen 443 ssl; ssl_certificate {live}; ssl_certificate {}; }} }}\n",
+            tree.text("open/linked.pem"),
+        ),
+    );
+    tree.write("etc/sites/a.conf", "");
+    for closed in ["le", "etc/sites"] {
+        tree.chmod(closed, 0o700);
+    }
+    for shell in shells() {
+        let seen = visit(&[&NOBODY[..], &shell].concat(), &told(&tree), &host());
+        let server = seen.servers.iter().find(|it| it.conf == *tree.text("etc/nginx.conf"));
+        let kinds = |all: &[Problem]| all.iter().map(|it| it.kind).collect::<Vec<_>>();
+        let unreadable = ProblemKind::Unreadable;
+        let sites = tree.text("etc/sites");
+        let closed =
+            seen.problems.iter().find(|it| it.path.as_ref().is_some_and(|it| *it == *sites));
+        assert_eq!(closed.unwrap().kind, unreadable, "{shell:?}");
+        assert_eq!(kinds(&server.unwrap().problems), [unreadable], "{shell:?} {server:?}");
+        let loaded = |path: &str| {
+            let loaded = seen.loaded.iter().find(|it| it.path == *path);
+            loaded.unwrap().chain.as_ref().unwrap_err().kind
+        };
+        assert_eq!(loaded(&live), unreadable, "{shell:?}");
+        assert_eq!(loaded(&tree.text("open/linked.pem")), unreadable, "{shell:?}");
     }
 }
