@@ -1,10 +1,11 @@
 //! An intermediate is missing, wrong or expired: on disk, or in what is served.
 
+use super::around::Authority;
 use super::sight::{Serving, is_sound, serving};
 use super::wrong_lineage::repoint;
 use super::{Finding, Kind, Subject};
 use crate::fleet::{
-    Certificate, Chain, ChainFault, Moment, Place, Probe, Reach, Severity, Verdict,
+    Certificate, Chain, ChainFault, DAY, Moment, Place, Probe, Reach, Severity, Verdict, human,
 };
 
 pub(super) const KIND: Kind = Kind {
@@ -36,7 +37,7 @@ fn flaw(around: &super::Around<'_>, chain: &Chain, now: Moment) -> Option<Flaw> 
         Some(Flaw { severity, what, cause, shared: shared.to_string() })
     };
     let leads = chain.trust.anchor.is_some();
-    let lasts = chain.trust.until.is_some_and(|it| it > now);
+    let lasts = leads && chain.trust.until.is_none_or(|it| it > now);
     let issuer = format!("the intermediate {}", leaf.authority());
     match chain.fault {
         // A root signed it itself, and clients have that.
@@ -48,7 +49,7 @@ fn flaw(around: &super::Around<'_>, chain: &Chain, now: Moment) -> Option<Flaw> 
             &issuer,
         ),
         // What is too much does no harm where a way to a root is there.
-        Some(ChainFault::WrongIntermediate) if leads && lasts => None,
+        Some(ChainFault::WrongIntermediate) if lasts => None,
         Some(ChainFault::WrongIntermediate) => flaw(
             Severity::Critical,
             format!(
@@ -64,22 +65,80 @@ fn flaw(around: &super::Around<'_>, chain: &Chain, now: Moment) -> Option<Flaw> 
             "Strict clients want every certificate to be followed by the one that signed it.",
             &"certificates in the wrong order",
         ),
-        None => {
-            let it = chain.expired_intermediate(now)?;
-            let what =
-                format!("holds the intermediate {}, which expired at {}", it.subject, it.not_after);
-            let shared = format!("the intermediate {}, sha256 {}", it.subject, it.sha256.short());
-            // Clients that build their own way find another one; old ones do not (AddTrust, 2020).
-            let severity = if leads && lasts { Severity::Warning } else { Severity::Critical };
-            flaw(
-                severity,
-                what,
-                "The chain ends in a certificate that no client accepts any more.",
-                &shared,
-            )
-        }
+        None => expired(chain, lasts, now)
+            .or_else(|| rootless(chain))
+            .or_else(|| ends_early(chain, now)),
     }
 }
+
+/// Something behind the leaf has expired.
+fn expired(chain: &Chain, lasts: bool, now: Moment) -> Option<Flaw> {
+    let it = chain.expired_intermediate(now)?;
+    Some(Flaw {
+        // Clients that build their own way find another one; old ones do not (AddTrust, 2020).
+        severity: if lasts { Severity::Warning } else { Severity::Critical },
+        what: format!("holds the intermediate {}, which expired at {}", it.subject, it.not_after),
+        cause: "The chain ends in a certificate that no client accepts any more.",
+        shared: format!("the intermediate {}, sha256 {}", it.subject, it.sha256.short()),
+    })
+}
+
+/// Each signed the one before it, and the last leads to no root that clients have: a cross-signed
+/// certificate was left out, or replaced (Let's Encrypt, 2026-05-08).
+fn rootless(chain: &Chain) -> Option<Flaw> {
+    let leaf = &chain.leaf;
+    let is_public = PUBLIC.iter().any(|it| leaf.issuer.as_str().contains(&format!("O={it}")));
+    if chain.trust.anchor.is_some() || leaf.is_of_staging() || !is_public {
+        return None;
+    }
+    let last = chain.rest.last()?;
+    Some(Flaw {
+        severity: Severity::Warning,
+        what: format!(
+            "ends with {}, signed by {}, which clients do not know",
+            last.subject, last.issuer
+        ),
+        cause: "A certificate between this chain and a known root is missing or was replaced.",
+        shared: format!("chains that end with {}, sha256 {}", last.subject, last.sha256.short()),
+    })
+}
+
+/// Organisations whose certificates lead to roots that every client has (Mozilla's programme, as of
+/// November 2026). Only of these it is a fault that a chain leads to none.
+const PUBLIC: [&str; 9] = [
+    "Let's Encrypt",
+    "ZeroSSL",
+    "Google Trust Services",
+    "Sectigo Limited",
+    "DigiCert Inc",
+    "Amazon",
+    "GlobalSign nv-sa",
+    "SSL Corporation",
+    "Actalis S.p.A.",
+];
+
+/// What is behind the leaf ends before the leaf is renewed, and soon.
+fn ends_early(chain: &Chain, now: Moment) -> Option<Flaw> {
+    let weakest = chain.weakest()?;
+    let leads = chain.trust.anchor.is_some();
+    let until = if leads { chain.trust.until? } else { weakest.not_after };
+    if until >= chain.leaf.renewal_closes() || until.since(now) > SOON {
+        return None;
+    }
+    Some(Flaw {
+        severity: Severity::Warning,
+        what: format!(
+            "holds {}, which ends in {}, before the leaf is renewed",
+            weakest.subject,
+            human(until.since(now))
+        ),
+        cause: "From then on no client can verify the certificate, though it is valid for longer.",
+        shared: format!("the intermediate {}, sha256 {}", weakest.subject, weakest.sha256.short()),
+    })
+}
+
+/// What ends later than this, in seconds, is not yet worth a line.
+const SOON: i64 = 30 * DAY;
 
 /// Whether a leaf was signed by something that the fleet knows as a root.
 fn is_of_root(around: &super::Around<'_>, leaf: &Certificate, now: Moment) -> bool {
@@ -118,9 +177,11 @@ fn on_disk(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
 /// Names the intermediates that fit, if any are known.
 fn replaced(subject: &Subject<'_>, found: Finding, leaf: &Certificate, now: Moment) -> Finding {
     let known = subject.around.authorities(leaf, now);
-    let Some(best) = known.iter().find(|it| !it.certificate.is_self_issued()) else {
-        return found;
-    };
+    // What is in place already is what is wrong.
+    let placed = subject.base().map_or(&[][..], |it| &it.chain.rest);
+    let is_new = |it: &Authority<'_>| placed.iter().all(|old| old.sha256 != it.certificate.sha256);
+    let fits = |it: &&Authority<'_>| !it.certificate.is_self_issued() && is_new(it);
+    let Some(best) = known.iter().find(fits) else { return found };
     let kept = best.kept.filter(|it| it.host.reach == Reach::Up);
     let from = match kept {
         Some(it) => format!("{}/{}", it.host.name, it.place.name),
@@ -277,6 +338,25 @@ mod tests {
         let hosts =
             [host("web-01", vec![place("a", unknown)]), host("web-02", vec![place("b", alone)])];
         check(hosts, "");
+    }
+
+    #[test]
+    fn a_public_chain_must_lead_to_a_root() {
+        let mut chain = signed(leaf("www", NAMES, 90, 80));
+        chain.trust = Trust::default();
+        let expected = "chain warning chain web-01/www: renew web-01/www";
+        let told = told(&found([host("web-01", vec![place("www", chain.clone())])]));
+        assert!(told.starts_with("chain warning chain web-01/www:"), "{told}");
+        chain.trust.anchor = Some(SafeText::new("CN=ISRG Root X2"));
+        check([host("web-01", vec![place("www", chain.clone())])], "");
+        // What ends before the renewal is told in time.
+        chain.rest = vec![Arc::new(authority("ending", 10))];
+        chain.trust.until = Some(NOW.plus(10 * crate::fleet::DAY));
+        let mut it = place("www", chain.clone());
+        check([host("web-01", vec![it.clone()])], expected);
+        chain.trust.until = Some(NOW.plus(85 * crate::fleet::DAY));
+        it.layers.disk = Some(sighting(&live("www"), chain));
+        check([host("web-01", vec![it])], "");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::sight::{is_placeholder, told_probe};
 use super::{Finding, Kind, Subject};
-use crate::fleet::{ChainFault, Host, Moment, Probe, Severity, Verdict, human};
+use crate::fleet::{Certificate, ChainFault, Host, Moment, Place, Probe, Severity, Verdict, human};
 
 pub(super) const KIND: Kind = Kind {
     name: "endpoint",
@@ -47,12 +47,21 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
 /// So many lines of evidence are enough.
 const SHOWN: usize = 6;
 
-/// The handshakes of a host that have to do with none of its places.
+/// The handshakes of a host that have to do with none of its places: what is served there covers a
+/// name that the place, which was only the nearest, does not.
 pub(super) fn orphans(host: &Host) -> impl Iterator<Item = &Probe> {
     let is_same =
         |a: &Probe, b: &Probe| (a.vantage, &a.address, &a.name) == (b.vantage, &b.address, &b.name);
+    let is_strange = |place: &Place, it: &Probe| {
+        let covers = |leaf: &Certificate| leaf.covers(it.name.as_str());
+        let disk = place.layers.disk.as_ref();
+        it.served.as_ref().is_ok_and(|it| covers(&it.leaf))
+            && disk.is_some_and(|it| !covers(&it.chain.leaf))
+    };
     let has = move |it: &&Probe| {
-        host.places.iter().flat_map(|it| &it.probes).any(|that| is_same(it, that))
+        host.places.iter().any(|place| {
+            place.probes.iter().any(|that| is_same(it, that)) && !is_strange(place, it)
+        })
     };
     host.probes.iter().filter(move |it| !has(it))
 }
@@ -131,6 +140,14 @@ mod tests {
         let found = Probe { is_told: false, ..intranet(-1) };
         let told = told(&super::super::sample::found([with(found)]));
         assert!(told.contains("endpoint warning expired web-01:"), "{told}");
+    }
+
+    #[test]
+    fn what_only_came_to_the_nearest_place_is_judged_too() {
+        let mut host = with(intranet(-1));
+        host.probes.clear();
+        serve(&mut host, intranet(-1));
+        check([host], "endpoint critical expired web-01:");
     }
 
     #[test]

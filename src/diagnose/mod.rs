@@ -374,13 +374,15 @@ mod tests {
         Arc::new(it)
     }
 
+    /// A chain that leads to a root that clients have.
+    fn known() -> Trust {
+        Trust { anchor: Some(SafeText::new("CN=ISRG Root X2")), until: None }
+    }
+
     fn sighting(leaf: Certificate) -> Sighting {
-        let chain = Chain {
-            leaf: Arc::new(leaf),
-            rest: vec![intermediate(500 * DAY)],
-            fault: None,
-            trust: Trust::default(),
-        };
+        let trust = if leaf.is_self_issued() { Trust::default() } else { known() };
+        let chain =
+            Chain { leaf: Arc::new(leaf), rest: vec![intermediate(500 * DAY)], fault: None, trust };
         Sighting {
             chain: Arc::new(chain),
             location: SafeText::new("/etc/letsencrypt/live/www/fullchain.pem"),
@@ -499,10 +501,11 @@ mod tests {
 
     #[test]
     fn chains_are_judged_by_what_the_file_shows() {
-        let with = |rest: Vec<Arc<Certificate>>, fault| {
+        let with = |rest: Vec<Arc<Certificate>>, fault: Option<ChainFault>| {
+            let trust = if fault.is_some() { Trust::default() } else { known() };
             let mut it = place(90 * DAY, 80 * DAY);
             let leaf = Arc::new(certificate(90 * DAY, 80 * DAY));
-            let chain = Arc::new(Chain { leaf, rest, fault, trust: Trust::default() });
+            let chain = Arc::new(Chain { leaf, rest, fault, trust });
             it.layers.disk.as_mut().unwrap().chain = chain;
             host(vec![it])
         };
