@@ -62,7 +62,10 @@ pub(super) async fn open_console(
     let deck = Deck {
         inventory: Arc::new(inventory),
         inventory_path: paths.inventory.clone(),
-        reread: |path| open::inventory_at(path, false).map_err(|it| it.lines().join("\n")),
+        reread: |path| {
+            let inventory = open::inventory_at(path, false).and_then(open::trusting);
+            inventory.map_err(|it| it.lines().join("\n"))
+        },
         sessions,
         store: Store::new(&paths.state),
         state_dir: paths.state.clone(),

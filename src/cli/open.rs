@@ -3,9 +3,14 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 
 use super::{Context, Exit, Failure};
+use crate::fleet::Roots;
 use crate::inventory::{self, Inventory};
 use crate::spanned::Diagnostic;
 
@@ -27,7 +32,43 @@ pub(super) fn text_if_any(path: &Path) -> Result<Option<String>, Failure> {
 
 /// Reads the inventory and says everything that is wrong with it at once.
 pub(super) fn inventory(context: &Context) -> Result<Inventory, Failure> {
-    inventory_at(&context.paths.inventory, context.is_colored)
+    trusting(inventory_at(&context.paths.inventory, context.is_colored)?)
+}
+
+/// Lets chains end at the authorities that the inventory names, too.
+pub(super) fn trusting(mut inventory: Inventory) -> Result<Inventory, Failure> {
+    if inventory.defaults.roots.is_empty() {
+        return Ok(inventory);
+    }
+    let mut roots = Roots::public();
+    for file in &inventory.defaults.roots {
+        add_roots(&mut roots, file).map_err(|it| {
+            Failure::say(Exit::BadRequest, format!("`roots` of the inventory: {it}"))
+                .with_hint("it must be certificates of authorities in PEM")
+        })?;
+    }
+    inventory.trust(&Arc::new(roots));
+    Ok(inventory)
+}
+
+fn add_roots(roots: &mut Roots, file: &str) -> Result<(), String> {
+    let path = match (file.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(file),
+    };
+    let text = read(&path).map_err(|it| format!("cannot read {}: {it}", path.display()))?;
+    let mut count = 0;
+    for der in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        count += 1;
+        let is_authority = der.is_ok_and(|it| roots.add(&it));
+        if !is_authority {
+            return Err(format!("certificate {count} in {} is no authority", path.display()));
+        }
+    }
+    if count == 0 {
+        return Err(format!("{} holds no certificate", path.display()));
+    }
+    Ok(())
 }
 
 /// Reads the inventory in this file; `-` is stdin.

@@ -104,7 +104,9 @@ impl Fleet {
     }
 
     /// Replaces the last known state of a host that is in the fleet, as when a snapshot is read.
-    pub fn recall(&mut self, host: Host) {
+    /// What is served at its places is found out again from its probes.
+    pub fn recall(&mut self, mut host: Host) {
+        served::assign(&mut host);
         if let Some(known) = self.hosts.get_mut(&host.name) {
             *known = Arc::new(host);
         }

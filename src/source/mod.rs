@@ -93,6 +93,11 @@ pub fn build(table: Table<'_>) -> Result<Arc<dyn Source>, Diagnostic> {
     }
 }
 
+/// The kinds of servers whose configuration can be read, by name.
+pub fn servers() -> impl Iterator<Item = &'static str> {
+    servers::PROGRAMS.iter().map(|it| it.name)
+}
+
 /// Adds what every host is asked for unless it says otherwise: its servers and listeners.
 pub fn discover(sources: &mut Vec<Arc<dyn Source>>) {
     if sources.iter().all(|it| it.kind().name != servers::KIND.name) {

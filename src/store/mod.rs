@@ -132,7 +132,7 @@ fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 const MAGIC: &[u8] = b"certdeck";
 /// Raised with every change of [`wire`].
-const VERSION: u16 = 4;
+const VERSION: u16 = 5;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 /// Twenty times what a thousand hosts with ten certificates each need.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -145,9 +145,10 @@ mod tests {
     use super::*;
     use crate::fleet::{
         Automation, Certificate, Chain, ChainFault, ConfHook, FailedHook, Failure, Hook, HookStage,
-        Host, HostName, KeyKind, KeySight, Lock, Need, NeedKind, NeedState, Outcome, Place,
-        Problem, ProblemKind, Reach, Renewal, Schedule, Scheduler, Seen, Sighting, Trigger, Trust,
-        Unreached, Version, Visit, Why,
+        Host, HostName, KeyKind, KeySight, Listen, Load, Loaded, Lock, Need, NeedKind, NeedState,
+        NotServed, Outcome, Place, Probe, Problem, ProblemKind, Reach, Renewal, Schedule,
+        Scheduler, Seen, Server, Sighting, Site, Trigger, Trust, Unreached, Unserved, Vantage,
+        Version, Visit, Why,
     };
     use crate::source;
     use crate::text::SafeText;
@@ -283,55 +284,9 @@ mod tests {
         }
     }
 
-    /// One of everything.
-    fn fleet() -> Fleet {
-        let at = Moment::from_unix(1_795_403_564);
+    fn automation(at: Moment) -> Automation {
         let text = SafeText::new;
-        let certificate = |name: &str, is_ca| {
-            Arc::new(Certificate {
-                sha256: Fingerprint::of(name.as_bytes()),
-                spki_sha256: Fingerprint::of(b"key"),
-                serial: text("04aa"),
-                subject: text(&format!("CN={name}")),
-                issuer: text("CN=R10,O=Let's Encrypt"),
-                names: vec![text(name), text("*.example.net")],
-                not_before: at.plus(-1000),
-                not_after: at.plus(1000),
-                key: if is_ca { KeyKind::Rsa(4096) } else { KeyKind::Ecdsa(256) },
-                is_ca,
-                is_for_clients: false,
-                der: is_ca.then(|| Arc::from([1, 2, 3].as_slice())),
-            })
-        };
-        let leaf = certificate("example.net", false);
-        let chain = Arc::new(Chain {
-            leaf: leaf.clone(),
-            rest: vec![certificate("R10", true)],
-            fault: Some(ChainFault::WrongOrder),
-            trust: Trust::default(),
-        });
-        let sighting = |path: &str| Sighting { chain: chain.clone(), location: text(path), at };
-        let problem = Problem {
-            kind: ProblemKind::MixedVersions,
-            text: text("fullchain.pem is of version 2"),
-            path: Some(text("/etc/letsencrypt/live/example.net")),
-        };
-        let mut place = Place::new(source::ALL[0].name, text("example.net"));
-        place.layers.issued = Some(sighting("archive/example.net/fullchain3.pem"));
-        place.layers.disk = Some(sighting("live/example.net/fullchain.pem"));
-        place.layers.wire = vec![sighting("192.0.2.7:443")];
-        place.key = Some(KeySight {
-            path: text("privkey.pem"),
-            stamp: Some(text("7 241 1795403564")),
-            spki: Some(Fingerprint::of(b"key")),
-        });
-        place.versions = vec![
-            Version { number: 1, certificate: Some(leaf) },
-            Version { number: 2, certificate: None },
-        ];
-        place.renewal = Some(renewal(at));
-        place.problems = vec![problem.clone()];
-        let automation = Automation {
+        Automation {
             source: source::ALL[0].name,
             version: Some(text("2.1.0")),
             is_installed: true,
@@ -357,14 +312,105 @@ mod tests {
             }],
             lock: Some(Lock { path: text("/var/lock"), pid: Some(7) }),
             last_run: Some(at),
+        }
+    }
+
+    fn server() -> Server {
+        let text = SafeText::new;
+        Server {
+            kind: source::servers().next().unwrap(),
+            conf: text("/etc/nginx/nginx.conf"),
+            program: Some(text("/usr/sbin/nginx")),
+            args: vec![text("-g"), text("daemon on;")],
+            pid: Some(7),
+            unit: Some(text("nginx.service")),
+            read_by: Some(Moment::from_unix(7)),
+            sites: vec![Site {
+                names: vec![text("example.net")],
+                listens: vec![Listen { address: [0, 0, 0, 0].into(), port: 443 }],
+                loads: vec![Load {
+                    certificate: text("/a.pem"),
+                    key: Some(text("/a.key")),
+                    chain: None,
+                    told_at: text("/etc/nginx/nginx.conf:7"),
+                }],
+            }],
+            problems: Vec::new(),
+        }
+    }
+
+    /// One of everything.
+    fn fleet() -> Fleet {
+        let at = Moment::from_unix(1_795_403_564);
+        let text = SafeText::new;
+        let certificate = |name: &str, is_ca| {
+            Arc::new(Certificate {
+                sha256: Fingerprint::of(name.as_bytes()),
+                spki_sha256: Fingerprint::of(b"key"),
+                serial: text("04aa"),
+                subject: text(&format!("CN={name}")),
+                issuer: text("CN=R10,O=Let's Encrypt"),
+                names: vec![text(name), text("*.example.net")],
+                not_before: at.plus(-1000),
+                not_after: at.plus(1000),
+                key: if is_ca { KeyKind::Rsa(4096) } else { KeyKind::Ecdsa(256) },
+                is_ca,
+                is_for_clients: false,
+                der: is_ca.then(|| Arc::from([1, 2, 3].as_slice())),
+            })
         };
+        let leaf = certificate("example.net", false);
+        let chain = Arc::new(Chain {
+            leaf: leaf.clone(),
+            rest: vec![certificate("R10", true)],
+            fault: Some(ChainFault::WrongOrder),
+            trust: Trust { anchor: Some(text("CN=Root")), until: Some(at) },
+        });
+        let sighting = |path: &str| Sighting { chain: chain.clone(), location: text(path), at };
+        let problem = Problem {
+            kind: ProblemKind::MixedVersions,
+            text: text("fullchain.pem is of version 2"),
+            path: Some(text("/etc/letsencrypt/live/example.net")),
+        };
+        let mut place = Place::new(source::ALL[0].name, text("example.net"));
+        place.layers.issued = Some(sighting("archive/example.net/fullchain3.pem"));
+        place.layers.disk = Some(sighting("live/example.net/fullchain.pem"));
+        place.key = Some(KeySight {
+            path: text("privkey.pem"),
+            stamp: Some(text("7 241 1795403564")),
+            spki: Some(Fingerprint::of(b"key")),
+        });
+        place.versions = vec![
+            Version { number: 1, certificate: Some(leaf) },
+            Version { number: 2, certificate: None },
+        ];
+        place.renewal = Some(renewal(at));
+        place.problems = vec![problem.clone()];
         let seen = Seen {
             clock_offset: Some(-3),
             places: vec![place],
-            automation: vec![automation],
+            automation: vec![automation(at)],
+            servers: vec![server()],
+            loaded: vec![
+                Loaded { path: text("/a.pem"), chain: Ok(chain.clone()), changed: Some(at) },
+                Loaded { path: text("/b.pem"), chain: Err(problem.clone()), changed: None },
+            ],
+            listeners: vec![Listen { address: [0, 0, 0, 0].into(), port: 443 }],
+            addresses: vec![[192, 0, 2, 7].into()],
+            machine: Some(text("3e0c")),
             problems: vec![problem],
-            ..Seen::default()
         };
+        let probe = |vantage, served| Probe {
+            name: text("example.net"),
+            vantage,
+            address: text("192.0.2.7:443"),
+            is_told: true,
+            is_added: vantage == Vantage::Public,
+            at,
+            served,
+        };
+        let silent = Unserved { why: NotServed::Silent, text: text("no answer within 10 s") };
+        let probes = vec![probe(Vantage::Loopback, Ok(chain)), probe(Vantage::Public, Err(silent))];
         let down = Unreached {
             why: Why::TimedOut,
             text: text("connection timed out"),
@@ -372,9 +418,9 @@ mod tests {
         };
         let mut fleet = empty();
         let visit =
-            |host: &str, outcome| Visit { host: HostName::new(host), at, outcome, probes: None };
-        fleet.apply(visit("web-1", Outcome::Seen(Box::new(seen))));
-        fleet.apply(visit("web-2", Outcome::Unreached(down)));
+            |host: &str, outcome, probes| Visit { host: HostName::new(host), at, outcome, probes };
+        fleet.apply(visit("web-1", Outcome::Seen(Box::new(seen)), Some(probes)));
+        fleet.apply(visit("web-2", Outcome::Unreached(down), None));
         fleet
     }
 }

@@ -109,13 +109,13 @@ impl Source for Servers {
 }
 
 /// A kind of server whose configuration can be read.
-struct Program {
-    name: &'static str,
+pub(super) struct Program {
+    pub(super) name: &'static str,
     read: fn(&mut Files<'_>, &Told) -> Vec<Site>,
 }
 
 /// All of them; the shell fragment knows them by the same names.
-static PROGRAMS: [Program; 3] = [nginx::PROGRAM, apache::PROGRAM, haproxy::PROGRAM];
+pub(super) static PROGRAMS: [Program; 3] = [nginx::PROGRAM, apache::PROGRAM, haproxy::PROGRAM];
 
 /// A server as the host tells of it.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Tables, Text, at, text};
+use super::{Tables, Text, at, moment, safe, text, text_if, unix};
 use crate::fleet::{Certificate, Chain, ChainFault, Fingerprint, KeyKind, Moment, Trust};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub(super) struct WireChain {
     leaf: u32,
     rest: Vec<u32>,
     fault: Option<Fault>,
+    anchor: Option<Text>,
+    until: Option<i64>,
 }
 
 impl WireChain {
@@ -73,6 +75,8 @@ impl WireChain {
             leaf: tables.certificate(&it.leaf),
             rest: it.rest.iter().map(|above| tables.certificate(above)).collect(),
             fault: it.fault.map(Fault),
+            anchor: text_if(it.trust.anchor.as_ref()),
+            until: unix(it.trust.until),
         }
     }
 
@@ -81,7 +85,7 @@ impl WireChain {
             leaf: at(certificates, self.leaf)?,
             rest: self.rest.into_iter().map(|it| at(certificates, it)).collect::<Option<_>>()?,
             fault: self.fault.map(|it| it.0),
-            trust: Trust::default(),
+            trust: Trust { anchor: safe(self.anchor), until: moment(self.until) },
         })
     }
 }

@@ -7,8 +7,10 @@
 mod automation;
 mod certificate;
 mod place;
+mod server;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use automation::WireAutomation;
 use certificate::{WireCertificate, WireChain};
 use place::{WirePlace, WireProblem};
+use server::{WireListen, WireLoaded, WireProbe, WireServer};
 
 use super::Unusable;
 
@@ -166,6 +169,12 @@ struct WireHost {
     clock_offset: Option<i64>,
     places: Vec<WirePlace>,
     automation: Vec<WireAutomation>,
+    servers: Vec<WireServer>,
+    loaded: Vec<WireLoaded>,
+    listeners: Vec<WireListen>,
+    addresses: Vec<IpAddr>,
+    machine: Option<Text>,
+    probes: Vec<WireProbe>,
     problems: Vec<WireProblem>,
 }
 
@@ -180,6 +189,12 @@ impl WireHost {
             clock_offset: it.clock_offset,
             places: it.places.iter().map(|it| WirePlace::of(it, tables)).collect(),
             automation: it.automation.iter().map(WireAutomation::of).collect(),
+            servers: it.servers.iter().map(WireServer::of).collect(),
+            loaded: it.loaded.iter().map(|it| WireLoaded::of(it, tables)).collect(),
+            listeners: it.listeners.iter().map(WireListen::of).collect(),
+            addresses: it.addresses.clone(),
+            machine: text_if(it.machine.as_ref()),
+            probes: it.probes.iter().map(|it| WireProbe::of(it, tables)).collect(),
             problems: it.problems.iter().map(WireProblem::of).collect(),
         }
     }
@@ -205,8 +220,13 @@ impl WireHost {
                 .into_iter()
                 .filter_map(WireAutomation::automation)
                 .collect(),
+            servers: self.servers.into_iter().filter_map(WireServer::server).collect(),
+            loaded: self.loaded.into_iter().map(|it| it.loaded(seen)).collect::<Option<_>>()?,
+            listeners: self.listeners.into_iter().map(WireListen::listen).collect(),
+            addresses: self.addresses,
+            machine: safe(self.machine),
+            probes: self.probes.into_iter().map(|it| it.probe(seen)).collect::<Option<_>>()?,
             problems: self.problems.into_iter().map(WireProblem::problem).collect(),
-            ..Host::new(now.name.clone(), &now.address, &now.groups)
         })
     }
 }

@@ -15,8 +15,6 @@ pub(super) struct WirePlace {
     pub(super) source: String,
     issued: Option<WireSighting>,
     disk: Option<WireSighting>,
-    loaded: Option<WireSighting>,
-    wire: Vec<WireSighting>,
     key: Option<WireKeySight>,
     versions: Vec<WireVersion>,
     renewal: Option<WireRenewal>,
@@ -25,7 +23,8 @@ pub(super) struct WirePlace {
 
 impl WirePlace {
     pub(super) fn of(it: &Place, tables: &mut Tables) -> Self {
-        let Layers { issued, disk, loaded, wire } = &it.layers;
+        // What is served is told of the host, and found out again from that.
+        let Layers { issued, disk, loaded: _, wire: _ } = &it.layers;
         let mut sighting = |it: &Sighting| WireSighting {
             chain: tables.chain(&it.chain),
             location: text(&it.location),
@@ -36,8 +35,6 @@ impl WirePlace {
             source: it.source.to_owned(),
             issued: issued.as_ref().map(&mut sighting),
             disk: disk.as_ref().map(&mut sighting),
-            loaded: loaded.as_ref().map(&mut sighting),
-            wire: wire.iter().map(&mut sighting).collect(),
             key: it.key.as_ref().map(WireKeySight::of),
             versions: it
                 .versions
@@ -63,8 +60,7 @@ impl WirePlace {
             layers: Layers {
                 issued: one(self.issued)?,
                 disk: one(self.disk)?,
-                loaded: one(self.loaded)?,
-                wire: self.wire.into_iter().map(|it| it.sighting(seen)).collect::<Option<_>>()?,
+                ..Layers::default()
             },
             probes: Vec::new(),
             key: self.key.map(WireKeySight::key),

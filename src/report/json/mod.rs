@@ -1,10 +1,14 @@
 //! JSON: one object with a schema number. Keys are added, never renamed, within a schema; every
 //! key is always there, `null` or empty where nothing is known.
 
+mod served;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
+
+use served::{WireChain, WireProbe, WireServer, listen};
 
 use super::{Kind, Report, ShownHost};
 use crate::diagnose::{Finding, Remedy, command};
@@ -61,6 +65,11 @@ struct WireHost<'a> {
     clock_offset_seconds: Option<i64>,
     places: Vec<WirePlace<'a>>,
     automation: Vec<WireAutomation<'a>>,
+    machine: Option<&'a str>,
+    servers: Vec<WireServer<'a>>,
+    listeners: Vec<String>,
+    addresses: Vec<String>,
+    probes: Vec<WireProbe<'a>>,
     problems: Vec<WireProblem<'a>>,
 }
 
@@ -84,6 +93,11 @@ impl<'a> WireHost<'a> {
             clock_offset_seconds: shown.host.clock_offset,
             places: shown.places.iter().map(|it| WirePlace::of(*it, shown.host, now)).collect(),
             automation: shown.host.automation.iter().map(WireAutomation::of).collect(),
+            machine: shown.host.machine.as_ref().map(AsRef::as_ref),
+            servers: shown.host.servers.iter().map(WireServer::of).collect(),
+            listeners: shown.host.listeners.iter().map(|it| listen(it.address, it.port)).collect(),
+            addresses: shown.host.addresses.iter().map(ToString::to_string).collect(),
+            probes: shown.host.probes.iter().map(WireProbe::of).collect(),
             problems: shown.host.problems.iter().map(WireProblem::of).collect(),
         }
     }
@@ -150,6 +164,7 @@ struct WireSighting<'a> {
     not_before: Stamp,
     not_after: Stamp,
     key: String,
+    chain: WireChain<'a>,
     #[serde(flatten)]
     location: Location<'a>,
 }
@@ -179,6 +194,7 @@ impl<'a> WireSighting<'a> {
             not_before: Stamp(leaf.not_before),
             not_after: Stamp(leaf.not_after),
             key: leaf.key.to_string(),
+            chain: WireChain::of(&it.chain),
             location,
         }
     }
@@ -385,6 +401,12 @@ mod tests {
           "key-matches": null,
           "layers": {
             "disk": {
+              "chain": {
+                "anchor": null,
+                "fault": null,
+                "length": 1,
+                "not-after": null
+              },
               "issuer": "CN=R10,O=Let's Encrypt,C=US",
               "key": "ecdsa-p256",
               "not-after": "2026-11-22T22:12:44Z",
@@ -394,6 +416,12 @@ mod tests {
               "sha256": "53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962"
             },
             "issued": {
+              "chain": {
+                "anchor": null,
+                "fault": null,
+                "length": 1,
+                "not-after": null
+              },
               "issuer": "CN=R10,O=Let's Encrypt,C=US",
               "key": "ecdsa-p256",
               "not-after": "2026-11-22T22:12:44Z",
@@ -434,6 +462,7 @@ mod tests {
         insta::assert_snapshot!(format!("{:#}", object["hosts"][1]), @r#"
         {
           "address": "10.0.0.2",
+          "addresses": [],
           "automation": [],
           "clock-offset-seconds": null,
           "error": "edge-syd-2: no answer within 10s",
@@ -441,11 +470,15 @@ mod tests {
             "production"
           ],
           "hint": "is the host up?",
+          "listeners": [],
+          "machine": null,
           "name": "edge-syd-2",
           "places": [],
+          "probes": [],
           "problems": [],
           "reach": "down",
           "seen-at": null,
+          "servers": [],
           "tried-at": "2026-11-23T03:12:39Z"
         }
         "#);
@@ -485,6 +518,15 @@ mod tests {
             "name": text("string"), "address": text("string"), "groups": list(text("string")),
             "reach": { "enum": ["up", "down", "never"] }, "error": maybe("string"),
             "clock-offset-seconds": maybe("integer"), "places": list(place),
+            "machine": maybe("string"), "listeners": list(text("string")),
+            "addresses": list(text("string")),
+            "servers": list(object(json!({ "kind": text("string"), "conf": text("string"),
+                "unit": maybe("string"), "sites": text("array"), "problems": text("array") }))),
+            "probes": list(object(json!({ "name": text("string"),
+                "vantage": { "enum": ["loopback", "public"] }, "address": text("string"),
+                "told": text("boolean"), "added": text("boolean"), "sha256": maybe("string"),
+                "not-after": maybe("string"), "chain": maybe("object"), "why": maybe("string"),
+                "error": maybe("string") }))),
         }));
         let finding = object(json!({
             "host": text("string"), "place": maybe("string"), "verdict": text("string"),
