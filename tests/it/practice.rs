@@ -827,3 +827,34 @@ fn nothing_is_said_of_a_healthy_crowd() {
         assert!(found.is_empty(), "{found:#?}");
     }
 }
+
+#[test]
+fn nginx_refuses_what_it_cannot_load() {
+    let (_runtime, practice) = start(ALL.len());
+    let check = |scenario: &str, command: &str, code: i32, expect: &str| {
+        let (out, ended) = on(&practice, scenario, command);
+        assert_eq!(ended, Some(code), "{command}: {out}");
+        assert!(out.contains(expect), "{command}: {out}");
+    };
+    check("fine", "nginx -t", 0, "test is successful\n");
+    check("fine", "nginx -q -c etc/nginx/nginx.conf -g 'daemon on;' -t", 0, "syntax is ok");
+    check("stale key", "nginx -s reload", 1, "key values mismatch)\nnginx: configuration file");
+    check("45 days", "nginx -t", 1, "No such file or directory:calling fopen(");
+    let live = "etc/letsencrypt/live/www.example.net";
+    let break_it = |file: &str| format!("rm {live}/{file}.pem; : >{live}/{file}.pem; nginx -t");
+    check("fine", &break_it("fullchain"), 1, "Expecting: TRUSTED CERTIFICATE)");
+    let mend = format!("cp {live}/cert.pem {live}/fullchain.pem");
+    check("fine", &format!("{mend}; nginx -t"), 0, "test is successful");
+    check("fine", &break_it("privkey"), 1, "Expecting: ANY PRIVATE KEY)");
+    check("node 1", "echo 'server {' >>etc/nginx/sites-enabled/x; nginx -t", 1, "unexpected end");
+    check("rsa", "nginx -s stop", 1, "can only be tested and reloaded");
+    check("rsa", "nginx -x", 1, "invalid option: \"-x\"");
+    // Nothing of the machine is ever loaded or written.
+    let other = tempfile::tempdir().unwrap();
+    let output = Command::new(program())
+        .args(["practice-nginx", other.path().to_str().unwrap(), "-s", "reload"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read_dir(other.path()).unwrap().count(), 0);
+}

@@ -103,3 +103,51 @@ const FILE: &str = "run/nginx.loaded";
 const SITE: &str = "= site ";
 /// Before a certificate with its key.
 const PAIR: &str = "= pair\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let root = tempfile::tempdir().unwrap();
+        let site = |names: &[&str], ports: &[u16], pems: &[&str]| Loaded {
+            names: names.iter().map(|&it| it.to_owned()).collect(),
+            ports: ports.to_vec(),
+            pems: pems.iter().map(|&it| it.to_owned()).collect(),
+        };
+        let all = [
+            site(&["a.example", "*.b.example"], &[443, 8443], &["one\n", "two\n"]),
+            site(&[], &[443], &["three\n"]),
+        ];
+        write(root.path(), &all).unwrap();
+        assert_eq!(format!("{:?}", read(root.path()).unwrap()), format!("{all:?}"));
+        let [first, _] = &all;
+        for (name, is_for) in [
+            ("a.example", true),
+            ("x.b.example", true),
+            ("x.y.b.example", true),
+            ("b.example", false),
+            ("xb.example", false),
+            ("", false),
+        ] {
+            assert_eq!(first.is_for(name), is_for, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_loaded_is_told_apart() {
+        assert_eq!(pair("", "").err(), Some(Unloaded::NoCertificate));
+        let certificate = |key: &rcgen::KeyPair| {
+            rcgen::CertificateParams::new(["a.example".to_owned()])
+                .unwrap()
+                .self_signed(key)
+                .unwrap()
+        };
+        let keys = [(); 2].map(|()| rcgen::KeyPair::generate().unwrap());
+        let pem = certificate(&keys[0]).pem();
+        assert_eq!(pair(&pem, &pem).err(), Some(Unloaded::NoKey));
+        assert_eq!(pair(&pem, &keys[1].serialize_pem()).err(), Some(Unloaded::Mismatch));
+        assert!(pair(&pem, &(pem.clone() + &keys[0].serialize_pem())).is_ok());
+    }
+}
