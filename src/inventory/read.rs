@@ -564,7 +564,10 @@ mod tests {
                 ("there is no group `prod`", "'prod'"),
                 ("expected a string, found integer `7`", "7"),
                 ("unknown value `root`, expected `none` or `sudo`", "'root'"),
-                ("unknown kind `pen`, expected one of certbot, pem, servers", "'pen'"),
+                (
+                    "unknown kind `pen`, expected one of certbot, acme-sh, dehydrated, lego, pem, servers",
+                    "'pen'",
+                ),
                 ("there is no `paths` here", "[[host.source]]"),
                 ("this `[[host.endpoint]]` has no `name`", "[[host.endpoint]]"),
                 (

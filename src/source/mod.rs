@@ -6,15 +6,20 @@
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 //! 3. Recorded output of the real client under `tests/fixtures/<kind>/`, read by its tests.
 
+mod acme_sh;
+mod assign;
 mod bundle;
 mod certbot;
+mod dehydrated;
 mod found;
 mod key;
+mod lego;
 mod need;
 mod pem;
 mod schedule;
 mod script;
 mod servers;
+mod sight;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +33,8 @@ use crate::spanned::{Diagnostic, Table};
 pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section, quote};
 
 /// Every kind of source, in the order they are shown.
-pub static ALL: &[Kind] = &[certbot::KIND, pem::KIND, servers::KIND];
+pub static ALL: &[Kind] =
+    &[certbot::KIND, acme_sh::KIND, dehydrated::KIND, lego::KIND, pem::KIND, servers::KIND];
 
 /// What the rest of the program knows about a kind of source.
 #[derive(Debug)]
@@ -142,7 +148,8 @@ pub fn read_answer(
 pub(crate) type Parser = fn(&[u8]);
 
 /// The parsers in this room, for [`crate::fuzz`].
-pub(crate) const PARSERS: [(&str, Parser); 8] = [
+pub(crate) const PARSERS: [(&str, Parser); 11] = [
+    ("acme-sh-conf", acme_sh::read_conf),
     ("answer", |bytes| {
         let sources: [Arc<dyn Source>; 3] = [
             Arc::new(certbot::Certbot::default()),
@@ -159,6 +166,8 @@ pub(crate) const PARSERS: [(&str, Parser); 8] = [
     ("haproxy-conf", servers::read_haproxy),
     ("nginx-conf", servers::read_nginx),
     ("pem-chain", |bytes| drop(bundle::read_chain("/x", bytes, &Roots::none(), &mut Vec::new()))),
+    ("dehydrated-conf", dehydrated::read_conf),
+    ("lego-command", lego::read_command),
     ("renewal-conf", certbot::read_conf),
     ("systemctl", certbot::read_units),
 ];

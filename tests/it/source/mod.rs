@@ -2,6 +2,7 @@
 
 mod automation;
 mod certbot;
+mod clients;
 mod hostile;
 mod pem;
 mod real;
