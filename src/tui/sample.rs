@@ -11,7 +11,7 @@ use super::book::{Book, Reading, Record};
 use crate::audit::verify::{State, Verified};
 use crate::diagnose::{Diagnosis, Finding, Remedy};
 use crate::fleet::{
-    Automation, Certificate, Chain, DAY, Expiry, Failure, Fingerprint, Fleet, HOUR, Hook,
+    Automation, Certificate, Chain, DAY, DryRun, Expiry, Failure, Fingerprint, Fleet, HOUR, Hook,
     HookStage, Host, HostName, KeyKind, KeySight, Listen, Load, Moment, NotServed, Outcome, Place,
     Probe, Renewal, Schedule, Scheduler, Seen, Server, Severity, Sighting, Site, Trigger, Trust,
     Unreached, Unserved, Vantage, Verdict, Version, Visit, Why,
@@ -31,7 +31,7 @@ pub fn prod_eu() -> (Fleet, Diagnosis) {
         Expiry {
             name: safe("cloudflare API token"),
             on: NOW.plus(70 * DAY),
-            authenticators: Vec::new(),
+            authenticators: vec![safe("dns-cloudflare")],
         },
         Expiry {
             name: safe("example.org domain"),
@@ -358,8 +358,9 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         last: Some(NOW.plus(-4 * HOUR)),
         next: Some(NOW.plus(8 * HOUR)),
         result: Some(safe("success")),
+        exit: Some(0),
+        calendar: Some(safe("*-*-* 00,12:00:00")),
         jitter: Some(12 * HOUR),
-        ..Trigger::default()
     };
     let hook = Hook {
         stage: HookStage::Deploy,
@@ -528,8 +529,15 @@ const UNLOADED: &[&str] = &["git.example.com", "registry.example.com"];
 
 fn renewal(name: &str, left: i64, life: i64) -> Renewal {
     let failed = name == "api.example.net" && left < life / 4;
+    let authenticator = match name {
+        "pay.example.com" => "manual",
+        it if it.starts_with('*') => "dns-cloudflare",
+        _ => "webroot",
+    };
     Renewal {
-        authenticator: Some(safe(if name == "pay.example.com" { "manual" } else { "webroot" })),
+        authenticator: Some(safe(authenticator)),
+        webroot: (authenticator == "webroot").then(|| safe("/var/www/html")),
+        last_dry_run: Some(DryRun { at: NOW.plus(-9 * DAY), is_ok: !failed }),
         server: Some(safe("https://acme-v02.api.letsencrypt.org/directory")),
         account: Some(safe("4e5d1c0b")),
         key_type: Some(safe("ecdsa")),

@@ -173,7 +173,14 @@ impl Stage {
             .filter(|it| it.host == host.name)
             .filter(|it| place.is_none_or(|place| it.place.as_ref() == Some(&place.name)))
             .collect();
-        then(&Subject { host, place, verdict, findings: &found, now: NOW });
+        then(&Subject {
+            host,
+            place,
+            verdict,
+            findings: &found,
+            expiries: &self.fleet.expiries,
+            now: NOW,
+        });
     }
 }
 

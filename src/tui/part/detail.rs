@@ -9,12 +9,13 @@ pub use super::host::lines as host;
 pub use super::sheet::{draw, height, settled};
 
 use super::Page;
+use super::automation;
 use super::layers;
 use super::pen::Pen;
 use super::sheet::{Sheet, when};
 use crate::diagnose::Finding;
 use crate::fleet::{
-    Automation, Certificate, Chain, ChainFault, Host, Moment, Place, Reach, Verdict, Weight, human,
+    Certificate, Chain, ChainFault, Expiry, Host, Moment, Place, Reach, Verdict, Weight, human,
 };
 use crate::text::SafeText;
 
@@ -75,6 +76,8 @@ pub struct Subject<'a> {
     pub verdict: Verdict,
     /// What was found of it.
     pub findings: &'a [&'a Finding],
+    /// The other things that expire, as far as renewals hang on them.
+    pub expiries: &'a [Expiry],
     /// The present.
     pub now: Moment,
 }
@@ -133,7 +136,7 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
     sheet.maybe("Key", place.key_matches().map(matching));
     reading(host, now, page, sheet);
     sheet.heading("Renewal");
-    renewal(host, place, now, page, sheet);
+    automation::of_place(subject, place, page, sheet);
     findings(subject, page, sheet);
 }
 
@@ -174,52 +177,6 @@ pub(super) fn reading(host: &Host, now: Moment, page: &Page<'_>, sheet: &mut She
     sheet.maybe("Read", host.seen_at.map(|it| when(it, now)));
 }
 
-fn renewal(host: &Host, place: &Place, now: Moment, page: &Page<'_>, sheet: &mut Sheet<'_>) {
-    let Some(renewal) = &place.renewal else {
-        sheet.nothing("no client is known to renew it");
-        return;
-    };
-    let wrong = page.theme.weight(Weight::Due);
-    if !renewal.is_enabled {
-        sheet.styled_field("Renews", "no: it is switched off in its configuration", wrong);
-    } else if !renewal.is_unattended {
-        sheet.styled_field("Renews", "only with somebody at the keyboard", wrong);
-    }
-    sheet.maybe("Proves by", renewal.authenticator.as_ref());
-    sheet.maybe("Installs by", renewal.installer.as_ref());
-    sheet.maybe("Server", renewal.server.as_ref());
-    sheet.maybe("Account", renewal.account.as_ref());
-    for it in host.automation.iter().filter(|it| it.source == place.source) {
-        schedule(it, now, page, sheet);
-    }
-    if let Some(it) = &renewal.last_failure {
-        sheet.maybe("Failed", it.at.map(|it| when(it, now)));
-        sheet.styled_field("Because", it.text.as_str(), page.theme.weight(Weight::Wrong));
-    }
-}
-
-/// What starts a client.
-pub(super) fn schedule(it: &Automation, now: Moment, page: &Page<'_>, sheet: &mut Sheet<'_>) {
-    let version = it.version.as_ref().map_or("of unknown version", |it| it.as_str());
-    let installed = if it.is_installed { "" } else { ", not installed" };
-    sheet.field("Client", &format!("{} {version}{installed}", it.source));
-    for trigger in &it.schedule.triggers {
-        let next = trigger.next.map_or_else(String::new, |at| format!(", next {}", when(at, now)));
-        let text = format!("{} {}{next}", trigger.name, trigger.state);
-        let plain = page.theme.text();
-        let style = if trigger.is_armed { plain } else { page.theme.weight(Weight::Due) };
-        sheet.styled_field("Started by", &text, style);
-    }
-    if it.schedule.triggers.is_empty() {
-        sheet.styled_field("Started by", "nothing", page.theme.weight(Weight::Due));
-    }
-    sheet.maybe("Ran last", it.last_run.map(|it| when(it, now)));
-    if let Some(lock) = &it.lock {
-        let pid = lock.pid.map_or_else(String::new, |it| format!(" by process {it}"));
-        sheet.field("Locked", &format!("{}{pid}", lock.path));
-    }
-}
-
 /// What was found, with causes and remedies.
 pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet<'_>) {
     if subject.findings.is_empty() {
@@ -236,7 +193,7 @@ pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet
         if !it.remedies.is_empty() {
             let arrow = format!(" {} ", page.theme.glyphs().arrow);
             let names: Vec<_> = it.remedies.iter().map(|it| it.action).collect();
-            sheet.field("would help", &names.join(&arrow));
+            sheet.field("would mend", &names.join(&arrow));
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the same picture for the same data. Nothing here keeps state, asks the clock or reacts to keys.
 
 pub mod audit;
+mod automation;
 mod axis;
 pub mod card;
 pub mod cause;

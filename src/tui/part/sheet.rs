@@ -87,7 +87,7 @@ impl<'a> Sheet<'a> {
         (head, head_style): (&str, Style),
         (text, style): (&str, Style),
     ) -> &mut Self {
-        let head = Span::styled(format!(" {head}"), head_style);
+        let head = Span::styled(format!(" {}", self.page.shown(head)), head_style);
         let text = self.page.shown(text).into_owned();
         self.lines.push(Line::from(vec![head, Span::styled(text, style)]));
         self

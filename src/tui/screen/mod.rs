@@ -152,7 +152,8 @@ pub fn open_row(id: &RowId, desk: &Desk) -> Option<Box<dyn Screen>> {
 fn about(id: &RowId, pane: Pane, desk: &Desk) -> Vec<Line<'static>> {
     let Some((host, place)) = desk.find(id) else { return Vec::new() };
     let (verdict, findings) = desk.findings_of(id);
-    let subject = Subject { host, place, verdict, findings: &findings, now: desk.now };
+    let expiries = &desk.fleet.expiries;
+    let subject = Subject { host, place, verdict, findings: &findings, expiries, now: desk.now };
     if place.is_some() {
         detail::place(&subject, pane, &desk.page())
     } else {
