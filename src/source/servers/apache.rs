@@ -350,3 +350,100 @@ fn words(line: &str) -> Vec<String> {
     words.extend(word);
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    const CONF: &str = "/etc/apache2/apache2.conf";
+
+    #[track_caller]
+    fn check(text: &str, expect: &str) {
+        let (sites, problems) =
+            sample::read(&PROGRAM, "/etc/apache2", &["-D", "X"], &[(CONF, text)]);
+        assert_eq!(problems, []);
+        assert_eq!(sites.join("; "), expect);
+    }
+
+    #[test]
+    fn the_site_of_the_package_is_read() {
+        let main = include_str!("../../../tests/fixtures/servers/apache2-2.4.71-debian12.conf");
+        let mut main = main.to_owned();
+        for pattern in ["mods-enabled/*.load", "mods-enabled/*.conf", "conf-enabled/*.conf"] {
+            main = main.replace(pattern, "none");
+        }
+        main = main.replace("sites-enabled/*.conf", "site");
+        let envvars =
+            include_str!("../../../tests/fixtures/servers/apache2-envvars-2.4.71-debian12");
+        let site = include_str!(
+            "../../../tests/fixtures/servers/apache2-default-ssl-2.4.71-debian12.conf"
+        );
+        let files = [
+            (CONF, main.as_str()),
+            ("/etc/apache2/none", ""),
+            ("/etc/apache2/ports.conf", "Listen 80\nListen 443\n"),
+            ("/etc/apache2/site", site),
+            ("/etc/apache2/envvars", envvars),
+        ];
+        let (sites, problems) = sample::read(&PROGRAM, "/etc/apache2", &[], &files);
+        assert_eq!(problems, []);
+        let (cert, key) =
+            ("/etc/ssl/certs/ssl-cert-snakeoil.pem", "/etc/ssl/private/ssl-cert-snakeoil.key");
+        assert_eq!(sites, [format!(" | 0.0.0.0:443 | {cert}+{key}")]);
+    }
+
+    #[test]
+    fn where_a_virtual_host_answers() {
+        let host = |listen: &str, host: &str| {
+            format!("{listen}\n<VirtualHost {host}>\nSSLEngine on\n</VirtualHost>")
+        };
+        check(&host("Listen 443", "*:443"), " | 0.0.0.0:443 | ");
+        check(&host("Listen 443", "*"), " | 0.0.0.0:443 | ");
+        check(&host("Listen 443\nListen 80", "_default_:443"), " | 0.0.0.0:443 | ");
+        check(&host("Listen [::]:443 https", "[2001:db8::1]:443"), " | :::443 | ");
+        check(&host("Listen 192.0.2.1:443", "192.0.2.2:443"), " |  | ");
+        check(
+            &host("Listen 443\nListen 8443", "192.0.2.1:443 192.0.2.1:8443"),
+            " | 0.0.0.0:443 0.0.0.0:8443 | ",
+        );
+    }
+
+    #[test]
+    fn a_virtual_host_inherits() {
+        let text = "Listen 1\nListen 2\nSSLEngine on\nSSLCertificateFile main.pem\nServerName m\n\
+                    <VirtualHost *:1>\nServerName a\nSSLCertificateFile /a\nSSLCertificateFile /b\n\
+                    SSLCertificateKeyFile /k\n</VirtualHost>\n\
+                    <VirtualHost *:1>\nServerName b\n</VirtualHost>\n\
+                    <VirtualHost *:1>\nServerName c\nSSLEngine Off\n</VirtualHost>";
+        let main = "/etc/apache2/main.pem";
+        let expect =
+            format!("a | 0.0.0.0:1 | /a+/k /b; b | 0.0.0.0:1 | {main}; m | 0.0.0.0:2 | {main}");
+        check(text, &expect);
+    }
+
+    #[test]
+    fn what_does_not_count_is_not_read() {
+        let host = "<VirtualHost *>\nSSLEngine on\n</VirtualHost>";
+        check(&format!("Listen 1\n<IfDefine Y>\n{host}\n</IfDefine>"), "");
+        check(&format!("Listen 1\n<IfDefine !X>\n{host}\n</IfDefine>"), "");
+        check(&format!("Listen 1\n<IfDefine X>\n{host}\n</IfDefine>"), " | 0.0.0.0:1 | ");
+        check(&format!("LoadModule a_module x\n<IfModule mod_ssl.c>\n{host}\n</IfModule>"), "");
+        check(&format!("Listen 1\n<IfModule mod_ssl.c>\n{host}\n</IfModule>"), " | 0.0.0.0:1 | ");
+        check(&format!("<Macro X $a>\n{host}\n</Macro>"), "");
+        check("#<VirtualHost *>\n# SSLEngine on\n", "");
+    }
+
+    #[test]
+    fn variables_are_known_or_left() {
+        let host = |path: &str| {
+            format!(
+                "Listen 1\nDefine A /a\nDefine B ${{A}}/b\n<VirtualHost *>\nSSLEngine on\nSSLCertificateFile {path}\n</VirtualHost>"
+            )
+        };
+        check(&host("${B}/c.pem"), " | 0.0.0.0:1 | /a/b/c.pem");
+        check(&host("\"${A}/x y.pem\""), " | 0.0.0.0:1 | /a/x y.pem");
+        check(&host("${UNKNOWN}/c.pem"), " | 0.0.0.0:1 | ");
+        check(&host("${A"), " | 0.0.0.0:1 | ");
+    }
+}

@@ -24,6 +24,8 @@ fn read(files: &mut Files<'_>, told: &Told) -> Vec<Site> {
     };
     // A store may stand after what loads from it.
     for is_first in [true, false] {
+        reader.section = Section::Other;
+        reader.bases = Bases::default();
         for root in &told.roots {
             let Some(text) = reader.files.text(&root.path) else { continue };
             reader.bases.file.clone_from(&root.base);
@@ -333,6 +335,7 @@ fn words(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample;
     use super::*;
 
     #[track_caller]
@@ -362,5 +365,47 @@ mod tests {
     fn words_are_quoted_as_haproxy_has_them() {
         let all = words(r#"bind  :443 ssl crt "/a b" crt /c\ d '#x' "" # rest"#);
         assert_eq!(all, ["bind", ":443", "ssl", "crt", "/a b", "crt", "/c d", "#x", ""]);
+    }
+
+    fn sites(text: &str) -> Vec<String> {
+        let files = [("/etc/haproxy/haproxy.cfg", text), ("/etc/haproxy/list", LIST)];
+        let (sites, problems) = sample::read(&PROGRAM, "/run", &[], &files);
+        assert_eq!(problems, []);
+        sites
+    }
+
+    const LIST: &str = "# comment\n/a.pem [alpn h2 ocsp-update on] *.a.test !b.a.test\nb.pem\n";
+
+    #[test]
+    fn the_file_of_the_package_serves_nothing() {
+        let text = include_str!("../../../tests/fixtures/servers/haproxy-2.6.12-debian12.cfg");
+        assert_eq!(sites(text), [""; 0]);
+    }
+
+    #[test]
+    fn what_a_bind_line_loads() {
+        let text = "frontend x\n bind :1 ssl crt a.pem\nglobal\n crt-base /base\n\
+                    backend z\n bind :9 ssl crt /never\n\
+                    listen y\n bind :2 ssl crt a.pem\n bind [::]:2 ssl crt a.pem\n bind :3 crt /x\n\
+                    \x20bind :4 ssl crt-list /etc/haproxy/list";
+        let expect = [
+            " | 0.0.0.0:1 | /run/a.pem",
+            " | 0.0.0.0:2 :::2 | /base/a.pem",
+            "*.a.test | 0.0.0.0:4 | /a.pem",
+            " | 0.0.0.0:4 | /base/b.pem",
+        ];
+        assert_eq!(sites(text), expect);
+        let text = "global\n default-path config\nlisten y\n bind :2 ssl crt a.pem";
+        assert_eq!(sites(text), [" | 0.0.0.0:2 | /etc/haproxy/a.pem"]);
+    }
+
+    /// Configuration manual of 3.0, section 3.11.
+    #[test]
+    fn certificates_of_a_store_are_found() {
+        let text = "frontend x\n bind :1 ssl crt @web/site1 crt @web/b.pem crt @web/none\n\
+                    crt-store web\n crt-base /crts\n key-base /keys\n\
+                    load crt \"a.pem\" key \"a.key\" alias \"site1\"\n load crt b.pem\n";
+        let expect = [" | 0.0.0.0:1 | /crts/a.pem+/keys/a.key", " | 0.0.0.0:1 | /crts/b.pem"];
+        assert_eq!(sites(text), expect);
     }
 }

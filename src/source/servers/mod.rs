@@ -6,6 +6,8 @@ mod ask;
 mod files;
 mod haproxy;
 mod nginx;
+#[cfg(test)]
+mod sample;
 mod system;
 
 use std::sync::Arc;

@@ -360,37 +360,15 @@ fn is_file(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Frame;
-    use super::super::super::Section;
-    use super::super::super::found::Found;
-    use super::super::{Root, files};
+    use super::super::sample;
     use super::*;
 
     /// Every site as one line.
     fn sites(text: &str) -> Vec<String> {
-        let frame = Frame { word: b"file", key: b"/etc/nginx/nginx.conf", body: text.as_bytes() };
-        let section = Section { clock: None, frames: vec![frame] };
-        let (found, globs) = (Found::new(&section), files::globs(&section));
-        let root = Root { path: "/etc/nginx/nginx.conf".into(), base: "/etc/nginx".into() };
-        let told = Told { roots: vec![root], ..Told::default() };
-        let mut files = Files::new(&found, &globs);
-        let sites = read(&mut files, &told);
-        assert_eq!(files.problems, []);
-        let line = |it: &Site| {
-            let names: Vec<_> = it.names.iter().map(SafeText::as_str).collect();
-            let listens: Vec<_> =
-                it.listens.iter().map(|it| format!("{}:{}", it.address, it.port)).collect();
-            let loads: Vec<_> = it
-                .loads
-                .iter()
-                .map(|it| match &it.key {
-                    Some(key) => format!("{}+{key}", it.certificate),
-                    None => it.certificate.to_string(),
-                })
-                .collect();
-            format!("{} | {} | {}", names.join(" "), listens.join(" "), loads.join(" "))
-        };
-        sites.iter().map(line).collect()
+        let files = [("/etc/nginx/nginx.conf", text)];
+        let (sites, problems) = sample::read(&PROGRAM, "/etc/nginx", &[], &files);
+        assert_eq!(problems, []);
+        sites
     }
 
     #[track_caller]
@@ -471,5 +449,48 @@ mod tests {
         check("listen 2 ssl; } } } server { listen 3 ssl;", " | 0.0.0.0:2 | ");
         assert_eq!(sites(&"a {".repeat(5000)), [""; 0]);
         assert_eq!(sites("http { server { listen 1 ssl"), [""; 0]);
+    }
+
+    /// certbot's own words in a site of Debian, and a snippet that all sites share.
+    #[test]
+    fn what_certbot_writes_is_read() {
+        let site = "server {
+    server_name www.example.net; # managed by Certbot
+    root /var/www/html;
+    location / { try_files $uri $uri/ =404; }
+    listen [::]:443 ssl ipv6only=on; # managed by Certbot
+    listen 443 ssl; # managed by Certbot
+    ssl_certificate /etc/letsencrypt/live/www.example.net/fullchain.pem; # managed by Certbot
+    ssl_certificate_key /etc/letsencrypt/live/www.example.net/privkey.pem; # managed by Certbot
+    include /etc/letsencrypt/options-ssl-nginx.conf; # managed by Certbot
+    ssl_dhparam /etc/letsencrypt/ssl-dhparams.pem; # managed by Certbot
+}
+server {
+    if ($host = www.example.net) {
+        return 301 https://$host$request_uri;
+    } # managed by Certbot
+    listen 80 default_server;
+    server_name www.example.net;
+    return 404; # managed by Certbot
+}
+";
+        let main = include_str!("../../../tests/fixtures/servers/nginx-1.22.1-debian12.conf");
+        let main = main.replace("/etc/nginx/sites-enabled/*", "/etc/nginx/sites-enabled/www");
+        let main = main.replace("/etc/nginx/conf.d/*.conf", "options.conf");
+        let main = main.replace("/etc/nginx/modules-enabled/*.conf", "options.conf");
+        let files = [
+            ("/etc/nginx/nginx.conf", main.as_str()),
+            ("/etc/nginx/sites-enabled/www", site),
+            ("/etc/nginx/options.conf", ""),
+            ("/etc/nginx/mime.types", "types { text/html html; }"),
+            ("/etc/letsencrypt/options-ssl-nginx.conf", "ssl_protocols TLSv1.2 TLSv1.3;"),
+        ];
+        let (sites, problems) = sample::read(&PROGRAM, "/etc/nginx", &[], &files);
+        assert_eq!(problems, []);
+        let live = "/etc/letsencrypt/live/www.example.net";
+        let expect = format!(
+            "www.example.net | 0.0.0.0:443 :::443 | {live}/fullchain.pem+{live}/privkey.pem"
+        );
+        assert_eq!(sites, [expect]);
     }
 }
