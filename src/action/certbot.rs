@@ -96,6 +96,14 @@ impl<'a> Certbot<'a> {
         Command { argv, env: Vec::new() }
     }
 
+    /// `certbot reconfigure` of one lineage: tries it dry, and writes it if that goes well.
+    pub(super) fn reconfigure(&self, name: &str, more: Vec<String>) -> Command {
+        let mut argv = words(&["certbot", "reconfigure", "-n", "--cert-name", name]);
+        argv.extend(more);
+        argv.extend(self.folders());
+        Command { argv, env: Vec::new() }
+    }
+
     /// `certbot renew` of whatever is due, for a timer, which spreads its runs by itself.
     pub(super) fn renew_all(&self) -> Command {
         let mut argv = words(&["certbot", "-q", "renew", "--no-random-sleep-on-renew"]);

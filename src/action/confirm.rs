@@ -202,7 +202,17 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
                 host.clock_offset.is_none_or(|it| it.saturating_abs() > super::card::CLOCK);
             if is_off { None } else { changed("its clock is right by now") }
         }
-        Promise::NewLeaf | Promise::SameLeaf | Promise::Served => None,
+        Promise::Chain(first) => {
+            let disk = place.and_then(|it| it.layers.disk.as_ref());
+            let is_there =
+                disk.and_then(|it| it.chain.rest.first()).is_some_and(|it| it.sha256 == *first);
+            if is_there { changed("the chain has been replaced by now") } else { None }
+        }
+        Promise::NewLeaf
+        | Promise::SameLeaf
+        | Promise::Served
+        | Promise::Serves(_)
+        | Promise::Renewable => None,
     }
 }
 

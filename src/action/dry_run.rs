@@ -82,6 +82,21 @@ fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
     })
 }
 
+/// The dry run of a lineage, for another action that is proven by it.
+pub(super) fn command(
+    target: &Target<'_>,
+    certbot: &Certbot<'_>,
+    name: &str,
+    server: &str,
+) -> super::Command {
+    let more = match twin(target, server) {
+        Twin::Known => vec!["--dry-run"],
+        Twin::Told(directory) => vec!["--dry-run", "--server", directory],
+        Twin::None => vec!["--dry-run", "--server", server],
+    };
+    certbot.renew(name, &more)
+}
+
 /// Where a dry run is ordered.
 enum Twin<'a> {
     /// certbot knows it: that of Let's Encrypt.

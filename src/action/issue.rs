@@ -171,13 +171,18 @@ fn wanted_names(old: Option<Lineage<'_>>, wanted: Option<&str>) -> Result<Vec<St
 }
 
 /// How control is proven.
-struct Method {
-    title: String,
-    argv: Vec<String>,
-    notes: Vec<String>,
+pub(super) struct Method {
+    pub(super) title: String,
+    /// As options of certbot, each with its value.
+    pub(super) argv: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
-fn method(target: &Target<'_>, chosen: &Chosen, is_wild: bool) -> Result<Method, Refusal> {
+pub(super) fn method(
+    target: &Target<'_>,
+    chosen: &Chosen,
+    is_wild: bool,
+) -> Result<Method, Refusal> {
     let bad = |text: String, hint: &str| Err(Refusal::new(Why::BadRequest, text).hint(hint));
     let own =
         renewal(target).filter(|it| it.is_unattended).and_then(|it| it.authenticator.as_ref());
@@ -713,6 +718,7 @@ mod tests {
         let place = host.places.first();
         let target = Target {
             inventory: &fleet.inventory,
+            fleet: &fleet.fleet,
             told: &fleet.inventory.hosts[0],
             host: &host,
             lineage: Some("www.example.net"),

@@ -11,8 +11,10 @@
 
 mod card;
 mod certbot;
+mod chain;
 mod choice;
 mod confirm;
+mod convert;
 mod cost;
 mod dry_run;
 mod enable_hook;
@@ -24,7 +26,10 @@ mod names;
 mod plan;
 mod reload;
 mod renew;
+mod replace_chain;
+mod repoint;
 mod rollback;
+mod script;
 mod server;
 mod sync_clock;
 mod target;
@@ -43,6 +48,9 @@ pub static ALL: &[Kind] = &[
     reload::KIND,
     hook::KIND,
     rollback::KIND,
+    repoint::KIND,
+    replace_chain::KIND,
+    convert::KIND,
     enable_timer::KIND,
     enable_hook::KIND,
     sync_clock::KIND,

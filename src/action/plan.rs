@@ -78,6 +78,12 @@ pub enum Promise {
     Leaf(Fingerprint),
     /// What is served lies in the files that its server loads.
     Served,
+    /// The live certificate is the one before, and this intermediate follows it.
+    Chain(Fingerprint),
+    /// Servers show exactly this certificate.
+    Serves(Fingerprint),
+    /// The lineage renews with nobody at the keyboard.
+    Renewable,
     /// A timer is armed.
     TimerArmed,
     /// The hook at this path is executable.

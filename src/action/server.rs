@@ -173,6 +173,20 @@ pub(super) fn afterwards(target: &Target<'_>, leaf: &Certificate) -> Afterwards 
     }
 }
 
+/// The command that tests the configuration of a server.
+pub(super) fn test(server: &Server) -> Result<Command, Refusal> {
+    Ok(Exact::of(server)?.test())
+}
+
+/// The servers of a host that have that kind or unit, or all of them.
+pub(super) fn named<'a>(host: &'a Host, wanted: Option<&str>) -> Vec<Serving<'a>> {
+    let is_it = |it: &&Server| {
+        let names = names(it);
+        wanted.is_none_or(|wanted| names.iter().any(|it| it.as_str() == wanted))
+    };
+    host.servers.iter().filter(is_it).map(whole).collect()
+}
+
 /// A unit of systemd of which nothing else is known.
 pub(super) fn unit(name: &str) -> Option<Command> {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "._-@:".contains(it);

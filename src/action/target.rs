@@ -10,7 +10,9 @@ use crate::text::SafeText;
 pub struct Target<'a> {
     /// What we were told.
     pub inventory: &'a Inventory,
-    /// The same of the host.
+    /// What is known of all hosts.
+    pub fleet: &'a Fleet,
+    /// What we were told of the host.
     pub told: &'a inventory::Host,
     /// What is known of the host.
     pub host: &'a fleet::Host,
@@ -39,7 +41,15 @@ impl<'a> Find<'a> {
         let told = self.inventory.host(host.as_str())?;
         let host = self.fleet.host(host)?;
         let place = lineage.and_then(|name| host.places.iter().find(|it| it.name.as_str() == name));
-        Some(Target { inventory: self.inventory, told, host, lineage, place, now: self.now })
+        Some(Target {
+            inventory: self.inventory,
+            fleet: self.fleet,
+            told,
+            host,
+            lineage,
+            place,
+            now: self.now,
+        })
     }
 }
 

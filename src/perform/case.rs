@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::record::Body;
 use crate::action::{Plan, Promise};
 use crate::audit::read::Record;
-use crate::fleet::{self, Certificate, Fingerprint, HostName, Place, Vantage};
+use crate::fleet::{self, Certificate, Fingerprint, HostName, Place, Probe, Vantage};
 use crate::inventory::{self, Endpoint, StartTls};
 use crate::source::Client;
 
@@ -94,12 +94,41 @@ impl Case {
     /// What an endpoint should show by now: the certificate of the lineage; where it is about a
     /// whole server, any that lies in its files and covers the name.
     pub(super) fn wanted(&self, host: &fleet::Host, endpoint: &Endpoint) -> Vec<Fingerprint> {
-        if self.promise != Promise::Served {
-            return leaf(self.place(host)).map(|it| it.sha256).into_iter().collect();
+        match &self.promise {
+            Promise::Serves(leaf) => vec![*leaf],
+            Promise::Served => {
+                let chains = host.loaded.iter().filter_map(|it| it.chain.as_ref().ok());
+                let fitting = chains.filter(|it| it.leaf.covers(&endpoint.name));
+                fitting.map(|it| it.leaf.sha256).collect()
+            }
+            _ => leaf(self.place(host)).map(|it| it.sha256).into_iter().collect(),
         }
-        let chains = host.loaded.iter().filter_map(|it| it.chain.as_ref().ok());
-        let fitting = chains.filter(|it| it.leaf.covers(&endpoint.name));
-        fitting.map(|it| it.leaf.sha256).collect()
+    }
+
+    /// Whether a probe shows one of the certificates that it should, with the chain that it should
+    /// have.
+    pub(super) fn is_shown(&self, probe: &Probe, wanted: &[Fingerprint]) -> bool {
+        let Ok(chain) = &probe.served else { return false };
+        let first = chain.rest.first().map(|it| it.sha256);
+        let has_chain = match &self.promise {
+            Promise::Chain(wanted) => first == Some(*wanted),
+            _ => true,
+        };
+        has_chain && wanted.contains(&chain.leaf.sha256)
+    }
+
+    /// The first probe of an address that shows none of these certificates, and some other one.
+    pub(super) fn other<'p>(
+        &self,
+        probes: &'p [Probe],
+        wanted: &[Fingerprint],
+    ) -> Option<&'p Probe> {
+        probes.iter().find(|it| {
+            let is_here =
+                |that: &&Probe| (that.vantage, &that.address) == (it.vantage, &it.address);
+            let mut here = probes.iter().filter(is_here);
+            it.served.is_ok() && !here.any(|it| self.is_shown(it, wanted))
+        })
     }
 
     /// The lineage at the host as it is now.
@@ -171,6 +200,9 @@ fn promise(it: &Promise) -> String {
         Promise::Leaf(leaf) => format!("leaf {leaf}"),
         Promise::TimerArmed => "timer-armed".to_owned(),
         Promise::ClockRight => "clock-right".to_owned(),
+        Promise::Renewable => "renewable".to_owned(),
+        Promise::Chain(first) => format!("chain {first}"),
+        Promise::Serves(leaf) => format!("serves {leaf}"),
         Promise::Executable(path) => format!("executable {path}"),
     }
 }
@@ -182,9 +214,12 @@ fn parse_promise(text: &str) -> Option<Promise> {
         "new-leaf" => Promise::NewLeaf,
         "timer-armed" => Promise::TimerArmed,
         "clock-right" => Promise::ClockRight,
+        "renewable" => Promise::Renewable,
         _ => match text.split_once(' ')? {
             ("executable", path) => Promise::Executable(path.to_owned()),
             ("leaf", leaf) => Promise::Leaf(Fingerprint::parse(leaf)?),
+            ("chain", first) => Promise::Chain(Fingerprint::parse(first)?),
+            ("serves", leaf) => Promise::Serves(Fingerprint::parse(leaf)?),
             _ => return None,
         },
     })
@@ -199,7 +234,7 @@ mod tests {
         let leaf = Promise::Leaf(Fingerprint::of(b"x"));
         let others = [Promise::SameLeaf, Promise::NewLeaf, Promise::Served, Promise::TimerArmed];
         let hook = Promise::Executable("/a b".to_owned());
-        for it in others.into_iter().chain([leaf, hook, Promise::ClockRight]) {
+        for it in others.into_iter().chain([leaf, hook, Promise::ClockRight, Promise::Renewable]) {
             assert_eq!(parse_promise(&promise(&it)), Some(it));
         }
         assert_eq!(parse_promise("leaf 12"), None);

@@ -130,7 +130,7 @@ async fn serve<'a>(
             let probes = wire::probe(&tools.sessions, told, &host.listeners, endpoint, now).await;
             let is_shown = !wanted.is_empty()
                 && probes.iter().any(|it| it.served.is_ok())
-                && judge::other(&probes, &wanted).is_none();
+                && case.other(&probes, &wanted).is_none();
             if is_shown || begin.elapsed() > LOADING {
                 all.push((endpoint, probes));
                 break;

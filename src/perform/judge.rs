@@ -201,7 +201,7 @@ fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
     let is_fault = |it: &&str| {
         ["[emerg]", "AH00526", "Syntax error", "[ALERT]"].iter().any(|mark| it.contains(mark))
     };
-    if case.action == "reload" {
+    if ["reload", "repoint"].contains(&case.action.as_str()) {
         let cause = output.lines().find(is_fault).or(last).unwrap_or("it said nothing");
         let next = "mend the configuration; the server goes on with what it has loaded";
         return Some(explanation("not-reloaded", cause.trim(), next));
@@ -222,46 +222,37 @@ struct Doubt {
 }
 
 fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
-    let Evidence { case, host, .. } = evidence;
-    let doubt = |name, summary: &str, cause: &str, next: &str| {
-        let explanation = explanation(name, cause, next);
-        Some(Doubt { summary: summary.to_owned(), explanation, is_about_issuing: false })
-    };
+    let Evidence { case, .. } = evidence;
     let now = leaf(place).map(|it| it.sha256);
+    if let Some(doubt) = doubt_of_host(evidence) {
+        return Some(doubt);
+    }
     match &case.promise {
-        Promise::TimerArmed => {
-            if !timers(case, host).any(|it| it.is_armed) {
-                return doubt(
-                    "not-armed",
-                    "the commands ended well, and no timer is armed",
-                    "the unit is masked, or it is another one",
-                    "see what `systemctl status certbot.timer` says there",
+        Promise::Chain(first) => {
+            let disk = place.and_then(|it| it.layers.disk.as_ref()).map(|it| &it.chain);
+            let is_there =
+                disk.and_then(|it| it.rest.first()).is_some_and(|it| it.sha256 == *first);
+            if !is_there || now != case.before || disk.is_some_and(|it| it.fault.is_some()) {
+                return doubt_that(
+                    "chain",
+                    "it ended well, and the file does not hold the leaf with these intermediates",
+                    "something else writes the file, or it is another file that is loaded",
+                    "look at the file on the host; what it held before is kept there",
                 );
             }
         }
-        Promise::Executable(path) => {
-            let mut hooks = host.automation.iter().flat_map(|it| &it.hooks);
-            if !hooks.any(|it| it.path == path.as_str() && it.is_executable) {
-                return doubt(
-                    "not-executable",
-                    "the command ended well, and the client still skips the hook",
-                    "the file system may be mounted without execution (noexec)",
-                    "look at the file on the host",
-                );
-            }
-        }
-        Promise::ClockRight => {
-            if host.clock_offset.is_none_or(|it| it.saturating_abs() > CLOCK) {
-                return doubt(
-                    "clock",
-                    "it ended well, and the clock is still off",
-                    "a time service has set it back, or ours has jumped meanwhile",
-                    "see what `chronyc tracking` or `timedatectl` says there, and look at our clock",
+        Promise::Renewable => {
+            if !place.and_then(|it| it.renewal.as_ref()).is_some_and(|it| it.is_unattended) {
+                return doubt_that(
+                    "attended",
+                    "it ended well, and the lineage still needs somebody at the keyboard",
+                    "the renewal configuration is not the one that certbot reads",
+                    "look at the renewal configuration on the host",
                 );
             }
         }
         Promise::SameLeaf if now != case.before => {
-            return doubt(
+            return doubt_that(
                 "changed",
                 "it ended well, and the certificate is another one",
                 "something has renewed it meanwhile",
@@ -269,7 +260,7 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
             );
         }
         Promise::NewLeaf if now.is_none() => {
-            return doubt(
+            return doubt_that(
                 "missing",
                 "it ended well, and there is no certificate",
                 "the client has written it somewhere else, or not at all",
@@ -287,17 +278,24 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
             return Some(Doubt { summary, explanation, is_about_issuing: true });
         }
         Promise::Leaf(wanted) if now != Some(*wanted) => {
-            return doubt(
+            return doubt_that(
                 "another",
                 "it ended well, and the live certificate is not the one that was chosen",
                 "a link was not changed, or changed again",
                 "look at the links in `live` there",
             );
         }
-        Promise::SameLeaf | Promise::NewLeaf | Promise::Leaf(_) | Promise::Served => {}
+        Promise::SameLeaf
+        | Promise::NewLeaf
+        | Promise::Leaf(_)
+        | Promise::Served
+        | Promise::TimerArmed
+        | Promise::Executable(_)
+        | Promise::ClockRight
+        | Promise::Serves(_) => {}
     }
     if place.and_then(Place::key_matches) == Some(false) {
-        return doubt(
+        return doubt_that(
             "key",
             "the private key on disk does not belong to the certificate",
             "links lead to different versions",
@@ -315,6 +313,48 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
     })
 }
 
+/// The same of what is promised of a host.
+fn doubt_of_host(evidence: &Evidence<'_>) -> Option<Doubt> {
+    let Evidence { case, host, .. } = evidence;
+    match &case.promise {
+        Promise::TimerArmed if !timers(case, host).any(|it| it.is_armed) => {
+            return doubt_that(
+                "not-armed",
+                "the commands ended well, and no timer is armed",
+                "the unit is masked, or it is another one",
+                "see what `systemctl status certbot.timer` says there",
+            );
+        }
+        Promise::Executable(path) => {
+            let mut hooks = host.automation.iter().flat_map(|it| &it.hooks);
+            if !hooks.any(|it| it.path == path.as_str() && it.is_executable) {
+                return doubt_that(
+                    "not-executable",
+                    "the command ended well, and the client still skips the hook",
+                    "the file system may be mounted without execution (noexec)",
+                    "look at the file on the host",
+                );
+            }
+        }
+        Promise::ClockRight if host.clock_offset.is_none_or(|it| it.saturating_abs() > CLOCK) => {
+            return doubt_that(
+                "clock",
+                "it ended well, and the clock is still off",
+                "a time service has set it back, or ours has jumped meanwhile",
+                "see what `chronyc tracking` or `timedatectl` says there, and look at our clock",
+            );
+        }
+        _ => {}
+    }
+    None
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is what its callers return")]
+fn doubt_that(name: &'static str, summary: &str, cause: &str, next: &str) -> Option<Doubt> {
+    let explanation = explanation(name, cause, next);
+    Some(Doubt { summary: summary.to_owned(), explanation, is_about_issuing: false })
+}
+
 /// The first endpoint that does not show the certificate. An address that does not answer does
 /// not count as long as another one does.
 fn unserved<'a>(evidence: &Evidence<'a>) -> Option<(&'a Endpoint, &'static str)> {
@@ -327,16 +367,7 @@ fn unserved<'a>(evidence: &Evidence<'a>) -> Option<(&'a Endpoint, &'static str)>
         if probes.iter().all(|it| it.served.is_err()) {
             return Some((*endpoint, "cannot be seen to serve it"));
         }
-        other(probes, &wanted).map(|_| (*endpoint, "serves another one"))
-    })
-}
-
-/// The first probe of an address that shows none of these certificates, and some other one.
-pub(super) fn other<'p>(probes: &'p [Probe], wanted: &[Fingerprint]) -> Option<&'p Probe> {
-    probes.iter().find(|it| {
-        let is_here = |that: &&Probe| (that.vantage, &that.address) == (it.vantage, &it.address);
-        let is_wanted = |that: &Probe| that.leaf().is_some_and(|leaf| wanted.contains(&leaf));
-        it.served.is_ok() && !probes.iter().filter(is_here).any(is_wanted)
+        case.other(probes, &wanted).map(|_| (*endpoint, "serves another one"))
     })
 }
 
@@ -364,6 +395,9 @@ fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
         (Promise::Served, _) if !served.is_empty() => {
             "what is served lies in the files that are loaded".to_owned()
         }
+        (Promise::Chain(_), _) => format!("the chain is whole{shown}"),
+        (Promise::Serves(_), _) => "the servers show the certificate that was chosen".to_owned(),
+        (Promise::Renewable, _) => "it renews by itself, and a dry run has shown it".to_owned(),
         (Promise::Executable(path), _) => format!("{path} is executable"),
         (Promise::ClockRight, _) => {
             format!("the clock is {} s off ours", host.clock_offset.unwrap_or_default())

@@ -1,0 +1,65 @@
+//! What the scripts of several actions share: files are replaced as a whole, with what they had
+//! before in a folder of its own, and put back if a step fails.
+
+use crate::fleet::Moment;
+
+/// A script after the functions that it uses. Its first argument is the stamp.
+///
+/// - `begin` makes the folder for what is replaced, `$B`;
+/// - `swap FILE COMMAND…` replaces a file with what a command prints, its mode and owner kept;
+/// - `back WHY` puts all files back and ends;
+/// - `refuse WHY` ends before anything was changed.
+///
+/// What was replaced does not stay beside it: servers load whole folders.
+pub(super) fn with_files(script: &str) -> String {
+    format!("{FILES}{}", script.trim_start())
+}
+
+/// The name of the folder for what is replaced: the moment of the plan.
+pub(super) fn stamp(now: Moment) -> String {
+    now.to_string().chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// How what was replaced comes back.
+pub(super) fn undo(stamp: &str) -> String {
+    format!(
+        "the files from before are kept on the host, in certdeck's folder: /var/lib/certdeck/backup/{stamp} for root"
+    )
+}
+
+const FILES: &str = r#"
+me=$0 stamp=$1 done= umask=$(umask)
+if [ -n "$CERTDECK_ROOT" ] || [ "$(id -u)" = 0 ]; then B=$CERTDECK_ROOT/var/lib/certdeck/backup/$stamp
+else B=${XDG_STATE_HOME:-$HOME/.local/state}/certdeck/backup/$stamp; fi
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+refuse() { say "$*; nothing was changed"; exit 3; }
+need() { command -v "$1" >/dev/null || refuse "there is no $1"; }
+begin() { umask 077; mkdir -p "$B" || refuse "$B cannot be made"; umask "$umask"; }
+kept() { printf '%s/%s' "$B" "$(printf '%s' "$1" | tr / %)"; }
+back() {
+  trap '' TERM INT HUP
+  say "$1; the files from before are put back"
+  set -f
+  IFS='
+'
+  for f in $done; do
+    k=$(kept "$f")
+    cp -p "$k" "$f.certdeck" && mv -f "$f.certdeck" "$f" || say "$f could not be put back: it is in $k"
+  done
+  exit 1
+}
+swap() {
+  f=$1; shift
+  k=$(kept "$f")
+  [ -e "$k" ] || cp -p "$f" "$k" || back "$f could not be kept"
+  cp -p "$f" "$f.certdeck" && "$@" >"$f.certdeck" && [ -s "$f.certdeck" ] && sync "$f.certdeck" &&
+    mv -f "$f.certdeck" "$f" || { rm -f "$f.certdeck"; back "$f could not be written"; }
+  done="$done
+$f"
+}
+digest() { openssl x509 -in "$1" -noout -fingerprint -sha256 2>/dev/null | sed 's/.*=//; s/://g' | tr A-F a-f; }
+spki() { openssl x509 -in "$1" -noout -pubkey 2>/dev/null; }
+own() { openssl pkey -in "$1" -pubout -passin pass: </dev/null 2>/dev/null; }
+fits() { c=$(spki "$1") && k=$(own "$2") && [ "$c" ] && [ "$c" = "$k" ]; }
+trap 'back "told to stop"' TERM INT HUP
+"#;
