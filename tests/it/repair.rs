@@ -63,6 +63,22 @@ const FAULTS: &[Fault] = &[
         left: &[],
     },
     Fault {
+        host: "web-fra-2",
+        place: "",
+        verdict: "automation",
+        rule: "hook",
+        remedy: "enable-hook",
+        left: &[],
+    },
+    Fault {
+        host: "edge-gru-1",
+        place: "",
+        verdict: "clock",
+        rule: "clock",
+        remedy: "sync-clock",
+        left: &[],
+    },
+    Fault {
         host: "web-ams-1",
         place: "",
         verdict: "automation",
