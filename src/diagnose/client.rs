@@ -20,7 +20,13 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let version = automation.version.as_ref()?;
     let major: u32 = version.as_str().split('.').next()?.parse().ok()?;
     let lifetime = place.layers.disk.as_ref()?.chain.leaf.lifetime();
-    if major >= KNOWS_LIFETIMES || lifetime > FIXED || !place.renewal.as_ref()?.is_enabled {
+    let renewal = place.renewal.as_ref()?;
+    if major >= KNOWS_LIFETIMES || lifetime > FIXED || !renewal.is_enabled {
+        return None;
+    }
+    // Its configuration says when, whatever the version.
+    let leaf = &place.layers.disk.as_ref()?.chain.leaf;
+    if renewal.planned.is_some_and(|it| it > leaf.not_before) {
         return None;
     }
     Some(
@@ -49,6 +55,7 @@ const FIXED: i64 = 30 * DAY;
 #[cfg(test)]
 mod tests {
     use super::super::sample::*;
+    use crate::fleet::DAY;
     use crate::text::SafeText;
 
     #[test]
@@ -62,5 +69,8 @@ mod tests {
         check([with("2.1.0", 7)], "client warning automation web-01/www:");
         check([with("2.1.0", 90)], "");
         check([with("4.0.0", 7)], "");
+        let mut told = with("2.1.0", 7);
+        told.places[0].renewal.as_mut().unwrap().planned = Some(NOW.plus(DAY));
+        check([told], "");
     }
 }

@@ -1,11 +1,12 @@
 //! One of several was missed: its siblings share a newer certificate for the same names.
 
 use super::around::Spot;
+use super::elsewhere::record;
 use super::remedy::Remedy;
-use super::sight::{is_sound, is_version, told_sighting};
+use super::sight::{Odd, Whose, is_sound, is_version, odds, told_sighting};
 use super::unloaded::is_older;
 use super::{Finding, Kind, Subject};
-use crate::fleet::{Chain, Moment, Place, Reach, Severity, Verdict};
+use crate::fleet::{Certificate, Chain, Moment, Place, Reach, Severity, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     name: "drift",
@@ -27,8 +28,12 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let have_it = siblings().filter(|it| it.1.leaf.sha256 == chain.leaf.sha256).count();
     // That a sibling kept this very certificate as an older version of its own tells that they
     // share it; so do several with one and the same, unless this one renews on its own account.
+    // So does a handshake for the name of a sibling that was answered here.
+    let is_alone = !renews_by_itself(subject, place);
+    let led = is_alone.then(|| led_here(subject, leaf)).flatten();
     let is_shared = siblings().any(|it| is_version(it.0.place, leaf))
-        || (have_it > 1 && !renews_by_itself(subject, place));
+        || (have_it > 1 && is_alone)
+        || led.is_some();
     if !is_shared {
         return None;
     }
@@ -45,15 +50,39 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let found = sighting.into_iter().fold(found, |it, sighting| {
         it.evidence(format!("{} {}", best.host.name, told_sighting(sighting)))
     });
-    let found = found
-        .cause("This host was missed when the newer certificate was brought to its siblings.")
-        .shared(format!(
+    let cause = match led {
+        None => {
+            "This host was missed when the newer certificate was brought to its siblings.".to_owned()
+        }
+        Some(it) if it.probe.is_added => {
+            let name = &it.probe.name;
+            format!("{name} is served here as well, and the new certificate was not brought here.")
+        }
+        Some(it) => {
+            format!("{} leads here, where the old certificate was left.", record(it.probe))
+        }
+    };
+    let led = led.map(|it| format!("served by {}", it.told()));
+    let found = led.into_iter().fold(found, Finding::evidence).cause(cause);
+    let found = found.shared(format!(
             "the certificate that siblings have: sha256 {}",
             chain.leaf.sha256.short()
         ));
     let found = found.remedy(transplant(subject, best));
     let own = renews_by_itself(subject, place).then_some(["dry-run", "renew"]);
     Some(own.into_iter().flatten().fold(found, |it, action| it.remedy(subject.remedy(action))))
+}
+
+/// How clients of a sibling's name were answered here with this leaf.
+fn led_here<'a>(subject: &Subject<'a>, leaf: &'a Certificate) -> Option<Odd<'a>> {
+    let is_here = |it: &Odd<'_>| {
+        matches!(it.whose, Whose::Fleet(host) if host.name == subject.host.name)
+            && it.chain.leaf.sha256 == leaf.sha256
+    };
+    let mut siblings = subject.around.siblings(subject.host, leaf);
+    siblings.find_map(|(spot, _)| {
+        odds(subject.around, spot.host, spot.place).into_iter().find(is_here)
+    })
 }
 
 /// The sibling whose certificate lasts longest, if it is sound and better than the one here.

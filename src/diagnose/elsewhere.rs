@@ -73,7 +73,7 @@ fn nothing<'a>(subject: &Subject<'a>, place: &'a Place) -> Option<(&'a Probe, Fi
 }
 
 /// The record that leads there, in the words of the DNS.
-fn record(probe: &Probe) -> String {
+pub(super) fn record(probe: &Probe) -> String {
     match ip_of(probe) {
         Some(ip) if ip.is_ipv6() => format!("the AAAA {ip} of {}", probe.name),
         Some(ip) => format!("the A {ip} of {}", probe.name),

@@ -13,6 +13,25 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
+    failed(subject).or_else(|| unseen(subject))
+}
+
+/// No way led to any endpoint of the place: nothing is known of what is served, which is not good.
+fn unseen(subject: &Subject<'_>) -> Option<Finding> {
+    let told = || subject.place.into_iter().flat_map(|it| &it.probes).filter(|it| it.is_told);
+    let is_closed = |it: &Probe| it.served.as_ref().is_err_and(|it| it.why == NotServed::NoRoute);
+    let first = told().next().filter(|_| told().all(is_closed))?;
+    // From here a whole family of addresses may be out of reach; what is refused on a host is not.
+    let is_on_host = told().any(|it| it.vantage == Vantage::Loopback);
+    let severity = if is_on_host { Severity::Warning } else { Severity::Info };
+    let summary = format!("{}: what is served could not be looked at", first.name);
+    let found = Finding::new(subject, Verdict::Unknown, severity, summary)
+        .cause("There was no way to the server, so that nothing is known of what it serves.");
+    let told = told().take(SHOWN).filter_map(|it| Some((it, it.served.as_ref().err()?)));
+    Some(told.fold(found, |it, (probe, unserved)| it.evidence(evidence(probe, unserved))))
+}
+
+fn failed(subject: &Subject<'_>) -> Option<Finding> {
     let failed: Vec<_> = match subject.place {
         Some(place) => place.probes.iter().filter_map(told).collect(),
         None => super::endpoint::orphans(subject.host).filter_map(told).collect(),
@@ -60,15 +79,19 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let summary = format!("{}: {what} at {} {}", probe.name, probe.address, probe.vantage.words());
     let mut found = Finding::new(subject, Verdict::Unknown, severity, summary).cause(cause);
     for (probe, unserved) in failed.iter().take(SHOWN) {
-        found = found.evidence(format!(
-            "{} {}, asked for {} at {}: {unserved}",
-            probe.address,
-            probe.vantage.words(),
-            probe.name,
-            probe.at
-        ));
+        found = found.evidence(evidence(probe, unserved));
     }
     Some(found)
+}
+
+fn evidence(probe: &Probe, unserved: &Unserved) -> String {
+    format!(
+        "{} {}, asked for {} at {}: {unserved}",
+        probe.address,
+        probe.vantage.words(),
+        probe.name,
+        probe.at
+    )
 }
 
 /// So many lines of evidence are enough.
@@ -114,8 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_looked_at_is_not_good() {
+        let closed = |at| with([unserved(NAMES[0], at, NotServed::NoRoute)]);
+        check([closed("127.0.0.1:443")], "unserved warning unknown web-01/www:");
+        check([closed("[2001:db8::1]:443")], "unserved info unknown web-01/www:");
+    }
+
+    #[test]
     fn no_way_from_here_and_what_nobody_asked_for_say_nothing() {
-        check([with([unserved(NAMES[0], "[2001:db8::1]:443", NotServed::NoRoute)])], "");
+        let new = signed(leaf("new", NAMES, 90, 80));
+        let blind = || unserved(NAMES[0], "[2001:db8::1]:443", NotServed::NoRoute);
+        check([with([blind(), probe(NAMES[0], "192.0.2.1:443", new)])], "");
         let untold =
             Probe { is_told: false, ..unserved(NAMES[0], "127.0.0.1:443", NotServed::Refused) };
         check([with([untold])], "");

@@ -1,7 +1,7 @@
 //! certbot's renewal configurations: the subset of `ConfigObj` that certbot writes. Tolerant where
 //! a value is concerned; what makes certbot refuse the whole file is told.
 
-use crate::fleet::{ConfHook, HookStage, Need, NeedKind, Renewal};
+use crate::fleet::{ConfHook, DAY, HOUR, HookStage, Need, NeedKind, Renewal};
 use crate::source::need::Needs;
 use crate::text::SafeText;
 
@@ -131,6 +131,20 @@ impl Conf {
         HOOKS.iter().filter_map(|(stage, key)| Some((*stage, self.param(key)?)))
     }
 
+    /// How long before its end it is renewed, in seconds, if the file says so: a number and a unit,
+    /// as in `30 days` (certbot reads more with `parsedatetime`, and writes no more).
+    pub(super) fn renews_before(&self) -> Option<i64> {
+        let mut words = self.find(Part::Top, "renew_before_expiry")?.split_whitespace();
+        let count: i64 = words.next()?.parse().ok()?;
+        let unit = match words.next()?.trim_end_matches('s') {
+            "hour" => HOUR,
+            "day" => DAY,
+            "week" => 7 * DAY,
+            _ => return None,
+        };
+        count.checked_mul(unit)
+    }
+
     /// How the certificate would be renewed.
     pub(super) fn renewal(&self) -> Renewal {
         let text = |key| self.param(key).map(SafeText::new);
@@ -194,6 +208,20 @@ const MAX_NEEDS: usize = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_before_the_end_is_read() {
+        let check = |line: &str, expect| {
+            let conf = Conf::read(format!("{line}\n[renewalparams]\n").as_bytes());
+            assert_eq!(conf.renews_before(), expect, "{line}");
+        };
+        check("renew_before_expiry = 2 days", Some(2 * DAY));
+        check("renew_before_expiry = 36 hours", Some(36 * HOUR));
+        check("renew_before_expiry = 1 week", Some(7 * DAY));
+        check("# renew_before_expiry = 30 days", None);
+        check("renew_before_expiry = soon", None);
+        check("renew_before_expiry = 9223372036854775807 days", None);
+    }
 
     const WEBROOT: &[u8] =
         include_bytes!("../../../tests/fixtures/certbot/renewal-webroot-2.1.0-debian12.conf");

@@ -158,6 +158,10 @@ impl Lineages<'_, '_> {
         let known_key = known.and_then(|it| it.key.as_ref());
         let is_same = self.keys.is_same(&privkey, known_key);
         place.layers = self.layers(name, &fullchain, &links, &mut place.problems);
+        if let (Some(renewal), Some(disk)) = (&mut place.renewal, &place.layers.disk) {
+            let before = conf.as_ref().and_then(Conf::renews_before);
+            renewal.planned = before.map(|it| disk.chain.leaf.not_after.plus(-it));
+        }
         place.key = self.keys.sight(&privkey, known_key, &mut place.problems);
         let old = if is_same { known } else { None };
         place.versions = self.versions(name, &links, &place.layers, old);
