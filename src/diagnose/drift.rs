@@ -51,9 +51,8 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         it.evidence(format!("{} {}", best.host.name, told_sighting(sighting)))
     });
     let cause = match led {
-        None => {
-            "This host was missed when the newer certificate was brought to its siblings.".to_owned()
-        }
+        None => "This host was missed when the newer certificate was brought to its siblings."
+            .to_owned(),
         Some(it) if it.probe.is_added => {
             let name = &it.probe.name;
             format!("{name} is served here as well, and the new certificate was not brought here.")
@@ -65,9 +64,9 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let led = led.map(|it| format!("served by {}", it.told()));
     let found = led.into_iter().fold(found, Finding::evidence).cause(cause);
     let found = found.shared(format!(
-            "the certificate that siblings have: sha256 {}",
-            chain.leaf.sha256.short()
-        ));
+        "the certificate that siblings have: sha256 {}",
+        chain.leaf.sha256.short()
+    ));
     let found = found.remedy(transplant(subject, best));
     let own = renews_by_itself(subject, place).then_some(["dry-run", "renew"]);
     Some(own.into_iter().flatten().fold(found, |it, action| it.remedy(subject.remedy(action))))
@@ -80,9 +79,8 @@ fn led_here<'a>(subject: &Subject<'a>, leaf: &'a Certificate) -> Option<Odd<'a>>
             && it.chain.leaf.sha256 == leaf.sha256
     };
     let mut siblings = subject.around.siblings(subject.host, leaf);
-    siblings.find_map(|(spot, _)| {
-        odds(subject.around, spot.host, spot.place).into_iter().find(is_here)
-    })
+    siblings
+        .find_map(|(spot, _)| odds(subject.around, spot.host, spot.place).into_iter().find(is_here))
 }
 
 /// The sibling whose certificate lasts longest, if it is sound and better than the one here.

@@ -24,10 +24,19 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
         HookStage::Pre => "What should have made the renewal possible did not happen.",
         HookStage::Post => "What should have been put back after the renewal was not.",
     };
-    let mut found = Finding::new(subject, Verdict::Automation, Severity::Warning, &summary)
+    // Whether it works now shows only once it runs.
+    let (verdict, severity) = if failed.is_changed() {
+        (Verdict::Ok, Severity::Info)
+    } else {
+        (Verdict::Automation, Severity::Warning)
+    };
+    let mut found = Finding::new(subject, verdict, severity, &summary)
         .evidence(format!("the client's log, {when}: exit code {}{which}", failed.code))
         .cause(cause)
         .shared(summary);
+    if let Some(changed) = failed.changed.filter(|_| failed.is_changed()) {
+        found = found.evidence(format!("it was changed since, at {changed}"));
+    }
     if let Some(failure) = place.last_failure() {
         found = found.evidence(format!("the client's log: {}", failure.text));
     }
@@ -58,13 +67,17 @@ mod tests {
             stage: HookStage::Deploy,
             command: Some(command),
             code: 1,
+            changed: None,
         });
         // The same failure in other words is no second finding.
         let text = SafeText::new("Hook 'deploy-hook' reported error code 1");
         renewal.last_failure = Some(Failure { at: None, text });
         check(
-            [host("web-01", vec![it])],
+            [host("web-01", vec![it.clone()])],
             "hook-failed warning automation web-01/www: hook web-01/www",
         );
+        let hook = it.renewal.as_mut().and_then(|it| it.failed_hook.as_mut()).unwrap();
+        hook.changed = Some(NOW.plus(1));
+        check([host("web-01", vec![it])], "hook-failed info ok web-01/www: hook web-01/www");
     }
 }

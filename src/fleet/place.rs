@@ -236,6 +236,15 @@ pub struct FailedHook {
     pub command: Option<SafeText>,
     /// Its exit code.
     pub code: i32,
+    /// When its file was last changed, by the host's clock, if it is one of the client's folder.
+    pub changed: Option<Moment>,
+}
+
+impl FailedHook {
+    /// Whether somebody has changed it since.
+    pub fn is_changed(&self) -> bool {
+        self.changed.zip(self.at).is_some_and(|(changed, at)| changed > at)
+    }
 }
 
 /// A hook command in a certificate's own renewal configuration.

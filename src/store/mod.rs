@@ -279,6 +279,7 @@ mod tests {
                 stage: HookStage::Deploy,
                 command: None,
                 code: 7,
+                changed: Some(at),
             }),
             ..Renewal::default()
         }

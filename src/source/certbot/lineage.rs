@@ -7,8 +7,8 @@ use super::KIND;
 use super::conf::{Conf, KINDS};
 use super::log::Log;
 use crate::fleet::{
-    Certificate, Chain, Host, Layers, Moment, Need, NeedKind, NeedState, Place, Problem,
-    ProblemKind, Roots, Sighting, Version,
+    Certificate, Chain, FailedHook, Host, Layers, Moment, Need, NeedKind, NeedState, Place,
+    Problem, ProblemKind, Roots, Sighting, Version,
 };
 use crate::source::Section;
 use crate::source::bundle::{read_chain, read_leaf};
@@ -188,13 +188,23 @@ impl Lineages<'_, '_> {
         renewal.last_failure = self.log.failure(name).cloned();
         renewal.last_success = self.log.success(name);
         renewal.last_dry_run = self.log.dry_run(name);
-        renewal.failed_hook = self.log.failed_hook(name).cloned();
+        renewal.failed_hook = self.log.failed_hook(name).map(|it| {
+            let command = it.command.as_ref().map(SafeText::as_str);
+            FailedHook { changed: command.and_then(|it| self.changed(it)), ..it.clone() }
+        });
         renewal.needs = conf.needs(&self.needs);
         if let Some(id) = &renewal.account {
             renewal.needs.push(self.accounts.need(id, self.root));
         }
         place.renewal = Some(renewal);
         Some(conf)
+    }
+
+    /// When a file of which the stamp was asked was last changed.
+    fn changed(&self, path: &str) -> Option<Moment> {
+        let mut stamps = self.keys.stamps();
+        let (_, stamp) = stamps.find(|it| it.0 == path.as_bytes())?;
+        number(stamp.split(|it| *it == b' ').nth(CONTENT_TIME)?).map(Moment::from_unix)
     }
 
     /// Which version each of the four links leads to, and what is wrong with them.
@@ -417,3 +427,6 @@ fn original(name: &str) -> Option<&str> {
     let (original, number) = name.rsplit_once('-')?;
     (number.len() == 4 && number.bytes().all(|it| it.is_ascii_digit())).then_some(original)
 }
+
+/// Where a stamp has the time of the last change of content.
+const CONTENT_TIME: usize = 3;

@@ -144,7 +144,7 @@ impl Log {
             }
         } else if let Some((stage, code)) = failed_hook(message) {
             let command = run.hook.map(|it| SafeText::capped(it, MAX_TEXT));
-            let hook = FailedHook { at, stage, command, code };
+            let hook = FailedHook { at, stage, command, code, changed: None };
             match run.lineage {
                 Some(lineage) => self.tell_hook(lineage, hook, run.number),
                 None => run.early = Some(hook),
@@ -166,7 +166,7 @@ impl Log {
     }
 
     fn tell_hook(&mut self, lineage: &str, hook: FailedHook, run: usize) {
-        let FailedHook { at, stage, command, code } = &hook;
+        let FailedHook { at, stage, command, code, .. } = &hook;
         let command = command.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
         let text = format!("{stage}-hook failed with exit code {code}{command}");
         self.tell(lineage, *at, &text, Some(run));

@@ -229,6 +229,8 @@ struct WireFailedHook {
     stage: HookStage,
     command: Option<Text>,
     code: i32,
+    #[serde(default)]
+    changed: Option<i64>,
 }
 
 impl WireFailedHook {
@@ -238,6 +240,7 @@ impl WireFailedHook {
             stage: it.stage,
             command: text_if(it.command.as_ref()),
             code: it.code,
+            changed: unix(it.changed),
         }
     }
 
@@ -247,6 +250,7 @@ impl WireFailedHook {
             stage: self.stage,
             command: safe(self.command),
             code: self.code,
+            changed: moment(self.changed),
         }
     }
 }
