@@ -93,15 +93,20 @@ impl CertbotHost {
     /// Issues a lineage by webroot, with more words for certbot, and serves it.
     #[track_caller]
     pub(crate) fn issue(&self, name: &str, more: &[&str]) {
+        self.order(name, &[&["-d", name], more].concat());
+        let file = |kind| self.live(name, kind);
+        self.nginx.serve(name, &file("fullchain"), &file("privkey"));
+    }
+
+    /// Issues a lineage by webroot for the names that these words for certbot tell.
+    #[track_caller]
+    pub(crate) fn order(&self, lineage: &str, more: &[&str]) {
         let webroot = self.nginx.webroot();
         let mut words = vec!["certonly", "--agree-tos", "--register-unsafely-without-email"];
-        words.extend(["--webroot", "-w", webroot.to_str().unwrap()]);
-        words.extend(["--cert-name", name, "-d", name]);
+        words.extend(["--webroot", "-w", webroot.to_str().unwrap(), "--cert-name", lineage]);
         words.extend(more);
         let output = self.certbot(&words);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let file = |kind| self.live(name, kind);
-        self.nginx.serve(name, &file("fullchain"), &file("privkey"));
     }
 
     /// A link in the `live` folder of a lineage: `cert`, `chain`, `fullchain` or `privkey`.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::node;
-use super::scene::{Fault, Scene};
+use super::scene::{self, Fault, Scene};
 
 #[test]
 fn the_timer_is_disabled() {
@@ -27,6 +27,32 @@ fn the_timer_is_disabled() {
     });
     let unit = fs::read_to_string(web.path("units/certbot.timer")).unwrap();
     assert!(unit.contains("UnitFileState=enabled"), "{unit}");
+    scene.scan().assert_clean();
+}
+
+#[test]
+fn the_clock_of_the_host_is_two_days_off() {
+    let Some(mut scene) = Scene::new() else { return };
+    let Some(web) = node::certbot(&mut scene, "web-01") else { return };
+    web.issue("a.test", &[]);
+    web.reload_on_deploy();
+    scene.trust(&fs::read_to_string(web.ca.root()).unwrap());
+    scene.tell(&(web.inventory() + &web.endpoint("a.test")));
+    let offset = web.path("offset");
+    fs::write(&offset, "-172800\n").unwrap();
+    let [date, chronyc] = [DATE, CHRONYC].map(|it| it.replace("OFFSET", offset.to_str().unwrap()));
+    scene::program(&web.path("bin/date"), &date);
+    scene::program(&web.path("bin/chronyc"), &chronyc);
+    scene.check(&Fault {
+        host: "web-01",
+        place: None,
+        verdict: "clock",
+        rule: "clock",
+        cause: "",
+        remedy: "sync-clock",
+        yes: "web-01",
+    });
+    assert_eq!(fs::read_to_string(&offset).unwrap().trim(), "0");
     scene.scan().assert_clean();
 }
 

@@ -95,6 +95,12 @@ impl Member {
                  webroot_path = WEBROOT,\nrenew_hook = true\n";
             let conf = conf.replace("WEBROOT", dir.join("nginx/www").to_str().unwrap());
             lineage(&dir.join("le"), "www", &[&issued], 1, &conf);
+            if days < 10 {
+                // Or certbot 2.1.0 would renew it with every run.
+                let path = dir.join("le/renewal/www.conf");
+                let text = fs::read_to_string(&path).unwrap();
+                fs::write(&path, format!("renew_before_expiry = 2 days\n{text}")).unwrap();
+            }
         }
         let (ssh_port, tls_port) = (free_port(), free_port());
         let listen = format!("listen 127.0.0.1:{tls_port} ssl; listen [::1]:{tls_port} ssl;");

@@ -4,8 +4,11 @@
 
 mod authority;
 mod automation;
+mod fifty;
 mod files;
 mod names;
 mod node;
+mod reload;
 mod scene;
+mod staging;
 mod unseen;

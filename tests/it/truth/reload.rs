@@ -52,6 +52,12 @@ fn the_deploy_hook_fails() {
     let after = renew(&web);
     scene.check(&Fault { cause: "the deploy hook failed", ..UNLOADED });
     assert_eq!(web.nginx.served("a.test"), Some(after));
+    // It would fail again with the next renewal, until somebody mends it.
+    let fault = Fault { verdict: "automation", rule: "hook-failed", remedy: "hook", ..UNLOADED };
+    let finding = scene.scan().finding(&fault);
+    web.reload_on_deploy();
+    scene.repair(finding["repairs"][0]["command"].as_str().unwrap(), "a.test");
+    assert!(scene.scan().about("web-01", Some("a.test")).is_empty());
 }
 
 #[test]

@@ -11,6 +11,8 @@ fn a_staging_certificate_is_served() {
     let Some(mut scene) = Scene::new() else { return };
     let Some(web) = node::certbot(&mut scene, "web-01") else { return };
     web.reload_on_deploy();
+    let words = ["register", "--agree-tos", "--register-unsafely-without-email"];
+    assert!(web.certbot(&words).status.success());
     let test = Authority::new("(STAGING) Fjord");
     let conf = format!(
         "authenticator = webroot\nserver = {STAGING}\nwebroot_path = {},\n",

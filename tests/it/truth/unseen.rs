@@ -46,6 +46,26 @@ fn a_host_that_cannot_be_read_any_more() {
 }
 
 #[test]
+fn a_server_that_cannot_be_asked_through_ssh() {
+    let Some((mut scene, web)) = host("AllowTcpForwarding no") else { return };
+    let nginx = web.nginx(&["a.test"]);
+    scene.endpoint("a.test", nginx.tls_port, "probe = ['loopback']");
+    let scan = scene.scan();
+    assert_ne!(verdict(&scan), "ok", "{:#}", scan.0);
+    assert!(!scene.screen().contains("● ok"));
+}
+
+#[test]
+fn a_server_that_is_not_there() {
+    let Some((mut scene, web)) = host("") else { return };
+    scene.endpoint("a.test", crate::lab::free_port(), "probe = ['loopback']");
+    let scan = scene.scan();
+    assert_ne!(verdict(&scan), "ok", "{:#}", scan.0);
+    assert!(severities(&scan).iter().any(|it| **it != "info"), "{:#}", scan.0["findings"]);
+    drop(web);
+}
+
+#[test]
 fn files_that_may_not_be_read() {
     let Some((scene, web)) = host("") else { return };
     fs::remove_file(web.path("tls/a.test.pem")).unwrap();
