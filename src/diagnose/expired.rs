@@ -31,6 +31,6 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         sighting.location, leaf.serial, leaf.not_after
     ));
     let silent = "Nothing newer is on the host: automatic renewal has not worked.";
-    let finding = finding.not_renewed(place, silent, &["convert", "dry-run", "renew"]);
+    let finding = finding.not_renewed(subject, place, silent);
     Some(from_sibling(subject, now).into_iter().fold(finding, Finding::remedy))
 }

@@ -239,17 +239,28 @@ impl Finding {
         self
     }
 
-    /// Says why a certificate was not replaced in time: `silent` where no failure is on record.
-    fn not_renewed(self, place: &Place, silent: &str, remedies: &'static [&'static str]) -> Self {
-        match place.last_failure() {
-            Some(failure) => {
-                let known = explain::certbot(failure.text.as_str());
-                let why = known.map_or_else(|| failure.text.clone(), |it| it.cause);
-                self.cause(format!("The last renewal failed: {why}"))
-            }
-            None => self.cause(silent),
+    /// Says why a certificate was not replaced in time, as far as that can be known, and what
+    /// orders a new one: `silent` where nothing is on record.
+    fn not_renewed(self, subject: &Subject<'_>, place: &Place, silent: &str) -> Self {
+        let is_by_hand = place.renewal.as_ref().is_some_and(|it| !it.is_unattended);
+        if is_by_hand {
+            return self
+                .cause("It was issued by hand, and nothing can renew it with nobody there.")
+                .remedies(&["issue"]);
         }
-        .remedies(remedies)
+        let found = self.remedies(&["dry-run", "renew"]);
+        if let Some(failure) = place.last_failure() {
+            let known = explain::certbot(failure.text.as_str());
+            let why = known.map_or_else(|| failure.text.clone(), |it| it.cause);
+            let when = failure.at.map(|it| format!(", {it}")).unwrap_or_default();
+            return found
+                .evidence(format!("the client's log{when}: {}", failure.text))
+                .cause(format!("The last renewal failed: {why}"));
+        }
+        match schedule::why_not(subject) {
+            Some(why) => found.cause(format!("Nothing starts the renewal: {why}.")),
+            None => found.cause(silent),
+        }
     }
 
     /// Says what findings of this cause have in common across the fleet.

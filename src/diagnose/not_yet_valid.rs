@@ -26,7 +26,7 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     )
     .evidence(format!("{}: not_before {}", sighting.location, leaf.not_before))
     .cause("It was made by a machine whose clock is ahead, or deployed before its time.");
-    Some(match subject.host.clock_offset {
+    Some(match subject.host.clock_offset.filter(|it| *it != 0) {
         Some(offset) => finding.evidence(format!("the clock of the host differs by {offset} s")),
         None => finding,
     })

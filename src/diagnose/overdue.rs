@@ -32,6 +32,6 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
         leaf.renewal_closes()
     ));
     let silent = "No attempt is on record, or it left no trace.";
-    let finding = finding.not_renewed(place, silent, &["convert", "dry-run", "renew"]);
+    let finding = finding.not_renewed(subject, place, silent);
     Some(from_sibling(subject, now).into_iter().fold(finding, Finding::remedy))
 }

@@ -1,7 +1,7 @@
 //! Nothing on the host will start the renewal.
 
 use super::{Finding, Kind, Subject};
-use crate::fleet::{Automation, Moment, Scheduler, Severity, Trigger, Verdict};
+use crate::fleet::{Automation, Moment, Schedule, Scheduler, Severity, Trigger, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     name: "schedule",
@@ -70,6 +70,20 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     }
 }
 
+/// Why nothing starts a renewal of the place, if that is so.
+pub(super) fn why_not(subject: &Subject<'_>) -> Option<String> {
+    let place = subject.place?;
+    let automation = subject.host.automation.iter().find(|it| it.source == place.source)?;
+    let Schedule { scheduler, triggers } = &automation.schedule;
+    if *scheduler == Scheduler::Unknown || triggers.iter().any(|it| it.is_armed) {
+        return None;
+    }
+    Some(match triggers.first() {
+        Some(it) => format!("{} is {}", it.name, it.state),
+        None => format!("no timer or cron line starts {}", automation.source),
+    })
+}
+
 fn finding(
     subject: &Subject<'_>,
     automation: &Automation,
@@ -83,4 +97,24 @@ fn finding(
     };
     let found = Finding::new(subject, verdict, severity, summary).of_host();
     automation.schedule.triggers.iter().fold(found, |it, trigger| it.evidence(about(trigger)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::*;
+
+    #[test]
+    fn what_is_overdue_because_nothing_starts_it_says_so() {
+        let mut it =
+            host("web-01", vec![place("www", signed(leaf("www", &["www.example.net"], 90, 5)))]);
+        let trigger = &mut it.automation[0].schedule.triggers[0];
+        trigger.is_armed = false;
+        trigger.state = crate::text::SafeText::new("masked");
+        let found = found([it]);
+        assert_eq!(
+            told(&found),
+            "overdue critical overdue web-01/www: dry-run web-01/www; renew web-01/www\nschedule warning automation web-01: enable-timer web-01"
+        );
+        assert!(found[0].cause.as_str().contains("certbot.timer is masked"), "{found:?}");
+    }
 }

@@ -25,6 +25,11 @@ static HIDES: &[(&str, &[&str])] = &[
     ),
     ("staging", &["expired", "overdue", "due", "not-yet-valid", "chain", "drift"]),
     ("drift", &["expired", "overdue", "due"]),
+    // Their cause is that failure.
+    ("expired", &["renewal-failed"]),
+    ("overdue", &["renewal-failed"]),
+    ("unknown", &["renewal-failed"]),
+    ("renewal-failed", &["due"]),
 ];
 
 /// Drops the findings of one place that others stand for. The verdict stays the worst: what
