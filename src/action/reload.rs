@@ -10,7 +10,7 @@ pub(super) const KIND: Kind = Kind {
     name: "reload",
     keys: "a l",
     title: "reload",
-    about: "let a server load what is on disk; its configuration is tested first",
+    about: "test a server's configuration, and let it load anew",
     tier: Tier::Change,
     subject: Subject::Any,
     choices: &[Choice {

@@ -10,7 +10,7 @@ pub(super) const KIND: Kind = Kind {
     name: "sync-clock",
     keys: "a y",
     title: "set clock",
-    about: "set a clock that is off, by the host's own time service where it has one",
+    about: "set a clock that is off, by the host's time service",
     tier: Tier::Risky,
     subject: Subject::Host,
     choices: &[],
