@@ -29,6 +29,24 @@ fn it_starts_resizes_and_quits() {
 }
 
 #[test]
+fn the_worst_cause_is_read_without_a_key_and_mended_with_three() {
+    let mut console = Pty::demo(80, 24);
+    console.wait_for("expired  edge-ams-1/legacy.example.org: expired");
+    console.wait_for("cause   The last renewal failed: legacy.example.org is not in the DNS");
+    console.wait_for("first   dry-run edge-ams-1/legacy.example.org");
+    console.send("f");
+    console.wait_for("CAUSE");
+    console.send("\r");
+    console.wait_for("What would mend it, the cheapest and safest first");
+    console.send("\r");
+    console.wait_for("Undo");
+    console.send("\x1b");
+    console.send("\x03\x03");
+    assert_eq!(console.end(), 0);
+    console.check_restored();
+}
+
+#[test]
 fn pasted_text_is_no_key() {
     let mut console = Pty::console(80, 24);
     console.wait_for("2 hosts");
@@ -249,6 +267,11 @@ struct Shown {
 impl Pty {
     fn console(columns: u16, rows: u16) -> Self {
         Self::of(Fixture::new(), columns, rows)
+    }
+
+    /// The console on the practice fleet.
+    fn demo(columns: u16, rows: u16) -> Self {
+        Self::start(Fixture::new(), &[env!("CARGO_BIN_EXE_certdeck"), "demo"], columns, rows)
     }
 
     fn of(fixture: Fixture, columns: u16, rows: u16) -> Self {
