@@ -1,6 +1,7 @@
 //! The practice fleet, seen by somebody who believes what is said and does it: every fault is
 //! named, and the line that is shown first for it mends it.
 
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ struct Fault {
     place: &'static str,
     verdict: &'static str,
     rule: &'static str,
-    /// The action that is named first.
+    /// The action that is named first; none if nothing can be done from here.
     remedy: &'static str,
     /// What is said afterwards of the same place, as rules.
     left: &'static [&'static str],
@@ -79,6 +80,46 @@ const FAULTS: &[Fault] = &[
         left: &[],
     },
     Fault {
+        host: "vpn-hel-1",
+        place: "vpn.example.com.pem",
+        verdict: "chain",
+        rule: "chain",
+        remedy: "replace-chain",
+        left: &[],
+    },
+    Fault {
+        host: "vpn-fra-1",
+        place: "sso.example.com.pem",
+        verdict: "chain",
+        rule: "chain",
+        remedy: "replace-chain",
+        left: &[],
+    },
+    Fault {
+        host: "shop-lhr-1",
+        place: "gift.example.com-0001",
+        verdict: "unloaded",
+        rule: "wrong-lineage",
+        remedy: "repoint",
+        left: &[],
+    },
+    Fault {
+        host: "web-lhr-5",
+        place: "promo.example.com",
+        verdict: "automation",
+        rule: "authenticator",
+        remedy: "convert",
+        left: &[],
+    },
+    Fault {
+        host: "edge-lhr-1",
+        place: "kiosk.localhost",
+        verdict: "drift",
+        rule: "elsewhere",
+        remedy: "",
+        left: &["elsewhere"],
+    },
+    Fault {
         host: "web-ams-1",
         place: "",
         verdict: "automation",
@@ -101,7 +142,8 @@ fn what_is_named_first_mends_it() {
     let serve = Serve::start(&[]);
     let before = scan(&serve, "");
     let mut failed = Vec::new();
-    for fault in FAULTS {
+    let has_v6 = TcpListener::bind("[::1]:0").is_ok();
+    for fault in FAULTS.iter().filter(|it| has_v6 || it.rule != "elsewhere") {
         if let Err(why) = check(&serve, &before, fault) {
             failed.push(format!("{}/{}: {why}", fault.host, fault.place));
         }
@@ -114,11 +156,15 @@ fn check(serve: &Serve, before: &Value, fault: &Fault) -> Result<(), String> {
     let first = found.first().ok_or("nothing is found")?;
     let told = (first["verdict"].as_str(), first["rule"].as_str());
     let repair = &first["repairs"][0];
-    if told != (Some(fault.verdict), Some(fault.rule)) || repair["action"] != fault.remedy {
+    let action = repair["action"].as_str().unwrap_or_default();
+    if told != (Some(fault.verdict), Some(fault.rule)) || action != fault.remedy {
         return Err(format!("{first:#}"));
     }
-    let yes = match (repair["action"].as_str(), repair["place"].as_str()) {
-        (Some("transplant"), Some(place)) => format!("move key {place}"),
+    if action.is_empty() {
+        return Ok(());
+    }
+    let yes = match (action, repair["place"].as_str()) {
+        ("transplant", Some(place)) => format!("move key {place}"),
         (_, Some(place)) => place.to_owned(),
         (_, None) => repair["host"].as_str().unwrap().to_owned(),
     };
