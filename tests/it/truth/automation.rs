@@ -31,6 +31,37 @@ fn the_timer_is_disabled() {
 }
 
 #[test]
+fn it_was_issued_by_hand() {
+    let Some(mut scene) = Scene::new() else { return };
+    let Some(web) = node::certbot(&mut scene, "web-01") else { return };
+    web.issue("b.test", &[]);
+    web.issue("a.test", &[]);
+    web.reload_on_deploy();
+    scene.trust(&fs::read_to_string(web.ca.root()).unwrap());
+    scene.tell(&(web.inventory() + &web.endpoint("a.test")));
+    // What `certonly --manual` leaves.
+    let conf = web.path("le/renewal/a.test.conf");
+    let text = fs::read_to_string(&conf).unwrap();
+    let lines =
+        text.lines().filter(|it| !it.contains("webroot") || it.starts_with("authenticator"));
+    let lines: Vec<_> = lines.take_while(|it| !it.starts_with("[[")).collect();
+    let text = lines.join("\n").replace("authenticator = webroot", "authenticator = manual");
+    fs::write(&conf, text + "\npref_challs = http-01,\n").unwrap();
+    scene.check(&Fault {
+        host: "web-01",
+        place: Some("a.test"),
+        verdict: "automation",
+        rule: "authenticator",
+        cause: "never handed over to automation",
+        remedy: "convert",
+        yes: "a.test",
+    });
+    let words = ["renew", "--dry-run", "--no-random-sleep-on-renew"];
+    assert!(web.certbot(&words).status.success());
+    scene.scan().assert_clean();
+}
+
+#[test]
 fn the_clock_of_the_host_is_two_days_off() {
     let Some(mut scene) = Scene::new() else { return };
     let Some(web) = node::certbot(&mut scene, "web-01") else { return };

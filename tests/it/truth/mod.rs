@@ -4,6 +4,7 @@
 
 mod authority;
 mod automation;
+mod chain;
 mod fifty;
 mod files;
 mod names;

@@ -47,3 +47,24 @@ fn a_configured_name_is_not_covered() {
     assert_eq!(web.nginx.served("www.a.test"), Some(leaf.sha256));
     scene.scan().assert_clean();
 }
+
+#[test]
+fn nginx_loads_a_second_lineage_that_falls_behind() {
+    let Some((scene, web)) = host() else { return };
+    // Somebody asked for the same names again, and nginx loads the second of the two.
+    web.issue("a.test", &[]);
+    web.order("a.test-0001", &["-d", "a.test", "--duplicate"]);
+    let file = |kind| web.live("a.test-0001", kind);
+    web.nginx.serve("a.test", &file("fullchain"), &file("privkey"));
+    let words = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--cert-name", "a.test"];
+    assert!(web.certbot(&words).status.success());
+    scene.check(&Fault {
+        place: Some("a.test-0001"),
+        verdict: "unloaded",
+        rule: "wrong-lineage",
+        remedy: "repoint",
+        yes: "a.test-0001",
+        ..FAULT
+    });
+    assert_eq!(web.nginx.served("a.test"), Some(web.on_disk("a.test")));
+}
