@@ -190,6 +190,7 @@ srv_args "$v"
 srv_server "$1" "$v"
 srv_root "$1" "$3" "${3%/*}"
 }
+# The namespace of mounts says nothing: systemd gives one to every unit with PrivateTmp=.
 srv_apart() { [ "/proc/$1" -ef "/proc/$1" ] && ! [ "/proc/$1" -ef "/proc/$2" ]; }
 "#;
 
@@ -205,11 +206,13 @@ index($0, z) == 1 { print; keep = drop = 0; word = ""; next }
 /-----BEGIN/ { drop = 1 }
 drop || length($0) > 65536 { print ""; next }
 /^[ \t]*#/ { print "#"; next }
-{ is = keep || /(^|[ \t;{}])(include|listen|server_name|ssl[a-z_]*|server|http|stream|mail|starttls|[a-z_]*_by_lua_block)([ \t;{\r]|$)/
+{ is = keep || /(^|[;{}])[ \t]*(include|listen|server_name|ssl[a-z_]*|server|http|stream|mail|starttls|[a-z_]*_by_lua_block)([ \t;{\r]|$)/
 line = $0
-if (!is) gsub(/[^ \t\r{};"\047#\\]+/, "x", line)
+if (!is) gsub(/[^ \t\r{};"\047#\\$]+/, "x", line)
 print line
-keep = is && $0 !~ /[;{}][ \t\r]*(#.*)?$/ }
+line = $0
+sub(/[ \t]#.*$/, "", line)
+keep = is && line !~ /[;{}][ \t\r]*$/ }
 word != "" || /include|ssl_certificate/ {
 rest = $0
 while (match(rest, /^[ \t\r]*("[^"]*"|\047[^\047]*\047|[^ \t\r;{}"\047#][^ \t\r;{}]*|[;{}])/)) {
@@ -348,7 +351,7 @@ gsub(/[()]/, "", comm)
 if (w[3] != "Z") { kind[w[1]] = family(comm); parent[w[1]] = w[4]; print "process " w[1] " " w[4] " " w[22] } } }
 ours = spaces("/proc/self/status")
 for (pid in kind) if (kind[pid] != kind[parent[pid]] && n++ >= 0) {
-if (spaces("/proc/" pid "/status") == ours && masters++ < 16) print "master " kind[pid] " " pid } }
+if (spaces("/proc/" pid "/status") == ours && masters++ < 64) print "master " kind[pid] " " pid } }
 '"#;
 
 /// Everything up to the certificates; then come the configurations that the inventory tells of.
@@ -374,7 +377,7 @@ set +f
 case $l in 'master '*) ;; *) continue;; esac
 l=${l#master }
 m=${l#* } l=${l% *}
-for n in net mnt pid; do srv_apart "$m/ns/$n" "self/ns/$n" && continue 2; done
+for n in ns/net ns/pid root/.; do srv_apart "$m/$n" "self/$n" && continue 2; done
 T="$T $Z/proc/$m/cgroup"
 srv_args "$m"
 srv_server "$l" "$m"

@@ -54,14 +54,15 @@ impl Reader<'_, '_> {
         let mut all = Vec::new();
         // A brace too many ends no block: nginx would not start, and what follows is read.
         while !tokens.rest.is_empty() && self.left > 0 {
-            all.append(&mut self.block(&mut tokens, depth));
+            all.append(&mut self.block(&mut tokens, depth, true));
         }
         self.files.leave();
         all
     }
 
-    /// Everything up to the brace that closes the block, or the end.
-    fn block(&mut self, tokens: &mut Tokens<'_>, depth: usize) -> Vec<Directive> {
+    /// Everything up to the brace that closes the block, or the end. Of a block in which nothing
+    /// about TLS can stand nothing is kept: maps may be long.
+    fn block(&mut self, tokens: &mut Tokens<'_>, depth: usize, is_kept: bool) -> Vec<Directive> {
         let mut all = Vec::new();
         let mut words: Vec<String> = Vec::new();
         let mut at = tokens.at();
@@ -88,8 +89,12 @@ impl Reader<'_, '_> {
                         if name.ends_with("_by_lua_block") || depth >= MAX_DEPTH {
                             tokens.skip_block();
                         } else {
-                            block = self.block(tokens, depth + 1);
+                            let is_kept = is_kept && BLOCKS.contains(&name.as_str());
+                            block = self.block(tokens, depth + 1, is_kept);
                         }
+                    }
+                    if !is_kept {
+                        continue;
                     }
                     if name == "include" {
                         all.append(&mut self.included(&args, depth));
@@ -111,6 +116,9 @@ impl Reader<'_, '_> {
         all
     }
 }
+
+/// Where servers and their certificates stand.
+const BLOCKS: [&str; 4] = ["http", "mail", "server", "stream"];
 
 /// More than any configuration has; a file may be included by a thousand others.
 const MAX_DIRECTIVES: usize = 1_000_000;
