@@ -52,8 +52,7 @@ const FAULTS: &[Fault] = &[
         verdict: "unloaded",
         rule: "unloaded",
         remedy: "reload",
-        // What certbot's log tells of the hook is true until the next renewal.
-        left: &["hook-failed"],
+        left: &[],
     },
     Fault {
         host: "stage-fra-1",
