@@ -14,7 +14,8 @@ use crate::text::SafeText;
 /// `frame need STATE PATH`, and the modes of those that are there as lines of `stat`.
 ///
 /// Whether something is missing can only be told if the nearest folder that is there may be
-/// entered; certbot run by root sees more than whoever looks.
+/// entered; certbot run by root sees more than whoever looks. On a practice host a path may lie
+/// below `$R` or say so itself.
 pub(super) const ASK: &str = r#"
 needs() {
 set -f
@@ -33,17 +34,19 @@ continue;; esac;;
 *) f=${f#p };;
 esac
 case $f in /*) ;; *) continue;; esac
-if [ -d "$f" ]; then s=folder
-elif [ -f "$f" ]; then s=file
-[ -x "$f" ] && s=program
-elif [ -e "$f" ]; then s=other
+q=$f
+[ "$R" ] && [ -e "$R$f" ] && q=$R$f
+if [ -d "$q" ]; then s=folder
+elif [ -f "$q" ]; then s=file
+[ -x "$q" ] && s=program
+elif [ -e "$q" ]; then s=other
 else
 s=missing p=$f
 while [ "$p" ] && ! [ -d "$p" ]; do p=${p%/*}; done
 [ -x "${p:-/}" ] || s=unseen
 fi
 mark frame need $s "$f"
-[ $s = missing ] || [ $s = unseen ] || set -- "$@" "$f"
+[ $s = missing ] || [ $s = unseen ] || [ "$q" != "$f" ] || set -- "$@" "$f"
 done
 unset IFS
 set +f
