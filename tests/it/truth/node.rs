@@ -201,18 +201,6 @@ pub(super) fn environment(dir: &Path) -> String {
     )
 }
 
-/// Adds a version to a lineage as a renewal does, and leads its links there.
-pub(super) fn next_version(folder: &Path, name: &str, number: u32, it: &Issued) {
-    for (kind, text) in
-        [("cert", &it.leaf), ("chain", &it.chain), ("fullchain", &it.full()), ("privkey", &it.key)]
-    {
-        fs::write(folder.join(format!("archive/{name}/{kind}{number}.pem")), text).unwrap();
-        let link = folder.join(format!("live/{name}/{kind}.pem"));
-        fs::remove_file(&link).unwrap();
-        symlink(format!("../../archive/{name}/{kind}{number}.pem"), link).unwrap();
-    }
-}
-
 /// The host is a machine of its own.
 pub(super) fn machine(dir: &Path) {
     let folder = dir.join("root/proc/sys/kernel/random");

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::fifty::Crowd;
 use super::node::Plain;
 use crate::lab::Lab;
 use crate::serve;
@@ -18,15 +20,25 @@ pub(super) struct Scene {
     roots: String,
     /// Hosts that nobody asks any more.
     kept: Vec<Plain>,
+    /// The healthy hosts of the fleet.
+    crowd: Option<Arc<Crowd>>,
     pub(super) lab: Lab,
 }
 
 impl Scene {
     /// `None`, said on stderr, where there is no sshd and none is required.
     pub(super) fn new() -> Option<Self> {
+        let scene = Self::alone()?;
+        let crowd = Crowd::shared()?;
+        crowd.let_in(&scene.lab);
+        Some(Self { crowd: Some(crowd), ..scene })
+    }
+
+    /// The same without a fleet around it.
+    pub(super) fn alone() -> Option<Self> {
         let lab = Lab::new()?;
         let [inventory, names, roots] = [(); 3].map(|()| String::new());
-        Some(Self { inventory, names, roots, kept: Vec::new(), lab })
+        Some(Self { inventory, names, roots, kept: Vec::new(), crowd: None, lab })
     }
 
     /// Lets chains end at these authorities.
@@ -66,10 +78,12 @@ impl Scene {
         Scan(serde_json::from_slice(&output.stdout).unwrap())
     }
 
-    /// What a scan shows on the first screen of a terminal with 24 lines.
+    /// What a scan of the whole fleet shows on the first screen of a terminal with 24 lines.
     #[track_caller]
     pub(super) fn screen(&self) -> String {
-        let output = self.shell("certdeck scan");
+        let crowd = self.crowd.iter().map(|it| &it.scene);
+        let scenes: Vec<_> = std::iter::once(self).chain(crowd).collect();
+        let output = self.shell_in(&scenes, "certdeck scan");
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().take(24).map(|it| it.trim().to_owned() + " ").collect()
     }
@@ -87,14 +101,17 @@ impl Scene {
 
     /// Runs a line as the operator types it.
     pub(super) fn shell(&self, line: &str) -> Output {
+        self.shell_in(&[self], line)
+    }
+
+    /// The same with the hosts of all of these.
+    fn shell_in(&self, scenes: &[&Self], line: &str) -> Output {
         let file = self.lab.path("inventory.toml");
-        let roots = self.lab.path("roots.pem");
-        let defaults = if self.roots.is_empty() {
-            String::new()
-        } else {
-            format!("[defaults]\nroots = ['{}']\n", roots.display())
-        };
-        fs::write(&file, defaults + &self.inventory).unwrap();
+        let trusting = scenes.iter().filter(|it| !it.roots.is_empty());
+        let roots: Vec<_> = trusting.map(|it| it.lab.path("roots.pem")).collect();
+        let mut text = format!("[defaults]\nroots = {roots:?}\n");
+        text.extend(scenes.iter().map(|it| it.inventory.as_str()));
+        fs::write(&file, text).unwrap();
         let folder = serve::binary().parent().unwrap().display().to_string();
         let mut command = Command::new("/bin/sh");
         command

@@ -10,7 +10,7 @@ use super::scene::{Scan, Scene};
 
 /// A healthy host, with more lines for its `sshd_config`.
 fn host(more: &str) -> Option<(Scene, Plain)> {
-    let mut scene = Scene::new()?;
+    let mut scene = Scene::alone()?;
     let ca = Authority::new("Fjord");
     scene.trust(&ca.root());
     let web = Plain::start_with(&mut scene, "web-01", more);
