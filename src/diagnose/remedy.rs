@@ -107,6 +107,8 @@ pub fn command(remedies: &[&Remedy]) -> String {
 /// The text as one word of a POSIX shell: quoted only where it has to be. What was read from a host
 /// is safe to show as it is, and here it is safe to paste too.
 fn word(text: &str) -> String {
+    let safe = SafeText::new(text);
+    let text = safe.as_str();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();

@@ -143,6 +143,7 @@ fn wrapped(text: &str, page: Page) -> String {
     let mut used = 0;
     for (position, word) in text.split(' ').enumerate() {
         if used > INDENT.len() && used + 1 + word.width() > columns {
+            out.truncate(out.trim_end_matches(' ').len());
             out.push('\n');
             out.push_str(INDENT);
             used = INDENT.len();
@@ -337,7 +338,12 @@ fn write_places(
 }
 
 fn named((host, place): (&HostName, Option<&PlaceName>)) -> String {
-    place.map_or_else(|| host.to_string(), |it| format!("{host}/{it}"))
+    // Between a host and a path a slash would be lost.
+    match place {
+        Some(path) if path.as_str().starts_with('/') => format!("{host} {path}"),
+        Some(name) => format!("{host}/{name}"),
+        None => host.to_string(),
+    }
 }
 
 /// `7 places`, or `2 hosts` where it is about hosts.

@@ -10,13 +10,14 @@ use super::sheet::Sheet;
 use crate::action;
 use crate::diagnose::{Cause, Finding, Remedy, rank};
 use crate::fleet::{HostName, PlaceName, Verdict, human};
+use crate::text::SafeText;
 use crate::tui::keys::{Command, Keymap};
 
 /// What is said of the whole fleet in a few lines.
 #[derive(Debug, Clone, Copy)]
 pub enum Strip<'a> {
-    /// Nothing is wrong, and so many certificates are due.
-    Calm(usize),
+    /// Nothing is wrong, and so many certificates are due; the age as in [`CauseView`].
+    Calm(usize, Option<i64>),
     /// So many hosts of so many were not read yet, and of the others nothing is wrong.
     Unread(usize, usize),
     /// Something is wrong.
@@ -52,8 +53,14 @@ pub fn strip(strip: &Strip<'_>, page: &Page<'_>) -> Vec<Line<'static>> {
         ])]
     };
     match strip {
-        Strip::Calm(0) => one(Verdict::Ok, "nothing is wrong, and nothing is due"),
-        Strip::Calm(due) => one(Verdict::Ok, &format!("nothing is wrong; {due} due")),
+        Strip::Calm(due, age) => {
+            let due = match due {
+                0 => ", and nothing is due".to_owned(),
+                due => format!("; {due} due"),
+            };
+            let age = age.map(|it| format!(", as of {} ago", human(it))).unwrap_or_default();
+            one(Verdict::Ok, &format!("nothing is wrong{due}{age}"))
+        }
         Strip::Unread(left, all) => {
             one(Verdict::Unknown, &format!("{left} of {all} hosts were not read yet"))
         }
@@ -87,8 +94,7 @@ fn headline(view: &CauseView<'_>) -> String {
     let places = view.cause.places(view.findings);
     let text = view.cause.headline(view.findings);
     let mut text = match places.as_slice() {
-        [(host, Some(place))] => format!("{host}/{place}: {text}"),
-        [(host, None)] => format!("{host}: {text}"),
+        [(host, place)] => format!("{}: {text}", at(host, *place)),
         many => format!("{text}: {}", counted(many)),
     };
     if let Some(age) = view.age {
@@ -115,7 +121,7 @@ fn named(places: &[(&HostName, Option<&PlaceName>)]) -> String {
     let name = places.first().and_then(|it| it.1);
     let is_one = places.iter().all(|it| it.1 == name);
     let each = |it: &(&HostName, Option<&PlaceName>)| match it.1.filter(|_| !is_one) {
-        Some(place) => format!("{}/{place}", it.0),
+        Some(place) => at(it.0, Some(place)),
         None => it.0.to_string(),
     };
     let hosts = places.iter().take(NAMED).map(each).collect::<Vec<_>>().join(", ");
@@ -137,7 +143,7 @@ fn told(remedies: &[&Remedy]) -> String {
         let _ = write!(text, " and {more} more");
     }
     for (name, value) in &first.chosen {
-        let _ = write!(text, ", {name} {value}");
+        let _ = write!(text, ", {name} {}", SafeText::new(value));
     }
     text
 }
@@ -156,8 +162,12 @@ pub fn detail(view: &CauseView<'_>, chosen: usize, page: &Page<'_>) -> (Vec<Line
     let Some(first) = cause.among(view.findings).next() else { return (sheet.lines(), 0) };
     let places = cause.places(view.findings).len();
     if !first.evidence.is_empty() {
-        let at = if places > 1 { format!("Seen at {}", at(first)) } else { "Seen".to_owned() };
-        sheet.heading(&at);
+        let title = if places > 1 {
+            format!("Seen at {}", at(&first.host, first.place.as_ref()))
+        } else {
+            "Seen".to_owned()
+        };
+        sheet.heading(&title);
     }
     for line in &first.evidence {
         sheet.text(2, line.as_str(), theme.text());
@@ -167,7 +177,7 @@ pub fn detail(view: &CauseView<'_>, chosen: usize, page: &Page<'_>) -> (Vec<Line
     if places > 1 {
         sheet.heading("And at");
         for it in cause.among(view.findings).skip(1) {
-            sheet.text(0, &at(it), theme.title());
+            sheet.text(0, &at(&it.host, it.place.as_ref()), theme.title());
             sheet.text(2, it.summary.as_str(), theme.weight(it.verdict.weight()));
             for line in &it.evidence {
                 sheet.text(4, line.as_str(), theme.dim());
@@ -177,9 +187,13 @@ pub fn detail(view: &CauseView<'_>, chosen: usize, page: &Page<'_>) -> (Vec<Line
     (sheet.lines(), line)
 }
 
-fn at(finding: &Finding) -> String {
-    let place = finding.place.as_ref().map_or(String::new(), |it| format!("/{it}"));
-    format!("{}{place}", finding.host)
+/// A place at its host; between a host and a path a slash would be lost.
+fn at(host: &HostName, place: Option<&PlaceName>) -> String {
+    match place {
+        Some(path) if path.as_str().starts_with('/') => format!("{host} {path}"),
+        Some(name) => format!("{host}/{name}"),
+        None => host.to_string(),
+    }
 }
 
 /// Writes every remedy, and tells the line of the chosen one.
@@ -242,7 +256,6 @@ mod tests {
     use super::*;
     use crate::diagnose::gather;
     use crate::fleet::Severity;
-    use crate::text::SafeText;
     use crate::tui::theme::{Depth, Theme};
 
     /// Findings of one cause at so many hosts.
@@ -311,8 +324,11 @@ mod tests {
     fn the_unknown_and_the_calm_have_their_words() {
         let theme = Theme::named("mono", Depth::None, true).unwrap();
         let said = |it| text(&strip(&it, &Page::new(&theme)));
-        assert_eq!(said(Strip::Calm(0)), " = ok  nothing is wrong, and nothing is due");
-        assert_eq!(said(Strip::Calm(3)), " = ok  nothing is wrong; 3 due");
+        assert_eq!(said(Strip::Calm(0, None)), " = ok  nothing is wrong, and nothing is due");
+        assert_eq!(
+            said(Strip::Calm(3, Some(7200))),
+            " = ok  nothing is wrong; 3 due, as of 2h ago"
+        );
         assert_eq!(said(Strip::Unread(3, 4)), " ? unknown  3 of 4 hosts were not read yet");
     }
 

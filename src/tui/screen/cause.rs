@@ -10,7 +10,7 @@ use super::list::CauseId;
 use super::scroll::Scroll;
 use super::{Outcome, Screen, open_row, plain};
 use crate::diagnose::{Cause, Finding, Remedy};
-use crate::fleet::HostName;
+use crate::fleet::{HostName, Moment};
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, Place};
 use crate::tui::part::cause::{self, CauseView};
@@ -138,9 +138,13 @@ pub(super) fn mends<'d>(cause: Option<&'d Cause>, action: &str, desk: &'d Desk) 
 /// What a part needs to tell of a cause.
 pub(super) fn view<'d>(cause: &'d Cause, others: usize, desk: &'d Desk) -> CauseView<'d> {
     let host = cause.among(&desk.findings).next().and_then(|it| desk.fleet.host(&it.host));
-    let age = host.and_then(|it| it.seen_at).map(|it| desk.now.since(it));
-    let age = age.filter(|it| *it > OLD);
+    let age = worth_telling(host.and_then(|it| it.seen_at), desk.now);
     CauseView { cause, findings: &desk.findings, others, age, keys: &desk.keymap }
+}
+
+/// How old in seconds what was seen then is, if that is worth a word.
+pub(super) fn worth_telling(seen_at: Option<Moment>, now: Moment) -> Option<i64> {
+    seen_at.map(|it| now.since(it)).filter(|it| *it > OLD)
 }
 
 /// From how many seconds on the age of what is known is told.

@@ -316,8 +316,9 @@ fn calm(desk: &Desk) -> Strip<'static> {
     let all = hosts.len();
     let unread = hosts.filter(|it| it.reach != Reach::Up).count();
     let of = |weight| desk.rows.count(weight);
+    let oldest = desk.fleet.hosts().filter_map(|it| it.seen_at).min();
     match unread + of(Weight::Unknown) {
-        0 => Strip::Calm(of(Weight::Due)),
+        0 => Strip::Calm(of(Weight::Due), cause::worth_telling(oldest, desk.now)),
         _ => Strip::Unread(unread.max(1), all),
     }
 }
