@@ -138,6 +138,8 @@ pub(super) fn blank(
         impact: Impact::None,
         config_dir: certbot.map(|it| it.config_dir.to_owned()),
         endpoints: Vec::new(),
+        phrase: None,
+        brings: None,
     }
 }
 

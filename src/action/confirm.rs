@@ -80,10 +80,12 @@ impl Review {
         match (self.tier(), self.plans.as_slice()) {
             (Tier::Safe, _) => Ask::Nothing,
             (Tier::Change, _) => Ask::Key,
-            (_, [one]) => Ask::Type(one.name().to_owned()),
+            (_, [one]) => Ask::Type(one.phrase.clone().unwrap_or_else(|| one.name().to_owned())),
             (_, many) => {
                 let action = many.first().map_or("", |it| it.action.name);
-                Ask::Type(format!("{action} {}", many.len()))
+                let moves = many.iter().any(|it| it.phrase.is_some());
+                let what = if moves { "move key" } else { action };
+                Ask::Type(format!("{what} {}", many.len()))
             }
         }
     }
@@ -144,6 +146,12 @@ impl Review {
 
     /// Whether the value of `--yes` shows that its author knew what would be done.
     fn is_meant(&self, value: &str) -> bool {
+        // What asks for more than a name is not confirmed by one, nor by a number.
+        if let (true, Ask::Type(text)) =
+            (self.plans.iter().any(|it| it.phrase.is_some()), self.ask())
+        {
+            return value == text;
+        }
         let is_name = |one: &Plan| value == one.name() || value == one.target();
         let is_count = value == self.plans.len().to_string();
         is_count || matches!(self.plans.as_slice(), [one] if is_name(one))
@@ -172,6 +180,17 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
         }
         (Expect::Anything, None) if plan.place.is_some() => return changed("the lineage is gone"),
         _ => {}
+    }
+    if let Some(bring) = &plan.brings {
+        let from = fleet.host(&bring.host).filter(|it| it.reach == Reach::Up);
+        let mut there =
+            from.iter().flat_map(|it| &it.places).filter_map(|it| it.layers.disk.as_ref());
+        let is_there = there.any(|it| it.chain.leaf.sha256 == bring.leaf);
+        return if is_there {
+            None
+        } else {
+            changed(&format!("{} has another one by now", bring.host))
+        };
     }
     match &plan.promise {
         Promise::Leaf(wanted) => {

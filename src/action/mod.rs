@@ -33,10 +33,11 @@ mod script;
 mod server;
 mod sync_clock;
 mod target;
+mod transplant;
 
 pub use choice::{Choice, Chosen, Offer};
 pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
-pub use plan::{Command, Expect, Plan, Promise};
+pub use plan::{Bring, Command, Expect, Plan, Promise};
 pub use target::{Find, Target};
 
 /// Every action, in the order of menus.
@@ -50,6 +51,7 @@ pub static ALL: &[Kind] = &[
     rollback::KIND,
     repoint::KIND,
     replace_chain::KIND,
+    transplant::KIND,
     convert::KIND,
     enable_timer::KIND,
     enable_hook::KIND,

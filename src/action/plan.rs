@@ -45,6 +45,23 @@ pub struct Plan {
     pub config_dir: Option<String>,
     /// Where the new certificate should then be served.
     pub endpoints: Vec<Endpoint>,
+    /// What has to be typed for it instead of its name, where that is not enough.
+    pub phrase: Option<String>,
+    /// What is read on another host first, and handed to its commands.
+    pub brings: Option<Bring>,
+}
+
+/// Files of another host that the commands of a plan need, in the file that `CERTDECK_INPUT` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bring {
+    /// The other host.
+    pub host: HostName,
+    /// The file that begins with the certificate.
+    pub certificate: String,
+    /// The file with its private key, if that has to move.
+    pub key: Option<String>,
+    /// The certificate that the file must begin with.
+    pub leaf: Fingerprint,
 }
 
 /// A command on a host.

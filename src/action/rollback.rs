@@ -214,7 +214,7 @@ fn differences(live: &Certificate, other: &Certificate) -> Vec<String> {
 }
 
 /// Leads the four links to a version, whole or not at all.
-fn relink(live: &str, archive: &str, number: u32, leaf: &Certificate) -> Command {
+pub(super) fn relink(live: &str, archive: &str, number: u32, leaf: &Certificate) -> Command {
     let words = [live, archive, &number.to_string(), &leaf.sha256.to_string()].map(str::to_owned);
     let argv = ["/bin/sh", "-c", RELINK, "relink"].map(str::to_owned).into_iter().chain(words);
     Command { argv: argv.collect(), env: Vec::new() }

@@ -8,6 +8,7 @@
 //!     began/             made once by whoever begins the job, or rules that it never will begin
 //!     alive              locked as long as the runner lives
 //!     out                what the commands printed, up to a cap
+//!     input              what its commands need, readable by its user alone, until they have ended
 //!     cut                there if they printed more
 //!     tail               the last of that, once they have ended
 //!     stop               there if somebody asked it to stop
@@ -18,14 +19,19 @@
 //! A job that has a folder was started, one that has none never was; [`void`] makes sure that a
 //! job which nobody has seen begin never begins later.
 
+mod bring;
 mod read;
 mod script;
+
+use std::fmt;
 
 use crate::fleet::{Fingerprint, Moment};
 use crate::source::Nonce;
 use crate::text::SafeText;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
+pub use bring::{bring, read_brought};
 pub use read::{read, read_list, read_removed};
 pub use script::{ANSWER_CAP, LISTED, OUTPUT_BYTES, clean, list, look, start, stop, void};
 
@@ -48,6 +54,27 @@ pub struct Request {
     pub expect: Expect,
     /// The commands, one after the other until one fails.
     pub commands: Vec<Call>,
+    /// What they find in the file that `CERTDECK_INPUT` names, in lines.
+    pub input: Option<Secret>,
+}
+
+/// A text that may hold a private key: it is not shown, and wiped when it is dropped. On its host
+/// it is a file that only the job's user can read, in the job's own folder, from before the job
+/// begins until it ends: the job outlives the connection, and nothing else of it needs the key.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a text.
+    pub const fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// A command of a job: variables of its environment, the program and its arguments.

@@ -6,7 +6,7 @@ boot() { cat "$R/proc/sys/kernel/random/boot_id"; }
 # Replaces a file as a whole, durably.
 put() { cat >"$1.$$" && { sync "$1.$$" || sync; } && mv -f "$1.$$" "$1" && { sync "${1%/*}" || :; }; }
 # Rules that a job never begins; fails if it has begun, or was ruled out before.
-rule_out() { mkdir "$1/began" && printf 'state void\n' | put "$1/status"; }
+rule_out() { mkdir "$1/began" && rm -f "$1/input" && printf 'state void\n' | put "$1/status"; }
 # The process group of a job, if its status names one that is safe to signal.
 group() {
 p=$(head -c 4096 "$1/status" | sed -n 's/^pid \([0-9][0-9]*\)$/\1/p' | tail -n 1)

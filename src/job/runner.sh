@@ -79,6 +79,7 @@ fi
 i=0
 while ! [ -e "$J/drained" ] && [ $i -lt 20 ]; do sleep 0.1 || sleep 1; i=$((i+1)); done
 rm -f "$J/pipe"
+rm -f "$J/input"
 fact "after $(leaf "$leaf")"
 fact "ended $(date +%s)"
 fact "exit $code"
@@ -88,5 +89,7 @@ umask 077
 # Caught and not ignored: what is ignored stays so in every command.
 trap : HUP INT QUIT PIPE TERM
 mkdir "$J/began" || exit 0
+[ ! -f "$J/input" ] || export CERTDECK_INPUT="$J/input"
 main 8<>"$L"
+rm -f "$J/input"
 exit 0

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use super::{Expect, Nonce, Request, Uuid};
 use crate::source::{Script, quote};
@@ -13,11 +14,22 @@ use crate::text::SafeText;
 pub fn start(request: &Request, nonce: &Nonce) -> String {
     let end = format!("end-of-request-{}", nonce.as_str());
     let text = format!(
-        "trap : HUP INT QUIT PIPE TERM\nJ=$D/{}\nrequest() {{\nput \"$J/request\" <<'{end}'\n{}{end}\n}}\n{START}",
+        "trap : HUP INT QUIT PIPE TERM\nJ=$D/{}\nrequest() {{\nput \"$J/request\" <<'{end}'\n{}{end}\n}}\n{}{START}",
         request.op,
         runner(request),
+        *input(request, &end),
     );
+    let text = Zeroizing::new(text);
     script(&text, nonce)
+}
+
+/// Writes what the commands need, on stdin like everything else: in no argument, in no variable.
+fn input(request: &Request, end: &str) -> Zeroizing<String> {
+    let text = request.input.as_ref().map(|it| it.0.as_str());
+    Zeroizing::new(match text {
+        Some(text) => format!("input() {{\nput \"$J/input\" <<'{end}'\n{text}{end}\n}}\n"),
+        None => "input() { :; }\n".to_owned(),
+    })
 }
 
 /// Tells how a job is, with output from that byte on.
@@ -145,7 +157,7 @@ elif [ -L "$J" ] || ! [ -d "$J" ]; then
 mark frame impossible "it cannot make a folder in $D"; return
 # Whoever made it may not have come to the end of this: nothing begins twice all the same.
 elif [ -d "$J/began" ]; then return; fi
-if ! request; then
+if ! request || ! input; then
 mark frame impossible "it cannot write in $D"
 rule_out "$J"
 return
@@ -246,6 +258,7 @@ mod tests {
                 vec![("A".to_owned(), "b c".to_owned())],
                 vec!["echo".to_owned(), "x'y\nz".to_owned()],
             )],
+            input: None,
         };
         let text = runner(&request);
         assert!(

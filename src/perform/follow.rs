@@ -13,6 +13,7 @@ use crate::remote::{Limits, Sessions};
 use crate::source::{Incomplete, Nonce};
 use crate::text::SafeText;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// How a look at a job went wrong.
 #[derive(Debug)]
@@ -97,7 +98,9 @@ pub(super) async fn follow(
                 if clock.now().since(begin) > START_PATIENCE {
                     return Err(Lost::NotBegun);
                 }
-                ask(sessions, host, &job::start(request, &nonce), &nonce).await
+                // It may hold a key.
+                let text = Zeroizing::new(job::start(request, &nonce));
+                ask(sessions, host, &text, &nonce).await
             }
             _ => look(sessions, host, op, output.len() as u64).await,
         };

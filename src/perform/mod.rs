@@ -5,6 +5,7 @@
 //! job that was lost from sight is found again by its identity, and never started twice.
 
 mod again;
+mod bring;
 mod case;
 mod conclude;
 mod follow;

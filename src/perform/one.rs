@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
+use super::bring;
 use super::case::{Case, leaf};
 use super::conclude::{self, conclude, fresh, refused};
 use super::follow::{self, From, Lost};
@@ -176,7 +177,14 @@ impl Crew {
         };
         let op = permit.op();
         self.say(Progress::Began { at, op });
-        let request = request(plan, &case, &host, &permit, &self.run.who);
+        let input = match &plan.brings {
+            None => None,
+            Some(bring) => match bring::fetch(&self.tools, bring, &permit).await {
+                Ok(input) => Some(input),
+                Err(text) => return self.not_brought(permit, &case, op, &text).await,
+            },
+        };
+        let request = job::Request { input, ..request(plan, &case, &host, &permit, &self.run.who) };
         let sessions = &self.tools.sessions;
         let from = From::Start(&request, &permit);
         let clock = self.tools.clock;
@@ -210,6 +218,21 @@ impl Crew {
         let report = self.write_outcome(permit, report, ended).await;
         drop(under_way);
         report
+    }
+
+    /// Records that what a plan needs could not be read on the other host.
+    async fn not_brought(&self, permit: Permit, case: &Case, op: Uuid, text: &SafeText) -> Report {
+        let why = explanation(
+            "not-brought",
+            "what should be brought could not be read on the other host",
+            "scan both hosts, and plan again from what is there now",
+        );
+        let report = Report { op: Some(op), ..refused(case, text.as_str(), Some(why)) };
+        let outcome = record::outcome(&report, None, None);
+        match with_log(&self.tools, move |log| log.outcome(permit, &outcome)).await {
+            Ok(()) => report,
+            Err(error) => self.not_written(report, &error),
+        }
     }
 
     async fn write_outcome(
@@ -312,6 +335,7 @@ fn request(
             Expect::Leaf(leaf) => job::Expect::Leaf(*leaf),
         },
         commands: plan.commands.iter().map(|it| (it.env.clone(), it.argv.clone())).collect(),
+        input: None,
     }
 }
 

@@ -67,6 +67,10 @@ pub(super) fn intent(
     add("argv", plan.commands.iter().map(|it| json!(it.argv)).collect());
     let env = plan.commands.iter().flat_map(|it| &it.env).map(|(name, _)| name.as_str());
     add("env", env.collect());
+    if let Some(bring) = &plan.brings {
+        add("from", bring.host.as_str().into());
+        add("moves-key", bring.key.is_some().into());
+    }
     add("expect", expect(&plan.expect).into());
     add("plan", fingerprint_of(plan).to_string().into());
     body

@@ -5,6 +5,7 @@ mod actions;
 mod guards;
 mod killed;
 mod noisy;
+mod repairs;
 mod waves;
 
 use std::fs;

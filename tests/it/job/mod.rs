@@ -143,6 +143,7 @@ pub(crate) fn request(commands: &[&[&str]]) -> Request {
         lock: op.to_string(),
         leaf: None,
         expect: Expect::Anything,
+        input: None,
         commands: commands
             .iter()
             .map(|it| (Vec::new(), it.iter().map(|it| (*it).to_owned()).collect()))
