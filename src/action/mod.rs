@@ -35,6 +35,8 @@ mod sync_clock;
 mod target;
 mod transplant;
 
+use crate::fleet::HostName;
+
 pub use choice::{Choice, Chosen, Offer};
 pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
 pub use plan::{Bring, Command, Expect, Plan, Promise};
@@ -60,6 +62,9 @@ pub static ALL: &[Kind] = &[
 
 /// The name of the action that only tries: it is offered before every other one.
 pub const DRY_RUN: &str = dry_run::KIND.name;
+
+/// The choice that names where something is taken from.
+const FROM: &str = "from";
 
 /// What the rest of the program knows about an action.
 #[derive(Debug)]
@@ -132,6 +137,17 @@ pub enum Why {
 }
 
 impl Kind {
+    /// Which other hosts must be known to plan it: those that something is taken from.
+    pub fn others(&self, chosen: &Chosen) -> Others {
+        if !self.choices.iter().any(|it| it.name == FROM) {
+            return Others::None;
+        }
+        match chosen.get(FROM).and_then(|it| it.split_once('/')) {
+            Some((host, _)) => Others::One(HostName::new(host)),
+            None => Others::All,
+        }
+    }
+
     /// Plans the action. What holds for every action is checked here: the host can be read and
     /// may be changed.
     pub fn plan(&self, target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
@@ -140,6 +156,17 @@ impl Kind {
         let plan = (self.plan)(target, chosen)?;
         Ok(Plan { chosen: chosen.clone(), ..target.guarded(plan) })
     }
+}
+
+/// Which hosts beside its target must be known to plan an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Others {
+    /// No other.
+    None,
+    /// The one that was chosen.
+    One(HostName),
+    /// All: whichever has the best is found among them.
+    All,
 }
 
 /// The action of that name.

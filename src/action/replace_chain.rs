@@ -17,7 +17,7 @@ pub(super) const KIND: Kind = Kind {
     tier: Tier::Change,
     subject: Subject::Place,
     choices: &[Choice {
-        name: "from",
+        name: super::FROM,
         value: "PLACE",
         about: "`HOST/LINEAGE` that has the right ones, or the SHA-256 of an intermediate; without it, those that last longest",
         is_required: false,
@@ -29,7 +29,7 @@ pub(super) const KIND: Kind = Kind {
 fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let lineage = Lineage::of(target)?;
     let Lineage { place, leaf, .. } = lineage;
-    let found = chain::choose(target, leaf, chosen.get("from"))?;
+    let found = chain::choose(target, leaf, chosen.get(super::FROM))?;
     let disk = place.layers.disk.as_ref().map(|it| &it.chain);
     let is_there = disk.is_some_and(|it| {
         let there = it.rest.iter().map(|it| it.sha256);

@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
     tier: Tier::Risky,
     subject: Subject::Place,
     choices: &[Choice {
-        name: "from",
+        name: super::FROM,
         value: "PLACE",
         about: "`HOST/LINEAGE` that has a good one for the same names; without it, the one that lasts longest",
         is_required: false,
@@ -32,7 +32,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let Some(place) = target.place else {
         return Err(Refusal::new(Why::BadRequest, "transplant needs a lineage"));
     };
-    let spot = choose(target, place, chosen.get("from"))?;
+    let spot = choose(target, place, chosen.get(super::FROM))?;
     let leaf = check(target, place, spot)?;
     let is_kept = place.key.as_ref().and_then(|it| it.spki) == Some(leaf.spki_sha256);
     let bring = bring(spot, leaf, is_kept)?;

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let inventory = Arc::new(open::inventory(context)?);
     let targets = Targets::read(&args.request, &inventory, context)?;
     let mut fleet = recalled(&inventory, context);
-    let hosts = targets.hosts(&fleet);
+    let hosts = targets.hosts(&fleet, &args.request);
     runtime()?.block_on(survey::visit(context, inventory.clone(), &mut fleet, hosts))?;
     let now = context.clock.now();
     let names = targets.names(&fleet, args.request.kind, now);

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand};
 
 use super::{Context, Exit, Failure, survey};
-use crate::action::{self, Chosen, Find, Kind, Plan, Refusal, Subject};
+use crate::action::{self, Chosen, Find, Kind, Others, Plan, Refusal, Subject};
 use crate::diagnose;
 use crate::filter::{Candidate, Filter};
 use crate::fleet::{Fleet, HostName, Moment, Place, Reach};
@@ -122,12 +122,19 @@ impl Targets {
     }
 
     /// The hosts that have to be read to know more.
-    pub(super) fn hosts(&self, fleet: &Fleet) -> Vec<HostName> {
+    pub(super) fn hosts(&self, fleet: &Fleet, request: &Request) -> Vec<HostName> {
+        let others = request.kind.others(&request.chosen);
         let is_wanted = |host: &crate::fleet::Host| {
-            self.0.iter().any(|it| match it {
-                Wanted::Exact(name, _) => host.name == *name,
-                Wanted::Kept(filter) => filter.may_keep(host),
-            })
+            let is_other = match &others {
+                Others::None => false,
+                Others::One(name) => *name == host.name,
+                Others::All => true,
+            };
+            is_other
+                || self.0.iter().any(|it| match it {
+                    Wanted::Exact(name, _) => host.name == *name,
+                    Wanted::Kept(filter) => filter.may_keep(host),
+                })
         };
         fleet.hosts().filter(|it| is_wanted(it)).map(|it| it.name.clone()).collect()
     }

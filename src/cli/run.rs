@@ -156,7 +156,7 @@ impl Desk<'_> {
     async fn work(self) -> Result<Exit, Failure> {
         let mut signals = Signals::catch()?;
         let mut fleet = recalled(&self.tools.inventory, self.context);
-        let hosts = self.targets.hosts(&fleet);
+        let hosts = self.targets.hosts(&fleet, &self.request);
         // What is not settled from before comes first: it decides what is there now.
         for it in perform::reconcile(&self.tools, Some(&hosts)).await.map_err(refused)? {
             note(&format!("from before: {} [{}]\n", it.text, it.op));
@@ -232,7 +232,8 @@ impl Desk<'_> {
         signals: &mut Signals,
     ) -> Result<Confirmed, Failure> {
         let kind = self.request.kind;
-        let yes = Plans { action: kind, review: Some(&review), waves: &[], refused: &[] }.yes();
+        let yes =
+            Plans { action: kind, review: Some(&review), waves: &[], refused: &[] }.yes_word();
         let ask = review.ask();
         let line = match (&self.args.yes, &ask) {
             (Some(_), _) | (None, Ask::Nothing) => String::new(),

@@ -100,7 +100,7 @@ mod tests {
         let n = nonce();
         let n = n.as_str();
         format!(
-            "\n{n} open\n\n{n} clock 5 +0000\n\n{n} section\n\n{n} frame certificate\n{certificate}\n{n} frame private\n{key}\n{n} close\n"
+            "\n{n} open\n\n{n} section\n\n{n} frame certificate\n{certificate}\n{n} frame private\n{key}\n{n} done\n"
         )
         .into_bytes()
     }

@@ -42,10 +42,10 @@ impl Plans<'_> {
         match self.review.map(Review::ask) {
             None => Ok(()),
             Some(Ask::Nothing) => writeln!(out, "It is safe: nothing is asked."),
-            Some(Ask::Key) => writeln!(out, "A key is asked for, or --yes {}.", self.yes()),
+            Some(Ask::Key) => writeln!(out, "A key is asked for, or --yes {}.", self.yes_word()),
             Some(Ask::Type(text)) => {
                 let text = safe(&text);
-                writeln!(out, "To be typed: {text}; or --yes {}.", self.yes())
+                writeln!(out, "To be typed: {text}; or --yes {}.", self.yes_word())
             }
         }
     }
@@ -63,10 +63,22 @@ impl Plans<'_> {
 
     /// What `--yes` has to be.
     pub fn yes(&self) -> String {
-        match self.plans() {
+        let plans = self.plans();
+        if let (true, Some(Ask::Type(text))) =
+            (plans.iter().any(|it| it.phrase.is_some()), self.review.map(Review::ask))
+        {
+            return safe(&text).to_string();
+        }
+        match plans {
             [one] => safe(one.name()).to_string(),
             many => many.len().to_string(),
         }
+    }
+
+    /// The same as a word of a command line.
+    pub fn yes_word(&self) -> String {
+        let yes = self.yes();
+        if yes.contains(' ') { format!("'{}'", yes.replace('\'', r"'\''")) } else { yes }
     }
 
     /// Writes one object, schema 1. Keys are added, never renamed.
