@@ -80,11 +80,6 @@ impl Automation {
 }
 
 #[cfg(test)]
-pub(crate) fn clients() -> impl Iterator<Item = &'static str> {
-    SINCE.iter().map(|it| it.0)
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use crate::fleet::{Schedule, Scheduler};
@@ -99,6 +94,13 @@ mod tests {
         assert_eq!(read("3.1.3-rc1"), "3.1.3");
         assert_eq!((read("dev"), read(""), read("99999999999.1")), Default::default());
         assert!(Release::parse("2.11.0") > Release::parse("2.9.1"));
+    }
+
+    #[test]
+    fn every_client_is_a_source() {
+        for (client, ..) in SINCE {
+            assert!(crate::source::ALL.iter().any(|it| it.name == *client), "{client}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ n=$((n+1))
 [ $n -le 400 ] || break
 case $f in
 'h '*) f=${f#h }; f=${f#[\"\']}; f=${f%%[ \;\&\|\<\>\"\'\(]*}
-case $f in ''|*[\$\`=\\\{]*) continue;; /*) ;; *)
+case $f in ''|*[\$\`=\\\{\~!]*) continue;; /*) ;; *)
 if command -v "$f" >/dev/null; then mark frame need program "$f"; else mark frame need missing "$f"; fi
 continue;; esac;;
 *) f=${f#p };;
@@ -99,7 +99,7 @@ impl<'a> Needs<'a> {
 fn program(command: &str) -> Option<&str> {
     let command = command.strip_prefix(['"', '\'']).unwrap_or(command);
     let word = command.split([' ', ';', '&', '|', '<', '>', '"', '\'', '(']).next()?;
-    (!word.is_empty() && !word.contains(['$', '`', '=', '\\', '{'])).then_some(word)
+    (!word.is_empty() && !word.contains(['$', '`', '=', '\\', '{', '~', '!'])).then_some(word)
 }
 
 fn octal(mode: &[u8]) -> Option<u32> {
@@ -159,6 +159,8 @@ mod tests {
             ("nginx -t&&nginx -s reload", Some("nginx")),
             ("A=1 x", None),
             ("$HOME/x", None),
+            ("~/x", None),
+            ("! x", None),
             ("(cd /; x)", None),
             ("{ x; }", None),
             ("", None),
