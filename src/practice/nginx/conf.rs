@@ -15,8 +15,6 @@ pub(super) struct Site {
     pub(super) ports: Vec<u16>,
     /// Certificate and key files, pair by pair.
     pub(super) pairs: Vec<(String, String)>,
-    /// Where it begins, as `FILE:LINE`.
-    pub(super) at: String,
 }
 
 /// Reads a configuration and what it includes, or says in nginx's words what is wrong. A path of
@@ -59,7 +57,7 @@ impl Directive {
     }
 
     fn site(&self) -> Result<Site, String> {
-        let mut site = Site { at: self.at.clone(), ..Site::default() };
+        let mut site = Site::default();
         let (mut certificates, mut keys) = (Vec::new(), Vec::new());
         for inner in &self.block {
             match inner.words.first().map(String::as_str) {
@@ -281,7 +279,6 @@ mod tests {
             assert_eq!(site.names, ["a.example", "*.b.example"]);
             assert_eq!(site.ports, [443]);
             assert_eq!(site.pairs, [("/c".to_owned(), "/k".to_owned())]);
-            assert!(site.at.ends_with("sites/a.conf:3"), "{}", site.at);
         }
     }
 
@@ -292,6 +289,8 @@ mod tests {
             ("server { listen 443 ssl", "directive \"listen 443 ssl\" is not terminated by \";\""),
             ("server { listen 443 ssl;", "unexpected end of file, expecting \"}\""),
             ("}", "unexpected \"}\""),
+            ("server { listen 443 ssl; }", "directive in"),
+            ("\n\nserver { listen 443 ssl; }", "sites/a.conf:3"),
             ("server { listen 443 ssl; }", "no \"ssl_certificate\" is defined"),
             ("server { listen 443 ssl; ssl_certificate /c; }", "no \"ssl_certificate_key\" is"),
             ("server { listen x:y ssl; }", "invalid parameter \"x:y\""),
