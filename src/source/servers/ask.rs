@@ -5,7 +5,8 @@
 //! opens logs and makes folders. Its files are read instead, and of these only what has to do
 //! with TLS is sent: the words of every other line stay on the host, and so does any key.
 
-/// What the rest uses. There are no local variables in POSIX: each function says which it sets.
+/// What the rest uses. POSIX has no local variables, so a name that must outlive a call is one
+/// that the called function does not use.
 ///
 /// - `srv_server KIND PID` frames a server, with its program and its arguments, one a line;
 /// - `srv_root KIND FILE BASE` frames a file that the server itself opens first, and what it
@@ -24,6 +25,7 @@ ROOTS="$ROOTS$1 $2$NL"
 srv_follow "$1" "$2" "$3"
 }
 srv_want() {
+case $1 in /*) ;; *) return 1;; esac
 [ -e "$1" ] || {
 d=$1
 [ -L "$1" ] && { d=$(readlink "$1"); case $d in /*) ;; *) d=${1%/*}/$d;; esac; }
@@ -109,15 +111,21 @@ O=${O%%"$NL"*}
 O=${O#"$1="}
 }
 srv_apache_base() { b=${1%/*} b=${b%/conf}; }
+# Where a process was started, as $d; a question mark if only root is told.
+srv_cwd() { d=$(readlink "/proc/$1/cwd") || d=?; d=${d%/}; }
 srv_nginx() {
 srv_option -p
 b=${O%/}
 srv_option -c
+g=$O$b
 [ -n "$O" ] || srv_built --conf-path
 case $O in /*) ;; *)
-g=${O:-conf/nginx.conf}
+c=${O:-conf/nginx.conf}
 [ -n "$b" ] || { srv_built --prefix; b=${O%/}; }
-srv_first "${b:-/usr/local/nginx}/$g" /etc/nginx/nginx.conf /usr/local/openresty/nginx/conf/nginx.conf /etc/angie/angie.conf;;
+b=${b:-/usr/local/nginx}
+case $b in /*) ;; *) srv_cwd "$1"; b=$d/$b;; esac
+O=$b/$c
+[ -n "$g" ] || srv_first "$O" /etc/nginx/nginx.conf /usr/local/openresty/nginx/conf/nginx.conf /etc/angie/angie.conf;;
 esac
 srv_root nginx "$O" "${O%/*}"
 }
@@ -134,8 +142,7 @@ srv_root apache "$O" "$b"
 srv_haproxy() {
 srv_option -C
 b=${O%/}
-[ -n "$b" ] || b=$(readlink "/proc/$1/cwd") || b=?
-b=${b%/}
+case $b in /*) ;; *) srv_cwd "$1"; b=$d${b:+/$b};; esac
 SRV_CRT= v= n=0
 set -f
 IFS=$NL
@@ -368,7 +375,7 @@ printf '%s\n' "$L"
 v=
 { IFS= read -r v; } </proc/sys/kernel/random/boot_id
 mark frame boot "$v"
-[ -n "$P" ] || [ -d /proc/1 ] || mark frame hidden
+[ -z "$P" ] && [ -d /proc/self ] && ! [ -d /proc/1 ] && mark frame hidden
 set -f
 IFS=$NL
 for l in $L; do

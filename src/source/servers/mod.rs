@@ -77,23 +77,19 @@ impl Source for Servers {
             let sites = (kind.read)(&mut files, &told);
             servers.push(server(kind, &told, sites, files.problems, &system));
         }
-        // What is told of folders and numbers belongs to no server alone.
-        let closed: Vec<_> = folders(section).collect();
-        for server in &mut servers {
-            let is_cut = section.with("toomany").any(|it| it.key == b"conf");
-            if is_cut {
-                let text = "has more files than are read";
-                let path = server.conf.as_str().as_bytes();
-                server.problems.push(problem(ProblemKind::TooLarge, text, path));
-            }
-        }
         let is_cut = section.with("toomany").any(|it| it.key == b"certificates");
         let loaded = loaded(&found, &servers, &system, is_cut, reading.roots);
         for server in servers.iter_mut().filter(|it| it.kind == haproxy::PROGRAM.name) {
             haproxy::name_sites(&mut server.sites, &loaded);
         }
         seen.loaded.extend(loaded);
-        seen.problems.extend(closed);
+        seen.problems.extend(folders(section));
+        if section.with("toomany").any(|it| it.key == b"conf") {
+            let text = SafeText::new(
+                "servers have more than 3000 configuration files; the rest are not read",
+            );
+            seen.problems.push(Problem { kind: ProblemKind::TooLarge, text, path: None });
+        }
         if section.with("hidden").next().is_some() {
             let text = "shows no processes of others: servers cannot be found";
             seen.problems.push(problem(ProblemKind::Unreadable, text, b"/proc"));
