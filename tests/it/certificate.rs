@@ -75,7 +75,7 @@ fn key(text: &str) -> String {
     }
 }
 
-fn names(text: &str) -> Vec<String> {
+pub(crate) fn names(text: &str) -> Vec<String> {
     let mut lines = text.lines().skip_while(|it| !it.contains("X509v3 Subject Alternative Name:"));
     let line = lines.nth(1).unwrap_or_default().trim();
     line.split(", ")

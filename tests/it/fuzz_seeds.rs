@@ -20,10 +20,10 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// Numbers that look random and are the same in every run (splitmix64).
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,7 +33,7 @@ impl Numbers {
 }
 
 /// Changes some bytes, and cuts, doubles or moves some part.
-fn mutate(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+pub(crate) fn mutate(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..=numbers.below(4) {
         let at = numbers.below(bytes.len());

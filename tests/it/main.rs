@@ -18,6 +18,7 @@ mod console;
 mod fuzz_seeds;
 mod job;
 mod lab;
+mod mutation;
 mod parts;
 mod picture;
 #[cfg(feature = "practice")]
