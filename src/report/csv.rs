@@ -2,10 +2,11 @@
 //! would take for a formula is quoted with an apostrophe.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::{Kind, Report};
-use crate::fleet::{Host, Moment, Place, Reach, Verdict};
+use crate::fleet::{Host, Moment, Place, Reach, Sighting, Verdict};
 
 pub(super) const KIND: Kind =
     Kind { name: "csv", about: "one line per certificate, for spreadsheets", write };
@@ -28,7 +29,7 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     table.flush()
 }
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 21] = [
     "host",
     "address",
     "groups",
@@ -46,6 +47,10 @@ const COLUMNS: [&str; 17] = [
     "serial",
     "sha256",
     "location",
+    "chain_not_after",
+    "disk_sha256",
+    "loaded_sha256",
+    "wire_sha256",
 ];
 
 fn record<'a>(
@@ -61,6 +66,7 @@ fn record<'a>(
     };
     let sighting = place.and_then(Place::nearest);
     let leaf = sighting.map(|it| &*it.chain.leaf);
+    let layers = place.map(|it| &it.layers);
     let time = |it: Option<Moment>| Cow::Owned(it.map(|it| it.to_string()).unwrap_or_default());
     let names = leaf.iter().flat_map(|it| &it.names).map(AsRef::as_ref).collect::<Vec<_>>();
     [
@@ -81,7 +87,18 @@ fn record<'a>(
         guarded(leaf.map_or("", |it| it.serial.as_str())),
         Cow::Owned(leaf.map(|it| it.sha256.to_string()).unwrap_or_default()),
         guarded(sighting.map_or("", |it| it.location.as_str())),
+        time(sighting.and_then(|it| it.chain.trust.until)),
+        shown(layers.and_then(|it| it.disk.as_ref())),
+        shown(layers.and_then(|it| it.loaded.as_ref())),
+        shown(layers.into_iter().flat_map(|it| &it.wire)),
     ]
+}
+
+/// The fingerprints of what a layer shows, each once: several where addresses differ.
+fn shown<'a>(layer: impl IntoIterator<Item = &'a Sighting>) -> Cow<'static, str> {
+    let all: BTreeSet<_> = layer.into_iter().map(|it| it.chain.leaf.sha256).collect();
+    let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+    Cow::Owned(all.join(" "))
 }
 
 fn owned(text: &str) -> Cow<'static, str> {
@@ -106,11 +123,11 @@ mod tests {
     #[test]
     fn every_place_has_a_line() {
         insta::assert_snapshot!(sample::write(&KIND, Page::default()), @r#"
-        host,address,groups,reach,error,seen_at,source,certificate,verdict,left_seconds,not_before,not_after,issuer,names,serial,sha256,location
-        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,legacy.example.org,expired,-18000,2026-08-24T03:12:44Z,2026-11-22T22:12:44Z,"CN=R10,O=Let's Encrypt,C=US",legacy.example.org www.legacy.example.org,04aa,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,/etc/letsencrypt/live/legacy.example.org/fullchain.pem
-        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,shop.example.net,ok,2592000,2026-09-24T03:12:44Z,2026-12-23T03:12:44Z,"CN=R10,O=Let's Encrypt,C=US",shop.example.net www.shop.example.net,04aa,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,/etc/letsencrypt/live/shop.example.net/fullchain.pem
-        edge-syd-2,10.0.0.2,production,down,edge-syd-2: no answer within 10s,,,,unreachable,,,,,,,,
-        spare,10.0.0.3,,never,,,,,unknown,,,,,,,,
+        host,address,groups,reach,error,seen_at,source,certificate,verdict,left_seconds,not_before,not_after,issuer,names,serial,sha256,location,chain_not_after,disk_sha256,loaded_sha256,wire_sha256
+        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,legacy.example.org,expired,-18000,2026-08-24T03:12:44Z,2026-11-22T22:12:44Z,"CN=R10,O=Let's Encrypt,C=US",legacy.example.org www.legacy.example.org,04aa,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,/etc/letsencrypt/live/legacy.example.org/fullchain.pem,,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,,
+        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,shop.example.net,ok,2592000,2026-09-24T03:12:44Z,2026-12-23T03:12:44Z,"CN=R10,O=Let's Encrypt,C=US",shop.example.net www.shop.example.net,04aa,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,/etc/letsencrypt/live/shop.example.net/fullchain.pem,,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,,
+        edge-syd-2,10.0.0.2,production,down,edge-syd-2: no answer within 10s,,,,unreachable,,,,,,,,,,,,
+        spare,10.0.0.3,,never,,,,,unknown,,,,,,,,,,,,
         "#);
     }
 

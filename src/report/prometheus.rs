@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::{Kind, Report, Shown};
-use crate::fleet::{Moment, Place, Reach, Sighting};
+use crate::fleet::{Moment, NotServed, Place, Probe, Reach, Sighting};
 
 pub(super) const KIND: Kind = Kind { name: "prometheus", about: "metrics, for monitoring", write };
 
@@ -13,6 +13,9 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     for family in [
         expiries(&shown, report.now),
         ends(&shown),
+        chains_end(&shown),
+        served_ends(&shown),
+        served(&shown),
         verdicts(&shown),
         hosts(&shown),
         scanned(report.fleet.scanned_at),
@@ -79,18 +82,89 @@ fn ends(shown: &Shown<'_>) -> Family {
         labels: &["host", "place", "source", "layer"],
         samples: BTreeMap::new(),
     };
+    add_layers(&mut family, shown, |it| Some(it.chain.leaf.not_after));
+    family
+}
+
+fn chains_end(shown: &Shown<'_>) -> Family {
+    let mut family = Family {
+        name: "certdeck_chain_not_after_timestamp_seconds",
+        help: "When the first certificate between leaf and root ends, on the way that lasts longest.",
+        labels: &["host", "place", "source", "layer"],
+        samples: BTreeMap::new(),
+    };
+    add_layers(&mut family, shown, |it| it.chain.trust.until);
+    family
+}
+
+/// Adds a moment of every layer of every place that has one.
+fn add_layers(
+    family: &mut Family,
+    shown: &Shown<'_>,
+    moment: impl Fn(&Sighting) -> Option<Moment>,
+) {
     for (host, place) in places(shown) {
         let layers = &place.layers;
         let mut add = |layer, it: &Sighting| {
             let labels = [host, place.name.as_str(), place.source, layer];
-            family.add(&labels, it.chain.leaf.not_after.unix());
+            if let Some(it) = moment(it) {
+                family.add(&labels, it.unix());
+            }
         };
         layers.issued.iter().for_each(|it| add("issued", it));
         layers.disk.iter().for_each(|it| add("disk", it));
         layers.loaded.iter().for_each(|it| add("loaded", it));
         layers.wire.iter().for_each(|it| add("wire", it));
     }
+}
+
+fn served_ends(shown: &Shown<'_>) -> Family {
+    let mut family = Family {
+        name: "certdeck_probe_not_after_timestamp_seconds",
+        help: "When the certificate ends that is served for a name at an address.",
+        labels: PROBE,
+        samples: BTreeMap::new(),
+    };
+    for (host, it) in probes(shown) {
+        if let Ok(chain) = &it.served {
+            family.add(&probe_labels(host, it), chain.leaf.not_after.unix());
+        }
+    }
     family
+}
+
+fn served(shown: &Shown<'_>) -> Family {
+    let mut family = Family {
+        name: "certdeck_probe_up",
+        help: "Whether a certificate is served for a name at an address.",
+        labels: PROBE,
+        samples: BTreeMap::new(),
+    };
+    for (host, it) in probes(shown) {
+        // Where no way leads from here, nothing is known of the server.
+        if !matches!(&it.served, Err(it) if it.why == NotServed::NoRoute) {
+            family.add(&probe_labels(host, it), i64::from(it.served.is_ok()));
+        }
+    }
+    family
+}
+
+/// The labels of what is about one handshake.
+const PROBE: &[&str] = &["host", "name", "vantage", "address"];
+
+fn probe_labels<'a>(host: &'a str, it: &'a Probe) -> [&'a str; 4] {
+    [host, it.name.as_str(), it.vantage.name(), it.address.as_str()]
+}
+
+/// The handshakes that have to do with the places that are shown; of a host of which nothing was
+/// left out, all of them.
+fn probes<'a>(shown: &'a Shown<'a>) -> impl Iterator<Item = (&'a str, &'a Probe)> {
+    shown.hosts.iter().flat_map(|it| {
+        let is_whole = it.places.len() == it.host.places.len();
+        let all = is_whole.then_some(&it.host.probes).into_iter().flatten();
+        let some = it.places.iter().filter(move |_| !is_whole).flat_map(|(place, _)| &place.probes);
+        all.chain(some).map(|probe| (it.host.name.as_str(), probe))
+    })
 }
 
 fn verdicts(shown: &Shown<'_>) -> Family {
@@ -148,6 +222,9 @@ mod tests {
     use super::super::Page;
     use super::super::sample;
     use super::*;
+    use crate::filter::Filter;
+    use crate::fleet::{HostName, Outcome, Unreached, Unserved, Vantage, Visit, Why};
+    use crate::text::SafeText;
 
     #[test]
     fn metrics_stand_in_the_order_of_their_labels() {
@@ -164,6 +241,12 @@ mod tests {
         certdeck_certificate_not_after_timestamp_seconds{host="edge-ams-1",place="legacy.example.org",source="certbot",layer="issued"} 1795385564
         certdeck_certificate_not_after_timestamp_seconds{host="edge-ams-1",place="shop.example.net",source="certbot",layer="disk"} 1797995564
         certdeck_certificate_not_after_timestamp_seconds{host="edge-ams-1",place="shop.example.net",source="certbot",layer="issued"} 1797995564
+        # HELP certdeck_chain_not_after_timestamp_seconds When the first certificate between leaf and root ends, on the way that lasts longest.
+        # TYPE certdeck_chain_not_after_timestamp_seconds gauge
+        # HELP certdeck_probe_not_after_timestamp_seconds When the certificate ends that is served for a name at an address.
+        # TYPE certdeck_probe_not_after_timestamp_seconds gauge
+        # HELP certdeck_probe_up Whether a certificate is served for a name at an address.
+        # TYPE certdeck_probe_up gauge
         # HELP certdeck_place_verdict The verdict of a place; always 1.
         # TYPE certdeck_place_verdict gauge
         certdeck_place_verdict{host="edge-ams-1",place="legacy.example.org",source="certbot",verdict="expired"} 1
@@ -177,6 +260,49 @@ mod tests {
         # TYPE certdeck_scan_timestamp_seconds gauge
         certdeck_scan_timestamp_seconds 1795403559
         "#);
+    }
+
+    #[test]
+    fn what_is_served_is_told_and_silence_too() {
+        let mut fleet = sample::fleet();
+        let host = HostName::new("edge-ams-1");
+        let chain =
+            fleet.places().nth(1).and_then(|(_, it)| it.nearest()).map(|it| it.chain.clone());
+        let end = chain.as_ref().unwrap().leaf.not_after.unix();
+        let probe = |address: &str, served| Probe {
+            name: SafeText::new("shop.example.net"),
+            vantage: Vantage::Public,
+            address: SafeText::new(address),
+            is_told: true,
+            is_added: false,
+            at: sample::NOW,
+            served,
+        };
+        let failed = |why| Err(Unserved { why, text: SafeText::default() });
+        let probes = vec![
+            probe("192.0.2.1:443", Ok(chain.unwrap())),
+            probe("192.0.2.2:443", failed(NotServed::Refused)),
+            probe("[2001:db8::1]:443", failed(NotServed::NoRoute)),
+        ];
+        let text = SafeText::default();
+        let down = Outcome::Unreached(Unreached { why: Why::TimedOut, text, hint: None });
+        fleet.apply(Visit { host, at: sample::NOW, outcome: down, probes: Some(probes) });
+        let diagnosis = sample::diagnosis();
+        let metrics = |filter: &str, family: fn(&Shown<'_>) -> Family| {
+            let filter = Filter::parse(filter).unwrap();
+            let (fleet, diagnosis, page) = (&fleet, &diagnosis, Page::default());
+            let report = Report { fleet, diagnosis, now: sample::NOW, filter: &filter, page };
+            let samples = family(&report.shown()).samples;
+            let mut samples: Vec<_> = samples.iter().map(|(it, n)| (it[3].clone(), *n)).collect();
+            samples.sort();
+            samples
+        };
+        let at = |address: &str, number| (address.to_owned(), number);
+        let both = [at("192.0.2.1:443", 1), at("192.0.2.2:443", 0)];
+        assert_eq!(metrics("", served), both);
+        assert_eq!(metrics("name:shop*", served), both);
+        assert_eq!(metrics("name:legacy*", served), []);
+        assert_eq!(metrics("", served_ends), [at("192.0.2.1:443", end)]);
     }
 
     #[test]
