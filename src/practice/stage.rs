@@ -3,18 +3,18 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Error;
 use super::authority::{Authorities, Ca, Claim, Issued, KeyKind};
 use super::build::Ground;
 use super::ports::Ports;
-use crate::fleet::Moment;
+use crate::fleet::{DAY, Moment};
 
 /// A practice host while it is set up.
 pub(super) struct Stage<'a> {
@@ -142,7 +142,7 @@ impl<'a> Stage<'a> {
         write(&path, mode, text.as_ref()).map_err(|source| Error::Write { path, source })
     }
 
-    /// As [`Self::file`], for what other hosts have in the same words.
+    /// As [`Self::file`], for what other hosts have in the same words, and had for long.
     pub(super) fn shared_file(&self, path: &str, mode: u32, text: &str) -> Result<(), Error> {
         let mut shared = self.shared.0.borrow_mut();
         let key = (mode, text.as_bytes().to_vec());
@@ -152,6 +152,11 @@ impl<'a> Stage<'a> {
             return in_folder_of(&to, link).map_err(|source| Error::Write { path: to, source });
         }
         self.file(path, mode, text)?;
+        let long_ago = u64::try_from(self.now.plus(-AGE).unix()).unwrap_or_default();
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(long_ago);
+        File::open(&to)
+            .and_then(|it| it.set_modified(modified))
+            .map_err(|source| Error::Write { path: to.clone(), source })?;
         shared.insert(key, to);
         Ok(())
     }
@@ -182,6 +187,10 @@ impl<'a> Stage<'a> {
         self.inventory.push_str(text);
     }
 }
+
+/// How long ago somebody wrote what hosts have in common, in seconds: hooks are older than what
+/// logs tell of them.
+const AGE: i64 = 400 * DAY;
 
 /// Reads a file.
 #[expect(clippy::disallowed_methods, reason = "the files of a practice fleet are this room's own")]
