@@ -52,7 +52,8 @@ const FAULTS: &[Fault] = &[
         verdict: "unloaded",
         rule: "unloaded",
         remedy: "reload",
-        left: &[],
+        // The hook is as it was when it failed, and would fail again.
+        left: &["hook-failed"],
     },
     Fault {
         host: "stage-fra-1",
