@@ -149,7 +149,9 @@ pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -
             let automation = host.automation.iter().find(|it| it.source == CLIENT);
             let can_start =
                 |it: &Automation| it.is_installed && it.schedule.scheduler == Scheduler::Systemd;
-            automation.is_some_and(can_start)
+            // The timer of the one client does not renew what another keeps.
+            let is_of_it = subject.place.is_none_or(|it| it.source == CLIENT);
+            is_of_it && automation.is_some_and(can_start)
         }
         ("rollback", Some(place)) => is_of_client(host, place) && has_other_version(place, now),
         ("hook", Some(place)) => is_of_client(host, place) && has_deploy_hook(host, place),
