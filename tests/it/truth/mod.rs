@@ -11,5 +11,6 @@ mod names;
 mod node;
 mod reload;
 mod scene;
+mod siblings;
 mod staging;
 mod unseen;

@@ -89,6 +89,19 @@ impl Plain {
         }
         nginx
     }
+
+    /// Has its nginx serve a name at that address with its next reload; tells the address.
+    pub(super) fn serve(&self, name: &str, at: &str) -> String {
+        let file = |kind: &str| self.path(&format!("tls/{name}.{kind}")).display().to_string();
+        let site = format!(
+            "server {{ listen {at} ssl; server_name {name}; ssl_certificate {}; \
+             ssl_certificate_key {}; }}\n",
+            file("pem"),
+            file("key")
+        );
+        fs::write(self.path(&format!("nginx/sites/{name}.conf")), site).unwrap();
+        at.to_owned()
+    }
 }
 
 impl Drop for Plain {
