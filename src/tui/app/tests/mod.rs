@@ -9,8 +9,10 @@ mod change;
 mod random;
 
 use super::*;
-use crate::fleet::{Outcome, Unreached, Visit, Why};
+use crate::diagnose::Remedy;
+use crate::fleet::{Fleet, Host, Outcome, Unreached, Visit, Why};
 use crate::tui::input::Parser;
+use crate::tui::request::{Request, Wanted};
 use crate::tui::rows::RowId;
 use crate::tui::sample::{self, NOW};
 use crate::tui::theme::{Depth, Theme};
@@ -111,6 +113,80 @@ fn keys_lead_to_screens() {
     check(":", "Commands");
     check("@", "nothing has run on any host");
     check("<f12>", "version");
+}
+
+/// The console over another fleet of the same hosts.
+fn app_over(fleet: Fleet, size: (u16, u16)) -> App {
+    let mut app = app();
+    app.desk.fleet = fleet;
+    app.desk.judge();
+    app.update(Msg::Resized(size.0, size.1), NOW);
+    app
+}
+
+#[test]
+fn the_first_screen_says_what_is_wrong() {
+    let screen = screen(&app(), 80, 24);
+    let lines: Vec<&str> = screen.lines().skip(1).take(5).collect();
+    assert!(lines[0].starts_with(" X expired  edge-ams-1/legacy.example.org: "), "{screen}");
+    assert!(lines.iter().any(|it| it.starts_with("   cause ")), "{screen}");
+    assert!(lines.iter().any(|it| it.starts_with("   first ")), "{screen}");
+}
+
+#[test]
+fn the_first_screen_knows_what_it_does_not_know() {
+    let never = sample::inventory().fleet();
+    let fresh = screen(&app_over(never.clone(), (80, 24)), 80, 24);
+    assert!(fresh.contains("? unknown  18 of 18 hosts were not read yet"), "{fresh}");
+    // One healthy host, read long ago, alone in the fleet.
+    let healthy = |seen_at| {
+        let (known, _) = sample::prod_eu();
+        let host = known.host(&HostName::new("edge-ams-3")).unwrap().clone();
+        let mut fleet = Fleet::new([host.clone()]);
+        fleet.recall(Host { seen_at: Some(seen_at), ..host });
+        screen(&app_over(fleet, (80, 24)), 80, 24)
+    };
+    let calm = healthy(NOW);
+    assert!(calm.contains(" = ok  nothing is wrong, and nothing is due\n"), "{calm}");
+    let stale = healthy(NOW.plus(-26 * 3600));
+    assert!(stale.contains("nothing is due, as of 26h ago"), "{stale}");
+    // Of what a filter hides nothing is said.
+    let mut filtered = app_over(never, (80, 24));
+    drive(&mut filtered, "/fra<enter>");
+    let filtered = screen(&filtered, 80, 24);
+    assert!(!filtered.contains("hosts were not read"), "{filtered}");
+    assert!(!filtered.contains("= ok"), "{filtered}");
+}
+
+#[test]
+fn a_remedy_is_two_keys_from_the_findings() {
+    check("f<enter>", "enter: ask the CA's staging twin");
+    check("f<enter><enter>", "Dry run 1 certificate");
+    check("f<enter><tab>", "enter: renew what is due");
+    check("f<enter><tab><enter>", "Renew 1 certificate");
+    // The action's own keys mean the same, on the list as well.
+    check("fd", "Dry run 1 certificate");
+    check("f<enter>ar", "Renew 1 certificate");
+    check("f<enter><esc><esc>", "CAUSE");
+}
+
+#[test]
+fn a_remedy_is_done_where_it_says() {
+    let (host, place) = (HostName::new("edge-fra-1"), SafeText::new("login.example.net"));
+    let mut remedies = [
+        Remedy::new("rollback", &host, Some(&place)),
+        Remedy::new("enable-timer", &host, Some(&place)),
+    ];
+    remedies[0].chosen.push(("to", "1".to_owned()));
+    let request = Request::mending(&[&remedies[0], &remedies[0]]).unwrap();
+    let names: Vec<_> = request.targets.iter().map(Wanted::name).collect();
+    assert_eq!(names, ["edge-fra-1/login.example.net"]);
+    assert_eq!(request.chosen.get("to"), Some("1"));
+    assert!(request.is_filled);
+    let request = Request::mending(&[&remedies[1]]).unwrap();
+    assert_eq!(request.targets[0].name(), "edge-fra-1");
+    let unknown = Remedy { action: "pray", ..remedies[0].clone() };
+    assert!(Request::mending(&[&unknown]).is_none());
 }
 
 #[test]
