@@ -17,7 +17,7 @@ pub(super) const KIND: Kind = Kind {
     name: "convert",
     keys: "a v",
     title: "convert",
-    about: "let a lineage that was issued by hand renew by itself",
+    about: "let a lineage issued by hand renew by itself",
     tier: Tier::Change,
     subject: Subject::Place,
     choices: &[

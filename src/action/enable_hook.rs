@@ -12,7 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "enable-hook",
     keys: "a k",
     title: "enable hook",
-    about: "make executable a hook that the client skips silently",
+    about: "make a hook executable that the client skips",
     tier: Tier::Change,
     subject: Subject::Host,
     choices: &[Choice {

@@ -10,7 +10,7 @@ pub(super) const KIND: Kind = Kind {
     name: "reload",
     keys: "a l",
     title: "reload",
-    about: "test a server's configuration, and let it load anew",
+    about: "let a server load what is on disk, once it is tested",
     tier: Tier::Change,
     subject: Subject::Any,
     choices: &[Choice {

@@ -13,7 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "replace-chain",
     keys: "a c",
     title: "replace chain",
-    about: "write other intermediates; the leaf and its key stay",
+    about: "write other intermediates behind the same leaf",
     tier: Tier::Change,
     subject: Subject::Place,
     choices: &[Choice {

@@ -13,7 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "repoint",
     keys: "a p",
     title: "repoint",
-    about: "let a server load another lineage, in its configuration",
+    about: "let a server load another lineage",
     tier: Tier::Risky,
     subject: Subject::Place,
     choices: &[

@@ -10,7 +10,7 @@ pub(super) const KIND: Kind = Kind {
     name: "sync-clock",
     keys: "a y",
     title: "set clock",
-    about: "set a clock that is off, by the host's time service",
+    about: "set a clock that is off",
     tier: Tier::Risky,
     subject: Subject::Host,
     choices: &[],

@@ -15,7 +15,7 @@ pub(super) const KIND: Kind = Kind {
     name: "transplant",
     keys: "a t",
     title: "transplant",
-    about: "bring the certificate of a sibling here; the key only if the one here does not fit",
+    about: "bring the certificate of a sibling, its key if it must",
     tier: Tier::Risky,
     subject: Subject::Place,
     choices: &[Choice {
