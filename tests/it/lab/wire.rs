@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use certdeck::fleet::{ChainFault, Moment};
-use certdeck::fleet::{Probe, Vantage};
-use certdeck::inventory::{Endpoint, Host, StartTls};
+use certdeck::clock::Clock;
+use certdeck::fleet::{self, ChainFault, Moment, NotServed, Outcome, Probe, Vantage};
+use certdeck::inventory::{Door, Endpoint, Host, StartTls};
 use certdeck::remote::Sessions;
+use certdeck::scan;
 use certdeck::wire::probe;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
@@ -378,6 +379,72 @@ async fn the_loopback_of_a_host_is_looked_at_through_its_session() {
     let endpoint = at(silent);
     let look = probe(&sessions, &web, &[], &endpoint, Moment::default());
     assert!(tokio::time::timeout(Duration::from_millis(300), look).await.is_err());
+    sessions.close().await;
+    lab.no_ssh_is_left();
+}
+
+/// What a scan says is served: from where, at which address, and what is shown or why nothing is.
+async fn scanned(sessions: &Sessions, host: &Host) -> (bool, Vec<Probe>) {
+    let known = fleet::Host::new(host.name.clone(), &host.address, &host.groups);
+    let visit = scan::visit(sessions, host, known, Clock::default()).await;
+    (matches!(visit.outcome, Outcome::Seen(_)), visit.probes.unwrap())
+}
+
+#[tokio::test]
+async fn a_scan_looks_from_everywhere_with_one_session() {
+    let Some(mut lab) = Lab::new() else { return };
+    let authority = Authority::new(lab.path("ca"));
+    let files = ["rsa-2048", "ecdsa-p256"].map(|it| issue(&authority, &lab, it, "DNS:localhost"));
+    let [key, other_key] = ["rsa-2048", "ecdsa-p256"].map(|it| authority.key(it));
+    let words = ["-cert", text(&files[0]), "-key", text(&key), "-dcert", text(&files[1])];
+    let server = Server::start(&[&words[..], &["-dkey", text(&other_key)]].concat());
+    let (open, closed) = (lab.sshd(""), lab.sshd("AllowTcpForwarding no"));
+    let sessions = lab.sessions();
+    let with_endpoint = |name: &str, port| {
+        let mut host = host(name, port);
+        let added = Door { host: "127.0.0.2".to_owned(), port: None };
+        host.endpoints = vec![Endpoint {
+            probe: vec![Vantage::Loopback, Vantage::Public],
+            addresses: vec![added],
+            ..endpoint(server.port, Vantage::Public)
+        }];
+        host
+    };
+    let at = |probes: &[Probe], vantage, address: &str| {
+        let address = format!("{address}:{}", server.port);
+        let is_there = |it: &&Probe| it.vantage == vantage && it.address.as_str() == address;
+        probes.iter().filter(is_there).cloned().collect::<Vec<_>>()
+    };
+    let shown = [&*files[0], &*files[1]];
+    let check_public = |probes: &[Probe]| {
+        check_shown(&at(probes, Vantage::Public, "127.0.0.1"), &shown);
+        // The name has an IPv6 address too, and the inventory adds one; nobody listens there.
+        for (address, is_added) in [("[::1]", false), ("127.0.0.2", true)] {
+            let [it] = &at(probes, Vantage::Public, address)[..] else { panic!("{probes:?}") };
+            let why = it.served.as_ref().unwrap_err().why;
+            // Not every machine has IPv6, which is no fault of the server.
+            assert!(why == NotServed::Refused || (!is_added && why == NotServed::NoRoute));
+            assert_eq!((it.is_told, it.is_added), (true, is_added));
+        }
+    };
+
+    let (is_read, probes) = scanned(&sessions, &with_endpoint("web-01", open.port)).await;
+    assert!(is_read);
+    check_shown(&at(&probes, Vantage::Loopback, "127.0.0.1"), &shown);
+    check_public(&probes);
+    assert_eq!(lab.logins(open.port), 1);
+
+    // No way through the host, which says nothing about its server.
+    let (is_read, probes) = scanned(&sessions, &with_endpoint("web-02", closed.port)).await;
+    assert!(is_read);
+    let [it] = &at(&probes, Vantage::Loopback, "127.0.0.1")[..] else { panic!("{probes:?}") };
+    assert_eq!(it.served.as_ref().unwrap_err().why, NotServed::NoRoute);
+    check_public(&probes);
+
+    // A host that is down still shows what clients get.
+    let (is_read, probes) = scanned(&sessions, &with_endpoint("web-03", free_port())).await;
+    assert!(!is_read && probes.iter().all(|it| it.vantage == Vantage::Public));
+    check_public(&probes);
     sessions.close().await;
     lab.no_ssh_is_left();
 }
