@@ -112,6 +112,22 @@ const FAULTS: &[Fault] = &[
         left: &[],
     },
     Fault {
+        host: "node-gru-4",
+        place: "static.example.net.pem",
+        verdict: "drift",
+        rule: "drift",
+        remedy: "transplant",
+        left: &[],
+    },
+    Fault {
+        host: "lb-fra-2",
+        place: "portal.localhost.pem",
+        verdict: "drift",
+        rule: "drift",
+        remedy: "transplant",
+        left: &[],
+    },
+    Fault {
         host: "edge-lhr-1",
         place: "kiosk.localhost",
         verdict: "drift",
@@ -140,18 +156,28 @@ const FAULTS: &[Fault] = &[
 #[test]
 fn what_is_named_first_mends_it() {
     let serve = Serve::start(&[]);
-    let before = scan(&serve, "");
+    let before = scan(&serve);
     let mut failed = Vec::new();
     let has_v6 = TcpListener::bind("[::1]:0").is_ok();
-    for fault in FAULTS.iter().filter(|it| has_v6 || it.rule != "elsewhere") {
-        if let Err(why) = check(&serve, &before, fault) {
+    let faults = || FAULTS.iter().filter(|it| has_v6 || it.rule != "elsewhere");
+    for fault in faults() {
+        if let Err(why) = mend(&serve, &before, fault) {
             failed.push(format!("{}/{}: {why}", fault.host, fault.place));
+        }
+    }
+    let after = scan(&serve);
+    for fault in faults() {
+        let left = about(&after, fault);
+        let rules: Vec<_> = left.iter().map(|it| it["rule"].as_str().unwrap()).collect();
+        if rules != fault.left {
+            failed.push(format!("{}/{} is left: {left:#?}", fault.host, fault.place));
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
-fn check(serve: &Serve, before: &Value, fault: &Fault) -> Result<(), String> {
+/// Does what is said first, which has to end well and with proof.
+fn mend(serve: &Serve, before: &Value, fault: &Fault) -> Result<(), String> {
     let found = about(before, fault);
     let first = found.first().ok_or("nothing is found")?;
     let told = (first["verdict"].as_str(), first["rule"].as_str());
@@ -175,17 +201,11 @@ fn check(serve: &Serve, before: &Value, fault: &Fault) -> Result<(), String> {
     if output.status.code() != Some(0) {
         return Err(format!("{line}\n{said}"));
     }
-    let after = scan(serve, &format!("host={}", fault.host));
-    let left = about(&after, fault);
-    let rules: Vec<_> = left.iter().map(|it| it["rule"].as_str().unwrap()).collect();
-    if rules != fault.left {
-        return Err(format!("after {line}\n{said}\n{left:#?}"));
-    }
     Ok(())
 }
 
-fn scan(serve: &Serve, filter: &str) -> Value {
-    let output = serve.certdeck(&["scan", "--format", "json", filter]);
+fn scan(serve: &Serve) -> Value {
+    let output = serve.certdeck(&["scan", "--format", "json"]);
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{} {}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
