@@ -86,6 +86,27 @@ impl Cause {
         places
     }
 
+    /// How many places these are: `7 places`, or `2 hosts` where it is about hosts.
+    pub fn extent<T: Borrow<Finding>>(&self, findings: &[T]) -> String {
+        let places = self.places(findings);
+        let word = if places.iter().all(|it| it.1.is_none()) { "hosts" } else { "places" };
+        format!("{} {word}", places.len())
+    }
+
+    /// The first so many places by name; a name that is the same at all of them is said once.
+    pub fn whereabouts<T: Borrow<Finding>>(&self, findings: &[T], most: usize) -> String {
+        let places = self.places(findings);
+        let name = places.first().and_then(|it| it.1);
+        let is_one = places.len() > 1 && places.iter().all(|it| it.1 == name);
+        let each = |it: &(&HostName, Option<&PlaceName>)| at(it.0, it.1.filter(|_| !is_one));
+        let hosts = places.iter().take(most).map(each).collect::<Vec<_>>().join(", ");
+        let name = name.filter(|_| is_one).map(|it| format!("{it} at ")).unwrap_or_default();
+        match places.len().saturating_sub(most) {
+            0 => format!("{name}{hosts}"),
+            more => format!("{name}{hosts} and {more} more"),
+        }
+    }
+
     /// What would mend it, the cheapest and safest first. What is the same action with the same
     /// choices stands together, place by place, so that one command does all of it.
     pub fn remedies<'a, T: Borrow<Finding>>(&'a self, findings: &'a [T]) -> Vec<Vec<&'a Remedy>> {
@@ -104,6 +125,15 @@ impl Cause {
             }
         }
         all
+    }
+}
+
+/// A place at its host for people; between a host and a path a slash would be lost.
+pub fn at(host: &HostName, place: Option<&PlaceName>) -> String {
+    match place {
+        Some(path) if path.as_str().starts_with('/') => format!("{host} {path}"),
+        Some(name) => format!("{host}/{name}"),
+        None => host.to_string(),
     }
 }
 
@@ -151,6 +181,20 @@ mod tests {
         let findings = findings.map(|it| Finding { shared: SafeText::new(cause), ..it });
         let about = "an intermediate is missing, wrong or expired";
         assert_eq!(gather(&findings)[0].headline(&findings), about);
+    }
+
+    #[test]
+    fn places_are_named_once_and_counted() {
+        let findings = ["a", "b", "c"].map(|it| finding(it, "it expired", "R3"));
+        let cause = &gather(&findings)[0];
+        assert_eq!(cause.extent(&findings), "3 places");
+        assert_eq!(cause.whereabouts(&findings, 2), "www at a, b and 1 more");
+        let mut findings = findings;
+        findings[2].place = Some(PlaceName::new("/etc/ssl/vpn.pem"));
+        assert_eq!(
+            gather(&findings)[0].whereabouts(&findings, 8),
+            "a/www, b/www, c /etc/ssl/vpn.pem"
+        );
     }
 
     #[test]

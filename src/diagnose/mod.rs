@@ -51,7 +51,7 @@ use crate::fleet::{Fleet, Host, HostName, Moment, Place, PlaceName, Reach, Sever
 use crate::text::SafeText;
 
 pub use around::Around;
-pub use cause::{Cause, gather};
+pub use cause::{Cause, at, gather};
 pub use remedy::{RANKS, Rank, Remedy, command, rank};
 
 use sight::Odd;

@@ -10,8 +10,8 @@ use std::io::{self, Write};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{Kind, Page, Report, Shown, ShownHost};
-use crate::diagnose::{Cause, Finding, command, gather};
-use crate::fleet::{HostName, Moment, Place, PlaceName, Reach, Severity, Verdict, Weight, human};
+use crate::diagnose::{Cause, Finding, at, command, gather};
+use crate::fleet::{Moment, Place, Reach, Severity, Verdict, Weight, human};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind { name: "text", about: "a table, for people", write };
@@ -293,8 +293,8 @@ fn head(cause: &Cause, findings: &[&Finding], page: Page) -> String {
     let mark = format!("{} {}", sign(weight, page), cause.verdict);
     let headline = cause.headline(findings);
     let text = match cause.places(findings).as_slice() {
-        [one] => format!("{mark}  {}: {headline}", named(*one)),
-        many => format!("{mark}  {headline}: {}", counted(many)),
+        [(host, place)] => format!("{mark}  {}: {headline}", at(host, *place)),
+        _ => format!("{mark}  {headline}: {}", cause.extent(findings)),
     };
     let line = wrapped(&text, page);
     // Coloured afterwards: codes have no width.
@@ -310,14 +310,12 @@ fn write_places(
     page: Page,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let places = cause.places(findings);
-    let Some(first) = cause.among(findings).next().filter(|_| places.len() > 1) else {
-        return Ok(());
-    };
+    let is_one = cause.places(findings).len() < 2;
+    let Some(first) = cause.among(findings).next().filter(|_| !is_one) else { return Ok(()) };
     if cause.among(findings).any(|it| it.summary != first.summary) {
         for (number, it) in cause.among(findings).take(ONE_BY_ONE).enumerate() {
             let label = if number == 0 { "where" } else { "" };
-            let text = format!("{}: {}", named((&it.host, it.place.as_ref())), it.summary);
+            let text = format!("{}: {}", at(&it.host, it.place.as_ref()), it.summary);
             writeln!(out, "{}", hanging(label, &text, page))?;
         }
         let more = cause.findings.len().saturating_sub(ONE_BY_ONE);
@@ -326,36 +324,12 @@ fn write_places(
             more => writeln!(out, "{}", hanging("", &format!("and {more} more"), page)),
         };
     }
-    // One name at many hosts is said once.
-    let name = places.first().and_then(|it| it.1);
-    let is_one = places.len() > 1 && places.iter().all(|it| it.1 == name);
-    let shown = places.iter().take(BY_NAME);
-    let names: Vec<_> = shown.map(|it| named(if is_one { (it.0, None) } else { *it })).collect();
-    let more = places.len().saturating_sub(BY_NAME);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let name = name.filter(|_| is_one).map(|it| format!("{it} at ")).unwrap_or_default();
-    writeln!(out, "{}", hanging("where", &format!("{name}{}{more}", names.join(", ")), page))
-}
-
-fn named((host, place): (&HostName, Option<&PlaceName>)) -> String {
-    // Between a host and a path a slash would be lost.
-    match place {
-        Some(path) if path.as_str().starts_with('/') => format!("{host} {path}"),
-        Some(name) => format!("{host}/{name}"),
-        None => host.to_string(),
-    }
-}
-
-/// `7 places`, or `2 hosts` where it is about hosts.
-fn counted(places: &[(&HostName, Option<&PlaceName>)]) -> String {
-    let word = if places.iter().all(|it| it.1.is_none()) { "hosts" } else { "places" };
-    format!("{} {word}", places.len())
+    writeln!(out, "{}", hanging("where", &cause.whereabouts(findings, BY_NAME), page))
 }
 
 /// A label and a text that stays right of it.
 fn hanging(label: &str, text: &str, page: Page) -> String {
-    let before = INDENT.len() + if label.is_empty() && text.is_empty() { 0 } else { LABEL };
-    let room = page.columns.map(|it| it.saturating_sub(before).max(LEAST));
+    let room = page.columns.map(|it| it.saturating_sub(INDENT.len() + LABEL).max(LEAST));
     let lines = wrapped(&adapted(text, page), Page { columns: room, ..page });
     let mut out = String::new();
     for (number, line) in lines.lines().enumerate() {
@@ -436,7 +410,7 @@ mod tests {
     use super::*;
     use crate::diagnose::{Diagnosis, Remedy};
     use crate::filter::Filter;
-    use crate::fleet::{DAY, Fleet, Host, Outcome, Seen, Visit};
+    use crate::fleet::{DAY, Fleet, Host, HostName, Outcome, Seen, Visit};
 
     #[test]
     fn the_worst_stands_first() {

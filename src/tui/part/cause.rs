@@ -8,8 +8,8 @@ use ratatui::text::{Line, Span};
 use super::Page;
 use super::sheet::Sheet;
 use crate::action;
-use crate::diagnose::{Cause, Finding, Remedy, rank};
-use crate::fleet::{HostName, PlaceName, Verdict, human};
+use crate::diagnose::{Cause, Finding, Remedy, at, rank};
+use crate::fleet::{Verdict, human};
 use crate::text::SafeText;
 use crate::tui::keys::{Command, Keymap};
 
@@ -81,9 +81,8 @@ pub fn strip(strip: &Strip<'_>, page: &Page<'_>) -> Vec<Line<'static>> {
                 let why = remedy.first().map_or("", |it| it.why.as_str());
                 add("first", &format!("{}: {why} ({findings} {open} {open})", told(remedy)));
             }
-            let places = view.cause.places(view.findings);
-            if places.len() > 1 {
-                add("where", &named(&places));
+            if view.cause.places(view.findings).len() > 1 {
+                add("where", &view.cause.whereabouts(view.findings, NAMED));
             }
             lines
         }
@@ -95,7 +94,7 @@ fn headline(view: &CauseView<'_>) -> String {
     let text = view.cause.headline(view.findings);
     let mut text = match places.as_slice() {
         [(host, place)] => format!("{}: {text}", at(host, *place)),
-        many => format!("{text}: {}", counted(many)),
+        _ => format!("{text}: {}", view.cause.extent(view.findings)),
     };
     if let Some(age) = view.age {
         let _ = write!(text, ", seen {} ago", human(age));
@@ -108,28 +107,6 @@ fn headline(view: &CauseView<'_>) -> String {
         }
     }
     text
-}
-
-/// `7 places`, or `2 hosts` where it is about hosts.
-fn counted(places: &[(&HostName, Option<&PlaceName>)]) -> String {
-    let word = if places.iter().all(|it| it.1.is_none()) { "hosts" } else { "places" };
-    format!("{} {word}", places.len())
-}
-
-/// Several places; a name that is the same at all of them is said once.
-fn named(places: &[(&HostName, Option<&PlaceName>)]) -> String {
-    let name = places.first().and_then(|it| it.1);
-    let is_one = places.iter().all(|it| it.1 == name);
-    let each = |it: &(&HostName, Option<&PlaceName>)| match it.1.filter(|_| !is_one) {
-        Some(place) => at(it.0, Some(place)),
-        None => it.0.to_string(),
-    };
-    let hosts = places.iter().take(NAMED).map(each).collect::<Vec<_>>().join(", ");
-    let name = name.filter(|_| is_one).map(|it| format!("{it} at ")).unwrap_or_default();
-    match places.len().saturating_sub(NAMED) {
-        0 => format!("{name}{hosts}"),
-        more => format!("{name}{hosts} and {more} more"),
-    }
 }
 
 /// The places that are named; the page about the cause has all.
@@ -185,15 +162,6 @@ pub fn detail(view: &CauseView<'_>, chosen: usize, page: &Page<'_>) -> (Vec<Line
         }
     }
     (sheet.lines(), line)
-}
-
-/// A place at its host; between a host and a path a slash would be lost.
-fn at(host: &HostName, place: Option<&PlaceName>) -> String {
-    match place {
-        Some(path) if path.as_str().starts_with('/') => format!("{host} {path}"),
-        Some(name) => format!("{host}/{name}"),
-        None => host.to_string(),
-    }
 }
 
 /// Writes every remedy, and tells the line of the chosen one.
@@ -255,7 +223,7 @@ fn asked(finding: &Finding, sheet: &mut Sheet<'_>) {
 mod tests {
     use super::*;
     use crate::diagnose::gather;
-    use crate::fleet::Severity;
+    use crate::fleet::{HostName, PlaceName, Severity};
     use crate::tui::theme::{Depth, Theme};
 
     /// Findings of one cause at so many hosts.
