@@ -172,9 +172,7 @@ mod tests {
             "{told}"
         );
         // Where it has a place for it, the finding is about that one.
-        let mut file =
-            crate::fleet::Place::new("pem", crate::text::SafeText::new("/etc/haproxy/www.pem"));
-        file.layers.disk = Some(sighting("/etc/haproxy/www.pem", old()));
+        let file = file("/etc/haproxy/www.pem", old());
         balancer.places.push(file);
         balancer.loaded.clear();
         balancer.servers.clear();

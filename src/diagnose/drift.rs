@@ -125,15 +125,8 @@ fn renews_by_itself(subject: &Subject<'_>, place: &Place) -> bool {
 mod tests {
     use super::super::sample::*;
     use crate::fleet::{Host, Place};
-    use crate::text::SafeText;
 
     const NAMES: &[&str] = &["www.example.net"];
-
-    fn file(chain: crate::fleet::Chain) -> Place {
-        let mut it = Place::new("pem", SafeText::new("/etc/ssl/www.pem"));
-        it.layers.disk = Some(sighting("/etc/ssl/www.pem", chain));
-        it
-    }
 
     fn five(odd: Place, new: &Place) -> Vec<Host> {
         let mut hosts: Vec<_> =
@@ -148,7 +141,7 @@ mod tests {
         let expected = "drift warning drift web-05/www: transplant web-05/www --from web-04/www; dry-run web-05/www; renew web-05/www";
         check(five(place("www", old.clone()), &renewed("www", &old, new.clone())), expected);
         let expected = "drift warning drift web-05//etc/ssl/www.pem: transplant web-05//etc/ssl/www.pem --from web-04//etc/ssl/www.pem";
-        check(five(file(old), &file(new)), expected);
+        check(five(file("/etc/ssl/www.pem", old), &file("/etc/ssl/www.pem", new)), expected);
     }
 
     #[test]

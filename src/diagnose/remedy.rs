@@ -165,10 +165,17 @@ pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -
             let is_manual = place.renewal.as_ref().is_some_and(|it| !it.is_unattended);
             is_of_client(host, place) && is_manual
         }
-        ("transplant" | "replace-chain", Some(place)) => place.layers.disk.is_some(),
+        // The files of another client belong to it, and a pair needs a place for its key.
+        ("transplant", Some(place)) => {
+            is_of_client(host, place) || (place.source == FILES && place.key.is_some())
+        }
+        ("replace-chain", Some(place)) => place.layers.disk.is_some(),
         _ => true,
     }
 }
+
+/// Plain files, which no client renews.
+const FILES: &str = "pem";
 
 /// The one client that actions drive.
 const CLIENT: &str = "certbot";

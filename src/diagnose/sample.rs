@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{Finding, diagnose};
 use crate::fleet::{
-    Automation, Certificate, Chain, DAY, Fingerprint, Fleet, Host, HostName, KeyKind, Listen, Load,
-    Loaded, Moment, NotServed, Place, Probe, Reach, Renewal, Schedule, Scheduler, Server, Sighting,
-    Site, Trigger, Trust, Unserved, Vantage, Version,
+    Automation, Certificate, Chain, DAY, Fingerprint, Fleet, Host, HostName, KeyKind, KeySight,
+    Listen, Load, Loaded, Moment, NotServed, Place, Probe, Reach, Renewal, Schedule, Scheduler,
+    Server, Sighting, Site, Trigger, Trust, Unserved, Vantage, Version,
 };
 use crate::text::SafeText;
 
@@ -77,6 +77,15 @@ pub(super) fn place(name: &str, chain: Chain) -> Place {
         is_unattended: true,
         ..Renewal::default()
     });
+    place
+}
+
+/// A plain file that certificate and key lie in.
+pub(super) fn file(path: &str, chain: Chain) -> Place {
+    let mut place = Place::new("pem", SafeText::new(path));
+    let spki = Some(chain.leaf.spki_sha256);
+    place.key = Some(KeySight { path: SafeText::new(path), stamp: None, spki });
+    place.layers.disk = Some(sighting(path, chain));
     place
 }
 
