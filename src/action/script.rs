@@ -32,7 +32,8 @@ me=$0 stamp=$1 done= umask=$(umask)
 if [ -n "$CERTDECK_ROOT" ] || [ "$(id -u)" = 0 ]; then B=$CERTDECK_ROOT/var/lib/certdeck/backup/$stamp
 else B=${XDG_STATE_HOME:-$HOME/.local/state}/certdeck/backup/$stamp; fi
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
-refuse() { say "$*; nothing was changed"; exit 3; }
+tidy() { rm -f "$B/before" "$B/edited" "$B/leaf" "$B/new-chain"; rmdir "$B" 2>/dev/null; }
+refuse() { say "$*; nothing was changed"; tidy; exit 3; }
 need() { command -v "$1" >/dev/null || refuse "there is no $1"; }
 begin() { umask 077; mkdir -p "$B" || refuse "$B cannot be made"; umask "$umask"; }
 kept() { printf '%s/%s' "$B" "$(printf '%s' "$1" | tr / %)"; }
@@ -46,6 +47,7 @@ back() {
     k=$(kept "$f")
     cp -p "$k" "$f.certdeck" && mv -f "$f.certdeck" "$f" || say "$f could not be put back: it is in $k"
   done
+  tidy
   exit 1
 }
 swap() {
