@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::net::lookup_host;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::{Ask, Way, unserved, words};
+use super::{Ask, Way, no_time, unserved, words};
 use crate::fleet::{Listen, NotServed, Seen, Site, Unserved, Vantage};
 use crate::inventory::{self, Endpoint, Host, StartTls};
 use crate::text::SafeText;
@@ -35,8 +35,15 @@ impl fmt::Display for Door<'_> {
 }
 
 /// Every door that clients may come to, and whether the inventory added it to those of the name.
-pub(super) async fn public(endpoint: &Endpoint, patience: Duration) -> Vec<(Door<'static>, bool)> {
+/// Asking for addresses takes no longer than `patience`, and nothing is waited for after `until`.
+pub(super) async fn public(
+    endpoint: &Endpoint,
+    patience: Duration,
+    until: Instant,
+) -> Vec<(Door<'static>, bool)> {
     let Endpoint { name, port, .. } = endpoint;
+    let patience =
+        Patience { usual: patience, left: until.saturating_duration_since(Instant::now()) };
     let own = async {
         if endpoint.probe.contains(&Vantage::Public) {
             addresses(name, *port, patience).await
@@ -54,29 +61,41 @@ pub(super) async fn public(endpoint: &Endpoint, patience: Duration) -> Vec<(Door
     all.filter(|(door, _)| known.insert(door.to_string())).collect()
 }
 
+/// How long a name may be asked for.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    usual: Duration,
+    /// Until the visit ends, which says nothing about the name.
+    left: Duration,
+}
+
 /// Every address of a name, as this machine resolves it.
-async fn addresses(name: &str, port: u16, patience: Duration) -> Vec<Door<'static>> {
+async fn addresses(name: &str, port: u16, patience: Patience) -> Vec<Door<'static>> {
     if is_local(name) {
         let here: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         return here.map(|it| Door::Direct((it, port).into())).into();
     }
-    let nowhere = |text: String| {
-        let why = unserved(NotServed::NoAddress, text);
-        vec![Door::Nowhere { name: name.to_owned(), port, why }]
-    };
-    let mut found: Vec<SocketAddr> = match timeout(patience, lookup_host((name, port))).await {
+    let nowhere = |why| vec![Door::Nowhere { name: name.to_owned(), port, why }];
+    let none = |text: String| nowhere(unserved(NotServed::NoAddress, text));
+    let Patience { usual, left } = patience;
+    if left.is_zero() {
+        return nowhere(no_time());
+    }
+    let asking = timeout(usual.min(left), lookup_host((name, port)));
+    let mut found: Vec<SocketAddr> = match asking.await {
         Ok(Ok(found)) => found.collect(),
-        Ok(Err(error)) => return nowhere(format!("the name has no address ({error})")),
+        Ok(Err(error)) => return none(format!("the name has no address ({error})")),
+        Err(_) if left < usual => return nowhere(no_time()),
         Err(_) => {
-            let after = words(patience);
-            return nowhere(format!("no answer within {after} to what address the name has"));
+            let after = words(usual);
+            return none(format!("no answer within {after} to what address the name has"));
         }
     };
     found.sort();
     found.dedup();
     found.truncate(MOST_ADDRESSES);
     if found.is_empty() {
-        return nowhere("the name has no address".to_owned());
+        return none("the name has no address".to_owned());
     }
     found.into_iter().map(Door::Direct).collect()
 }
@@ -216,6 +235,14 @@ mod tests {
         for name in ["notlocalhost", "localhost.example", "a.localhost.example"] {
             assert!(!is_local(name), "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_name_is_not_blamed_for_a_visit_that_is_over() {
+        let it = Endpoint { probe: vec![Vantage::Public], ..endpoint(None) };
+        let doors = public(&it, Duration::from_secs(9), Instant::now()).await;
+        let [(Door::Nowhere { why, .. }, false)] = &doors[..] else { panic!("{doors:?}") };
+        assert_eq!(why.why, NotServed::NoRoute);
     }
 
     #[test]

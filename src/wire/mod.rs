@@ -84,7 +84,7 @@ async fn endpoint_from_here(
     now: Moment,
     until: Instant,
 ) -> Vec<Probe> {
-    let doors = door::public(endpoint, host.connect_timeout).await;
+    let doors = door::public(endpoint, host.connect_timeout, until).await;
     let looks = doors.into_iter().map(|(door, is_added)| async move {
         let ask = Ask {
             name: endpoint.name.clone(),
@@ -184,8 +184,7 @@ impl Look<'_> {
         let _turn = DESCRIPTORS.acquire().await;
         let patience = host.connect_timeout.min(until.saturating_duration_since(Instant::now()));
         if patience.is_zero() {
-            let text = "no time was left to look at it: raise `scan-timeout`";
-            return Err(unserved(NotServed::NoRoute, text));
+            return Err(no_time());
         }
         let late = || unserved(NotServed::Silent, format!("no answer within {}", words(patience)));
         let roots = &host.roots;
@@ -238,6 +237,11 @@ fn closed(host: &Host, error: &Error) -> Unserved {
 
 fn unserved(why: NotServed, text: impl AsRef<str>) -> Unserved {
     Unserved { why, text: SafeText::new(text.as_ref()) }
+}
+
+/// The visit is over, which says nothing about what would have been looked at.
+fn no_time() -> Unserved {
+    unserved(NotServed::NoRoute, "no time was left to look at it: raise `scan-timeout`")
 }
 
 fn words(patience: Duration) -> String {
