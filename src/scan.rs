@@ -202,7 +202,7 @@ async fn visit_within(
     let until = Instant::now() + time;
     let (inside, outside) = tokio::join!(
         ask(time, sessions, host, Arc::clone(&known), clock),
-        wire::from_here(host, clock.now(), until),
+        wire::from_here(host, Arc::clone(&known), clock.now(), until),
     );
     let (outcome, inside) = match inside {
         Ok((seen, probes)) => (Outcome::Seen(Box::new(seen)), probes),
@@ -235,8 +235,9 @@ async fn ask(
     let asked = now.plus(-took);
     let (sources, roots) = (host.sources.clone(), Arc::clone(&host.roots));
     // Thousands of certificates take longer to read than a screen may stand still.
+    let before = Arc::clone(&known);
     let reading = spawn_blocking(move || {
-        let reading = Reading { known: &known, roots: &roots, now };
+        let reading = Reading { known: &before, roots: &roots, now };
         source::read_answer(&sources, &answer.bytes, &nonce, asked, &reading)
     });
     let seen = match reading.await {
@@ -252,7 +253,7 @@ async fn ask(
         }
     };
     let until = (begin + time).max(Instant::now() + LEAST_LOOK);
-    let probes = wire::on_host(&open, host, &seen, now, until).await;
+    let probes = wire::on_host(&open, host, &known, &seen, now, until).await;
     sessions.keep(open).await;
     Ok((seen, probes))
 }

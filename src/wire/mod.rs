@@ -16,9 +16,12 @@ use futures_util::stream;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::fleet::{Chain, KeyKind, Listen, Moment, NotServed, Probe, Seen, Unserved, Vantage};
+use crate::fleet::{
+    self, Chain, Fingerprint, KeyKind, Listen, Moment, NotServed, Probe, Seen, Unserved, Vantage,
+};
 use crate::inventory::{Endpoint, Host, StartTls};
 use crate::remote::{Error, ForwardFault, Open, Sessions};
 use crate::text::SafeText;
@@ -28,10 +31,39 @@ use handshake::Schemes;
 
 /// Looks from here at every endpoint of a host that asks for it: at each address of its name and
 /// each that the inventory adds. What was not begun before `until` is not looked at any more.
-pub async fn from_here(host: &Host, now: Moment, until: Instant) -> Vec<Probe> {
-    let looks: Vec<_> =
-        host.endpoints.iter().map(|it| endpoint_from_here(host, it, now, until)).collect();
-    stream::iter(looks).buffered(AT_ONCE).concat().await
+///
+/// `known` is what was shown before. Where a certificate is alone as it was then, its server is not
+/// asked again for one with another kind of key: that handshake fails, and many servers log it.
+pub async fn from_here(
+    host: &Host,
+    known: Arc<fleet::Host>,
+    now: Moment,
+    until: Instant,
+) -> Vec<Probe> {
+    let host = Arc::new(host.clone());
+    let mut all = vec![Vec::new(); host.endpoints.len()];
+    let mut waiting = 0..host.endpoints.len();
+    // Tasks of their own, so that they share the processors. They end with this set.
+    let mut looks = JoinSet::new();
+    loop {
+        while looks.len() < AT_ONCE
+            && let Some(at) = waiting.next()
+        {
+            let (host, known) = (Arc::clone(&host), Arc::clone(&known));
+            looks.spawn(async move {
+                let Some(endpoint) = host.endpoints.get(at) else { return (at, Vec::new()) };
+                let when = When { known: &known.probes, now, until };
+                (at, endpoint_from_here(&host, endpoint, when).await)
+            });
+        }
+        let Some(ended) = looks.join_next().await else { break };
+        if let Ok((at, probes)) = ended
+            && let Some(place) = all.get_mut(at)
+        {
+            *place = probes;
+        }
+    }
+    all.concat()
 }
 
 /// Looks on the host itself, through its session: at every endpoint of the inventory that asks
@@ -39,16 +71,18 @@ pub async fn from_here(host: &Host, now: Moment, until: Instant) -> Vec<Probe> {
 pub async fn on_host(
     open: &Open,
     host: &Host,
+    known: &fleet::Host,
     seen: &Seen,
     now: Moment,
     until: Instant,
 ) -> Vec<Probe> {
+    let when = When { known: &known.probes, now, until };
     let shut = OnceCell::new();
     let way = Way::Open { open, listeners: &seen.listeners, shut: &shut };
     let told = door::told(host, &seen.listeners);
     let found = door::found(&told, seen);
     let look = |it: Ask| async move {
-        Look { host, ask: &it, now, until }.probes(&Door::OnHost(way, it.at)).await
+        Look { host, ask: &it, when }.probes(&Door::OnHost(way, it.at)).await
     };
     let looks: Vec<_> = told.into_iter().chain(found).map(look).collect();
     stream::iter(looks).buffered(AT_ONCE).concat().await
@@ -64,27 +98,21 @@ pub async fn probe(
     endpoint: &Endpoint,
     now: Moment,
 ) -> Vec<Probe> {
-    let until = Instant::now() + host.scan_timeout;
+    let when = When { known: &[], now, until: Instant::now() + host.scan_timeout };
     let on_host = async {
         let asks = door::told_of(endpoint, listeners);
         let looks = asks.into_iter().map(|it| async move {
             let way = Way::Sessions(sessions);
-            Look { host, ask: &it, now, until }.probes(&Door::OnHost(way, it.at)).await
+            Look { host, ask: &it, when }.probes(&Door::OnHost(way, it.at)).await
         });
         join_all(looks).await.concat()
     };
-    let (on_host, from_here) =
-        tokio::join!(on_host, endpoint_from_here(host, endpoint, now, until));
+    let (on_host, from_here) = tokio::join!(on_host, endpoint_from_here(host, endpoint, when));
     [on_host, from_here].concat()
 }
 
-async fn endpoint_from_here(
-    host: &Host,
-    endpoint: &Endpoint,
-    now: Moment,
-    until: Instant,
-) -> Vec<Probe> {
-    let doors = door::public(endpoint, host.connect_timeout, until).await;
+async fn endpoint_from_here(host: &Host, endpoint: &Endpoint, when: When<'_>) -> Vec<Probe> {
+    let doors = door::public(endpoint, host.connect_timeout, when.until).await;
     let looks = doors.into_iter().map(|(door, is_added)| async move {
         let ask = Ask {
             name: endpoint.name.clone(),
@@ -93,7 +121,7 @@ async fn endpoint_from_here(
             is_told: true,
             has_both: true,
         };
-        let probes = Look { host, ask: &ask, now, until }.probes(&door).await;
+        let probes = Look { host, ask: &ask, when }.probes(&door).await;
         probes.into_iter().map(|it| Probe { is_added, ..it }).collect::<Vec<_>>()
     });
     join_all(looks).await.concat()
@@ -133,6 +161,14 @@ type Served = Result<Arc<Chain>, Unserved>;
 struct Look<'a> {
     host: &'a Host,
     ask: &'a Ask,
+    when: When<'a>,
+}
+
+/// When it is looked, and after what.
+#[derive(Debug, Clone, Copy)]
+struct When<'a> {
+    /// What was shown before.
+    known: &'a [Probe],
     now: Moment,
     until: Instant,
 }
@@ -144,20 +180,20 @@ impl Look<'_> {
             Door::OnHost(..) => Vantage::Loopback,
             Door::Direct(_) | Door::Nowhere { .. } => Vantage::Public,
         };
-        let served = self.all(door).await;
+        let served = self.all(door, vantage).await;
         let probe = |served| Probe {
             name: SafeText::new(&self.ask.name),
             vantage,
             address: SafeText::new(&door.to_string()),
             is_told: self.ask.is_told,
             is_added: false,
-            at: self.now,
+            at: self.when.now,
             served,
         };
         served.into_iter().map(probe).collect()
     }
 
-    async fn all(self, door: &Door<'_>) -> Vec<Served> {
+    async fn all(self, door: &Door<'_>, vantage: Vantage) -> Vec<Served> {
         let first = self.one(door, Schemes::All).await;
         let Ok(chain) = &first else { return vec![first] };
         let other = match chain.leaf.key {
@@ -165,7 +201,7 @@ impl Look<'_> {
             KeyKind::Ecdsa(_) | KeyKind::Ed25519 => Schemes::OnlyRsa,
             KeyKind::Other => return vec![first],
         };
-        if !self.ask.has_both {
+        if !self.ask.has_both || self.was_alone(&door.to_string(), vantage, chain.leaf.sha256) {
             return vec![first];
         }
         // A server that has no other one breaks off, or shows the same again.
@@ -174,8 +210,19 @@ impl Look<'_> {
         if is_other { vec![first, second] } else { vec![first] }
     }
 
+    /// Whether that certificate and no other was shown there before.
+    fn was_alone(self, address: &str, vantage: Vantage, leaf: Fingerprint) -> bool {
+        let is_here = |it: &&Probe| {
+            it.address.as_str() == address
+                && it.vantage == vantage
+                && it.name.as_str() == self.ask.name
+        };
+        let mut before = self.when.known.iter().filter(is_here);
+        before.next().is_some_and(|it| it.leaf() == Some(leaf)) && before.next().is_none()
+    }
+
     async fn one(self, door: &Door<'_>, schemes: Schemes) -> Served {
-        let Self { host, ask, until, .. } = self;
+        let Self { host, ask, when: When { until, .. } } = self;
         let name = ServerName::try_from(ask.name.clone()).map_err(|_| {
             let text = format!("`{}` is no name that a server can be asked for", ask.name);
             unserved(NotServed::NoAddress, text)
