@@ -35,11 +35,16 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     });
     let loader = loading.into_iter().find(|it| it.2.certificate == file.path);
     let who = loader.map_or("a server", |it| it.0.kind);
-    let summary = format!("{who} is configured to load {}: {}", file.path, problem.text);
-    let severity = if is_ours(problem.kind) { Severity::Warning } else { Severity::Critical };
+    let (severity, what) = if is_ours(problem.kind) {
+        (Severity::Warning, "could not be read")
+    } else {
+        (Severity::Critical, "cannot be loaded")
+    };
+    let text = &problem.text;
+    let summary = format!("{who} is configured to load a file that {what}: {text}");
     let mut found = Finding::new(subject, Verdict::Unknown, severity, summary);
-    for (file, problem) in &broken {
-        found = found.evidence(format!("{}: {}", file.path, problem.text));
+    for (_, problem) in &broken {
+        found = found.evidence(&problem.text);
     }
     if let Some((server, _, load)) = loader {
         found = found.evidence(format!("{}: {} loads {}", load.told_at, server.kind, file.path));

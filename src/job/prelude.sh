@@ -17,7 +17,12 @@ case $p in ''|?????????*) return 1;; esac
 left() {
 flock -sn 9
 [ $? -eq 1 ] && a=runner && return
-[ -f "$1/status" ] && group "$1" && kill -0 "-$p" && a=group; }
+[ -f "$1/status" ] && group "$1" && kill -0 "-$p" && lives && a=group; }
+# Whether somebody in the group is more than a zombie, which an init that reaps late, or never as
+# in many containers, leaves behind.
+lives() {
+! [ -r /proc/self/stat ] || cat /proc/[0-9]*/stat 2>/dev/null |
+sed -n "s/^.*) \([A-Za-z]\) [0-9]* $p .*/\1/p" | grep -q '[^XZ]'; }
 # All that is kept of what a job printed; grows at its end only.
 printed() {
 if [ -f "$1/tail" ]; then cat "$1/out" "$1/tail"; else cat "$1/out"; fi; }

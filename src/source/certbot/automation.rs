@@ -30,7 +30,7 @@ for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27
 g=$l/letsencrypt.log.$n
 [ -f "$g" ] && [ -s "$g" ] && [ -r "$g" ] && [ "$g" != "$f" ] && set -- "$g" "$@"
 done
-tail -q -c 2097152 "$@" | grep -E "$P" | tail -c 65536
+tail -q -c 4194304 "$@" | grep -E "$P" | tail -c 65536
 fi
 "#;
 
