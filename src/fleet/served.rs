@@ -1,5 +1,7 @@
 //! Which handshakes have to do with which place.
 
+use std::mem;
+
 use super::{Fingerprint, Host, Listen, Place, Probe, Sighting, Site, Vantage};
 
 /// Gives every place of the host the probes that have to do with it, and its layers what they
@@ -22,9 +24,11 @@ fn owner(host: &Host, probe: &Probe) -> Option<usize> {
     let place = |is_it: &dyn Fn(&Place) -> bool| host.places.iter().position(is_it);
     let sites = host.servers.iter().flat_map(|it| &it.sites);
     let asked: Vec<_> = sites.filter(|it| is_asked(it, probe)).collect();
+    // A site with keys of several kinds loads a lineage for each.
     let configured = || {
-        let mut loads = asked.iter().flat_map(|it| &it.loads);
-        loads.find_map(|load| place(&|it| it.has_file(load.certificate.as_str())))
+        let loads = asked.iter().flat_map(|it| &it.loads);
+        let own = loads.filter_map(|load| place(&|it| it.has_file(load.certificate.as_str())));
+        own.min_by_key(|at| host.places.get(*at).map(|it| distance(it, probe)))
     };
     let shown = || {
         let leaf = probe.leaf()?;
@@ -46,6 +50,21 @@ fn owner(host: &Host, probe: &Probe) -> Option<usize> {
     };
     let only = || (probe.is_told && host.places.len() == 1).then_some(0);
     configured().or_else(shown).or_else(named).or_else(only)
+}
+
+/// How far from what a place has is what was shown: nothing, an older version, another
+/// certificate with a key of the same kind, one of another kind.
+fn distance(place: &Place, probe: &Probe) -> u8 {
+    let Ok(shown) = &probe.served else { return 0 };
+    let Some(disk) = &place.layers.disk else { return 3 };
+    let (shown, disk) = (&shown.leaf, &disk.chain.leaf);
+    let is_same_kind = mem::discriminant(&shown.key) == mem::discriminant(&disk.key);
+    match () {
+        () if shown.sha256 == disk.sha256 => 0,
+        () if has_version(place, shown.sha256) => 1,
+        () if is_same_kind => 2,
+        () => 3,
+    }
 }
 
 /// Whether a handshake asked that site: one of its names, where it listens. What was asked from
@@ -212,6 +231,31 @@ mod tests {
             www(None),
             None,
         );
+    }
+
+    #[test]
+    fn a_site_with_two_kinds_of_keys_shows_two_places() {
+        let of_kind = |id: &str, key| {
+            let mut it = place(id, id, &["www.example.net"]);
+            it.layers.disk.as_mut().unwrap().chain = with_key(id, key);
+            it
+        };
+        let (rsa, ecdsa) = (KeyKind::Rsa(2048), KeyKind::Ecdsa(256));
+        let places = || vec![of_kind("ecdsa", ecdsa), of_kind("rsa", rsa)];
+        let mut server = site(&["www.example.net"], "ecdsa");
+        let other = site(&["www.example.net"], "rsa").sites.remove(0).loads;
+        server.sites[0].loads.extend(other);
+        let shows = |id: &str, key| Probe { served: Ok(with_key(id, key)), ..www(None) };
+        check(places(), vec![server.clone()], shows("rsa", rsa), Some("rsa"));
+        check(places(), vec![server.clone()], shows("old", rsa), Some("rsa"));
+        check(places(), vec![server.clone()], shows("old", ecdsa), Some("ecdsa"));
+        check(places(), vec![server], www(None), Some("ecdsa"));
+    }
+
+    fn with_key(id: &str, key: KeyKind) -> Arc<Chain> {
+        let mut chain = Arc::unwrap_or_clone(chain(id, &["www.example.net"], 100));
+        Arc::make_mut(&mut chain.leaf).key = key;
+        Arc::new(chain)
     }
 
     #[test]
