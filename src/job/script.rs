@@ -12,15 +12,29 @@ use crate::text::SafeText;
 /// Starts a job, unless it has begun already, and tells how it is. Can be sent again and again:
 /// it begins once.
 pub fn start(request: &Request, nonce: &Nonce) -> String {
-    let end = format!("end-of-request-{}", nonce.as_str());
+    let runner = runner(request);
+    let end = end_mark(&runner, nonce);
     let text = format!(
-        "trap : HUP INT QUIT PIPE TERM\nJ=$D/{}\nrequest() {{\nput \"$J/request\" <<'{end}'\n{}{end}\n}}\n{}{START}",
+        "trap : HUP INT QUIT PIPE TERM\nJ=$D/{}\nrequest() {{\nput \"$J/request\" <<'{end}'\n{runner}{end}\n}}\n{}{START}",
         request.op,
-        runner(request),
         *input(request, &end),
     );
     let text = Zeroizing::new(text);
     script(&text, nonce)
+}
+
+/// A line that ends a text which has none like it.
+///
+/// Where a line begins as this one does and goes on with a byte that is not ASCII, dash drops that
+/// byte (0.5.12). So it begins with a letter or digit with which no such line begins; that all
+/// of them do is too odd to be asked for.
+fn end_mark(text: &str, nonce: &Nonce) -> String {
+    let is_safe = |first: &char| {
+        let mut lines = text.lines().filter(|it| it.starts_with(*first));
+        lines.all(str::is_ascii)
+    };
+    let first = ('a'..='z').chain('A'..='Z').chain('0'..='9').find(is_safe).unwrap_or('e');
+    format!("{first}-end-of-request-{}", nonce.as_str())
 }
 
 /// Writes what the commands need, on stdin like everything else: in no argument, in no variable.
@@ -231,6 +245,15 @@ mod tests {
     #[track_caller]
     fn check(name: &str, file: &str) {
         assert_eq!(lock_file(name), file);
+    }
+
+    #[test]
+    fn no_line_that_dash_would_spoil_begins_as_the_end_does() {
+        let nonce = Nonce::new([7; 16]);
+        let check = |text: &str, letter| assert!(end_mark(text, &nonce).starts_with(letter));
+        check("", 'a');
+        check("a\u{e4}\nb\u{e4}\n", 'c');
+        check("ab\n a\u{e4}\n", 'a');
     }
 
     #[test]

@@ -412,6 +412,20 @@ impl IntoSafe for &str {
     }
 }
 
+/// dash drops a byte after what begins a line as the end of a text does.
+#[test]
+fn a_line_may_begin_with_anything() {
+    let letters: String = ('a'..='z').flat_map(|it| [it, '\u{e4}', '\n']).collect();
+    for (host, shell) in SHELLS.iter().filter_map(|it| Some((Local::new(it)?, it))) {
+        for text in ["\ne\u{e4}\nend-\u{168ac}\n", &format!("\n{letters}")] {
+            let job = request(&[&["printf", "%s", text]]);
+            host.start(&job);
+            let output = host.ended(job.op).output;
+            assert_eq!(String::from_utf8_lossy(&output), text, "{shell}");
+        }
+    }
+}
+
 #[test]
 fn any_words_arrive_as_they_are() {
     let shells: Vec<Local> = SHELLS.iter().filter_map(|it| Local::new(it)).collect();
