@@ -21,7 +21,7 @@ async fn both(one: &Desk, other: &Desk) -> [Report; 2] {
 async fn of_two_consoles_one_runs_and_the_other_names_it() {
     let rounds = super::rounds(3);
     let Some(stage) = Stage::new(&["web-01"], 2 * rounds + 1) else { return };
-    stage.slow("web-01", "0.02");
+    stage.slow("web-01", "0.15");
     let lab = stage.lab.path("");
     // Two machines, which share no log: only the lock on the host tells them of each other.
     let anna = Desk::with_state(&lab, &lab.join("state"), "anna@laptop");
