@@ -54,13 +54,13 @@ impl Source for Servers {
             script.push(part);
         }
         let told = [
-            ("nginx", &self.nginx_conf),
-            ("apache", &self.apache_conf),
-            ("haproxy", &self.haproxy_conf),
+            (nginx::PROGRAM, &self.nginx_conf),
+            (apache::PROGRAM, &self.apache_conf),
+            (haproxy::PROGRAM, &self.haproxy_conf),
         ];
-        for (kind, files) in told {
+        for (program, files) in told {
             for file in files {
-                script.push(&format!("srv_told {kind} {}", file.quoted()));
+                script.push(&format!("srv_told {} {}", program.name, file.quoted()));
             }
         }
         script.push(pem::FILTER);
