@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::bundle::read_chain;
 use super::found::{Found, problem};
 use super::key::{Keys, known_keys};
+use super::sight::ASK_KEYS;
 use super::{AbsolutePath, Kind, Reading, Script, Section, Source, quote};
 use crate::fleet::{Host, Layers, Place, ProblemKind, Seen, Sighting};
 use crate::text::SafeText;
@@ -65,6 +66,8 @@ impl Source for Pem {
             None => script.push("k=$f\ncase $NL$H in *\"$NL$Z$f$NL\"*) ;; *) continue;; esac"),
         }
         script.push(KEYS);
+        script.push(ASK_KEYS);
+        script.push("}");
     }
 
     fn read(&self, section: &Section<'_>, reading: &Reading<'_>, seen: &mut Seen) {
@@ -244,15 +247,6 @@ set +f
 K=$(stamps "$@")
 mark frame stamps
 printf '%s\n' "$K"
-set -f
-IFS=$NL
-for line in $K; do
-unset IFS
-same "$line" || public "$line"
-done
-unset IFS
-set +f
-}
 "#;
 
 #[cfg(test)]
