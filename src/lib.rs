@@ -32,6 +32,7 @@
 //! | [`scan`] | nothing itself: concurrency and deadlines of visits |
 //! | [`audit`] | the audit log |
 //! | [`wire`] | what is served: TLS handshakes |
+//! | [`acme`] | certificate authorities: accounts, orders, challenges |
 //! | [`perform`] | hosts: the only room that changes one |
 //! | [`store`] | the snapshot of the last known fleet |
 //! | [`practice`] | the embedded practice fleet |
@@ -61,7 +62,7 @@
 //! # Laws
 //!
 //! 1. Pure rooms never wait, never fail on I/O, never read the clock: `now` is an argument.
-//! 2. Only `perform` changes a host, only `remote` speaks SSH.
+//! 2. Only `perform` changes a host, only `remote` speaks SSH, only `acme` speaks to a CA.
 //! 3. No job is started, stopped or removed before its audit line is on disk: that takes an
 //!    [`audit::Permit`], and performing a plan takes an [`action::Confirmed`]. Each has one maker.
 //! 4. No screen can pass by review or audit: the console's only way to a run is an effect that
@@ -76,6 +77,7 @@
 //!
 //! Who may use whom is a list in `tests/it/tidy.rs`, which holds the rooms to it.
 
+pub mod acme;
 pub mod action;
 pub mod audit;
 pub mod cli;

@@ -140,6 +140,7 @@ pub(super) fn blank(
         endpoints: Vec::new(),
         phrase: None,
         brings: None,
+        order: None,
     }
 }
 

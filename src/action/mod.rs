@@ -23,6 +23,7 @@ mod force_renew;
 mod hook;
 mod issue;
 mod names;
+mod order;
 mod plan;
 mod reload;
 mod renew;
@@ -39,6 +40,7 @@ use crate::fleet::HostName;
 
 pub use choice::{Choice, Chosen, Offer};
 pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
+pub use order::{KeyPlan, KeyType, Order, Proof, Prover, Webroot};
 pub use plan::{Bring, Command, Expect, Plan, Promise};
 pub use target::{Find, Target};
 

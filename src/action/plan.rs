@@ -1,6 +1,6 @@
 //! A plan: exactly what would happen, as data.
 
-use super::{Chosen, Kind, Tier};
+use super::{Chosen, Kind, Order, Tier};
 use crate::fleet::{Fingerprint, HostName, PlaceName};
 use crate::inventory::{Endpoint, Impact};
 
@@ -49,6 +49,8 @@ pub struct Plan {
     pub phrase: Option<String>,
     /// What is read on another host first, and handed to its commands.
     pub brings: Option<Bring>,
+    /// What is ordered from a CA first; its chain is handed to its commands.
+    pub order: Option<Order>,
 }
 
 /// Files of another host that the commands of a plan need, in the file that `CERTDECK_INPUT` names.

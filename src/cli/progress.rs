@@ -61,6 +61,9 @@ impl Told {
                     end.op = Some(op);
                 }
             }
+            Progress::Ordering { at, step } => {
+                note(&format!("{}: {}\n", SafeText::new(&target(at)), step.text));
+            }
             Progress::Looked { at, look } => {
                 if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
                     end.rest.extend(&look.output);

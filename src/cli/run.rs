@@ -12,6 +12,7 @@ use super::plan::{FORMATS, recalled};
 use super::request::{Name, Planned, Request, Targets};
 use super::survey::{self, Signals, note};
 use super::{Context, Exit, Failure, open, outcome, print, progress, runtime};
+use crate::acme::Office;
 use crate::action::{Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
 use crate::audit::{self, Log};
 use crate::fleet::Fleet;
@@ -97,6 +98,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             log: log.clone(),
             clock: context.clock,
             who: who.who(),
+            office: Arc::new(Office::new(&context.paths.state, context.clock)),
         };
         let ended = Desk { args, request, context, tools, targets }.work().await;
         sessions.close().await;

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::acme::{Office, Step};
 use crate::action::Confirmed;
 use crate::audit;
 use crate::clock::Clock;
@@ -50,6 +51,8 @@ pub struct Tools {
     pub clock: Clock,
     /// Who does it: user and machine.
     pub who: String,
+    /// Where accounts and orders are kept.
+    pub office: Arc<Office>,
 }
 
 /// Plans being performed. Dropping it leaves the jobs to their hosts.
@@ -78,6 +81,13 @@ pub enum Progress {
         at: usize,
         /// What it says.
         look: job::Look,
+    },
+    /// Something happens to the order of a plan, before its job is started.
+    Ordering {
+        /// Which plan.
+        at: usize,
+        /// What.
+        step: Step,
     },
     /// The host cannot be reached now; the job goes on there without us.
     Lost {

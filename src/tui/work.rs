@@ -18,6 +18,7 @@ use super::Deck;
 use super::book::Reading;
 use super::jobs::RunId;
 use super::msg::Msg;
+use crate::acme::Office;
 use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
@@ -284,6 +285,7 @@ impl Work {
             log: Arc::clone(log),
             clock: self.clock,
             who: self.who.clone(),
+            office: Arc::new(Office::new(&self.state_dir, self.clock)),
         })
     }
 }

@@ -36,9 +36,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),
     ("wire", &["fleet", "inventory", "remote", "text"]),
+    ("acme", &["clock", "text"]),
     (
         "perform",
         &[
+            "acme",
             "action",
             "audit",
             "clock",
@@ -58,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "tui",
         &[
+            "acme",
             "action",
             "audit",
             "clock",
@@ -81,6 +84,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "acme",
             "action",
             "audit",
             "clock",

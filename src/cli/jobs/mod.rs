@@ -13,6 +13,7 @@ use futures_util::stream;
 use uuid::Uuid;
 
 use super::{Context, Exit, Failure, open, runtime, survey};
+use crate::acme::Office;
 use crate::audit::Log;
 use crate::audit::read::{Record, records};
 use crate::audit::verify::Witness;
@@ -241,6 +242,7 @@ impl Desk<'_> {
             log: Arc::new(Mutex::new(log)),
             clock: self.context.clock,
             who: self.context.session("jobs").who(),
+            office: Arc::new(Office::new(&self.context.paths.state, self.context.clock)),
         })
     }
 }

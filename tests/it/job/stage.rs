@@ -7,6 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use certdeck::acme::Office;
 use certdeck::action::{self, Answer, Chosen, Confirmed, Find, Plan, Review};
 use certdeck::audit::Log;
 use certdeck::audit::read::{Record, open_intents, records};
@@ -144,6 +145,7 @@ impl Desk {
             log: Arc::new(Mutex::new(Log::open(state, clock).unwrap())),
             clock,
             who: who.to_owned(),
+            office: Arc::new(Office::new(state, clock)),
         };
         Self { tools }
     }

@@ -1,0 +1,58 @@
+//! Our own orders with a CA: accounts, orders, challenges. The only room that speaks to one.
+//!
+//! What is kept on this machine lies in the folder of state, readable by its owner only:
+//!
+//! ```text
+//! <state>/accounts/   a file per account: its key and its address at the CA
+//! <state>/orders/     a file per order that has begun: what was asked for, and how far it is
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::clock::Clock;
+use crate::text::SafeText;
+
+/// What orders need of this machine: where accounts and orders are kept, and the time.
+#[derive(Debug, Clone)]
+pub struct Office {
+    state: PathBuf,
+    clock: Clock,
+}
+
+impl Office {
+    /// An office in the folder of state; nothing is touched yet.
+    pub fn new(state: &Path, clock: Clock) -> Self {
+        Self { state: state.to_owned(), clock }
+    }
+}
+
+/// Something that happens to an order, for people who wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// How far the order is.
+    pub stage: Stage,
+    /// What happens, in one line: which server was asked, what it said, how long is waited.
+    pub text: SafeText,
+}
+
+/// How far an order is. It is stored before the request that leads on from it, so that it can be
+/// resumed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The account is opened, the host makes key and request.
+    Begun,
+    /// The CA has an order.
+    Ordered,
+    /// What answers the challenges is in place.
+    Placed,
+    /// The CA was told to look at it.
+    Triggered,
+    /// Control of every name is proven.
+    Ready,
+    /// The CA has the request of the host.
+    Finalizing,
+    /// There is a certificate.
+    Valid,
+    /// Its chain is here.
+    Downloaded,
+}
