@@ -7,10 +7,18 @@
 //! <state>/orders/     a file per order that has begun: what was asked for, and how far it is
 //! ```
 
+mod error;
+mod http;
+mod nonce;
+mod wait;
+
 use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
 use crate::text::SafeText;
+
+pub use error::{Error, Problem, Subproblem};
+pub use http::{Answer, Http, Pace};
 
 /// What orders need of this machine: where accounts and orders are kept, and the time.
 #[derive(Debug, Clone)]
