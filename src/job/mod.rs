@@ -20,6 +20,7 @@
 //! job which nobody has seen begin never begins later.
 
 mod bring;
+mod csr;
 mod read;
 mod script;
 
@@ -32,6 +33,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use bring::{bring, read_brought};
+pub use csr::{Csr, CsrDer, Key, csr, read_csr};
 pub use read::{read, read_list, read_removed};
 pub use script::{ANSWER_CAP, LISTED, OUTPUT_BYTES, clean, list, look, start, stop, void};
 

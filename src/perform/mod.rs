@@ -8,6 +8,7 @@ mod again;
 mod bring;
 mod case;
 mod conclude;
+mod csr;
 mod follow;
 mod hook;
 pub mod jobs;

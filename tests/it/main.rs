@@ -33,5 +33,6 @@ mod screenshots;
 mod serve;
 mod source;
 mod stage;
+mod store;
 mod tidy;
 mod truth;
