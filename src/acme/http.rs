@@ -1,7 +1,8 @@
 //! The way to a CA: HTTPS with limits on time and size, and with the manners that CAs ask for.
 //! Knows statuses and headers; what an answer means to an order is not known here.
 
-use std::error::Error as _;
+use std::fs::File;
+use std::io::Read as _;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -17,12 +18,15 @@ use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::error::{Error, Problem};
-use super::wait;
+use super::secret::local;
+use super::{Office, wait};
 use crate::clock::Clock;
+use crate::inventory::Issuer;
 use crate::text::SafeText;
 
 /// A client of one CA. Cheap to clone.
@@ -94,6 +98,27 @@ impl Http {
             .pool_idle_timeout(Duration::from_secs(10))
             .build(connector);
         Ok(Self { client, clock, pace: Pace::default() })
+    }
+
+    /// A client of this issuer, which trusts the roots that the inventory names for it, too.
+    pub fn of(office: &Office, issuer: &Issuer) -> Result<Self, Error> {
+        let mut roots = Vec::new();
+        for file in &issuer.roots {
+            let path = local(file);
+            let wrong = |why: String| Error::File { path: path.clone(), why: SafeText::new(&why) };
+            let mut text = Vec::new();
+            File::open(&path)
+                .and_then(|it| it.take(MAX_ROOTS).read_to_end(&mut text))
+                .map_err(|it| wrong(format!("cannot be read: {it}")))?;
+            let before = roots.len();
+            for der in CertificateDer::pem_slice_iter(&text) {
+                roots.push(der.map_err(|it| wrong(format!("is no PEM: {it}")))?);
+            }
+            if roots.len() == before {
+                return Err(wrong("holds no certificate".to_owned()));
+            }
+        }
+        Self::new(&roots, office.clock)
     }
 
     /// The same with other limits on time.
@@ -320,6 +345,8 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> =
 const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"), " instant-acme");
 /// How long connecting to one address may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The bundle of all public authorities has 220 kB.
+const MAX_ROOTS: u64 = 4 << 20;
 /// How often a question is asked.
 const TRIES: u32 = 5;
 /// The longest wait between two tries.

@@ -7,9 +7,13 @@
 //! <state>/orders/     a file per order that has begun: what was asked for, and how far it is
 //! ```
 
+pub mod account;
+mod directory;
 mod error;
 mod http;
+mod keep;
 mod nonce;
+pub mod secret;
 mod wait;
 
 use std::path::{Path, PathBuf};
@@ -17,8 +21,11 @@ use std::path::{Path, PathBuf};
 use crate::clock::Clock;
 use crate::text::SafeText;
 
+pub use account::Account;
+pub use directory::Directory;
 pub use error::{Error, Problem, Subproblem};
 pub use http::{Answer, Http, Pace};
+pub use secret::Secret;
 
 /// What orders need of this machine: where accounts and orders are kept, and the time.
 #[derive(Debug, Clone)]

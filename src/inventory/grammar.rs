@@ -60,6 +60,9 @@ pub(super) enum UrlText {}
 /// A length of time.
 #[derive(Debug, Clone)]
 pub(super) enum LengthText {}
+/// A mail address, as CAs take one.
+#[derive(Debug, Clone)]
+pub(super) enum MailText {}
 
 impl<G> Checked<G> {
     pub(super) fn as_str(&self) -> &str {
@@ -288,6 +291,24 @@ impl Grammar for LengthText {
             Some(_) => Some("a timeout lies between 1s and 1h".into()),
             None => Some("expected a length of time, as in \"10s\" or \"2m\"".into()),
         }
+    }
+}
+
+impl Grammar for MailText {
+    const NAME: &'static str = "a mail address";
+    const PATTERN: &'static str = r"^[^@\s,?:]+@[^@\s,?:]+$";
+
+    /// One address without header fields: more than that is refused by CAs (RFC 8555, section
+    /// 7.3).
+    fn fault(text: &str) -> Option<String> {
+        let is_part = |it: &str| {
+            !it.is_empty() && !it.contains(|c: char| c.is_whitespace() || ",?:@".contains(c))
+        };
+        let is_one = text.split_once('@').is_some_and(|(who, at)| is_part(who) && is_part(at));
+        if !is_one {
+            return Some("expected a mail address, as in \"ops@example.net\"".into());
+        }
+        sized("a mail address", text, 253).or_else(|| unseen("a mail address", text))
     }
 }
 

@@ -204,6 +204,25 @@ pub struct Issuer {
     pub directory: String,
     /// The URL of its staging twin.
     pub staging: Option<String>,
+    /// Where the CA writes to about the account: a mail address.
+    pub contact: Option<String>,
+    /// The external account to which the CA binds ours.
+    pub external: Option<External>,
+    /// Files with authorities beside the public ones, in PEM: for the HTTPS of the CA itself.
+    pub roots: Vec<String>,
+    /// The profile that is asked for if a request names none.
+    pub profile: Option<String>,
+    /// The port at which the CA looks at http-01.
+    pub http_port: u16,
+}
+
+/// An account at the customers' desk of a CA (RFC 8555, section 7.3.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct External {
+    /// Its key identifier.
+    pub kid: String,
+    /// Where its HMAC key is kept, in base64url.
+    pub secret: SecretPlace,
 }
 
 /// A DNS provider that can answer dns-01 challenges.

@@ -9,8 +9,10 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::grammar::{Checked, Count, LengthText};
-use super::{Defaults, DnsZone, Endpoint, Group, Host, Inventory, Issuer, NamedHook, SecretPlace};
+use super::grammar::{Checked, CommandText, Count, LabelText, LengthText, PathText, VariableText};
+use super::{
+    Defaults, DnsZone, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook, SecretPlace,
+};
 use super::{prune, shape};
 use crate::fleet::{Expiry, HostName, Roots, Vantage};
 use crate::source;
@@ -235,22 +237,61 @@ impl Reader<'_, '_> {
         let mut issuers = Vec::new();
         for table in given {
             let (span, issuer) = (table.span(), table.into_inner());
+            let shape::Issuer { secret_file, secret_env, secret_command, .. } = issuer;
+            let secret = self.secret(secret_file, secret_env, secret_command);
+            let external = self.external(issuer.eab_kid, secret, span.clone());
             let name = self.name(issuer.name, &mut names, span.clone());
             let directory = self.required(issuer.directory, "issuer", "directory", span);
             if let (Some(name), Some(directory)) = (name, directory) {
-                let staging = issuer.staging.map(Checked::into_string);
-                issuers.push(Issuer { name, directory: directory.into_string(), staging });
+                issuers.push(Issuer {
+                    name,
+                    directory: directory.into_string(),
+                    staging: issuer.staging.map(Checked::into_string),
+                    contact: issuer.contact.map(Checked::into_string),
+                    external,
+                    roots: issuer.roots.into_iter().map(Checked::into_string).collect(),
+                    profile: issuer.profile.map(Checked::into_string),
+                    // RFC 8555, section 8.3.
+                    http_port: issuer.http_port.map_or(80, Count::value),
+                });
             }
         }
         issuers
+    }
+
+    /// An external account has a name and a secret, or there is none.
+    fn external(
+        &mut self,
+        kid: Option<Spanned<Checked<LabelText>>>,
+        secret: Option<SecretPlace>,
+        table: Range<usize>,
+    ) -> Option<External> {
+        match (kid, secret) {
+            (Some(kid), Some(secret)) => {
+                Some(External { kid: kid.into_inner().into_string(), secret })
+            }
+            (None, None) => None,
+            (Some(kid), None) => {
+                let message = "an external account needs its HMAC key as well";
+                let hint = "say where it is: `secret-file`, `secret-env` or `secret-command`";
+                self.complaints.push(Diagnostic::new(message, kid.span()).with_hint(hint));
+                None
+            }
+            (None, Some(_)) => {
+                let message = "this `[[issuer]]` has a secret and no `eab-kid`";
+                let hint = "the CA gives out both together, for an external account";
+                self.complaints.push(Diagnostic::new(message, table).with_hint(hint));
+                None
+            }
+        }
     }
 
     fn dns(&mut self, given: Vec<Spanned<shape::Dns>>) -> Vec<DnsZone> {
         let mut names = Names::new("dns");
         let mut zones = Vec::new();
         for table in given {
-            let (span, mut dns) = (table.span(), table.into_inner());
-            let secret = self.secret(&mut dns);
+            let (span, dns) = (table.span(), table.into_inner());
+            let secret = self.secret(dns.secret_file, dns.secret_env, dns.secret_command);
             let name = self.name(dns.name, &mut names, span.clone());
             let kind = self.required(dns.kind, "dns", "kind", span);
             if let (Some(name), Some(kind)) = (name, kind) {
@@ -263,13 +304,15 @@ impl Reader<'_, '_> {
     }
 
     /// The one place where a secret is kept.
-    fn secret(&mut self, dns: &mut shape::Dns) -> Option<SecretPlace> {
-        let file = dns.secret_file.take();
+    fn secret(
+        &mut self,
+        file: Option<Spanned<Checked<PathText>>>,
+        variable: Option<Spanned<Checked<VariableText>>>,
+        command: Option<Spanned<Checked<CommandText>>>,
+    ) -> Option<SecretPlace> {
         let file = file.map(|it| (it.span(), SecretPlace::File(it.into_inner().into_string())));
-        let variable = dns.secret_env.take();
         let variable =
             variable.map(|it| (it.span(), SecretPlace::Env(it.into_inner().into_string())));
-        let command = dns.secret_command.take();
         let command =
             command.map(|it| (it.span(), SecretPlace::Command(it.into_inner().into_string())));
         let mut places: Vec<_> = [file, variable, command].into_iter().flatten().collect();
@@ -717,6 +760,25 @@ mod tests {
             "'/b'",
             "keep one of `secret-file`, `secret-env` and `secret-command`",
         );
+    }
+
+    #[test]
+    fn an_external_account_is_whole() {
+        let issuer = "[[issuer]]\nname = 'a'\ndirectory = 'https://a'\n";
+        let whole = format!("{issuer}eab-kid = 'k'\nsecret-file = '/x'\n");
+        let (inventory, complaints) = read(&whole);
+        assert_eq!(complaints, []);
+        let secret = SecretPlace::File("/x".to_owned());
+        assert_eq!(inventory.issuers[0].external, Some(External { kid: "k".to_owned(), secret }));
+        let message = "an external account needs its HMAC key as well";
+        check(&format!("{issuer}eab-kid = 'k'\n"), &[(message, "'k'")]);
+        let message = "this `[[issuer]]` has a secret and no `eab-kid`";
+        check(&format!("{issuer}secret-env = 'A'\n"), &[(message, "[[issuer]]")]);
+        let message = "expected a mail address, as in \"ops@example.net\"";
+        for wrong in ["ops", "mailto:ops@a.test", "a@b@c", "a@b,c@d", "a@b?subject=x", "@", ""] {
+            let text = format!("{issuer}contact = '{wrong}'\n");
+            check(&text, &[(message, &format!("'{wrong}'"))]);
+        }
     }
 
     #[test]

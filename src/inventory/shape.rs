@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::grammar::{
     AddressText, Checked, CommandText, Count, Day, DoorText, HostText, LabelText, LengthText,
-    PathText, UrlText, UserText, VariableText,
+    MailText, PathText, UrlText, UserText, VariableText,
 };
 use super::{Become, Impact, Protect, StartTls};
 
@@ -162,6 +162,11 @@ pub(super) enum From {
 /// A CA account to order from.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+#[schemars(extend("not" = { "anyOf": [
+    { "required": ["secret-file", "secret-env"] },
+    { "required": ["secret-file", "secret-command"] },
+    { "required": ["secret-env", "secret-command"] },
+] }))]
 pub(super) struct Issuer {
     /// Its unique name.
     #[schemars(required, with = "Checked<LabelText>")]
@@ -171,6 +176,28 @@ pub(super) struct Issuer {
     pub(super) directory: Option<Checked<UrlText>>,
     /// The URL of its staging twin.
     pub(super) staging: Option<Checked<UrlText>>,
+    /// Where the CA writes to about the account: a mail address.
+    pub(super) contact: Option<Checked<MailText>>,
+    /// The key identifier of an external account, where the CA wants one (RFC 8555, section
+    /// 7.3.4). Its HMAC key is the secret.
+    #[schemars(with = "Option<Checked<LabelText>>")]
+    pub(super) eab_kid: Option<Spanned<Checked<LabelText>>>,
+    /// The file that holds the HMAC key of the external account, in base64url.
+    #[schemars(with = "Option<Checked<PathText>>")]
+    pub(super) secret_file: Option<Spanned<Checked<PathText>>>,
+    /// The environment variable that holds the HMAC key of the external account.
+    #[schemars(with = "Option<Checked<VariableText>>")]
+    pub(super) secret_env: Option<Spanned<Checked<VariableText>>>,
+    /// The command that prints the HMAC key of the external account.
+    #[schemars(with = "Option<Checked<CommandText>>")]
+    pub(super) secret_command: Option<Spanned<Checked<CommandText>>>,
+    /// Files with authorities beside the public ones, in PEM: for the HTTPS of the CA itself.
+    #[serde(default)]
+    pub(super) roots: Vec<Checked<PathText>>,
+    /// The profile that is asked for if a request names none (draft-ietf-acme-profiles).
+    pub(super) profile: Option<Checked<LabelText>>,
+    /// The port at which the CA looks at http-01; default 80. Only private CAs have another.
+    pub(super) http_port: Option<Count<1, { u16::MAX }>>,
 }
 
 /// A DNS provider that can answer dns-01 challenges. Its secret is kept elsewhere.

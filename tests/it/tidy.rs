@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),
     ("wire", &["fleet", "inventory", "remote", "text"]),
-    ("acme", &["clock", "fleet", "text"]),
+    ("acme", &["audit", "clock", "fleet", "inventory", "text"]),
     (
         "perform",
         &[
