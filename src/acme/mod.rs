@@ -13,10 +13,13 @@ mod error;
 mod http;
 mod keep;
 mod nonce;
+pub mod order;
 pub mod secret;
 mod wait;
 
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::text::SafeText;
@@ -52,7 +55,8 @@ pub struct Step {
 
 /// How far an order is. It is stored before the request that leads on from it, so that it can be
 /// resumed there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// The account is opened, the host makes key and request.
     Begun,

@@ -61,8 +61,6 @@ pub struct Defaults {
     pub discover: bool,
     /// Files with authorities beside the public ones, in PEM.
     pub roots: Vec<String>,
-    /// The issuer to order from, where nothing else is said.
-    pub issuer: Option<String>,
 }
 
 impl Default for Defaults {
@@ -78,7 +76,6 @@ impl Default for Defaults {
             keep_warm: 16,
             discover: true,
             roots: Vec::new(),
-            issuer: None,
         }
     }
 }
@@ -149,10 +146,6 @@ pub struct Host {
     pub sources: Vec<Arc<dyn Source>>,
     /// How many of the sources the file tells of.
     pub told_sources: usize,
-    /// The folder on the host that is served at port 80.
-    pub webroot: Option<String>,
-    /// The issuer to order from, where nothing else is said.
-    pub issuer: Option<String>,
     /// What should be served from here.
     pub endpoints: Vec<Endpoint>,
     /// The authorities at which chains may end.

@@ -69,9 +69,6 @@ pub(super) struct Defaults {
     /// Files with authorities beside the public ones, in PEM.
     #[serde(default)]
     pub(super) roots: Vec<Checked<PathText>>,
-    /// The name of the issuer to order from, where nothing else is said.
-    #[schemars(with = "Option<Checked<LabelText>>")]
-    pub(super) issuer: Option<Spanned<Checked<LabelText>>>,
 }
 
 /// A group of hosts.
@@ -124,11 +121,6 @@ pub(super) struct Host {
     pub(super) source: Vec<Spanned<IgnoredAny>>,
     /// Whether it is asked for its servers and listeners, too; default: as in `[defaults]`.
     pub(super) discover: Option<bool>,
-    /// The folder on the host that is served at port 80, for files that prove control.
-    pub(super) webroot: Option<Checked<PathText>>,
-    /// The name of the issuer to order from; default: as in `[defaults]`.
-    #[schemars(with = "Option<Checked<LabelText>>")]
-    pub(super) issuer: Option<Spanned<Checked<LabelText>>>,
     /// What should be served from here.
     #[schemars(with = "Vec<Endpoint>")]
     #[serde(default)]

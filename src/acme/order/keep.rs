@@ -1,0 +1,160 @@
+//! Orders that have begun, on the disk: each step is there before the request that leads on from
+//! it, so that whoever comes after a crash knows what was asked for and what has to be cleaned up.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use super::super::{Error, Office, Stage};
+use crate::text::SafeText;
+
+/// An order as it is kept. Nothing in it is secret: the key is on its host, that of the account in
+/// a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kept {
+    /// The format of the file.
+    version: u32,
+    /// The identity of the action.
+    pub op: Uuid,
+    /// The `[[issuer]]` of the inventory.
+    pub issuer: String,
+    /// Whether its staging twin is asked.
+    pub is_staging: bool,
+    /// The names.
+    pub names: Vec<String>,
+    /// The profile that is asked for.
+    pub profile: Option<String>,
+    /// The certificate that is replaced; dropped once the CA has refused it.
+    pub replaces: Option<String>,
+    /// How far it is.
+    pub stage: Stage,
+    /// Its URL at the CA, once the CA has told.
+    pub url: Option<String>,
+    /// What was put in place to answer challenges and is not known to be gone.
+    pub placed: Vec<Placed>,
+    /// The chain, once it is here: PEM.
+    pub chain: Option<String>,
+    /// What the host is then asked to do, as whoever performs the plan writes it.
+    pub job: serde_json::Value,
+}
+
+/// Something that answers a challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placed {
+    /// A file on a host (RFC 8555, section 8.3).
+    File {
+        /// The host.
+        host: String,
+        /// The folder that is served.
+        webroot: String,
+        /// Its name.
+        token: String,
+        /// What is in it.
+        content: String,
+    },
+    /// A record in the DNS (RFC 8555, section 8.4).
+    Record {
+        /// The `[[dns]]` of the inventory.
+        dns: String,
+        /// Where it is, as the provider's room writes it.
+        spot: serde_json::Value,
+    },
+}
+
+impl Kept {
+    /// An order that begins.
+    pub fn new(op: Uuid, order: &super::Wanted<'_>, job: serde_json::Value) -> Self {
+        Self {
+            version: VERSION,
+            op,
+            issuer: order.issuer.name.clone(),
+            is_staging: order.is_staging,
+            names: order.names.to_vec(),
+            profile: order.profile.map(str::to_owned),
+            replaces: order.replaces.map(str::to_owned),
+            stage: Stage::Begun,
+            url: None,
+            placed: Vec::new(),
+            chain: None,
+            job,
+        }
+    }
+
+    /// Reads the order of an action; `None` if there is none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or makes no sense.
+    pub fn read(office: &Office, op: Uuid) -> Result<Option<Self>, Error> {
+        let path = path_of(office, op);
+        let mut bytes = Vec::new();
+        match File::open(&path).and_then(|it| it.take(MAX_BYTES).read_to_end(&mut bytes)) {
+            Err(it) if it.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(it) => return Err(file(&path, &format!("cannot be read: {it}"))),
+            Ok(_) => {}
+        }
+        let kept: Self = serde_json::from_slice(&bytes)
+            .map_err(|it| file(&path, &format!("this is no order as certdeck keeps them: {it}")))?;
+        if kept.version != VERSION || kept.op != op {
+            return Err(file(&path, "another version of certdeck wrote this order"));
+        }
+        Ok(Some(kept))
+    }
+
+    /// Writes it, whole and to the disk.
+    ///
+    /// # Errors
+    /// Where it cannot be written: then nothing may be asked of the CA.
+    pub fn write(&self, office: &Office) -> Result<(), Error> {
+        let path = path_of(office, self.op);
+        let folder = folder(office);
+        let write = || -> io::Result<()> {
+            DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            // Readable by its owner only, as temporary files are.
+            let mut draft = NamedTempFile::new_in(&folder)?;
+            serde_json::to_writer_pretty(&mut draft, self)?;
+            draft.write_all(b"\n")?;
+            draft.as_file().sync_all()?;
+            draft.persist(&path).map_err(|it| it.error)?;
+            File::open(&folder)?.sync_all()
+        };
+        write().map_err(|it| file(&path, &format!("cannot be written: {it}")))
+    }
+
+    /// Forgets it: it has ended, and nothing of it is left anywhere.
+    ///
+    /// # Errors
+    /// Where the file cannot be removed.
+    pub fn forget(&self, office: &Office) -> Result<(), Error> {
+        let path = path_of(office, self.op);
+        match std::fs::remove_file(&path) {
+            Err(it) if it.kind() != io::ErrorKind::NotFound => {
+                Err(file(&path, &format!("cannot be removed: {it}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn folder(office: &Office) -> PathBuf {
+    office.state.join("orders")
+}
+
+fn path_of(office: &Office, op: Uuid) -> PathBuf {
+    folder(office).join(format!("{op}.json"))
+}
+
+fn file(path: &Path, why: &str) -> Error {
+    Error::File { path: path.to_owned(), why: SafeText::new(why) }
+}
+
+const VERSION: u32 = 1;
+
+/// A hundred names with their tokens and a chain have less.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;

@@ -1,0 +1,610 @@
+//! An order from its first request to its chain (RFC 8555, section 7.4). How far it is, is on the
+//! disk before each request that leads on, so that it can be taken up by its URL; whatever answers
+//! challenges is on the disk before it is put in place, so that it can be taken away.
+//!
+//! ```text
+//! begun -> ordered -> placed -> triggered -> ready -> finalizing -> valid -> downloaded
+//! ```
+//!
+//! One action has one order that is finalized: at most one certificate comes of it.
+
+mod chain;
+mod keep;
+
+use std::time::Duration;
+
+use instant_acme::{
+    AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder, Order,
+    OrderStatus, RetryPolicy,
+};
+use tokio::time::sleep;
+
+use super::error::{Error, Problem};
+use super::nonce::until_taken;
+use super::{Account, Office, Stage, Step};
+use crate::audit::Permit;
+use crate::fleet::Fingerprint;
+use crate::inventory::Issuer;
+use crate::text::SafeText;
+
+pub use keep::{Kept, Placed};
+
+/// What is ordered.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// From whom.
+    pub issuer: &'a Issuer,
+    /// Whether its staging twin is asked.
+    pub is_staging: bool,
+    /// The names; a wildcard with its star.
+    pub names: &'a [String],
+    /// The profile that is asked for.
+    pub profile: Option<&'a str>,
+    /// The certificate that is replaced (RFC 9773, section 4.1).
+    pub replaces: Option<&'a str>,
+}
+
+/// The request of the host, which has the key.
+#[derive(Debug, Clone, Copy)]
+pub struct Csr<'a> {
+    /// The request in DER (RFC 2986).
+    pub der: &'a [u8],
+    /// SHA-256 of its public key, as `SubjectPublicKeyInfo`.
+    pub spki: Fingerprint,
+}
+
+/// A challenge that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Challenge {
+    /// The name, without a star.
+    pub name: String,
+    /// Whether it is about the wildcard of that name.
+    pub is_wildcard: bool,
+    /// What is asked for.
+    pub kind: Kind,
+    /// The token: the name of the file.
+    pub token: String,
+    /// What the file holds (RFC 8555, section 8.1).
+    pub content: String,
+    /// What the record holds (RFC 8555, section 8.4).
+    pub record: String,
+}
+
+/// The challenges that can be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file at port 80.
+    Http01,
+    /// A record in the DNS.
+    Dns01,
+}
+
+/// Why a challenge could not be answered: nothing was asked of the CA about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// What is in the way.
+    pub text: SafeText,
+    /// What to do about it.
+    pub hint: Option<SafeText>,
+}
+
+/// What answers challenges.
+pub trait Solver: Send {
+    /// How control of a name is proven.
+    fn kind(&self, name: &str, is_wildcard: bool) -> Kind;
+
+    /// What would be put in place to answer a challenge. Changes nothing.
+    fn prepare(
+        &mut self,
+        challenge: &Challenge,
+    ) -> impl Future<Output = Result<Vec<Placed>, Unanswered>> + Send;
+
+    /// Puts it in place, and waits until the CA can see it. What is there already stays.
+    fn place(
+        &mut self,
+        placed: &[Placed],
+        tell: &mut Tell<'_>,
+    ) -> impl Future<Output = Result<(), Unanswered>> + Send;
+
+    /// Takes it away, and returns what could not be.
+    fn remove(
+        &mut self,
+        placed: &[Placed],
+        tell: &mut Tell<'_>,
+    ) -> impl Future<Output = Vec<Placed>> + Send;
+}
+
+/// Who is told what happens.
+pub type Tell<'a> = dyn FnMut(Step) + Send + 'a;
+
+/// Why no certificate came of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// What the CA said, or that it said nothing.
+    Ca(Error),
+    /// The CA looked, and control of these names was not proven.
+    Unproven {
+        /// The host of the CA.
+        ca: SafeText,
+        /// Each name with what the CA says.
+        names: Vec<(SafeText, Problem)>,
+    },
+    /// What answers the challenges could not be put in place, or was not seen.
+    Unanswered(Unanswered),
+    /// What the CA sent is not what was ordered.
+    Wrong {
+        /// The host of the CA.
+        ca: SafeText,
+        /// What is wrong with it.
+        why: SafeText,
+    },
+    /// The CA does not come to an end with it.
+    Stuck {
+        /// The host of the CA.
+        ca: SafeText,
+        /// What it waits for.
+        why: SafeText,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Ca(error)
+    }
+}
+
+/// An order being carried out.
+pub struct Work<'a, S> {
+    /// Where orders are kept.
+    pub office: &'a Office,
+    /// The account that orders.
+    pub account: &'a Account,
+    /// The request of the host.
+    pub csr: Csr<'a>,
+    /// What answers challenges.
+    pub solver: &'a mut S,
+}
+
+impl<S: Solver> Work<'_, S> {
+    /// Carries an order out, from wherever it is, to its chain in PEM. What was put in place to
+    /// answer challenges is taken away in any case; what could not be stays in `kept`.
+    ///
+    /// # Errors
+    /// [`Failure`]; the order that is kept then says how far it came.
+    pub async fn obtain(
+        &mut self,
+        kept: &mut Kept,
+        tell: &mut Tell<'_>,
+        _permit: &Permit,
+    ) -> Result<String, Failure> {
+        let obtained = self.go_on(kept, tell).await;
+        let cleared = clear(self.office, self.solver, kept, tell).await;
+        let chain = obtained?;
+        cleared?;
+        Ok(chain)
+    }
+
+    async fn go_on(&mut self, kept: &mut Kept, tell: &mut Tell<'_>) -> Result<String, Failure> {
+        if let Some(chain) = &kept.chain {
+            return Ok(chain.clone());
+        }
+        let mut patience = Patience::default();
+        let mut order = loop {
+            match self.open(kept, tell).await {
+                Ok(order) => break order,
+                Err(failure) => patience.bear(failure, self.office, kept.stage, tell).await?,
+            }
+        };
+        // Each round leads on, or waits; an order of a hundred names takes a handful.
+        for _ in 0..MAX_ROUNDS {
+            let step = match order.state().status {
+                OrderStatus::Pending => self.prove(&mut order, kept, tell).await,
+                OrderStatus::Ready => self.finalize(&mut order, kept, tell).await,
+                OrderStatus::Processing => self.wait(&mut order, kept, tell).await,
+                OrderStatus::Valid => match self.download(&mut order, kept, tell).await {
+                    Ok(chain) => return Ok(chain),
+                    Err(failure) => Err(failure),
+                },
+                OrderStatus::Invalid => return Err(self.why(&mut order).await),
+            };
+            if let Err(failure) = step {
+                patience.bear(failure, self.office, kept.stage, tell).await?;
+                // What the CA made of the request that failed, it says itself.
+                let ca = self.account.ca();
+                until_taken(ca, async || order.refresh().await.map(|_| ())).await?;
+            }
+        }
+        Err(self.stuck("it neither goes on nor ends"))
+    }
+
+    /// The order of this action: the one that is known, or a new one.
+    async fn open(&self, kept: &mut Kept, tell: &mut Tell<'_>) -> Result<Order, Failure> {
+        let (library, ca) = (&self.account.library, self.account.ca());
+        if let Some(url) = kept.url.clone() {
+            say(tell, kept.stage, &format!("the order is taken up at {ca}"));
+            let order = until_taken(ca, async || library.order(url.clone()).await).await;
+            return Ok(order?);
+        }
+        if let Some(profile) = &kept.profile {
+            self.account.directory().check_profile(profile)?;
+        }
+        let names: Vec<_> = kept.names.iter().map(|it| Identifier::Dns(it.clone())).collect();
+        let replaces = kept.replaces.clone();
+        let mut new = NewOrder::new(&names);
+        if let Some(profile) = &kept.profile {
+            new = new.profile(profile);
+        }
+        if let Some((authority, serial)) = replaces.as_deref().and_then(|it| it.split_once('.')) {
+            new = new.replaces(CertificateIdentifier {
+                authority_key_identifier: authority.into(),
+                serial: serial.into(),
+            });
+        }
+        say(tell, kept.stage, &format!("{ca} is asked for an order"));
+        kept.write(self.office)?;
+        let asked = until_taken(ca, async || library.new_order(&new).await).await;
+        match asked {
+            Ok(mut order) => {
+                kept.url = Some(order.url().to_owned());
+                kept.stage = Stage::Ordered;
+                kept.write(self.office)?;
+                let count = order.state().authorizations.len();
+                say(tell, kept.stage, &format!("{ca} has the order: {count} names to prove"));
+                Ok(order)
+            }
+            // RFC 9773, section 5: it may be refused for reasons that say nothing about the order.
+            Err(error)
+                if replaces.is_some()
+                    && !matches!(error, Error::Unreached { .. } | Error::Busy { .. }) =>
+            {
+                kept.replaces = None;
+                kept.write(self.office)?;
+                let text = format!(
+                    "{ca} does not take it as a replacement ({error}): it is ordered as another one"
+                );
+                say(tell, kept.stage, &text);
+                Err(Failure::Stuck { ca: SafeText::new(ca), why: SafeText::new(REPLACED) })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Answers the challenges of the names that are not proven yet, and lets the CA look.
+    async fn prove(
+        &mut self,
+        order: &mut Order,
+        kept: &mut Kept,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Failure> {
+        let ca = self.account.ca();
+        let challenges = self.challenges(order).await?;
+        if !challenges.is_empty() {
+            let mut placed = Vec::new();
+            for it in &challenges {
+                placed.extend(self.solver.prepare(it).await.map_err(Failure::Unanswered)?);
+            }
+            for it in placed {
+                if !kept.placed.contains(&it) {
+                    kept.placed.push(it);
+                }
+            }
+            kept.stage = Stage::Placed;
+            kept.write(self.office)?;
+            let answers = kept.placed.clone();
+            self.solver.place(&answers, tell).await.map_err(Failure::Unanswered)?;
+            kept.stage = Stage::Triggered;
+            kept.write(self.office)?;
+            for it in &challenges {
+                let how = match it.kind {
+                    Kind::Http01 => "over HTTP",
+                    Kind::Dns01 => "in the DNS",
+                };
+                say(tell, kept.stage, &format!("{ca} looks at {} {how}", shown(it)));
+                until_taken(ca, async || set_ready(order, it).await).await?;
+            }
+        }
+        let retries = RetryPolicy::default().timeout(VALIDATION);
+        match until_taken(ca, async || order.poll_ready(&retries).await).await {
+            Ok(OrderStatus::Ready) => say(tell, Stage::Ready, "control of every name is proven"),
+            Ok(_) => {}
+            // The order itself says what became of it.
+            Err(Error::Problem { .. }) => {
+                until_taken(ca, async || order.refresh().await.map(|_| ())).await?;
+            }
+            Err(Error::Unreached { why, .. }) if why.as_str() == LATE => {
+                return Err(self.stuck("it has not looked at the names within five minutes"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        clear(self.office, self.solver, kept, tell).await?;
+        Ok(())
+    }
+
+    /// The challenges of the names that are not proven yet.
+    async fn challenges(&self, order: &mut Order) -> Result<Vec<Challenge>, Failure> {
+        let ca = self.account.ca();
+        let solver = &*self.solver;
+        let read = until_taken(ca, async || {
+            let mut all = order.authorizations();
+            let mut found = Vec::new();
+            while let Some(next) = all.next().await {
+                let mut one = next?;
+                if one.status != AuthorizationStatus::Pending {
+                    continue;
+                }
+                let id = one.identifier();
+                let is_wildcard = id.wildcard;
+                let Identifier::Dns(name) = id.identifier.clone() else { continue };
+                let kind = solver.kind(&name, is_wildcard);
+                let Some(it) = one.challenge(kind.library()) else {
+                    found.push(Err((name, kind)));
+                    continue;
+                };
+                let authorization = it.key_authorization();
+                found.push(Ok(Challenge {
+                    name,
+                    is_wildcard,
+                    kind,
+                    token: it.token.clone(),
+                    content: authorization.as_str().to_owned(),
+                    record: authorization.dns_value(),
+                }));
+            }
+            Ok(found)
+        });
+        read.await?
+            .into_iter()
+            .map(|it| {
+                it.map_err(|(name, kind)| {
+                    let text = format!("{ca} does not let {name} be proven by {}", kind.name());
+                    let hint = "choose the other method with --authenticator";
+                    Failure::Unanswered(Unanswered {
+                        text: SafeText::new(&text),
+                        hint: Some(SafeText::new(hint)),
+                    })
+                })
+            })
+            .collect()
+    }
+
+    async fn finalize(
+        &mut self,
+        order: &mut Order,
+        kept: &mut Kept,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Failure> {
+        let ca = self.account.ca();
+        kept.stage = Stage::Finalizing;
+        kept.write(self.office)?;
+        say(tell, kept.stage, &format!("{ca} gets the request of the host"));
+        until_taken(ca, async || order.finalize_csr(self.csr.der).await).await?;
+        Ok(())
+    }
+
+    async fn wait(
+        &mut self,
+        order: &mut Order,
+        kept: &mut Kept,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Failure> {
+        let ca = self.account.ca();
+        say(tell, kept.stage, &format!("{ca} makes the certificate"));
+        let begin = tokio::time::Instant::now();
+        let mut pause = Duration::from_millis(250);
+        while begin.elapsed() < ISSUING {
+            sleep(pause).await;
+            until_taken(ca, async || order.refresh().await.map(|_| ())).await?;
+            if order.state().status != OrderStatus::Processing {
+                return Ok(());
+            }
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+        Err(self.stuck("it has not made the certificate within ten minutes"))
+    }
+
+    async fn download(
+        &mut self,
+        order: &mut Order,
+        kept: &mut Kept,
+        tell: &mut Tell<'_>,
+    ) -> Result<String, Failure> {
+        let ca = self.account.ca();
+        kept.stage = Stage::Valid;
+        kept.write(self.office)?;
+        let text = until_taken(ca, async || order.certificate().await).await?;
+        let ordered = chain::Ordered {
+            spki: self.csr.spki,
+            names: &kept.names,
+            now: self.office.clock.now(),
+        };
+        let wrong = |why: &str| Failure::Wrong { ca: SafeText::new(ca), why: SafeText::new(why) };
+        let text = text.ok_or_else(|| wrong("the order is done, and there is no certificate"))?;
+        let chain = chain::check(&text, &ordered).map_err(|it| wrong(&it))?;
+        kept.chain = Some(chain.clone());
+        kept.stage = Stage::Downloaded;
+        kept.write(self.office)?;
+        say(tell, kept.stage, "the certificate is here, and is what was ordered");
+        Ok(chain)
+    }
+
+    /// Why an order is invalid: what the CA saw of each name, or what it says of the whole.
+    async fn why(&self, order: &mut Order) -> Failure {
+        let ca = self.account.ca();
+        let read = until_taken(ca, async || {
+            let mut all = order.authorizations();
+            let mut names = Vec::new();
+            while let Some(next) = all.next().await {
+                let mut one = next?;
+                let name = SafeText::capped(&one.identifier().to_string(), 255);
+                let state = one.refresh().await?;
+                let errors = state.challenges.iter().filter_map(|it| it.error.as_ref());
+                names.extend(errors.map(|it| (name.clone(), Problem::read(it, None))));
+            }
+            Ok(names)
+        });
+        match read.await {
+            Ok(names) if !names.is_empty() => {
+                return Failure::Unproven { ca: SafeText::new(ca), names };
+            }
+            Err(error) if order.state().error.is_none() => return error.into(),
+            _ => {}
+        }
+        match &order.state().error {
+            Some(problem) => Failure::Ca(Error::Problem {
+                ca: SafeText::new(ca),
+                problem: Problem::read(problem, None),
+            }),
+            None => self.stuck("the order has ended without a certificate: it may have been left lying for too long"),
+        }
+    }
+
+    fn stuck(&self, why: &str) -> Failure {
+        Failure::Stuck { ca: SafeText::new(self.account.ca()), why: SafeText::new(why) }
+    }
+}
+
+/// Takes away what was put in place for an order. What could not be is kept, so that the next
+/// start tries again.
+///
+/// # Errors
+/// Where that cannot be written down.
+pub async fn clear<S: Solver>(
+    office: &Office,
+    solver: &mut S,
+    kept: &mut Kept,
+    tell: &mut Tell<'_>,
+) -> Result<(), Error> {
+    if kept.placed.is_empty() {
+        return Ok(());
+    }
+    kept.placed = solver.remove(&kept.placed, tell).await;
+    kept.write(office)
+}
+
+async fn set_ready(order: &mut Order, wanted: &Challenge) -> Result<(), instant_acme::Error> {
+    let mut all = order.authorizations();
+    while let Some(next) = all.next().await {
+        let mut one = next?;
+        if let Some(mut it) = one.challenge(wanted.kind.library())
+            && it.token == wanted.token
+        {
+            return it.set_ready().await;
+        }
+    }
+    Ok(())
+}
+
+/// How often, and how long, a CA is borne with.
+#[derive(Debug, Default)]
+struct Patience {
+    failures: u32,
+    waits: u32,
+}
+
+impl Patience {
+    /// Waits where waiting may help; gives the failure back where it does not.
+    async fn bear(
+        &mut self,
+        failure: Failure,
+        office: &Office,
+        stage: Stage,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Failure> {
+        match &failure {
+            Failure::Ca(Error::Busy { ca, until, .. }) => {
+                let seconds = until.since(office.clock.now()).max(0);
+                self.waits += 1;
+                if seconds > LONGEST_WAIT || self.waits > MAX_WAITS {
+                    return Err(failure);
+                }
+                say(
+                    tell,
+                    stage,
+                    &format!("{ca} asks to be left alone until {until}: nothing is asked before"),
+                );
+                sleep(Duration::from_secs(seconds.unsigned_abs() + 1)).await;
+                Ok(())
+            }
+            Failure::Ca(Error::Unreached { ca, why }) => {
+                self.again(ca.clone(), why.clone(), failure, stage, tell).await
+            }
+            Failure::Ca(Error::Answer { ca, why, status }) if *status >= 500 => {
+                self.again(ca.clone(), why.clone(), failure, stage, tell).await
+            }
+            Failure::Ca(Error::Problem { ca, problem }) if problem.status >= 500 => {
+                let why = SafeText::new(&problem.to_string());
+                self.again(ca.clone(), why, failure, stage, tell).await
+            }
+            Failure::Stuck { why, .. } if why.as_str() == REPLACED => Ok(()),
+            _ => Err(failure),
+        }
+    }
+
+    async fn again(
+        &mut self,
+        ca: SafeText,
+        why: SafeText,
+        failure: Failure,
+        stage: Stage,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Failure> {
+        self.failures += 1;
+        if self.failures >= MAX_FAILURES {
+            return Err(failure);
+        }
+        let pause = Duration::from_secs(1 << self.failures.min(5));
+        say(
+            tell,
+            stage,
+            &format!("{ca}: {why}; the order is looked at again in {} s", pause.as_secs()),
+        );
+        sleep(pause).await;
+        Ok(())
+    }
+}
+
+impl Kind {
+    /// Its name (RFC 8555, section 8).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http01 => "http-01",
+            Self::Dns01 => "dns-01",
+        }
+    }
+
+    const fn library(self) -> ChallengeType {
+        match self {
+            Self::Http01 => ChallengeType::Http01,
+            Self::Dns01 => ChallengeType::Dns01,
+        }
+    }
+}
+
+fn shown(it: &Challenge) -> String {
+    if it.is_wildcard { format!("*.{}", it.name) } else { it.name.clone() }
+}
+
+fn say(tell: &mut Tell<'_>, stage: Stage, text: &str) {
+    tell(Step { stage, text: SafeText::new(text) });
+}
+
+/// What the library's deadline comes out as.
+const LATE: &str = "was not done in time";
+
+/// Between two requests for one order: the first as a replacement, the second without.
+const REPLACED: &str = "the CA does not take it as a replacement";
+
+/// How long a CA may take to look at the names. Boulder gives up after a minute.
+const VALIDATION: Duration = Duration::from_secs(300);
+
+/// How long a CA may take to sign: ZeroSSL takes minutes at times (acme.sh, wiki "ZeroSSL.com CA").
+const ISSUING: Duration = Duration::from_secs(600);
+
+const MAX_ROUNDS: usize = 12;
+
+/// What is waited for on the spot, in seconds; whoever is told to come back later comes back later.
+const LONGEST_WAIT: i64 = 120;
+const MAX_WAITS: u32 = 5;
+
+/// So often an order is taken up again after a request that may have come through or not.
+const MAX_FAILURES: u32 = 5;
