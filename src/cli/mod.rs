@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod host;
 mod inventory;
+mod issuer;
 mod jobs;
 mod keys;
 mod log;
@@ -129,6 +130,7 @@ enum Command {
     Run(run::Args),
     Inventory(inventory::Args),
     Host(host::Command),
+    Issuer(issuer::Args),
     Jobs(jobs::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -282,6 +284,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
             })
         }
         Command::Inventory(args) => inventory::run(&args, &context),
+        Command::Issuer(args) => issuer::run(args, &context),
         Command::Jobs(args) => jobs::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),

@@ -9,6 +9,7 @@ mod bring;
 mod case;
 mod conclude;
 mod csr;
+pub mod errand;
 mod follow;
 mod hook;
 pub mod jobs;

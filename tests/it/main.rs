@@ -16,6 +16,7 @@ mod change;
 mod cli;
 mod console;
 mod fuzz_seeds;
+mod issuer;
 mod job;
 mod lab;
 mod mutation;

@@ -19,7 +19,13 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
         r#"jq -r 'select(.kind == "intent") | [.t, .who, .host, .action] | @tsv' ~/.local/state/certdeck/audit/*.jsonl"#,
         "tests/it/audit/command.rs runs it on a log that is there",
     ),
+    ("certdeck issuer", ISSUER),
+    ("certdeck issuer show letsencrypt", ISSUER),
+    ("certdeck issuer register letsencrypt --yes letsencrypt", ISSUER),
+    ("certdeck issuer backup letsencrypt letsencrypt.json --yes letsencrypt", ISSUER),
 ];
+
+const ISSUER: &str = "tests/it/issuer.rs has a CA of its own";
 
 #[test]
 fn every_command_of_the_readme_works() {

@@ -1,6 +1,7 @@
 //! A real CA on loopback: Pebble, which asks a name server of its own where names are, and there
 //! every name is 127.0.0.1.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -30,9 +31,23 @@ pub(crate) enum Checks {
     Http(u16),
 }
 
+/// How hard a CA makes it for its clients.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Habits<'a> {
+    /// Of a hundred good nonces, how many are refused.
+    pub(crate) refused_nonces: u8,
+    /// The key identifier and HMAC key of its one customer, if it wants customers only.
+    pub(crate) customer: Option<(&'a str, &'a str)>,
+}
+
 impl Ca {
     /// Starts one that signs for `days`, with its files in a new folder.
     pub(crate) fn start(dir: &Path, checks: Checks, days: u32) -> Self {
+        Self::start_with(dir, checks, days, Habits::default())
+    }
+
+    /// Starts one with habits of its own.
+    pub(crate) fn start_with(dir: &Path, checks: Checks, days: u32, habits: Habits<'_>) -> Self {
         fs::create_dir_all(dir).unwrap();
         let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
@@ -52,6 +67,8 @@ impl Ca {
             "httpPort": http_port,
             "tlsPort": unused,
             "certificateValidityPeriod": u64::from(days) * 24 * 60 * 60,
+            "externalAccountBindingRequired": habits.customer.is_some(),
+            "externalAccountMACKeys": habits.customer.into_iter().collect::<HashMap<_, _>>(),
         }});
         fs::write(dir.join("settings.json"), settings.to_string()).unwrap();
         let mut ca = Self { dir: dir.to_owned(), port, management, processes: Vec::new() };
@@ -64,8 +81,9 @@ impl Ca {
         ca.run(names_server, names_management);
         let mut pebble = Command::new("pebble");
         pebble.arg("-config").arg(dir.join("settings.json"));
-        pebble.args(["-dnsserver", &format!("127.0.0.1:{names}")]);
-        pebble.envs([("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_WFE_NONCEREJECT", "0")]);
+        pebble.args(["-strict", "-dnsserver", &format!("127.0.0.1:{names}")]);
+        pebble.env("PEBBLE_VA_NOSLEEP", "1");
+        pebble.env("PEBBLE_WFE_NONCEREJECT", habits.refused_nonces.to_string());
         // Every order is checked anew, also that of a name that was checked before.
         pebble.env("PEBBLE_AUTHZREUSE", "0");
         if let Checks::Believed = checks {
