@@ -23,6 +23,7 @@ mod bring;
 mod csr;
 mod read;
 mod script;
+mod token;
 
 use std::fmt;
 
@@ -36,6 +37,7 @@ pub use bring::{bring, read_brought};
 pub use csr::{Csr, CsrDer, Key, csr, read_csr};
 pub use read::{read, read_list, read_removed};
 pub use script::{ANSWER_CAP, LISTED, OUTPUT_BYTES, clean, list, look, start, stop, void};
+pub use token::{Token, is_token, place_tokens, read_tokens, remove_tokens};
 
 /// What a host is asked to do.
 #[derive(Debug, Clone)]
