@@ -34,6 +34,7 @@ fn certificate(name: &str, is_ca: bool) -> Arc<Certificate> {
         key: KeyKind::Ecdsa(256),
         is_ca,
         is_for_clients: false,
+        renewal_id: None,
         der: is_ca.then(|| Arc::from([1, 2, 3].as_slice())),
     })
 }

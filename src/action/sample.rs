@@ -166,6 +166,7 @@ pub(super) fn certificate(number: u32, begins: i64, ends: i64) -> Certificate {
         key: KeyKind::Ecdsa(256),
         is_ca: false,
         is_for_clients: false,
+        renewal_id: None,
         der: None,
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn leaf(tag: &str, names: &[&str], life: i64, left: i64) -> Certifica
         key: KeyKind::Ecdsa(256),
         is_ca: false,
         is_for_clients: false,
+        renewal_id: None,
         der: None,
     }
 }

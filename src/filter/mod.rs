@@ -145,6 +145,7 @@ mod tests {
             key: KeyKind::Ecdsa(256),
             is_ca: false,
             is_for_clients: false,
+            renewal_id: None,
             der: None,
         };
         let chain =

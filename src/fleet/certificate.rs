@@ -4,9 +4,11 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
-use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 use x509_parser::public_key::RSAPublicKey;
 
 use super::name::distinguished_name;
@@ -92,6 +94,9 @@ pub struct Certificate {
     /// Whether it may stand for a client (`clientAuth` among its extended key usages), which mutual
     /// TLS needs and public authorities stopped to issue in 2026.
     pub is_for_clients: bool,
+    /// What its CA calls it where renewal is talked about (RFC 9773, section 4.1); `None` if it
+    /// does not name the key that signed it, and of what may sign others.
+    pub renewal_id: Option<SafeText>,
     /// Its DER, kept of what may sign others only: an intermediate that is missing at one place
     /// is handed on from another.
     pub der: Option<Arc<[u8]>>,
@@ -161,6 +166,7 @@ impl Certificate {
             key: key_kind(&it),
             is_ca: it.is_ca(),
             is_for_clients: is_for_clients(&it),
+            renewal_id: if it.is_ca() { None } else { renewal_id(&it) },
             der: it.is_ca().then(|| Arc::from(whole)),
         })
     }
@@ -281,6 +287,21 @@ fn is_for_clients(it: &X509Certificate<'_>) -> bool {
     usage.is_some_and(|it| it.value.client_auth)
 }
 
+/// The key identifier of the signer and the serial, byte for byte as in DER, both in base64url
+/// without padding.
+fn renewal_id(it: &X509Certificate<'_>) -> Option<SafeText> {
+    let signer = it.iter_extensions().find_map(|it| match it.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(it) => it.key_identifier.as_ref(),
+        _ => None,
+    })?;
+    // RFC 5280, section 4.1.2.2: serials have at most 20 octets; what is longer is foul play, and
+    // would make a URL of any length.
+    let (signer, serial) = (signer.0, it.raw_serial());
+    let is_usual = (1..=64).contains(&signer.len()) && (1..=32).contains(&serial.len());
+    let encode = |it| URL_SAFE_NO_PAD.encode(it);
+    is_usual.then(|| SafeText::new(&format!("{}.{}", encode(signer), encode(serial))))
+}
+
 fn key_kind(it: &X509Certificate<'_>) -> KeyKind {
     let spki = it.public_key();
     let algorithm = &spki.algorithm;
@@ -317,4 +338,30 @@ fn modulus_bits(modulus: &[u8]) -> u16 {
     let Some([first, ..]) = digits else { return 0 };
     let bytes = digits.map_or(0, <[u8]>::len);
     u16::try_from(8 * bytes - first.leading_zeros() as usize).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls_pki_types::pem::PemObject as _;
+
+    use super::*;
+
+    /// The example of RFC 9773, appendix A.
+    const EXAMPLE: &str = "-----BEGIN CERTIFICATE-----
+MIIBQzCB66ADAgECAgUAh2VDITAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwpFeGFt
+cGxlIENBMCIYDzAwMDEwMTAxMDAwMDAwWhgPMDAwMTAxMDEwMDAwMDBaMBYxFDAS
+BgNVBAMTC2V4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeBZu
+7cbpAYNXZLbbh8rNIzuOoqOOtmxA1v7cRm//AwyMwWxyHz4zfwmBhcSrf47NUAFf
+qzLQ2PPQxdTXREYEnKMjMCEwHwYDVR0jBBgwFoAUaYhba4dGQEHhs3uEe6CuLN4B
+yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
++FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn the_name_that_a_ca_knows_is_that_of_rfc_9773() {
+        let der = CertificateDer::from_pem_slice(EXAMPLE.as_bytes()).unwrap();
+        let read = Certificate::read(&der).unwrap();
+        assert_eq!(read.renewal_id, Some(SafeText::new("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")));
+    }
 }

@@ -331,6 +331,7 @@ mod tests {
             key: KeyKind::Ed25519,
             is_ca: false,
             is_for_clients: false,
+            renewal_id: None,
             der: None,
         };
         let chain =

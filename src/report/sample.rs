@@ -77,6 +77,7 @@ pub(super) fn place(name: &str, begins: i64, ends: i64) -> Place {
         key: KeyKind::Ecdsa(256),
         is_ca: false,
         is_for_clients: false,
+        renewal_id: None,
         der: None,
     });
     let chain = Arc::new(Chain {

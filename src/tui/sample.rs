@@ -442,6 +442,7 @@ fn place(name: &str, names: &[&str], issuer: &str, life: i64, left: i64) -> Plac
     let intermediate = Certificate {
         is_ca: true,
         is_for_clients: false,
+        renewal_id: None,
         der: None,
         key: KeyKind::Rsa(2048),
         ..certificate(&[], "CN=ISRG Root X1", NOW.plus(-600 * DAY), chain_end)
@@ -570,6 +571,7 @@ fn certificate(names: &[&str], issuer: &str, from: Moment, until: Moment) -> Cer
         key: KeyKind::Ecdsa(256),
         is_ca: false,
         is_for_clients: false,
+        renewal_id: None,
         der: None,
     }
 }

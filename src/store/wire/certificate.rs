@@ -21,6 +21,7 @@ pub(super) struct WireCertificate {
     key: KeyKind,
     is_ca: bool,
     is_for_clients: bool,
+    renewal_id: Option<Text>,
     der: Option<Vec<u8>>,
 }
 
@@ -38,6 +39,7 @@ impl WireCertificate {
             key: it.key,
             is_ca: it.is_ca,
             is_for_clients: it.is_for_clients,
+            renewal_id: text_if(it.renewal_id.as_ref()),
             der: it.der.as_deref().map(<[u8]>::to_vec),
         }
     }
@@ -55,6 +57,7 @@ impl WireCertificate {
             key: self.key,
             is_ca: self.is_ca,
             is_for_clients: self.is_for_clients,
+            renewal_id: safe(self.renewal_id),
             der: self.der.map(Arc::from),
         }
     }
