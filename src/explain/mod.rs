@@ -1,12 +1,16 @@
-//! What clients print when they fail, in plain words: the cause, and the next safe step, which
+//! What clients print when they fail, and what CAs say, in plain words: the cause, and the next safe step, which
 //! never is to try again and again. The words are in a table; nothing here asks the world.
 
+mod acme;
 mod facts;
 mod rules;
+mod types;
 
 use crate::text::SafeText;
 
 use facts::Facts;
+
+pub use acme::{Named, Problem, acme};
 
 /// What a failure means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub struct Explanation {
 pub fn certbot(output: &str) -> Option<Explanation> {
     // What a job prints is capped, but a line of it may be as long as all of it.
     let lower = output.to_ascii_lowercase();
-    let rule = rules::ALL.iter().find(|it| it.marks.iter().any(|mark| found(&lower, mark)))?;
+    let rule = rules::all().find(|it| it.marks.iter().any(|mark| found(&lower, mark)))?;
     let facts = Facts::of(output);
     Some(Explanation {
         name: rule.name,
@@ -321,7 +325,7 @@ mod tests {
 
     #[test]
     fn every_mark_says_something() {
-        for rule in rules::ALL {
+        for rule in rules::all() {
             for part in rule.marks.iter().flat_map(|it| it.split(" … ")) {
                 assert!(
                     part.trim().len() > 1 && *part == part.to_ascii_lowercase(),
@@ -334,7 +338,7 @@ mod tests {
 
     #[test]
     fn nobody_is_told_to_hammer() {
-        for rule in rules::ALL {
+        for rule in rules::all() {
             let next = rule.next.to_lowercase();
             for word in [
                 "retry until",
@@ -353,7 +357,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_output_is_taken(output in ".{0,300}", at in 0..200_usize) {
-            let text = format!("{output}{}", rules::ALL[at % rules::ALL.len()].marks[0]);
+            let mark = rules::all().nth(at % rules::all().count()).unwrap().marks[0];
+            let text = format!("{output}{mark}");
             drop(certbot(&text));
             drop(certbot(&output));
         }

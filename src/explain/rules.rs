@@ -17,8 +17,13 @@ pub(super) struct Rule {
     pub(super) next: &'static str,
 }
 
-/// Every cause.
-pub(super) static ALL: &[Rule] = &[
+/// Every cause, in the order in which they are looked for.
+pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
+    CA.iter().chain(HOST)
+}
+
+/// What a CA says, whatever client it says it to.
+pub(super) static CA: &[Rule] = &[
     // Limits: every further order makes it worse or is refused.
     Rule {
         name: "paused",
@@ -65,7 +70,7 @@ pub(super) static ALL: &[Rule] = &[
             "too many currently pending",
         ],
         cause: "a limit of the CA is used up",
-        next: "order nothing before {retry}; the log on the host names the limit",
+        next: "order nothing before {retry}; the CA's own words, which the log has, name the limit",
     },
     // What the CA saw when it verified a name.
     Rule {
@@ -90,6 +95,20 @@ pub(super) static ALL: &[Rule] = &[
         marks: &["dnssec", "dnskey", "signature expired … dns"],
         cause: "the signatures of the zone of {domain} do not hold (DNSSEC), so that the CA must not believe its answers",
         next: "mend the signatures or the DS record at the registrar; nothing on this host helps",
+    },
+    Rule {
+        name: "txt-record",
+        marks: &[
+            "incorrect txt record",
+            "no txt record found",
+            "txt record … did not match",
+            "no txt records found",
+            "nxdomain looking up txt",
+            "error retrieving txt records … no such host",
+            "correct value not found for dns challenge",
+        ],
+        cause: "the CA did not find the right TXT record below _acme-challenge of {domain}",
+        next: "look whether every name server of the zone has the record: a server that lags, a stale record or a CNAME elsewhere are usual; give the record more time to reach all of them",
     },
     Rule {
         name: "no-such-name",
@@ -123,17 +142,6 @@ pub(super) static ALL: &[Rule] = &[
         ],
         cause: "{domain} has no address",
         next: "add an A or AAAA record that leads to this host, or issue without the name",
-    },
-    Rule {
-        name: "txt-record",
-        marks: &[
-            "incorrect txt record",
-            "no txt record found",
-            "txt record … did not match",
-            "no txt records found",
-        ],
-        cause: "the CA did not find the right TXT record below _acme-challenge of {domain}",
-        next: "look whether every name server of the zone has the record: a server that lags, a stale record or a CNAME elsewhere are usual; give the plugin more time to propagate",
     },
     Rule {
         name: "redirects",
@@ -192,6 +200,10 @@ pub(super) static ALL: &[Rule] = &[
         cause: "another answer than the test file comes from {domain}",
         next: "look which server answers there: another host, a proxy or a page for everything is usual; then a dry run",
     },
+];
+
+/// What else goes wrong with certbot.
+static HOST: &[Rule] = &[
     // The client on its host.
     Rule {
         name: "port-busy",

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("filter", &["fleet", "spanned", "text"]),
     // Plans tell where a certificate should be served, and in which waves.
     ("report", &["action", "diagnose", "filter", "fleet", "inventory", "rollout", "text"]),
-    ("explain", &["text"]),
+    ("explain", &["fleet", "text"]),
     // Commands as a shell reads them, and where a client keeps things.
     ("action", &["fleet", "inventory", "source", "text"]),
     // How wide a wave is, is a matter of groups.
