@@ -32,6 +32,7 @@
 //! | [`scan`] | nothing itself: concurrency and deadlines of visits |
 //! | [`audit`] | the audit log |
 //! | [`wire`] | what is served: TLS handshakes |
+//! | [`resolve`] | the DNS: questions only |
 //! | [`acme`] | certificate authorities: accounts, orders, challenges |
 //! | [`perform`] | hosts: the only room that changes one |
 //! | [`store`] | the snapshot of the last known fleet |
@@ -95,6 +96,7 @@ pub mod perform;
 pub mod practice;
 pub mod remote;
 pub mod report;
+pub mod resolve;
 pub mod rollout;
 pub mod scan;
 pub mod source;
