@@ -34,6 +34,9 @@ pub enum Error {
         /// What it said.
         problem: Option<Problem>,
     },
+    /// The DNS, or whoever writes it, did not do what an order needs.
+    #[error(transparent)]
+    Dns(#[from] super::desk::Error),
     /// The CA wants accounts to be bound to a customer (RFC 8555, section 7.3.4).
     #[error("{issuer}: the CA wants an external account, and the inventory names none")]
     External {
@@ -176,6 +179,7 @@ impl Error {
                 "see the CA's status page; if this is no ACME directory, correct it in the inventory"
             }
             Self::Busy { .. } => "wait until then, or order from another issuer of the inventory",
+            Self::Dns(it) => it.hint(),
             Self::External { .. } => {
                 "get a key from the CA, set `eab-kid` and `secret-file` of this [[issuer]]"
             }

@@ -8,7 +8,9 @@
 //! ```
 
 pub mod account;
+pub mod desk;
 mod directory;
+pub mod dns;
 mod error;
 mod http;
 mod keep;
@@ -25,6 +27,7 @@ use crate::clock::Clock;
 use crate::text::SafeText;
 
 pub use account::Account;
+pub use desk::Desk;
 pub use directory::Directory;
 pub use error::{Error, Problem, Subproblem};
 pub use http::{Answer, Http, Pace};

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -63,6 +63,9 @@ pub(super) enum LengthText {}
 /// A mail address, as CAs take one.
 #[derive(Debug, Clone)]
 pub(super) enum MailText {}
+/// The address of a DNS server, perhaps with a port.
+#[derive(Debug, Clone)]
+pub(super) enum SocketText {}
 
 impl<G> Checked<G> {
     pub(super) fn as_str(&self) -> &str {
@@ -181,6 +184,29 @@ impl Checked<AddressText> {
     pub(super) fn address(&self) -> Option<IpAddr> {
         self.0.parse().ok()
     }
+}
+
+impl Grammar for SocketText {
+    const NAME: &'static str = "the address of a DNS server";
+    const PATTERN: &'static str =
+        r"^(\[[0-9A-Fa-f:.]{2,45}\]:[0-9]{1,5}|[0-9.]{7,15}(:[0-9]{1,5})?|[0-9A-Fa-f:.]{2,45})$";
+
+    fn fault(text: &str) -> Option<String> {
+        let hint = "expected an IP address, perhaps with a port: 192.0.2.1, [2001:db8::1]:5353";
+        socket(text).is_none().then(|| hint.to_owned())
+    }
+}
+
+impl Checked<SocketText> {
+    pub(super) fn socket(&self) -> Option<SocketAddr> {
+        socket(&self.0)
+    }
+}
+
+/// An address with its port; without one, that of the DNS.
+fn socket(text: &str) -> Option<SocketAddr> {
+    let bare = text.parse::<IpAddr>().map(|it| SocketAddr::new(it, 53));
+    text.parse().ok().or_else(|| bare.ok())
 }
 
 impl Checked<DoorText> {

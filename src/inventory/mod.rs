@@ -8,8 +8,9 @@ mod read;
 mod schema;
 mod shape;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub struct Defaults {
     pub discover: bool,
     /// Files with authorities beside the public ones, in PEM.
     pub roots: Vec<String>,
+    /// Who is asked about the DNS; nobody named: whom the system asks.
+    pub resolvers: Vec<SocketAddr>,
 }
 
 impl Default for Defaults {
@@ -76,6 +79,7 @@ impl Default for Defaults {
             keep_warm: 16,
             discover: true,
             roots: Vec::new(),
+            resolvers: Vec::new(),
         }
     }
 }
@@ -230,12 +234,20 @@ pub struct External {
 pub struct DnsZone {
     /// Its unique name.
     pub name: String,
-    /// The kind of provider.
+    /// The kind of provider, one of [`crate::acme::dns::kinds`].
     pub kind: String,
     /// The zones it can write.
     pub zones: Vec<String>,
+    /// The keys that belong to its kind.
+    pub settings: BTreeMap<&'static str, String>,
     /// Where its secret is kept.
     pub secret: Option<SecretPlace>,
+    /// The servers at which records must be seen; nobody named: those that the zone names.
+    pub nameservers: Vec<SocketAddr>,
+    /// How long may pass until all of them show a record.
+    pub patience: Duration,
+    /// Who is asked about the DNS; nobody named: whom the system asks.
+    pub resolvers: Vec<SocketAddr>,
 }
 
 /// Where a secret is kept; never the secret itself.
@@ -279,6 +291,14 @@ impl Inventory {
         self.hosts.iter().find(|it| it.name.as_str() == name)
     }
 
+    /// The DNS provider that writes the zone of a name: of those whose zones it lies in, the one
+    /// with the longest.
+    pub fn dns_of(&self, name: &str) -> Option<&DnsZone> {
+        let zones = self.dns.iter().flat_map(|it| it.zones.iter().map(move |zone| (zone, it)));
+        let holding = zones.filter(|(zone, _)| is_below(name, zone));
+        holding.max_by_key(|(zone, _)| zone.len()).map(|it| it.1)
+    }
+
     /// The groups that a host is in, in the order in which it names them.
     pub fn groups_of<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Group> {
         let of = |name: &String| self.groups.iter().find(|it| it.name == *name);
@@ -306,6 +326,13 @@ impl Inventory {
         fleet.groups = self.groups.iter().map(group).collect();
         fleet
     }
+}
+
+/// Whether a name is a zone's apex or lies below it, in whatever letters.
+fn is_below(name: &str, zone: &str) -> bool {
+    let [name, zone] = [name, zone].map(|it| it.trim_end_matches('.').to_ascii_lowercase());
+    let rest = name.strip_suffix(&zone);
+    !zone.is_empty() && rest.is_some_and(|it| it.is_empty() || it.ends_with('.'))
 }
 
 impl fmt::Display for Become {

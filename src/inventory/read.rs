@@ -2,6 +2,7 @@
 //! what a single value may be is in [`super::grammar`], which keys there are in [`super::shape`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::{
     Defaults, DnsZone, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook, SecretPlace,
 };
 use super::{prune, shape};
+use crate::acme::dns;
 use crate::fleet::{Expiry, HostName, Roots, Vantage};
 use crate::source;
 use crate::spanned::{self, Diagnostic, Table, did_you_mean, looks_secret};
@@ -70,7 +72,7 @@ impl Reader<'_, '_> {
             groups,
             hosts,
             issuers: self.issuers(issuer),
-            dns: self.dns(dns),
+            dns: self.dns(dns, &defaults.resolvers),
             hooks: self.hooks(hook),
             expiries: self.expiries(expiry),
             defaults,
@@ -92,6 +94,7 @@ impl Reader<'_, '_> {
             keep_warm: given.keep_warm.map_or(usual.keep_warm, |it| it.value().into()),
             discover: given.discover.unwrap_or(usual.discover),
             roots: given.roots.into_iter().map(Checked::into_string).collect(),
+            resolvers: given.resolvers.iter().filter_map(Checked::socket).collect(),
         }
     }
 
@@ -286,21 +289,89 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn dns(&mut self, given: Vec<Spanned<shape::Dns>>) -> Vec<DnsZone> {
+    fn dns(&mut self, given: Vec<Spanned<shape::Dns>>, resolvers: &[SocketAddr]) -> Vec<DnsZone> {
         let mut names = Names::new("dns");
         let mut zones = Vec::new();
         for table in given {
-            let (span, dns) = (table.span(), table.into_inner());
+            let (span, mut dns) = (table.span(), table.into_inner());
+            let settings = dns.settings();
+            let has_secret =
+                [dns.secret_file.is_some(), dns.secret_env.is_some(), dns.secret_command.is_some()];
             let secret = self.secret(dns.secret_file, dns.secret_env, dns.secret_command);
             let name = self.name(dns.name, &mut names, span.clone());
-            let kind = self.required(dns.kind, "dns", "kind", span);
+            let kind = self.required(dns.kind, "dns", "kind", span.clone());
+            let kind = kind.and_then(|it| self.kind_of_dns(&it, span, has_secret.contains(&true)));
             if let (Some(name), Some(kind)) = (name, kind) {
-                let (kind, given) = (kind.into_string(), dns.zones);
-                let given = given.into_iter().map(Checked::into_string).collect();
-                zones.push(DnsZone { name, kind, zones: given, secret });
+                zones.push(DnsZone {
+                    name,
+                    kind: kind.name.to_owned(),
+                    zones: dns.zones.into_iter().map(Checked::into_string).collect(),
+                    settings,
+                    secret,
+                    nameservers: dns.nameservers.iter().filter_map(Checked::socket).collect(),
+                    patience: dns.patience.map_or(PATIENCE, |it| it.duration()),
+                    resolvers: resolvers.to_vec(),
+                });
             }
         }
         zones
+    }
+
+    /// The kind of a DNS provider, and whether the table has the keys of that kind and no others.
+    fn kind_of_dns(
+        &mut self,
+        told: &Spanned<Checked<LabelText>>,
+        table: Range<usize>,
+        has_secret: bool,
+    ) -> Option<&'static dns::Kind> {
+        let name = told.get_ref().as_str();
+        let Some(kind) = dns::named(name) else {
+            let shown = SafeText::capped(name, MAX_SHOWN);
+            let known: Vec<_> = dns::kinds().map(|it| it.name).collect();
+            let hint = match did_you_mean(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the kinds are {}", known.join(", ")),
+            };
+            let complaint = Diagnostic::new(format!("unknown kind `{shown}`"), told.span());
+            self.complaints.push(complaint.with_hint(hint));
+            return None;
+        };
+        let taken: Vec<_> = kind.needs.iter().chain(kind.takes).copied().collect();
+        let raw = self.tables.get(&table.start).and_then(|it| it.get_ref().as_table());
+        let keys: Vec<_> = raw.into_iter().flat_map(DeTable::keys).collect();
+        for key in &keys {
+            let word: &str = key.get_ref();
+            if dns::KEYS.contains(&word) && !taken.contains(&word) {
+                let message = format!("a `[[dns]]` of the kind `{name}` takes no `{word}`");
+                let hint = match taken.as_slice() {
+                    [] => "take the line out".to_owned(),
+                    taken => format!("its own keys are {}", taken.join(", ")),
+                };
+                self.complaints.push(Diagnostic::new(message, key.span()).with_hint(hint));
+            }
+        }
+        let has = |it: &str| keys.iter().any(|key| *key.get_ref() == it);
+        let missing: Vec<_> = kind.needs.iter().filter(|it| !has(it)).collect();
+        for key in missing.into_iter().filter(|_| self.is_whole) {
+            let message = format!("this `[[dns]]` has no `{key}`");
+            let hint = format!("a `[[dns]]` of the kind `{name}` needs it: {}", kind.about);
+            self.complaints.push(Diagnostic::new(message, table.clone()).with_hint(hint));
+        }
+        let what = match kind.secret {
+            dns::Wanted::Perhaps(_) => None,
+            dns::Wanted::Text(what) => Some(what.to_owned()),
+            dns::Wanted::Parts(parts) => {
+                Some(format!("lines `name = value` of {}", parts.join(", ")))
+            }
+        };
+        if let Some(what) = what.filter(|_| !has_secret && self.is_whole) {
+            let message = "this `[[dns]]` does not say where its secret is";
+            let hint = format!(
+                "name the place with `secret-file`, `secret-env` or `secret-command`: {what}"
+            );
+            self.complaints.push(Diagnostic::new(message, table).with_hint(hint));
+        }
+        Some(kind)
     }
 
     /// The one place where a secret is kept.
@@ -517,6 +588,9 @@ fn quoted_after<'m>(start: &str, message: &'m str) -> Option<(&'m str, &'m str)>
     rest.split_once("`, ").or_else(|| rest.split_once('`'))
 }
 
+/// Secondaries ask at least that often where nobody notifies them (BIND: min-refresh-time).
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// The most characters that are repeated of a word that is not known.
 const MAX_SHOWN: usize = 80;
 
@@ -675,7 +749,8 @@ mod tests {
         }
         let text = "issuer = [{ name = 'a', directory = 'https://a' }, { name = 'a', directory = 'https://b' }]";
         check(text, &[("a second issuer `a`; the first is in line 1", "'a'")]);
-        let text = "[[dns]]\nname = 'a'\nkind = 'x'\n[[dns]]\nname = 'a'\nkind = 'x'\n";
+        let text = "[[dns]]\nname = 'a'\nkind = 'exec'\ncommand = 'x'\n\
+                    [[dns]]\nname = 'a'\nkind = 'exec'\ncommand = 'x'\n";
         check(text, &[("a second dns `a`; the first is in line 2", "'a'")]);
         let text = "[[hook]]\nname = 'a'\nrun = 'x'\nimpact = 'none'\n\
                     [[hook]]\nname = 'a'\nrun = 'x'\nimpact = 'none'\n";
@@ -746,8 +821,49 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_dns_has_its_own_keys() {
+        let head = "[[dns]]\nname = 'a'\nsecret-env = 'A'\n";
+        hints(
+            &format!("{head}kind = 'rfc2316'\n"),
+            "unknown kind `rfc2316`",
+            "'rfc2316'",
+            "did you mean `rfc2136`?",
+        );
+        hints(
+            &format!("{head}kind = 'exec'\ncommand = 'x'\nserver = 'ns.test'\n"),
+            "a `[[dns]]` of the kind `exec` takes no `server`",
+            "server",
+            "its own keys are command",
+        );
+        check(
+            &format!("{head}kind = 'rfc2136'\n"),
+            &[("this `[[dns]]` has no `server`", "[[dns]]")],
+        );
+        check(
+            "[[dns]]\nname = 'a'\nkind = 'rfc2136'\nserver = 'ns.test'\n",
+            &[("this `[[dns]]` does not say where its secret is", "[[dns]]")],
+        );
+        check(
+            "[defaults]\nresolvers = ['ns.test']\n",
+            &[(
+                "expected an IP address, perhaps with a port: 192.0.2.1, [2001:db8::1]:5353",
+                "'ns.test'",
+            )],
+        );
+        let text = format!(
+            "{head}kind = 'rfc2136'\nserver = 'ns.test'\nzones = ['a.test']\n\
+                            [[dns]]\nname = 'b'\nkind = 'exec'\ncommand = 'x'\nzones = ['b.a.test']\n"
+        );
+        let inventory = read(&text).0;
+        let of = |name: &str| inventory.dns_of(name).map(|it| it.name.as_str());
+        assert_eq!(of("*.A.test"), Some("a"));
+        assert_eq!(of("x.b.a.test"), Some("b"));
+        assert_eq!((of("a.test"), of("ba.test"), of("test")), (Some("a"), None, None));
+    }
+
+    #[test]
     fn secrets_never_stand_in_the_file() {
-        let dns = "[[dns]]\nname = 'a'\nkind = 'b'\n";
+        let dns = "[[dns]]\nname = 'a'\nkind = 'exec'\ncommand = 'x'\n";
         for key in ["secret", "api-token", "password", "api_key"] {
             let text = format!("{dns}{key} = 'hunter2'\n");
             hints(&text, &format!("unknown key `{key}`"), key, SECRETS);
@@ -755,8 +871,8 @@ mod tests {
             assert!(!shown.contains("hunter2"), "{shown}");
         }
         hints(
-            &format!("{dns}secret-env = 'A'\nsecret-file = '/b'\nsecret-command = 'c'\n")[..66],
-            "a second place for the secret; the first is in line 4",
+            &format!("{dns}secret-env = 'A'\nsecret-file = '/b'\nsecret-command = 'c'\n")[..83],
+            "a second place for the secret; the first is in line 5",
             "'/b'",
             "keep one of `secret-file`, `secret-env` and `secret-command`",
         );

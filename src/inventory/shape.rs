@@ -1,16 +1,21 @@
 //! The shape of the file: one struct per table, whose comments are what editors show. Whether
 //! the parts fit each other is seen in [`read`](super::read()).
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::json;
 use toml::Spanned;
 
 use super::grammar::{
     AddressText, Checked, CommandText, Count, Day, DoorText, HostText, LabelText, LengthText,
-    MailText, PathText, UrlText, UserText, VariableText,
+    MailText, PathText, SocketText, UrlText, UserText, VariableText,
 };
 use super::{Become, Impact, Protect, StartTls};
+use crate::acme::dns;
 
 /// The hosts of certdeck, and what it should know of them.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -69,6 +74,9 @@ pub(super) struct Defaults {
     /// Files with authorities beside the public ones, in PEM.
     #[serde(default)]
     pub(super) roots: Vec<Checked<PathText>>,
+    /// Who is asked about the DNS when certificates are ordered; default: whom the system asks.
+    #[serde(default)]
+    pub(super) resolvers: Vec<Checked<SocketText>>,
 }
 
 /// A group of hosts.
@@ -207,17 +215,42 @@ pub(super) struct Issuer {
     { "required": ["secret-file", "secret-env"] },
     { "required": ["secret-file", "secret-command"] },
     { "required": ["secret-env", "secret-command"] },
-] }))]
+] }, "allOf" = rules_of_kinds()))]
 pub(super) struct Dns {
     /// Its unique name.
     #[schemars(required, with = "Checked<LabelText>")]
     pub(super) name: Option<Spanned<Checked<LabelText>>>,
     /// The kind of provider, as "rfc2136".
-    #[schemars(required)]
-    pub(super) kind: Option<Checked<LabelText>>,
+    #[schemars(required, with = "ProviderKind")]
+    pub(super) kind: Option<Spanned<Checked<LabelText>>>,
     /// The zones it can write.
     #[serde(default)]
     pub(super) zones: Vec<Checked<HostText>>,
+    /// The server that takes updates, with its port if that is not 53.
+    pub(super) server: Option<Checked<DoorText>>,
+    /// The name of the TSIG key, if the secret is no key file that tells it.
+    pub(super) key_name: Option<Checked<HostText>>,
+    /// The algorithm of the TSIG key: "hmac-sha256" (default), "hmac-sha384", "hmac-sha512".
+    pub(super) algorithm: Option<Checked<LabelText>>,
+    /// Where the API of the provider is, if it is one of your own.
+    pub(super) url: Option<Checked<UrlText>>,
+    /// The account or customer at the provider.
+    pub(super) account: Option<Checked<LabelText>>,
+    /// The user at the provider.
+    pub(super) user: Option<Checked<LabelText>>,
+    /// The project at the provider.
+    pub(super) project: Option<Checked<LabelText>>,
+    /// The region of the provider.
+    pub(super) region: Option<Checked<LabelText>>,
+    /// The zone at the provider, where its name does not find it.
+    pub(super) zone_id: Option<Checked<LabelText>>,
+    /// The program that is called as `COMMAND present|cleanup FQDN VALUE`.
+    pub(super) command: Option<Checked<CommandText>>,
+    /// The servers at which records must be seen, if not those that the zone names.
+    #[serde(default)]
+    pub(super) nameservers: Vec<Checked<SocketText>>,
+    /// How long may pass until all of them show a record; default "5m".
+    pub(super) patience: Option<Checked<LengthText>>,
     /// The file that holds its secret.
     #[schemars(with = "Option<Checked<PathText>>")]
     pub(super) secret_file: Option<Spanned<Checked<PathText>>>,
@@ -227,6 +260,61 @@ pub(super) struct Dns {
     /// The command that prints its secret.
     #[schemars(with = "Option<Checked<CommandText>>")]
     pub(super) secret_command: Option<Spanned<Checked<CommandText>>>,
+}
+
+/// The kinds of DNS providers, in the schema.
+enum ProviderKind {}
+
+impl JsonSchema for ProviderKind {
+    fn schema_name() -> Cow<'static, str> {
+        "a kind of DNS provider".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let kinds: Vec<_> = dns::kinds().map(|it| it.name).collect();
+        schemars::json_schema!({ "enum": kinds })
+    }
+}
+
+impl Dns {
+    /// The keys that belong to kinds of providers and are given.
+    pub(super) fn settings(&mut self) -> BTreeMap<&'static str, String> {
+        let Self { server, key_name, algorithm, url, account, user, .. } = self;
+        let texts = [
+            ("account", account.take().map(Checked::into_string)),
+            ("algorithm", algorithm.take().map(Checked::into_string)),
+            ("command", self.command.take().map(Checked::into_string)),
+            ("key-name", key_name.take().map(Checked::into_string)),
+            ("project", self.project.take().map(Checked::into_string)),
+            ("region", self.region.take().map(Checked::into_string)),
+            ("server", server.take().map(Checked::into_string)),
+            ("url", url.take().map(Checked::into_string)),
+            ("user", user.take().map(Checked::into_string)),
+            ("zone-id", self.zone_id.take().map(Checked::into_string)),
+        ];
+        texts.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+/// Which keys each kind of provider must have and may have, as rules of JSON Schema.
+fn rules_of_kinds() -> Vec<serde_json::Value> {
+    let rule = |kind: &dns::Kind| {
+        let is_strange = |it: &&&str| !kind.needs.contains(it) && !kind.takes.contains(it);
+        let strange = dns::KEYS.iter().filter(is_strange);
+        let strange: Vec<_> = strange.map(|it| json!({ "required": [it] })).collect();
+        let places = match kind.secret {
+            dns::Wanted::Perhaps(_) => Vec::new(),
+            _ => vec!["secret-file", "secret-env", "secret-command"],
+        };
+        let secret: Vec<_> = places.iter().map(|it| json!({ "required": [it] })).collect();
+        let mut rules = vec![json!({ "not": { "anyOf": strange }, "required": kind.needs })];
+        rules.extend((!secret.is_empty()).then(|| json!({ "anyOf": secret })));
+        json!({
+            "if": { "properties": { "kind": { "const": kind.name } }, "required": ["kind"] },
+            "then": { "allOf": rules },
+        })
+    };
+    dns::kinds().map(rule).collect()
 }
 
 /// A command that may be run on hosts.

@@ -50,8 +50,17 @@ impl Caa {
         method: &str,
     ) -> Ruling {
         let Some(at) = &self.at else { return Ruling::Allowed };
-        let forbidden = |why: &str| Ruling::Forbidden(SafeText::new(&format!("CAA of {at}: {why}")));
-        let known = ["issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone"];
+        let forbidden =
+            |why: &str| Ruling::Forbidden(SafeText::new(&format!("CAA of {at}: {why}")));
+        let known = [
+            "issue",
+            "issuewild",
+            "iodef",
+            "issuemail",
+            "issuevmc",
+            "contactemail",
+            "contactphone",
+        ];
         let strange = |it: &&Record| it.is_critical && !known.contains(&it.tag.as_str());
         if let Some(record) = self.records.iter().find(strange) {
             let tag = SafeText::capped(&record.tag, 32);

@@ -15,6 +15,7 @@ use crate::text::SafeText;
 pub use caa::{Caa, Ruling};
 pub use exchange::Silence;
 pub(crate) use exchange::exchange;
+pub(crate) use watch::values;
 pub use watch::{Sight, Watched, watch};
 
 /// Whom questions go to that are not for one server.
@@ -325,7 +326,10 @@ mod tests {
 
     #[test]
     fn names_are_brought_into_one_form() {
-        assert_eq!(plain(&parsed("_acme-challenge.WWW.Test.").unwrap()), "_acme-challenge.www.test");
+        assert_eq!(
+            plain(&parsed("_acme-challenge.WWW.Test.").unwrap()),
+            "_acme-challenge.www.test"
+        );
         assert!(parsed(".").is_err());
         assert!(parsed(&"a".repeat(64)).is_err());
     }

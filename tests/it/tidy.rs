@@ -14,7 +14,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("spanned", &[]),
     ("fleet", &["text"]),
     ("source", &["fleet", "spanned", "text"]),
-    ("inventory", &["fleet", "source", "spanned", "text"]),
+    // Kinds of DNS providers say which keys they take.
+    ("inventory", &["acme/dns", "fleet", "source", "spanned", "text"]),
     // The words of a log, in plain words.
     ("diagnose", &["explain", "fleet", "text"]),
     ("filter", &["fleet", "spanned", "text"]),
@@ -36,7 +37,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),
     ("wire", &["fleet", "inventory", "remote", "text"]),
-    ("acme", &["audit", "clock", "fleet", "inventory", "text"]),
+    ("acme", &["audit", "clock", "fleet", "inventory", "resolve", "text"]),
+    // Providers know nothing of the inventory, which knows their kinds.
+    ("acme/dns", &["clock", "resolve", "text"]),
+    ("resolve", &["text"]),
     (
         "perform",
         &[
@@ -116,6 +120,7 @@ const FUZZ: &str = "fuzz";
 
 /// Folders of similar things, where a thing does nothing until `ALL` lists it.
 const REGISTRIES: &[&str] = &[
+    "acme/dns",
     "action",
     "diagnose",
     "inventory/import",
