@@ -114,11 +114,11 @@ pub async fn open(
         terms_of_service_agreed: true,
         only_return_existing: false,
     };
-    let made = until_taken(ca.as_str(), async || {
+    let made = until_taken!(ca.as_str(), {
         let builder = Library::builder_with_http(Box::new(http.clone()));
         builder.create(&new, url.to_owned(), external.as_ref()).await
     });
-    let (library, credentials) = made.await.map_err(|it| match it {
+    let (library, credentials) = made.map_err(|it| match it {
         it if it.is("externalAccountRequired") && external.is_none() => {
             Error::External { issuer: SafeText::new(&issuer.name) }
         }
@@ -166,7 +166,7 @@ pub async fn roll(
     let builder = Library::builder_with_http(Box::new(http));
     let library = builder.from_credentials(credentials).await;
     let mut library = library.map_err(|it| Error::of(it, ca.as_str()))?;
-    let rolled = until_taken(ca.as_str(), async || library.update_key().await).await;
+    let rolled = until_taken!(ca.as_str(), library.update_key().await);
     match rolled {
         Ok(credentials) => {
             let thumbprint = library.key_thumbprint().to_owned();
@@ -265,13 +265,16 @@ fn is_closed(error: &Error) -> bool {
 /// Asks the CA for the account of a key, without making one (RFC 8555, section 7.3.1); its URL.
 async fn ask(http: &Http, url: &str, kept: &Kept) -> Result<SafeText, Error> {
     let ca = ca_of(url);
-    let asked = until_taken(ca.as_str(), async || {
-        let key = kept.credentials.private_key();
-        let pair = (Key::from_pkcs8_der(key.clone_key())?, PrivateKeyDer::Pkcs8(key.clone_key()));
-        let builder = Library::builder_with_http(Box::new(http.clone()));
-        builder.from_key(pair, url.to_owned()).await.map(|(library, _)| library)
-    });
-    Ok(SafeText::new(asked.await?.id()))
+    let asked = until_taken!(ca.as_str(), known_by_key(http, url, kept).await);
+    Ok(SafeText::new(asked?.id()))
+}
+
+/// The account that a CA knows by the key that is kept.
+async fn known_by_key(http: &Http, url: &str, kept: &Kept) -> Result<Library, instant_acme::Error> {
+    let key = kept.credentials.private_key();
+    let pair = (Key::from_pkcs8_der(key.clone_key())?, PrivateKeyDer::Pkcs8(key.clone_key()));
+    let builder = Library::builder_with_http(Box::new(http.clone()));
+    builder.from_key(pair, url.to_owned()).await.map(|(library, _)| library)
 }
 
 fn read(office: &Office, issuer: &Issuer, is_staging: bool) -> Result<Option<Kept>, Error> {

@@ -14,6 +14,9 @@ pub enum Error {
          free the disk or mend it, then start certdeck again"
     )]
     Broken,
+    /// Something was taken up that has ended, or never was begun.
+    #[error("{0}: there is no such action without an end")]
+    Closed(uuid::Uuid),
     /// Waiting for another writer.
     #[error(
         "another process has held the audit log for {} s; \

@@ -129,6 +129,18 @@ impl Log {
         self.append("step", permit.op, body).map(drop)
     }
 
+    /// Takes up what was permitted before and has no outcome yet, after a record that says so.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if there is no such intent without an outcome.
+    pub fn take_up(&mut self, op: Uuid, body: &Map<String, Value>) -> Result<Permit, Error> {
+        if !self.open_intents()?.iter().any(|it| it.op == op) {
+            return Err(Error::Closed(op));
+        }
+        let last = self.append("step", op, body)?;
+        Ok(Permit { op, seq: last.seq, hash: last.hash })
+    }
+
     /// Writes down what became of what was permitted, which ends the permit.
     #[expect(clippy::needless_pass_by_value, reason = "what is over is not permitted any more")]
     pub fn outcome(&mut self, permit: Permit, body: &Map<String, Value>) -> Result<(), Error> {

@@ -85,6 +85,15 @@ pub fn csr(wanted: &Csr<'_>, nonce: &Nonce) -> String {
     script.finish()
 }
 
+/// Removes key and request of an order that came to nothing. Can be sent again and again.
+pub fn drop_csr(op: Uuid, folder: &str, nonce: &Nonce) -> String {
+    let mut script = Script::new(nonce);
+    script.begin_section();
+    script.push(&format!("folder={} op={op}", quote(folder)));
+    script.push(DROP);
+    script.finish()
+}
+
 /// Takes the request out of the answer.
 ///
 /// # Errors
@@ -185,6 +194,12 @@ printf '%s\n' "$names" | tr , '\n' | sed 's/^DNS:\(.*\)/dns_name = "\1"/' >"$o/r
 certtool --generate-request --load-privkey "$o/privkey.pem" --template "$o/request.conf" --no-text --outfile "$o/new";;
 esac >/dev/null && [ -s "$o/new" ] && synced "$o/new"; }
 order
+"#;
+
+const DROP: &str = r#"
+case $folder in /etc/certdeck) folder=$R$folder;; esac
+rm -f "$folder/orders/$op/privkey.pem" "$folder/orders/$op/request.pem" "$folder/orders/$op/request.conf" "$folder/orders/$op/new"
+rmdir "$folder/orders/$op" "$folder/orders" "$folder"
 "#;
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use bring::{bring, read_brought};
-pub use csr::{Csr, CsrDer, Key, csr, read_csr};
+pub use csr::{Csr, CsrDer, Key, csr, drop_csr, read_csr};
 pub use read::{read, read_list, read_removed};
 pub use script::{ANSWER_CAP, LISTED, OUTPUT_BYTES, clean, list, look, start, stop, void};
 pub use token::{Token, is_token, place_tokens, read_tokens, remove_tokens};

@@ -37,6 +37,15 @@ pub(super) async fn fetch(
         .map_err(|it| SafeText::new(&format!("{}: {it}", told.name)))
 }
 
+/// Lets the host forget them: nothing came of the order.
+pub(super) async fn forget(tools: &Tools, told: &Host, folder: &str, permit: &Permit) {
+    let nonce = Nonce::new(Uuid::new_v4().into_bytes());
+    let script = job::drop_csr(permit.op(), folder, &nonce);
+    let limits = Limits { time: PATIENCE, cap: ANSWER_CAP };
+    // A host that is away keeps a key that nobody will ever use.
+    tools.sessions.visit(told, &script, limits).await.ok();
+}
+
 fn key(plan: KeyPlan) -> Key {
     match plan {
         KeyPlan::Keep => Key::Live,

@@ -14,10 +14,14 @@ mod follow;
 mod hook;
 pub mod jobs;
 mod judge;
+mod kept;
+mod obtain;
 mod one;
 mod owner;
 mod reconcile;
 mod record;
+mod resume;
+mod solve;
 
 use std::sync::{Arc, Mutex};
 

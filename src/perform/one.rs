@@ -12,10 +12,12 @@ use super::case::{Case, leaf};
 use super::conclude::{self, conclude, fresh, refused};
 use super::follow::{self, From, Lost};
 use super::judge::explanation;
+use super::kept::KeptPlan;
+use super::obtain::{NotObtained, obtain};
 use super::owner::UnderWay;
 use super::reconcile::{reconcile, unsettled};
 use super::record::{self, with_log};
-use super::{Ending, Progress, Report, Tools};
+use super::{Ending, Progress, Report, Tools, resume};
 use crate::action::{Confirmed, Expect, Plan};
 use crate::audit::{self, Permit};
 use crate::explain::Explanation;
@@ -184,7 +186,17 @@ impl Crew {
                 Err(text) => return self.not_brought(permit, &case, op, &text).await,
             },
         };
-        let request = job::Request { input, ..request(plan, &case, &host, &permit, &self.run.who) };
+        let mut request =
+            job::Request { input, ..request(plan, &case, &host, &permit, &self.run.who) };
+        if let Some(order) = &plan.order {
+            let kept = KeptPlan::of(order, &request);
+            let mut tell = |step| self.say(Progress::Ordering { at, step });
+            let obtained = obtain(&self.tools, told, order, &kept, &permit, &mut tell).await;
+            request.input = match obtained {
+                Ok(chain) => Some(chain),
+                Err(not) => return self.not_obtained(permit, &case, not).await,
+            };
+        }
         let sessions = &self.tools.sessions;
         let from = From::Start(&request, &permit);
         let clock = self.tools.clock;
@@ -216,6 +228,9 @@ impl Crew {
             Err(why) => return Report { op: Some(op), ..conclude::lost(&case, &why.text) },
         };
         let report = self.write_outcome(permit, report, ended).await;
+        if plan.order.is_some() && report.ending != Ending::NotAudited {
+            resume::forget(&self.tools, op);
+        }
         drop(under_way);
         report
     }
@@ -228,6 +243,17 @@ impl Crew {
             "scan both hosts, and plan again from what is there now",
         );
         let report = Report { op: Some(op), ..refused(case, text.as_str(), Some(why)) };
+        let outcome = record::outcome(&report, None, None);
+        match with_log(&self.tools, move |log| log.outcome(permit, &outcome)).await {
+            Ok(()) => report,
+            Err(error) => self.not_written(report, &error),
+        }
+    }
+
+    /// Records that no certificate came of an order, and that nothing was changed on the host.
+    async fn not_obtained(&self, permit: Permit, case: &Case, not: NotObtained) -> Report {
+        let op = Some(permit.op());
+        let report = Report { op, ..resume::not_obtained(case, not) };
         let outcome = record::outcome(&report, None, None);
         match with_log(&self.tools, move |log| log.outcome(permit, &outcome)).await {
             Ok(()) => report,

@@ -12,7 +12,7 @@ use super::follow::{self, From};
 use super::jobs::OLD;
 use super::judge::explanation;
 use super::record::{self, with_log};
-use super::{Ending, Report, Tools, owner};
+use super::{Ending, Report, Tools, owner, resume};
 use crate::audit;
 use crate::audit::read::Record;
 use crate::fleet::{HostName, Moment, human};
@@ -76,6 +76,7 @@ async fn settle_all(tools: &Tools, intents: Vec<Record>) -> Result<Vec<Reconcile
             Ok((report, exit, output)) => {
                 let text = format!("{} at {}: {}", title(&intent), host(&intent), report.summary);
                 write(tools, &intent, &report, exit, output).await?;
+                resume::forget(tools, intent.op);
                 (Some(report), text)
             }
             Err(why) => (None, why),
@@ -112,6 +113,9 @@ async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, V
             age(intent, now)
         )
     };
+    if let Some(report) = resume::order(tools, told, intent, &case).await? {
+        return Ok((report, None, Vec::new()));
+    }
     let look = look(tools, told, intent.op).await.map_err(|it| away(&it))?;
     match &look.status.state {
         State::Running | State::Starting => {

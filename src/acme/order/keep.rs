@@ -1,7 +1,7 @@
 //! Orders that have begun, on the disk: each step is there before the request that leads on from
 //! it, so that whoever comes after a crash knows what was asked for and what has to be cleaned up.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -127,12 +127,30 @@ impl Kept {
         write().map_err(|it| file(&path, &format!("cannot be written: {it}")))
     }
 
+    /// Makes sure that nobody else is at the order of an action, for as long as the file is open;
+    /// `None` if somebody is.
+    ///
+    /// # Errors
+    /// Where the folder of orders cannot be used.
+    pub fn hold(office: &Office, op: Uuid) -> Result<Option<File>, Error> {
+        let path = folder(office).join(format!("{op}.lock"));
+        let cannot = |it: io::Error| file(&path, &format!("cannot be locked: {it}"));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder(office)).map_err(cannot)?;
+        let held = File::options().create(true).append(true).open(&path).map_err(cannot)?;
+        match held.try_lock() {
+            Ok(()) => Ok(Some(held)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(it)) => Err(cannot(it)),
+        }
+    }
+
     /// Forgets it: it has ended, and nothing of it is left anywhere.
     ///
     /// # Errors
     /// Where the file cannot be removed.
     pub fn forget(&self, office: &Office) -> Result<(), Error> {
         let path = path_of(office, self.op);
+        std::fs::remove_file(path.with_extension("lock")).ok();
         match std::fs::remove_file(&path) {
             Err(it) if it.kind() != io::ErrorKind::NotFound => {
                 Err(file(&path, &format!("cannot be removed: {it}")))

@@ -13,6 +13,7 @@ mod keep;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use instant_acme::{
     AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, NewOrder, Order,
     OrderStatus, RetryPolicy,
@@ -89,29 +90,29 @@ pub struct Unanswered {
 }
 
 /// What answers challenges.
-pub trait Solver: Send {
+pub trait Solver: Send + Sync {
     /// How control of a name is proven.
     fn kind(&self, name: &str, is_wildcard: bool) -> Kind;
 
     /// What would be put in place to answer a challenge. Changes nothing.
-    fn prepare(
-        &mut self,
-        challenge: &Challenge,
-    ) -> impl Future<Output = Result<Vec<Placed>, Unanswered>> + Send;
+    fn prepare<'a>(
+        &'a mut self,
+        challenge: &'a Challenge,
+    ) -> BoxFuture<'a, Result<Vec<Placed>, Unanswered>>;
 
     /// Puts it in place, and waits until the CA can see it. What is there already stays.
-    fn place(
-        &mut self,
-        placed: &[Placed],
-        tell: &mut Tell<'_>,
-    ) -> impl Future<Output = Result<(), Unanswered>> + Send;
+    fn place<'a>(
+        &'a mut self,
+        placed: &'a [Placed],
+        tell: &'a mut Tell<'_>,
+    ) -> BoxFuture<'a, Result<(), Unanswered>>;
 
     /// Takes it away, and returns what could not be.
-    fn remove(
-        &mut self,
-        placed: &[Placed],
-        tell: &mut Tell<'_>,
-    ) -> impl Future<Output = Vec<Placed>> + Send;
+    fn remove<'a>(
+        &'a mut self,
+        placed: &'a [Placed],
+        tell: &'a mut Tell<'_>,
+    ) -> BoxFuture<'a, Vec<Placed>>;
 }
 
 /// Who is told what happens.
@@ -154,7 +155,7 @@ impl From<Error> for Failure {
 }
 
 /// An order being carried out.
-pub struct Work<'a, S> {
+pub struct Work<'a> {
     /// Where orders are kept.
     pub office: &'a Office,
     /// The account that orders.
@@ -162,10 +163,10 @@ pub struct Work<'a, S> {
     /// The request of the host.
     pub csr: Csr<'a>,
     /// What answers challenges.
-    pub solver: &'a mut S,
+    pub solver: &'a mut dyn Solver,
 }
 
-impl<S: Solver> Work<'_, S> {
+impl Work<'_> {
     /// Carries an order out, from wherever it is, to its chain in PEM. What was put in place to
     /// answer challenges is taken away in any case; what could not be stays in `kept`.
     ///
@@ -211,7 +212,7 @@ impl<S: Solver> Work<'_, S> {
                 patience.bear(failure, self.office, kept.stage, tell).await?;
                 // What the CA made of the request that failed, it says itself.
                 let ca = self.account.ca();
-                until_taken(ca, async || order.refresh().await.map(|_| ())).await?;
+                until_taken!(ca, order.refresh().await.map(drop))?;
             }
         }
         Err(self.stuck("it neither goes on nor ends"))
@@ -222,7 +223,7 @@ impl<S: Solver> Work<'_, S> {
         let (library, ca) = (&self.account.library, self.account.ca());
         if let Some(url) = kept.url.clone() {
             say(tell, kept.stage, &format!("the order is taken up at {ca}"));
-            let order = until_taken(ca, async || library.order(url.clone()).await).await;
+            let order = until_taken!(ca, library.order(url.clone()).await);
             return Ok(order?);
         }
         if let Some(profile) = &kept.profile {
@@ -242,7 +243,7 @@ impl<S: Solver> Work<'_, S> {
         }
         say(tell, kept.stage, &format!("{ca} is asked for an order"));
         kept.write(self.office)?;
-        let asked = until_taken(ca, async || library.new_order(&new).await).await;
+        let asked = until_taken!(ca, library.new_order(&new).await);
         match asked {
             Ok(mut order) => {
                 kept.url = Some(order.url().to_owned());
@@ -300,16 +301,16 @@ impl<S: Solver> Work<'_, S> {
                     Kind::Dns01 => "in the DNS",
                 };
                 say(tell, kept.stage, &format!("{ca} looks at {} {how}", shown(it)));
-                until_taken(ca, async || set_ready(order, it).await).await?;
+                until_taken!(ca, set_ready(order, it).await)?;
             }
         }
         let retries = RetryPolicy::default().timeout(VALIDATION);
-        match until_taken(ca, async || order.poll_ready(&retries).await).await {
+        match until_taken!(ca, order.poll_ready(&retries).await) {
             Ok(OrderStatus::Ready) => say(tell, Stage::Ready, "control of every name is proven"),
             Ok(_) => {}
             // The order itself says what became of it.
             Err(Error::Problem { .. }) => {
-                until_taken(ca, async || order.refresh().await.map(|_| ())).await?;
+                until_taken!(ca, order.refresh().await.map(drop))?;
             }
             Err(Error::Unreached { why, .. }) if why.as_str() == LATE => {
                 return Err(self.stuck("it has not looked at the names within five minutes"));
@@ -323,36 +324,8 @@ impl<S: Solver> Work<'_, S> {
     /// The challenges of the names that are not proven yet.
     async fn challenges(&self, order: &mut Order) -> Result<Vec<Challenge>, Failure> {
         let ca = self.account.ca();
-        let solver = &*self.solver;
-        let read = until_taken(ca, async || {
-            let mut all = order.authorizations();
-            let mut found = Vec::new();
-            while let Some(next) = all.next().await {
-                let mut one = next?;
-                if one.status != AuthorizationStatus::Pending {
-                    continue;
-                }
-                let id = one.identifier();
-                let is_wildcard = id.wildcard;
-                let Identifier::Dns(name) = id.identifier.clone() else { continue };
-                let kind = solver.kind(&name, is_wildcard);
-                let Some(it) = one.challenge(kind.library()) else {
-                    found.push(Err((name, kind)));
-                    continue;
-                };
-                let authorization = it.key_authorization();
-                found.push(Ok(Challenge {
-                    name,
-                    is_wildcard,
-                    kind,
-                    token: it.token.clone(),
-                    content: authorization.as_str().to_owned(),
-                    record: authorization.dns_value(),
-                }));
-            }
-            Ok(found)
-        });
-        read.await?
+        let read = until_taken!(ca, pending(order, self.solver).await);
+        read?
             .into_iter()
             .map(|it| {
                 it.map_err(|(name, kind)| {
@@ -377,7 +350,7 @@ impl<S: Solver> Work<'_, S> {
         kept.stage = Stage::Finalizing;
         kept.write(self.office)?;
         say(tell, kept.stage, &format!("{ca} gets the request of the host"));
-        until_taken(ca, async || order.finalize_csr(self.csr.der).await).await?;
+        until_taken!(ca, order.finalize_csr(self.csr.der).await)?;
         Ok(())
     }
 
@@ -393,7 +366,7 @@ impl<S: Solver> Work<'_, S> {
         let mut pause = Duration::from_millis(250);
         while begin.elapsed() < ISSUING {
             sleep(pause).await;
-            until_taken(ca, async || order.refresh().await.map(|_| ())).await?;
+            until_taken!(ca, order.refresh().await.map(drop))?;
             if order.state().status != OrderStatus::Processing {
                 return Ok(());
             }
@@ -411,7 +384,7 @@ impl<S: Solver> Work<'_, S> {
         let ca = self.account.ca();
         kept.stage = Stage::Valid;
         kept.write(self.office)?;
-        let text = until_taken(ca, async || order.certificate().await).await?;
+        let text = until_taken!(ca, order.certificate().await)?;
         let ordered = chain::Ordered {
             spki: self.csr.spki,
             names: &kept.names,
@@ -430,19 +403,8 @@ impl<S: Solver> Work<'_, S> {
     /// Why an order is invalid: what the CA saw of each name, or what it says of the whole.
     async fn why(&self, order: &mut Order) -> Failure {
         let ca = self.account.ca();
-        let read = until_taken(ca, async || {
-            let mut all = order.authorizations();
-            let mut names = Vec::new();
-            while let Some(next) = all.next().await {
-                let mut one = next?;
-                let name = SafeText::capped(&one.identifier().to_string(), 255);
-                let state = one.refresh().await?;
-                let errors = state.challenges.iter().filter_map(|it| it.error.as_ref());
-                names.extend(errors.map(|it| (name.clone(), Problem::read(it, None))));
-            }
-            Ok(names)
-        });
-        match read.await {
+        let read = until_taken!(ca, errors(order).await);
+        match read {
             Ok(names) if !names.is_empty() => {
                 return Failure::Unproven { ca: SafeText::new(ca), names };
             }
@@ -468,9 +430,9 @@ impl<S: Solver> Work<'_, S> {
 ///
 /// # Errors
 /// Where that cannot be written down.
-pub async fn clear<S: Solver>(
+pub async fn clear(
     office: &Office,
-    solver: &mut S,
+    solver: &mut dyn Solver,
     kept: &mut Kept,
     tell: &mut Tell<'_>,
 ) -> Result<(), Error> {
@@ -479,6 +441,54 @@ pub async fn clear<S: Solver>(
     }
     kept.placed = solver.remove(&kept.placed, tell).await;
     kept.write(office)
+}
+
+/// The challenges of the names that are not proven yet; of a name for which the CA offers none of
+/// the kind that is wanted, what is wanted.
+async fn pending(
+    order: &mut Order,
+    solver: &dyn Solver,
+) -> Result<Vec<Result<Challenge, (String, Kind)>>, instant_acme::Error> {
+    let mut all = order.authorizations();
+    let mut found = Vec::new();
+    while let Some(next) = all.next().await {
+        let mut one = next?;
+        if one.status != AuthorizationStatus::Pending {
+            continue;
+        }
+        let id = one.identifier();
+        let is_wildcard = id.wildcard;
+        let Identifier::Dns(name) = id.identifier.clone() else { continue };
+        let kind = solver.kind(&name, is_wildcard);
+        let Some(it) = one.challenge(kind.library()) else {
+            found.push(Err((name, kind)));
+            continue;
+        };
+        let authorization = it.key_authorization();
+        found.push(Ok(Challenge {
+            name,
+            is_wildcard,
+            kind,
+            token: it.token.clone(),
+            content: authorization.as_str().to_owned(),
+            record: authorization.dns_value(),
+        }));
+    }
+    Ok(found)
+}
+
+/// What the CA says of each name that it could not verify.
+async fn errors(order: &mut Order) -> Result<Vec<(SafeText, Problem)>, instant_acme::Error> {
+    let mut all = order.authorizations();
+    let mut names = Vec::new();
+    while let Some(next) = all.next().await {
+        let mut one = next?;
+        let name = SafeText::capped(&one.identifier().to_string(), 255);
+        let state = one.refresh().await?;
+        let errors = state.challenges.iter().filter_map(|it| it.error.as_ref());
+        names.extend(errors.map(|it| (name.clone(), Problem::read(it, None))));
+    }
+    Ok(names)
 }
 
 async fn set_ready(order: &mut Order, wanted: &Challenge) -> Result<(), instant_acme::Error> {

@@ -1,0 +1,242 @@
+//! From an order as data to its chain: the host makes key and request, the CA is asked, and what
+//! answers its challenges comes and goes.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use zeroize::Zeroizing;
+
+use super::judge::explanation;
+use super::kept::KeptPlan;
+use super::solve::Answers;
+use super::{Tools, csr};
+use crate::acme::order::{self, Csr, Failure, Kept, Tell, Unanswered, Wanted, Work};
+use crate::acme::{self, Problem, Stage, Step, Subproblem, account};
+use crate::action::Order;
+use crate::audit::Permit;
+use crate::explain::{self, Explanation, Named};
+use crate::fleet::Moment;
+use crate::inventory::{Host, Issuer};
+use crate::job::Secret;
+use crate::text::SafeText;
+
+/// Why there is no chain. Nothing was changed on the host.
+#[derive(Debug)]
+pub(super) struct NotObtained {
+    /// What happened, in one line.
+    pub(super) summary: String,
+    /// What it means, and the next safe step.
+    pub(super) explanation: Explanation,
+    /// What is still lying about, line by line.
+    pub(super) left: Vec<String>,
+}
+
+/// Carries an order out, from wherever it is. The intent is on record.
+///
+/// Boxed: the compiler cannot tell of so deep a future that it may go from thread to thread.
+pub(super) fn obtain<'a>(
+    tools: &'a Tools,
+    told: &'a Host,
+    order: &'a Order,
+    plan: &'a KeptPlan,
+    permit: &'a Permit,
+    tell: &'a mut Tell<'_>,
+) -> BoxFuture<'a, Result<Secret, NotObtained>> {
+    Box::pin(carry_out(tools, told, order, plan, permit, tell))
+}
+
+async fn carry_out(
+    tools: &Tools,
+    told: &Host,
+    order: &Order,
+    plan: &KeptPlan,
+    permit: &Permit,
+    tell: &mut Tell<'_>,
+) -> Result<Secret, NotObtained> {
+    let office = &*tools.office;
+    let op = permit.op();
+    let issuer = tools.inventory.issuers.iter().find(|it| it.name == order.issuer);
+    let issuer = issuer.ok_or_else(|| {
+        let summary = format!("there is no [[issuer]] `{}` in the inventory", order.issuer);
+        not(summary, "no-issuer", "the inventory has changed", "plan again")
+    })?;
+    let wanted = Wanted {
+        issuer,
+        is_staging: order.is_staging,
+        names: &order.names,
+        profile: order.profile.as_deref(),
+        replaces: order.replaces.as_deref(),
+    };
+    let mut kept = match Kept::read(office, op).map_err(of_ca)? {
+        Some(kept) => kept,
+        None => Kept::new(op, &wanted, serde_json::to_value(plan).unwrap_or_default()),
+    };
+    // Before anything is asked of anybody: whoever comes later has to find it.
+    kept.write(office).map_err(of_ca)?;
+    let _held = held(tools, permit).await?;
+    let mut answers = Answers::new(tools, &order.proofs, permit);
+    let obtained = go_on(tools, told, order, issuer, &mut kept, &mut answers, permit, tell).await;
+    let Err(mut not) = obtained else { return obtained };
+    // Also where it failed before it came to the challenges of this time.
+    if let Err(error) = order::clear(office, &mut answers, &mut kept, tell).await {
+        not.left.push(error.to_string());
+    }
+    csr::forget(tools, told, &order.folder, permit).await;
+    if kept.placed.is_empty() {
+        if let Err(error) = kept.forget(office) {
+            not.left.push(error.to_string());
+        }
+    } else {
+        let text = "what answered the challenges is still in place: the next start of certdeck \
+                    tries again to remove it";
+        not.left.push(text.to_owned());
+    }
+    Err(not)
+}
+
+/// Lets an order be that is too old to be taken up: what answers challenges is taken away.
+pub(super) async fn give_up(
+    tools: &Tools,
+    told: &Host,
+    order: &Order,
+    kept: &mut Kept,
+    permit: &Permit,
+) -> NotObtained {
+    let mut answers = Answers::new(tools, &order.proofs, permit);
+    let cleared = order::clear(&tools.office, &mut answers, kept, &mut |_| ()).await;
+    csr::forget(tools, told, &order.folder, permit).await;
+    let cause = "whoever began it did not come to its end, and it is too old to be taken up";
+    let next = "see what is there now, and plan again";
+    let mut not = not("the order was left lying".to_owned(), "left-lying", cause, next);
+    not.left.extend(cleared.err().map(|it| it.to_string()));
+    not
+}
+
+/// Nobody else is at the order of this action while this is held.
+async fn held(tools: &Tools, permit: &Permit) -> Result<std::fs::File, NotObtained> {
+    for _ in 0..HOLD_TRIES {
+        if let Some(held) = Kept::hold(&tools.office, permit.op()).map_err(of_ca)? {
+            return Ok(held);
+        }
+        tokio::time::sleep(HOLD_PAUSE).await;
+    }
+    let cause = "another certdeck on this machine is at the same order";
+    Err(not("somebody is at it".to_owned(), "busy", cause, "wait for it: `certdeck jobs list`"))
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that an order is made of, once")]
+async fn go_on(
+    tools: &Tools,
+    told: &Host,
+    order: &Order,
+    issuer: &Issuer,
+    kept: &mut Kept,
+    answers: &mut Answers<'_>,
+    permit: &Permit,
+    tell: &mut Tell<'_>,
+) -> Result<Secret, NotObtained> {
+    let office = &*tools.office;
+    let say = |tell: &mut Tell<'_>, text: &str| {
+        tell(Step { stage: Stage::Begun, text: SafeText::new(text) });
+    };
+    say(tell, "the host makes key and request; the key stays there");
+    let request = csr::fetch(tools, told, order, permit).await.map_err(|it| {
+        let cause = "the host could not make a key and a request for it";
+        not(it.to_string(), "no-request", cause, "install openssl there, or see what is in the way")
+    })?;
+    say(tell, &format!("the account at {} is opened", issuer.name));
+    let contact = order.contact.as_deref();
+    let account = account::open(office, issuer, order.is_staging, contact, permit).await;
+    let account = account.map_err(of_ca)?;
+    let csr = Csr { der: &request.der, spki: request.spki };
+    let mut work = Work { office, account: &account, csr, solver: answers };
+    let chain = work.obtain(kept, tell, permit).await.map_err(|it| of_order(&it))?;
+    // Certificates are public: the wrapping is that of what a job may be given.
+    Ok(Secret::new(Zeroizing::new(chain)))
+}
+
+fn not(summary: String, name: &'static str, cause: &str, next: &str) -> NotObtained {
+    NotObtained { summary, explanation: explanation(name, cause, next), left: Vec::new() }
+}
+
+/// What an order came to, in words.
+fn of_order(failure: &Failure) -> NotObtained {
+    match failure {
+        Failure::Ca(error) => of_ca(error.clone()),
+        Failure::Unproven { ca, names } => {
+            let told: Vec<_> = names.iter().map(|(name, it)| format!("{name}: {it}")).collect();
+            let summary = format!("{ca} could not verify {}", told.join("; "));
+            let explanation = explained(&Problem::default(), names, None);
+            NotObtained { summary, explanation, left: Vec::new() }
+        }
+        Failure::Unanswered(Unanswered { text, hint }) => {
+            let cause = "the answer to the CA's challenge is not in place, so the CA was not asked \
+                         to look";
+            let next = hint.as_ref().map_or("mend that, and try again", |it| it.as_str());
+            not(text.to_string(), "unanswered", cause, next)
+        }
+        Failure::Wrong { ca, why } => {
+            let cause = "what came from the CA is not what was ordered, and nothing of it was used";
+            not(
+                format!("{ca}: {why}"),
+                "wrong-certificate",
+                cause,
+                "ask the CA; order elsewhere meanwhile",
+            )
+        }
+        Failure::Stuck { ca, why } => {
+            let cause = "the CA did not come to an end with the order";
+            let next = "see the CA's status page; order from another [[issuer]] if it cannot wait";
+            not(format!("{ca}: {why}"), "stuck", cause, next)
+        }
+    }
+}
+
+/// The same of what a CA said, or did not say.
+#[expect(clippy::needless_pass_by_value, reason = "where it is mapped, it is given away")]
+fn of_ca(error: acme::Error) -> NotObtained {
+    let hint = error.hint().unwrap_or("see what it says");
+    let explanation = match &error {
+        acme::Error::Busy { until, problem, status, .. } => {
+            let problem = problem
+                .clone()
+                .unwrap_or_else(|| Problem { status: *status, ..Problem::default() });
+            explained(&problem, &[], Some(*until))
+        }
+        acme::Error::Problem { problem, .. } => explained(problem, &[], None),
+        acme::Error::Unreached { .. } | acme::Error::Answer { .. } => {
+            explanation("ca-down", "the CA does not answer as it should", hint)
+        }
+        _ => explanation("refused-by-ca", "the order could not be placed", hint),
+    };
+    NotObtained { summary: error.to_string(), explanation, left: Vec::new() }
+}
+
+/// A problem in words.
+fn explained(
+    problem: &Problem,
+    names: &[(SafeText, Problem)],
+    until: Option<Moment>,
+) -> Explanation {
+    let named = |it: &'_ Subproblem| -> (String, String, String) {
+        let name = it.name.as_ref().map(ToString::to_string).unwrap_or_default();
+        (name, it.kind.to_string(), it.detail.to_string())
+    };
+    let told: Vec<_> = problem.subproblems.iter().map(named).collect();
+    let told = told.iter().map(|(name, kind, detail)| Named { name, kind, detail });
+    let seen = names.iter().map(|(name, it)| Named {
+        name: name.as_str(),
+        kind: it.kind.as_str(),
+        detail: it.detail.as_str(),
+    });
+    explain::acme(&explain::Problem {
+        kind: problem.kind.as_str(),
+        detail: problem.detail.as_str(),
+        status: problem.status,
+        names: seen.chain(told).collect(),
+        until,
+    })
+}
+
+const HOLD_TRIES: u32 = 10;
+const HOLD_PAUSE: Duration = Duration::from_millis(200);

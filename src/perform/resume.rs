@@ -1,0 +1,100 @@
+//! Orders that somebody began and did not end: taken up where they were, by the same action, so
+//! that one certificate comes of it at the most.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::case::Case;
+use super::conclude;
+use super::follow::{self, From, Lost};
+use super::kept::KeptPlan;
+use super::obtain::{NotObtained, obtain};
+use super::record::{self, with_log};
+use super::{Ending, Report, Tools, owner};
+use crate::acme::order::Kept;
+use crate::audit::read::Record;
+use crate::fleet::DAY;
+use crate::inventory::Host;
+use crate::job::State;
+
+/// Goes on with the order of an action that has no outcome, up to its job on the host; the end of
+/// that job is then judged as that of every other one. `None` where there is no order to go on
+/// with, or its job has begun.
+///
+/// # Errors
+/// In words, where it cannot be settled now.
+pub(super) async fn order(
+    tools: &Tools,
+    told: &Host,
+    intent: &Record,
+    case: &Case,
+) -> Result<Option<Report>, String> {
+    let kept = Kept::read(&tools.office, intent.op).map_err(|it| it.to_string())?;
+    let Some(kept) = kept else { return Ok(None) };
+    let look = follow::look(&tools.sessions, told, intent.op, 0).await;
+    let look =
+        look.map_err(|it| format!("{} cannot be asked about its order: {}", told.name, it.text))?;
+    if !matches!(look.status.state, State::Absent) {
+        return Ok(None);
+    }
+    let plan = KeptPlan::read(&kept.job);
+    let Some((plan, order)) = plan.and_then(|it| {
+        let order = it.order()?;
+        Some((it, order))
+    }) else {
+        return Ok(None);
+    };
+    let mut body = record::Body::new();
+    body.insert("what".to_owned(), json!("the order is taken up"));
+    body.insert("who".to_owned(), json!(tools.who));
+    if let Some(url) = &kept.url {
+        body.insert("order".to_owned(), json!(url));
+    }
+    owner::sign(&mut body);
+    let op = intent.op;
+    let permit = with_log(tools, move |log| log.take_up(op, &body)).await;
+    let permit = permit.map_err(|it| format!("the audit log refused: {it}"))?;
+    let is_old = tools.clock.now().since(intent.at) > OLDEST;
+    if is_old {
+        let mut left = kept;
+        let not = super::obtain::give_up(tools, told, &order, &mut left, &permit).await;
+        return Ok(Some(not_obtained(case, not)));
+    }
+    let obtained = obtain(tools, told, &order, &plan, &permit, &mut |_| ()).await;
+    let chain = match obtained {
+        Ok(chain) => chain,
+        Err(not) => return Ok(Some(not_obtained(case, not))),
+    };
+    let Some(request) = plan.request(&permit) else { return Ok(None) };
+    let request = crate::job::Request { input: Some(chain), ..request };
+    let from = From::Start(&request, &permit);
+    let followed = follow::follow(&tools.sessions, told, op, from, tools.clock, |_| ()).await;
+    match followed {
+        Ok(_) | Err(Lost::Vanished | Lost::NotBegun) => Ok(None),
+        Err(Lost::Unreached(why)) => {
+            Err(format!("{} was lost from sight while its job ran: {}", told.name, why.text))
+        }
+    }
+}
+
+/// A report of an order of which no certificate came.
+pub(super) fn not_obtained(case: &Case, not: NotObtained) -> Report {
+    let mut state = vec!["nothing was changed on the host".to_owned()];
+    state.extend(not.left);
+    let state: Vec<&str> = state.iter().map(String::as_str).collect();
+    conclude::report(case, Ending::Failed, &not.summary, &state, Some(not.explanation))
+}
+
+/// Forgets the order of an action that has ended, unless something of it is still in place.
+pub(super) fn forget(tools: &Tools, op: Uuid) {
+    if let Ok(Some(kept)) = Kept::read(&tools.office, op)
+        && kept.placed.is_empty()
+    {
+        // What is left of it is no secret, and is read by nobody.
+        kept.forget(&tools.office).ok();
+    }
+}
+
+/// After so many seconds an order is not taken up any more: whoever wanted it has found another
+/// way by then.
+const OLDEST: i64 = DAY;

@@ -1,0 +1,258 @@
+//! What answers the challenges of an order: files on the hosts behind a name, records in the DNS.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::Tools;
+use crate::acme::desk::{self, Desk, Record};
+use crate::acme::dns::Spot;
+use crate::acme::order::{Challenge, Kind, Placed, Solver, Tell, Unanswered};
+use crate::acme::{Stage, Step};
+use crate::action::{Proof, Prover};
+use crate::audit::Permit;
+use crate::job::{self, Token};
+use crate::remote::Limits;
+use crate::source::Nonce;
+use crate::text::SafeText;
+
+/// The answers of one order. Its intent is on record, and says how each name is proven.
+pub(super) struct Answers<'a> {
+    tools: &'a Tools,
+    proofs: &'a [Proof],
+    permit: &'a Permit,
+    /// Providers that were opened, by their names.
+    desks: BTreeMap<String, Desk>,
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn new(tools: &'a Tools, proofs: &'a [Proof], permit: &'a Permit) -> Self {
+        Self { tools, proofs, permit, desks: BTreeMap::new() }
+    }
+
+    fn prover(&self, name: &str, is_wildcard: bool) -> Option<&'a Prover> {
+        let is_it = |it: &&Proof| match it.name.strip_prefix("*.") {
+            Some(rest) => is_wildcard && rest.eq_ignore_ascii_case(name),
+            None => !is_wildcard && it.name.eq_ignore_ascii_case(name),
+        };
+        self.proofs.iter().find(is_it).map(|it| &it.prover)
+    }
+
+    /// The provider of that name, opened once.
+    async fn desk(&mut self, name: &str) -> Result<&Desk, Unanswered> {
+        if !self.desks.contains_key(name) {
+            let told = self.tools.inventory.dns.iter().find(|it| it.name == name);
+            let told = told.ok_or_else(|| {
+                let hint = "name one with --authenticator, or add it to the inventory";
+                unanswered(&format!("there is no [[dns]] `{name}`"), Some(hint))
+            })?;
+            let desk = Desk::open(told).await.map_err(|it| of_dns(&it))?;
+            self.desks.insert(name.to_owned(), desk);
+        }
+        self.desks.get(name).ok_or_else(|| unanswered("the provider is gone", None))
+    }
+
+    /// Places or removes files, all of one host with one visit; which are done, and why others
+    /// are not.
+    async fn files(
+        &self,
+        placed: &[Placed],
+        script: fn(&[Token<'_>], &Nonce) -> String,
+    ) -> Vec<(Placed, Result<(), SafeText>)> {
+        let mut by_host: BTreeMap<&str, Vec<&Placed>> = BTreeMap::new();
+        for it in placed {
+            if let Placed::File { host, .. } = it {
+                by_host.entry(host).or_default().push(it);
+            }
+        }
+        let visits = by_host.into_iter().map(|(host, files)| async move {
+            let done = self.visit(host, &files, script).await;
+            files.into_iter().cloned().zip(done).collect::<Vec<_>>()
+        });
+        futures_util::future::join_all(visits).await.into_iter().flatten().collect()
+    }
+
+    async fn visit(
+        &self,
+        host: &str,
+        files: &[&Placed],
+        script: fn(&[Token<'_>], &Nonce) -> String,
+    ) -> Vec<Result<(), SafeText>> {
+        let all = |why: &str| vec![Err(SafeText::new(&format!("{host}: {why}"))); files.len()];
+        let Some(told) = self.tools.inventory.host(host) else {
+            return all("it is not in the inventory");
+        };
+        let tokens: Vec<_> = files
+            .iter()
+            .filter_map(|it| match it {
+                Placed::File { webroot, token, content, .. } => {
+                    Some(Token { webroot, token, content })
+                }
+                Placed::Record { .. } => None,
+            })
+            .collect();
+        let nonce = Nonce::new(Uuid::new_v4().into_bytes());
+        let limits = Limits { time: PATIENCE, cap: ANSWER_CAP };
+        let answer = self.tools.sessions.visit(told, &script(&tokens, &nonce), limits).await;
+        let read = match answer {
+            Ok(answer) => job::read_tokens(&answer.bytes, &nonce),
+            Err(error) => Err(error.unreached(told).text),
+        };
+        let told = match read {
+            Ok(told) => told,
+            Err(why) => return all(why.as_str()),
+        };
+        let why = told.iter().find_map(|it| it.as_ref().err()).cloned();
+        let why = why.unwrap_or_else(|| SafeText::new("it does not say why not"));
+        let outcome = |at: usize| {
+            let is_done = told.iter().any(|it| it.as_ref().is_ok_and(|it| *it == at));
+            if is_done { Ok(()) } else { Err(SafeText::new(&format!("{host}: {why}"))) }
+        };
+        (0..files.len()).map(outcome).collect()
+    }
+}
+
+impl Answers<'_> {
+    async fn located(&mut self, challenge: &Challenge) -> Result<Vec<Placed>, Unanswered> {
+        let name = &challenge.name;
+        match self.prover(name, challenge.is_wildcard) {
+            None => Err(unanswered(&format!("the plan does not say how {name} is proven"), None)),
+            Some(Prover::Webroots { spots, .. }) => {
+                if !job::is_token(&challenge.token) {
+                    return Err(unanswered("the CA gives a token that is none", None));
+                }
+                let file = |it: &crate::action::Webroot| Placed::File {
+                    host: it.host.to_string(),
+                    webroot: it.folder.clone(),
+                    token: challenge.token.clone(),
+                    content: challenge.content.clone(),
+                };
+                Ok(spots.iter().map(file).collect())
+            }
+            Some(Prover::Dns(dns)) => {
+                let record = Record {
+                    name: format!("_acme-challenge.{name}"),
+                    value: challenge.record.clone(),
+                };
+                let desk = self.desk(dns).await?;
+                let spot = desk.locate(&record).await.map_err(|it| of_dns(&it))?;
+                let spot = serde_json::to_value(&spot)
+                    .map_err(|it| unanswered(&format!("{name}: {it}"), None))?;
+                Ok(vec![Placed::Record { dns: dns.clone(), spot }])
+            }
+        }
+    }
+
+    async fn put(&mut self, placed: &[Placed], tell: &mut Tell<'_>) -> Result<(), Unanswered> {
+        for (file, done) in self.files(placed, job::place_tokens).await {
+            let Placed::File { host, webroot, .. } = &file else { continue };
+            match done {
+                Ok(()) => say(tell, &format!("the answer lies in {webroot} on {host}")),
+                Err(why) => {
+                    let hint = "the CA may ask any host behind the name, so all of them need it";
+                    return Err(unanswered(why.as_str(), Some(hint)));
+                }
+            }
+        }
+        let mut by_desk: BTreeMap<String, Vec<Spot>> = BTreeMap::new();
+        for (dns, spot) in records(placed) {
+            let permit = self.permit;
+            let desk = self.desk(&dns).await?;
+            desk.add(&spot, permit).await.map_err(|it| of_dns(&it))?;
+            say(tell, &format!("{} has its record", SafeText::capped(&spot.owner, 253)));
+            by_desk.entry(dns).or_default().push(spot);
+        }
+        for (dns, spots) in by_desk {
+            let desk = self.desk(&dns).await?;
+            desk.wait(&spots, &mut *tell).await.map_err(|it| of_dns(&it))?;
+        }
+        Ok(())
+    }
+
+    async fn take_away(&mut self, placed: &[Placed], tell: &mut Tell<'_>) -> Vec<Placed> {
+        let mut left = Vec::new();
+        for (file, done) in self.files(placed, job::remove_tokens).await {
+            if let Err(why) = done {
+                say(tell, &format!("{why}: the answer stays there for now"));
+                left.push(file);
+            }
+        }
+        let permit = self.permit;
+        for (dns, spot) in records(placed) {
+            let gone = match self.desk(&dns).await {
+                Ok(desk) => desk.remove(&spot, permit).await.map_err(|it| of_dns(&it)),
+                Err(why) => Err(why),
+            };
+            if let Err(why) = gone {
+                say(tell, &format!("{}: the record stays there for now", why.text));
+                let kept = placed.iter().find(|it| {
+                    records(std::slice::from_ref(*it)).next().is_some_and(|it| it.1 == spot)
+                });
+                left.extend(kept.cloned());
+            }
+        }
+        left
+    }
+}
+
+impl Solver for Answers<'_> {
+    fn kind(&self, name: &str, is_wildcard: bool) -> Kind {
+        match self.prover(name, is_wildcard) {
+            Some(Prover::Webroots { .. }) => Kind::Http01,
+            // Wildcards can be proven in the DNS only.
+            Some(Prover::Dns(_)) | None => Kind::Dns01,
+        }
+    }
+
+    fn prepare<'a>(
+        &'a mut self,
+        challenge: &'a Challenge,
+    ) -> BoxFuture<'a, Result<Vec<Placed>, Unanswered>> {
+        Box::pin(self.located(challenge))
+    }
+
+    fn place<'a>(
+        &'a mut self,
+        placed: &'a [Placed],
+        tell: &'a mut Tell<'_>,
+    ) -> BoxFuture<'a, Result<(), Unanswered>> {
+        Box::pin(self.put(placed, tell))
+    }
+
+    fn remove<'a>(
+        &'a mut self,
+        placed: &'a [Placed],
+        tell: &'a mut Tell<'_>,
+    ) -> BoxFuture<'a, Vec<Placed>> {
+        Box::pin(self.take_away(placed, tell))
+    }
+}
+
+/// The records among what was placed.
+fn records(placed: &[Placed]) -> impl Iterator<Item = (String, Spot)> + '_ {
+    placed.iter().filter_map(|it| match it {
+        Placed::Record { dns, spot } => {
+            Some((dns.clone(), serde_json::from_value(spot.clone()).ok()?))
+        }
+        Placed::File { .. } => None,
+    })
+}
+
+fn of_dns(error: &desk::Error) -> Unanswered {
+    unanswered(&error.to_string(), Some(error.hint()))
+}
+
+fn unanswered(text: &str, hint: Option<&str>) -> Unanswered {
+    Unanswered { text: SafeText::new(text), hint: hint.map(SafeText::new) }
+}
+
+fn say(tell: &mut Tell<'_>, text: &str) {
+    tell(Step { stage: Stage::Placed, text: SafeText::new(text) });
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A line for each file.
+const ANSWER_CAP: usize = 256 * 1024;
