@@ -18,6 +18,7 @@
 //! | [`diagnose`] | why something is broken |
 //! | [`explain`] | what a client's failure means, in plain words |
 //! | [`filter`] | which of it to look at |
+//! | [`budget`] | what a CA still allows |
 //! | [`action`] | what could be done: plans, and how they are confirmed |
 //! | [`rollout`] | plans for many places, in waves |
 //! | [`job`] | what is done on a host when nobody is connected: shell text, answers |
@@ -81,6 +82,7 @@
 pub mod acme;
 pub mod action;
 pub mod audit;
+pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod diagnose;

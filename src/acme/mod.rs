@@ -14,6 +14,7 @@ pub mod dns;
 mod error;
 mod http;
 mod keep;
+pub mod ledger;
 mod nonce;
 pub mod order;
 pub mod secret;

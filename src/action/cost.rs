@@ -3,28 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{Refusal, Why};
+use crate::budget::{EXACT_SET, Limit, REGISTERED_DOMAIN};
 use crate::fleet::{Certificate, DAY, HOUR, Host, Moment, human};
 use crate::text::SafeText;
-
-/// A limit that fills up again one by one, as a leaky bucket does.
-struct Limit {
-    /// How many there are at the most.
-    burst: i64,
-    /// How long it takes until one comes back, in seconds.
-    refill: i64,
-    /// How it is told.
-    window: &'static str,
-}
-
-/// Certificates for the same exact set of names: over all accounts, with no exception for
-/// renewals and none on request. Revoking gives nothing back.
-///
-/// Source: letsencrypt.org/docs/rate-limits, production, page of 2026-08-05.
-const EXACT_SET: Limit = Limit { burst: 5, refill: 34 * HOUR, window: "7 days" };
-
-/// Certificates for names under one registered domain; renewals of the same set are free of it.
-/// Source: the same.
-const REGISTERED_DOMAIN: Limit = Limit { burst: 50, refill: 202 * 60, window: "7 days" };
 
 /// Let's Encrypt dates certificates back by an hour (boulder, `issuance.backdate`, 2026).
 const BACKDATED: i64 = HOUR;
@@ -95,14 +76,11 @@ pub(super) fn of(directory: &str, names: &[SafeText], host: &Host, now: Moment) 
 
 fn exact_set(issued: &[Moment], is_renewal: bool, now: Moment) -> Cost {
     let Limit { burst, refill, window } = EXACT_SET;
-    // The generic cell rate algorithm: the moment at which the bucket would be full again.
-    let full_at = issued.iter().fold(now.plus(-burst * refill), |it, at| it.max(*at).plus(refill));
-    let used = (full_at.since(now).max(0) + refill - 1) / refill;
+    let used = EXACT_SET.used(issued, now);
     let mut text = format!("1 of {burst} for this exact set of names in {window}");
-    let free_at = full_at.plus(-(burst - 1) * refill);
     if used > 0 {
-        let back = (full_at.since(now) - 1) % refill + 1;
-        text = format!("{text}; {used} used by what this host shows, next back in {}", human(back));
+        let back = human(EXACT_SET.back_in(issued, now));
+        text = format!("{text}; {used} used by what this host shows, next back in {back}");
     } else {
         text = format!("{text}; it comes back in {}", human(refill));
     }
@@ -110,7 +88,7 @@ fn exact_set(issued: &[Moment], is_renewal: bool, now: Moment) -> Cost {
         let Limit { burst, window, .. } = REGISTERED_DOMAIN;
         let _ = write!(text, "; 1 of {burst} for each registered domain in {window}");
     }
-    Cost { text, refused_until: (free_at > now).then_some(free_at) }
+    Cost { text, refused_until: EXACT_SET.free_at(issued, now) }
 }
 
 /// A set that was issued within this time is renewed, in seconds (the page above).

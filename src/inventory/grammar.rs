@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::Door;
+use crate::budget::Limit;
 use crate::fleet::{Moment, seconds};
 use crate::text::SafeText;
 
@@ -60,6 +61,9 @@ pub(super) enum UrlText {}
 /// A length of time.
 #[derive(Debug, Clone)]
 pub(super) enum LengthText {}
+/// So many in a length of time.
+#[derive(Debug, Clone)]
+pub(super) enum RateText {}
 /// A mail address, as CAs take one.
 #[derive(Debug, Clone)]
 pub(super) enum MailText {}
@@ -74,6 +78,12 @@ impl<G> Checked<G> {
 
     pub(super) fn into_string(self) -> String {
         self.0
+    }
+}
+
+impl Checked<RateText> {
+    pub(super) fn limit(&self) -> Option<Limit> {
+        Limit::parse(&self.0)
     }
 }
 
@@ -316,6 +326,18 @@ impl Grammar for LengthText {
             Some(1..=3600) => None,
             Some(_) => Some("a timeout lies between 1s and 1h".into()),
             None => Some("expected a length of time, as in \"10s\" or \"2m\"".into()),
+        }
+    }
+}
+
+impl Grammar for RateText {
+    const NAME: &'static str = "a rate";
+    const PATTERN: &'static str = "^ *[0-9]+ */ *[0-9]+ *[smhd] *$";
+
+    fn fault(text: &str) -> Option<String> {
+        match Limit::parse(text) {
+            Some(_) => None,
+            None => Some("expected so many in a length of time, as in \"300/3h\"".into()),
         }
     }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::budget::Limit;
 use crate::fleet::{self, Expiry, Fleet, HostName, Roots, Vantage};
 use crate::source::Source;
 use crate::text::SafeText;
@@ -218,6 +219,8 @@ pub struct Issuer {
     pub profile: Option<String>,
     /// The port at which the CA looks at http-01.
     pub http_port: u16,
+    /// How many orders it takes of one account, if that is told.
+    pub order_limit: Option<Limit>,
 }
 
 /// An account at the customers' desk of a CA (RFC 8555, section 7.3.4).

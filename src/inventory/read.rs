@@ -256,6 +256,7 @@ impl Reader<'_, '_> {
                     profile: issuer.profile.map(Checked::into_string),
                     // RFC 8555, section 8.3.
                     http_port: issuer.http_port.map_or(80, Count::value),
+                    order_limit: issuer.order_limit.and_then(|it| it.limit()),
                 });
             }
         }

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::grammar::{
     AddressText, Checked, CommandText, Count, Day, DoorText, HostText, LabelText, LengthText,
-    MailText, PathText, SocketText, UrlText, UserText, VariableText,
+    MailText, PathText, RateText, SocketText, UrlText, UserText, VariableText,
 };
 use super::{Become, Impact, Protect, StartTls};
 use crate::acme::dns;
@@ -206,6 +206,8 @@ pub(super) struct Issuer {
     pub(super) profile: Option<Checked<LabelText>>,
     /// The port at which the CA looks at http-01; default 80. Only private CAs have another.
     pub(super) http_port: Option<Count<1, { u16::MAX }>>,
+    /// How many orders it takes of one account, as in "300/3h"; Let's Encrypt's limit is known.
+    pub(super) order_limit: Option<Checked<RateText>>,
 }
 
 /// A DNS provider that can answer dns-01 challenges. Its secret is kept elsewhere.

@@ -10,10 +10,12 @@ use super::judge::explanation;
 use super::kept::KeptPlan;
 use super::solve::Answers;
 use super::{Tools, csr};
+use crate::acme::ledger::{Hold, Ledger, What};
 use crate::acme::order::{self, Csr, Failure, Kept, Tell, Unanswered, Wanted, Work};
 use crate::acme::{self, Problem, Stage, Step, Subproblem, account};
 use crate::action::Order;
 use crate::audit::Permit;
+use crate::budget;
 use crate::explain::{self, Explanation, Named};
 use crate::fleet::Moment;
 use crate::inventory::{Host, Issuer};
@@ -60,38 +62,166 @@ async fn carry_out(
         let summary = format!("there is no [[issuer]] `{}` in the inventory", order.issuer);
         not(summary, "no-issuer", "the inventory has changed", "plan again")
     })?;
-    let wanted = Wanted {
-        issuer,
-        is_staging: order.is_staging,
-        names: &order.names,
-        profile: order.profile.as_deref(),
-        replaces: order.replaces.as_deref(),
-    };
-    let mut kept = match Kept::read(office, op).map_err(of_ca)? {
-        Some(kept) => kept,
-        None => Kept::new(op, &wanted, serde_json::to_value(plan).unwrap_or_default()),
-    };
-    // Before anything is asked of anybody: whoever comes later has to find it.
-    kept.write(office).map_err(of_ca)?;
     let _held = held(tools, permit).await?;
-    let mut answers = Answers::new(tools, &order.proofs, permit);
-    let obtained = go_on(tools, told, order, issuer, &mut kept, &mut answers, permit, tell).await;
-    let Err(mut not) = obtained else { return obtained };
-    // Also where it failed before it came to the challenges of this time.
-    if let Err(error) = order::clear(office, &mut answers, &mut kept, tell).await {
-        not.left.push(error.to_string());
+    let known = Kept::read(office, op, false).map_err(of_ca)?;
+    let desk = Desk { tools, told, order, issuer, ledger: Ledger::of(office), permit };
+    if known.as_ref().is_none_or(|it| it.url.is_none()) {
+        desk.look_up(tell).await?;
     }
-    csr::forget(tools, told, &order.folder, permit).await;
-    if kept.placed.is_empty() {
-        if let Err(error) = kept.forget(office) {
+    let kept = known.unwrap_or_else(|| {
+        let job = serde_json::to_value(plan).unwrap_or_default();
+        Kept::new(op, &desk.wanted(false), job)
+    });
+    desk.carry_out(kept, tell).await
+}
+
+/// What an order is carried out with.
+struct Desk<'a> {
+    tools: &'a Tools,
+    told: &'a Host,
+    order: &'a Order,
+    issuer: &'a Issuer,
+    ledger: Ledger,
+    permit: &'a Permit,
+}
+
+impl Desk<'_> {
+    /// The URL of the directory that is asked.
+    fn directory(&self, is_staging: bool) -> &str {
+        let twin = self.issuer.staging.as_deref().filter(|_| is_staging);
+        twin.unwrap_or(&self.issuer.directory)
+    }
+
+    fn wanted(&self, is_rehearsal: bool) -> Wanted<'_> {
+        let Self { order, issuer, .. } = self;
+        Wanted {
+            issuer,
+            is_staging: order.is_staging || is_rehearsal,
+            is_rehearsal,
+            names: &order.names,
+            // A twin may have other profiles, and knows no certificate that could be replaced.
+            profile: order.profile.as_deref().filter(|_| !is_rehearsal),
+            replaces: order.replaces.as_deref().filter(|_| !is_rehearsal),
+        }
+    }
+
+    /// Looks up what came of earlier orders: whether the CA may be asked now, and whether its
+    /// twin is asked first.
+    async fn look_up(&self, tell: &mut Tell<'_>) -> Result<(), NotObtained> {
+        let Self { order, issuer, ledger, .. } = self;
+        let now = self.tools.clock.now();
+        let directory = self.directory(order.is_staging);
+        let limit = issuer.order_limit.or_else(|| budget::orders_at(directory));
+        let hold = ledger.hold(directory, &order.names, limit, now).map_err(of_ca)?;
+        if let Some(Hold { until, why }) = hold {
+            let summary = format!("{}: nothing is asked before {until}: {why}", issuer.name);
+            let next = format!(
+                "order after {until}, or from another [[issuer]] with --issuer; mend what failed \
+                 meanwhile"
+            );
+            return Err(not(summary, "held", why.as_str(), &next));
+        }
+        let is_wanted = ledger.wants_rehearsal(directory, &order.names, now).map_err(of_ca)?;
+        if !is_wanted || order.is_staging || issuer.staging.is_none() {
+            return Ok(());
+        }
+        let text = "control could not be proven the last time, so the staging twin is asked first";
+        tell(Step { stage: Stage::Begun, text: SafeText::new(text) });
+        let known = Kept::read(&self.tools.office, self.permit.op(), true).map_err(of_ca)?;
+        let new = || Kept::new(self.permit.op(), &self.wanted(true), serde_json::Value::Null);
+        self.carry_out(known.unwrap_or_else(new), tell).await?;
+        self.note(What::Rehearsed)
+    }
+
+    fn note(&self, what: What) -> Result<(), NotObtained> {
+        let directory = self.directory(self.order.is_staging);
+        let now = self.tools.clock.now();
+        self.ledger.note(directory, &self.order.names, what, now).map_err(of_ca)
+    }
+
+    /// Carries out an order or a rehearsal, and cleans up after it.
+    async fn carry_out(&self, mut kept: Kept, tell: &mut Tell<'_>) -> Result<Secret, NotObtained> {
+        let Self { tools, told, order, permit, .. } = *self;
+        let office = &*tools.office;
+        // Before anything is asked of anybody: whoever comes later has to find it.
+        kept.write(office).map_err(of_ca)?;
+        let mut answers = Answers::new(tools, &order.proofs, permit);
+        let obtained = self.go_on(&mut kept, &mut answers, tell).await;
+        let mut not = match obtained {
+            Ok(chain) if !kept.is_rehearsal => return Ok(chain),
+            Ok(chain) => {
+                kept.forget(office).map_err(of_ca)?;
+                return Ok(chain);
+            }
+            Err(not) => not,
+        };
+        // Also where it failed before it came to the challenges of this time.
+        if let Err(error) = order::clear(office, &mut answers, &mut kept, tell).await {
             not.left.push(error.to_string());
         }
-    } else {
-        let text = "what answered the challenges is still in place: the next start of certdeck \
-                    tries again to remove it";
-        not.left.push(text.to_owned());
+        csr::forget(tools, told, &order.folder, permit).await;
+        if kept.placed.is_empty() {
+            if let Err(error) = kept.forget(office) {
+                not.left.push(error.to_string());
+            }
+        } else {
+            let text = "what answered the challenges is still in place: the next start of \
+                        certdeck tries again to remove it";
+            not.left.push(text.to_owned());
+        }
+        Err(not)
     }
-    Err(not)
+
+    async fn go_on(
+        &self,
+        kept: &mut Kept,
+        answers: &mut Answers<'_>,
+        tell: &mut Tell<'_>,
+    ) -> Result<Secret, NotObtained> {
+        let Self { tools, told, order, issuer, permit, .. } = *self;
+        let office = &*tools.office;
+        let say = |tell: &mut Tell<'_>, text: &str| {
+            tell(Step { stage: Stage::Begun, text: SafeText::new(text) });
+        };
+        say(tell, "the host makes key and request; the key stays there");
+        let request = csr::fetch(tools, told, order, permit).await.map_err(|it| {
+            let cause = "the host could not make a key and a request for it";
+            let next = "install openssl there, or see what is in the way";
+            not(it.to_string(), "no-request", cause, next)
+        })?;
+        say(tell, &format!("the account at {} is opened", issuer.name));
+        let contact = order.contact.as_deref();
+        let account = account::open(office, issuer, kept.is_staging, contact, permit).await;
+        let account = account.map_err(of_ca)?;
+        let csr = Csr { der: &request.der, spki: request.spki };
+        if kept.url.is_none() && !kept.is_rehearsal {
+            // Before it is asked: an answer that is lost counts at the CA all the same.
+            self.note(What::Ordered)?;
+        }
+        let mut work = Work { office, account: &account, csr, solver: answers };
+        let obtained = work.obtain(kept, tell, permit).await;
+        match &obtained {
+            Err(Failure::Unproven { names, .. }) => {
+                let directory = self.directory(kept.is_staging);
+                let names: Vec<_> = names.iter().map(|it| it.0.to_string()).collect();
+                let now = tools.clock.now();
+                self.ledger.note(directory, &names, What::Failed, now).map_err(of_ca)?;
+                if !kept.is_rehearsal {
+                    self.note(What::Unproven)?;
+                }
+            }
+            Err(Failure::Ca(acme::Error::Busy { until, .. })) => {
+                let directory = self.directory(kept.is_staging);
+                let what = What::Held(until.unix());
+                self.ledger.note(directory, &[], what, tools.clock.now()).map_err(of_ca)?;
+            }
+            Ok(_) if !kept.is_rehearsal => self.note(What::Issued)?,
+            _ => {}
+        }
+        let chain = obtained.map_err(|it| of_order(&it))?;
+        // Certificates are public: the wrapping is that of what a job may be given.
+        Ok(Secret::new(Zeroizing::new(chain)))
+    }
 }
 
 /// Lets an order be that is too old to be taken up: what answers challenges is taken away.
@@ -122,37 +252,6 @@ async fn held(tools: &Tools, permit: &Permit) -> Result<std::fs::File, NotObtain
     }
     let cause = "another certdeck on this machine is at the same order";
     Err(not("somebody is at it".to_owned(), "busy", cause, "wait for it: `certdeck jobs list`"))
-}
-
-#[expect(clippy::too_many_arguments, reason = "everything that an order is made of, once")]
-async fn go_on(
-    tools: &Tools,
-    told: &Host,
-    order: &Order,
-    issuer: &Issuer,
-    kept: &mut Kept,
-    answers: &mut Answers<'_>,
-    permit: &Permit,
-    tell: &mut Tell<'_>,
-) -> Result<Secret, NotObtained> {
-    let office = &*tools.office;
-    let say = |tell: &mut Tell<'_>, text: &str| {
-        tell(Step { stage: Stage::Begun, text: SafeText::new(text) });
-    };
-    say(tell, "the host makes key and request; the key stays there");
-    let request = csr::fetch(tools, told, order, permit).await.map_err(|it| {
-        let cause = "the host could not make a key and a request for it";
-        not(it.to_string(), "no-request", cause, "install openssl there, or see what is in the way")
-    })?;
-    say(tell, &format!("the account at {} is opened", issuer.name));
-    let contact = order.contact.as_deref();
-    let account = account::open(office, issuer, order.is_staging, contact, permit).await;
-    let account = account.map_err(of_ca)?;
-    let csr = Csr { der: &request.der, spki: request.spki };
-    let mut work = Work { office, account: &account, csr, solver: answers };
-    let chain = work.obtain(kept, tell, permit).await.map_err(|it| of_order(&it))?;
-    // Certificates are public: the wrapping is that of what a job may be given.
-    Ok(Secret::new(Zeroizing::new(chain)))
 }
 
 fn not(summary: String, name: &'static str, cause: &str, next: &str) -> NotObtained {

@@ -29,7 +29,7 @@ pub(super) async fn order(
     intent: &Record,
     case: &Case,
 ) -> Result<Option<Report>, String> {
-    let kept = Kept::read(&tools.office, intent.op).map_err(|it| it.to_string())?;
+    let kept = Kept::read(&tools.office, intent.op, false).map_err(|it| it.to_string())?;
     let Some(kept) = kept else { return Ok(None) };
     let look = follow::look(&tools.sessions, told, intent.op, 0).await;
     let look =
@@ -87,11 +87,13 @@ pub(super) fn not_obtained(case: &Case, not: NotObtained) -> Report {
 
 /// Forgets the order of an action that has ended, unless something of it is still in place.
 pub(super) fn forget(tools: &Tools, op: Uuid) {
-    if let Ok(Some(kept)) = Kept::read(&tools.office, op)
-        && kept.placed.is_empty()
-    {
-        // What is left of it is no secret, and is read by nobody.
-        kept.forget(&tools.office).ok();
+    for is_rehearsal in [true, false] {
+        if let Ok(Some(kept)) = Kept::read(&tools.office, op, is_rehearsal)
+            && kept.placed.is_empty()
+        {
+            // What is left of it is no secret, and is read by nobody.
+            kept.forget(&tools.office).ok();
+        }
     }
 }
 

@@ -15,15 +15,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("fleet", &["text"]),
     ("source", &["fleet", "spanned", "text"]),
     // Kinds of DNS providers say which keys they take.
-    ("inventory", &["acme/dns", "fleet", "source", "spanned", "text"]),
+    ("inventory", &["acme/dns", "budget", "fleet", "source", "spanned", "text"]),
     // The words of a log, in plain words.
     ("diagnose", &["explain", "fleet", "text"]),
     ("filter", &["fleet", "spanned", "text"]),
     // Plans tell where a certificate should be served, and in which waves.
     ("report", &["action", "diagnose", "filter", "fleet", "inventory", "rollout", "text"]),
     ("explain", &["fleet", "text"]),
+    ("budget", &["fleet"]),
     // Commands as a shell reads them, and where a client keeps things.
-    ("action", &["fleet", "inventory", "source", "text"]),
+    ("action", &["budget", "fleet", "inventory", "source", "text"]),
     // How wide a wave is, is a matter of groups.
     ("rollout", &["action", "fleet", "inventory"]),
     // Frames are those of a visit.
@@ -37,7 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["fleet", "source", "text"]),
     ("practice", &["clock", "fleet"]),
     ("wire", &["fleet", "inventory", "remote", "text"]),
-    ("acme", &["audit", "clock", "fleet", "inventory", "resolve", "text"]),
+    ("acme", &["audit", "budget", "clock", "fleet", "inventory", "resolve", "text"]),
     // Providers know nothing of the inventory, which knows their kinds.
     ("acme/dns", &["clock", "resolve", "text"]),
     ("resolve", &["text"]),

@@ -26,6 +26,9 @@ pub struct Kept {
     pub issuer: String,
     /// Whether its staging twin is asked.
     pub is_staging: bool,
+    /// Whether it is a rehearsal at the staging twin: it ends once control is proven.
+    #[serde(default)]
+    pub is_rehearsal: bool,
     /// The names.
     pub names: Vec<String>,
     /// The profile that is asked for.
@@ -76,6 +79,7 @@ impl Kept {
             op,
             issuer: order.issuer.name.clone(),
             is_staging: order.is_staging,
+            is_rehearsal: order.is_rehearsal,
             names: order.names.to_vec(),
             profile: order.profile.map(str::to_owned),
             replaces: order.replaces.map(str::to_owned),
@@ -87,12 +91,12 @@ impl Kept {
         }
     }
 
-    /// Reads the order of an action; `None` if there is none.
+    /// Reads the order of an action, or its rehearsal; `None` if there is none.
     ///
     /// # Errors
     /// Where the file cannot be read or makes no sense.
-    pub fn read(office: &Office, op: Uuid) -> Result<Option<Self>, Error> {
-        let path = path_of(office, op);
+    pub fn read(office: &Office, op: Uuid, is_rehearsal: bool) -> Result<Option<Self>, Error> {
+        let path = path_of(office, op, is_rehearsal);
         let mut bytes = Vec::new();
         match File::open(&path).and_then(|it| it.take(MAX_BYTES).read_to_end(&mut bytes)) {
             Err(it) if it.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -112,7 +116,7 @@ impl Kept {
     /// # Errors
     /// Where it cannot be written: then nothing may be asked of the CA.
     pub fn write(&self, office: &Office) -> Result<(), Error> {
-        let path = path_of(office, self.op);
+        let path = path_of(office, self.op, self.is_rehearsal);
         let folder = folder(office);
         let write = || -> io::Result<()> {
             DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -149,7 +153,7 @@ impl Kept {
     /// # Errors
     /// Where the file cannot be removed.
     pub fn forget(&self, office: &Office) -> Result<(), Error> {
-        let path = path_of(office, self.op);
+        let path = path_of(office, self.op, self.is_rehearsal);
         std::fs::remove_file(path.with_extension("lock")).ok();
         match std::fs::remove_file(&path) {
             Err(it) if it.kind() != io::ErrorKind::NotFound => {
@@ -164,8 +168,9 @@ fn folder(office: &Office) -> PathBuf {
     office.state.join("orders")
 }
 
-fn path_of(office: &Office, op: Uuid) -> PathBuf {
-    folder(office).join(format!("{op}.json"))
+fn path_of(office: &Office, op: Uuid, is_rehearsal: bool) -> PathBuf {
+    let twin = if is_rehearsal { "+rehearsal" } else { "" };
+    folder(office).join(format!("{op}{twin}.json"))
 }
 
 fn file(path: &Path, why: &str) -> Error {
