@@ -53,27 +53,29 @@ impl<'a> Certbot<'a> {
             let hint = "change it where it comes from; actions are for lineages of certbot";
             return Err(Refusal::new(Why::Pointless, text).hint(hint));
         }
-        let folders: Vec<_> = target.told.sources.iter().filter_map(|it| it.client()).collect();
-        let Client::Certbot { config_dir, work_dir, logs_dir } = match folders.as_slice() {
-            [] => {
-                let text = format!("{host} has no source of kind `certbot` in the inventory");
-                return Err(Refusal::new(Why::BadRequest, text));
-            }
-            [only] => *only,
-            [first, ..] => match target.place {
-                None => *first,
-                Some(place) => {
-                    let mut theirs = folders.iter().filter(|it| holds(**it, place));
-                    *theirs.next().ok_or_else(|| {
-                        let text = format!(
-                            "{host} has several certbots, and whose {} is is not known",
-                            place.name
-                        );
-                        Refusal::new(Why::Unknown, text)
-                    })?
+        let clients = target.told.sources.iter().filter_map(|it| it.client());
+        let folders: Vec<_> = clients.filter_map(Folders::of).collect();
+        let Folders { config: config_dir, work: work_dir, logs: logs_dir } =
+            match folders.as_slice() {
+                [] => {
+                    let text = format!("{host} has no source of kind `certbot` in the inventory");
+                    return Err(Refusal::new(Why::BadRequest, text));
                 }
-            },
-        };
+                [only] => *only,
+                [first, ..] => match target.place {
+                    None => *first,
+                    Some(place) => {
+                        let mut theirs = folders.iter().filter(|it| holds(**it, place));
+                        *theirs.next().ok_or_else(|| {
+                            let text = format!(
+                                "{host} has several certbots, and whose {} is is not known",
+                                place.name
+                            );
+                            Refusal::new(Why::Unknown, text)
+                        })?
+                    }
+                },
+            };
         let automation = target.host.automation.iter().find(|it| it.source == KIND);
         if automation.is_some_and(|it| !it.is_installed) {
             let text = format!("certbot was not found on {host}");
@@ -224,9 +226,28 @@ pub(super) fn folder<'a>(target: &'a Target<'a>) -> Option<&'a str> {
     Some(Certbot::find(target).ok()?.config_dir)
 }
 
-/// Whether a lineage was read from the folders of that client.
-fn holds(client: Client<'_>, place: &Place) -> bool {
-    let Client::Certbot { config_dir, .. } = client;
+/// The folders of a certbot.
+#[derive(Debug, Clone, Copy)]
+struct Folders<'a> {
+    config: &'a str,
+    work: &'a str,
+    logs: &'a str,
+}
+
+impl<'a> Folders<'a> {
+    const fn of(client: Client<'a>) -> Option<Self> {
+        match client {
+            Client::Certbot { config_dir, work_dir, logs_dir } => {
+                Some(Self { config: config_dir, work: work_dir, logs: logs_dir })
+            }
+            Client::Certdeck { .. } => None,
+        }
+    }
+}
+
+/// Whether a lineage was read from the folders of that certbot.
+fn holds(folders: Folders<'_>, place: &Place) -> bool {
+    let config_dir = folders.config;
     let disk = place.layers.disk.as_ref().map(|it| &it.location);
     let key = place.key.as_ref().map(|it| &it.path);
     let is_inside = |path: &SafeText| {

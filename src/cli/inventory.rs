@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(complaints, []);
         assert_eq!(
             summary(&inventory),
-            "3 hosts, 2 groups, 7 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 hook, \
+            "3 hosts, 2 groups, 8 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 hook, \
              2 other expiries"
         );
         assert_eq!(summary(&Inventory::default()), "0 hosts");

@@ -27,8 +27,8 @@ pub use chain::{Chain, ChainFault, Trust};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Unreached, Visit, Why};
 pub use moment::{DAY, HOUR, Moment, human, seconds};
 pub use place::{
-    ConfHook, DryRun, FailedHook, Failure, KeySight, Layers, Need, NeedKind, NeedState, Place,
-    PlaceName, Problem, ProblemKind, Renewal, Sighting, Version,
+    ConfHook, DryRun, FailedHook, Failure, Install, InstallKind, KeySight, Layers, Need, NeedKind,
+    NeedState, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting, Version,
 };
 pub use probe::{NotServed, Probe, Unserved, Vantage};
 pub use roots::Roots;

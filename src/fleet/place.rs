@@ -173,6 +173,46 @@ pub struct Renewal {
     pub last_dry_run: Option<DryRun>,
     /// The last hook that failed, if it has not run well since.
     pub failed_hook: Option<FailedHook>,
+    /// The profile that is asked for (draft-ietf-acme-profiles).
+    pub profile: Option<SafeText>,
+    /// Whether its private key is shared with other hosts and therefore kept.
+    pub keeps_key: bool,
+    /// Files that are written anew with every version.
+    pub installs: Vec<Install>,
+}
+
+/// A file of a service that wants its certificate or key at a path of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Install {
+    /// What it holds.
+    pub kind: InstallKind,
+    /// Its path.
+    pub path: SafeText,
+}
+
+/// What a file of a service holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstallKind {
+    /// The certificate with its chain.
+    Certificate,
+    /// All of it, the key at the end, as haproxy and others want it.
+    Combined,
+    /// The private key.
+    Key,
+}
+
+impl InstallKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Certificate, Self::Combined, Self::Key];
+
+    /// Its word in configurations.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Combined => "combined",
+            Self::Key => "key",
+        }
+    }
 }
 
 /// Something on the host without which a renewal fails, or is of no use.

@@ -65,6 +65,8 @@ pub struct Defaults {
     pub roots: Vec<String>,
     /// Who is asked about the DNS; nobody named: whom the system asks.
     pub resolvers: Vec<SocketAddr>,
+    /// The issuer to order from, where nothing else is said.
+    pub issuer: Option<String>,
 }
 
 impl Default for Defaults {
@@ -81,6 +83,7 @@ impl Default for Defaults {
             discover: true,
             roots: Vec::new(),
             resolvers: Vec::new(),
+            issuer: None,
         }
     }
 }
@@ -151,6 +154,10 @@ pub struct Host {
     pub sources: Vec<Arc<dyn Source>>,
     /// How many of the sources the file tells of.
     pub told_sources: usize,
+    /// The folder on the host that is served at port 80.
+    pub webroot: Option<String>,
+    /// The issuer to order from, where nothing else is said.
+    pub issuer: Option<String>,
     /// What should be served from here.
     pub endpoints: Vec<Endpoint>,
     /// The authorities at which chains may end.

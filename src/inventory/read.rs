@@ -65,13 +65,15 @@ struct Reader<'d, 't> {
 impl Reader<'_, '_> {
     fn inventory(&mut self, file: shape::File) -> Inventory {
         let shape::File { defaults, group, host, issuer, dns, hook, expiry } = file;
-        let defaults = self.defaults(defaults.map(Spanned::into_inner).unwrap_or_default());
+        let defaults = defaults.map(Spanned::into_inner).unwrap_or_default();
+        let issuers = self.issuers(issuer);
+        let defaults = self.defaults(defaults, &issuers);
         let groups = self.groups(group);
-        let hosts = self.hosts(host, &groups, &defaults);
+        let hosts = self.hosts(host, &groups, &issuers, &defaults);
         Inventory {
             groups,
             hosts,
-            issuers: self.issuers(issuer),
+            issuers,
             dns: self.dns(dns, &defaults.resolvers),
             hooks: self.hooks(hook),
             expiries: self.expiries(expiry),
@@ -79,7 +81,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn defaults(&mut self, given: shape::Defaults) -> Defaults {
+    fn defaults(&mut self, given: shape::Defaults, issuers: &[Issuer]) -> Defaults {
         let usual = Defaults::default();
         let (connect_timeout, scan_timeout) =
             self.timeouts(given.connect_timeout, given.scan_timeout, &usual);
@@ -95,7 +97,31 @@ impl Reader<'_, '_> {
             discover: given.discover.unwrap_or(usual.discover),
             roots: given.roots.into_iter().map(Checked::into_string).collect(),
             resolvers: given.resolvers.iter().filter_map(Checked::socket).collect(),
+            issuer: self.issuer(given.issuer.as_ref(), issuers),
         }
+    }
+
+    /// An issuer that exists.
+    fn issuer<G>(
+        &mut self,
+        given: Option<&Spanned<Checked<G>>>,
+        issuers: &[Issuer],
+    ) -> Option<String> {
+        let given = given?;
+        let name = given.get_ref().as_str();
+        if issuers.iter().any(|it| it.name == name) {
+            return Some(name.to_owned());
+        }
+        if self.is_whole {
+            let known = issuers.iter().map(|it| it.name.as_str()).take(MAX_GUESSES);
+            let hint = match did_you_mean(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "add an `[[issuer]]` with this name".into(),
+            };
+            let message = format!("there is no issuer `{name}`");
+            self.complaints.push(Diagnostic::new(message, given.span()).with_hint(hint));
+        }
+        None
     }
 
     /// The two timeouts that hold; connecting must end before the visit does.
@@ -144,6 +170,7 @@ impl Reader<'_, '_> {
         &mut self,
         given: Vec<Spanned<shape::Host>>,
         groups: &[Group],
+        issuers: &[Issuer],
         defaults: &Defaults,
     ) -> Vec<Host> {
         let groups = groups.iter().map(|it| it.name.as_str()).collect();
@@ -163,6 +190,7 @@ impl Reader<'_, '_> {
                 source::discover(&mut sources);
             }
             let endpoints = host.endpoint.into_iter().filter_map(|it| self.endpoint(it)).collect();
+            let issuer = self.issuer(host.issuer.as_ref(), issuers);
             let Some(name) = name else { continue };
             hosts.push(Host {
                 address: host.address.map_or_else(|| name.clone(), Checked::into_string),
@@ -176,6 +204,8 @@ impl Reader<'_, '_> {
                 groups,
                 sources,
                 told_sources,
+                webroot: host.webroot.map(Checked::into_string),
+                issuer: issuer.or_else(|| defaults.issuer.clone()),
                 endpoints,
                 roots: Arc::clone(&roots),
             });
@@ -624,7 +654,7 @@ mod tests {
         assert_eq!((web.scan_timeout.as_secs(), web.user.as_deref()), (30, Some("certdeck")));
         assert_eq!(web.groups, ["production"]);
         let kinds: Vec<_> = web.sources.iter().map(|it| it.kind().name).collect();
-        assert_eq!(kinds, ["certbot", "pem", "servers"]);
+        assert_eq!(kinds, ["certbot", "pem", "servers", "certdeck"]);
         let smtp = &web.endpoints[1];
         assert_eq!((smtp.port, smtp.starttls), (25, StartTls::Smtp));
         assert_eq!(smtp.probe, [Vantage::Loopback]);
@@ -683,7 +713,7 @@ mod tests {
                 ("expected a string, found integer `7`", "7"),
                 ("unknown value `root`, expected `none` or `sudo`", "'root'"),
                 (
-                    "unknown kind `pen`, expected one of certbot, acme-sh, dehydrated, lego, pem, servers",
+                    "unknown kind `pen`, expected one of certdeck, certbot, acme-sh, dehydrated, lego, pem, servers",
                     "'pen'",
                 ),
                 ("there is no `paths` here", "[[host.source]]"),

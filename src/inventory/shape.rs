@@ -77,6 +77,9 @@ pub(super) struct Defaults {
     /// Who is asked about the DNS when certificates are ordered; default: whom the system asks.
     #[serde(default)]
     pub(super) resolvers: Vec<Checked<SocketText>>,
+    /// The name of the issuer to order from, where nothing else is said.
+    #[schemars(with = "Option<Checked<LabelText>>")]
+    pub(super) issuer: Option<Spanned<Checked<LabelText>>>,
 }
 
 /// A group of hosts.
@@ -129,6 +132,11 @@ pub(super) struct Host {
     pub(super) source: Vec<Spanned<IgnoredAny>>,
     /// Whether it is asked for its servers and listeners, too; default: as in `[defaults]`.
     pub(super) discover: Option<bool>,
+    /// The folder on the host that is served at port 80, for files that prove control.
+    pub(super) webroot: Option<Checked<PathText>>,
+    /// The name of the issuer to order from; default: as in `[defaults]`.
+    #[schemars(with = "Option<Checked<LabelText>>")]
+    pub(super) issuer: Option<Spanned<Checked<LabelText>>>,
     /// What should be served from here.
     #[schemars(with = "Vec<Endpoint>")]
     #[serde(default)]

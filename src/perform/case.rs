@@ -147,8 +147,10 @@ impl Case {
     pub(super) fn log(&self, told: &inventory::Host) -> Option<String> {
         let is_source = |it: &str| self.source.as_deref() == Some(it);
         told.sources.iter().filter(|it| is_source(it.kind().name)).find_map(|it| {
-            it.client()
-                .map(|Client::Certbot { logs_dir, .. }| format!("{logs_dir}/letsencrypt.log"))
+            match it.client()? {
+                Client::Certbot { logs_dir, .. } => Some(format!("{logs_dir}/letsencrypt.log")),
+                Client::Certdeck { .. } => None,
+            }
         })
     }
 }

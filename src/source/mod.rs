@@ -10,6 +10,7 @@ mod acme_sh;
 mod assign;
 mod bundle;
 mod certbot;
+mod certdeck;
 mod dehydrated;
 mod found;
 mod key;
@@ -33,8 +34,15 @@ use crate::spanned::{Diagnostic, Table};
 pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section, quote};
 
 /// Every kind of source, in the order they are shown.
-pub static ALL: &[Kind] =
-    &[certbot::KIND, acme_sh::KIND, dehydrated::KIND, lego::KIND, pem::KIND, servers::KIND];
+pub static ALL: &[Kind] = &[
+    certdeck::KIND,
+    certbot::KIND,
+    acme_sh::KIND,
+    dehydrated::KIND,
+    lego::KIND,
+    pem::KIND,
+    servers::KIND,
+];
 
 /// What the rest of the program knows about a kind of source.
 #[derive(Debug)]
@@ -59,6 +67,11 @@ pub enum Client<'a> {
         work_dir: &'a str,
         /// `letsencrypt.log`.
         logs_dir: &'a str,
+    },
+    /// This program, which orders itself.
+    Certdeck {
+        /// Its store: `live`, `archive`, `renewal`, `orders`.
+        dir: &'a str,
     },
 }
 
@@ -104,8 +117,12 @@ pub fn servers() -> impl Iterator<Item = &'static str> {
     servers::PROGRAMS.iter().map(|it| it.name)
 }
 
-/// Adds what every host is asked for unless it says otherwise: its servers and listeners.
+/// Adds what every host is asked for unless it says otherwise: what this program has ordered for
+/// it, its servers and listeners.
 pub fn discover(sources: &mut Vec<Arc<dyn Source>>) {
+    if sources.iter().all(|it| it.kind().name != certdeck::KIND.name) {
+        sources.push(Arc::new(certdeck::Certdeck::default()));
+    }
     if sources.iter().all(|it| it.kind().name != servers::KIND.name) {
         sources.push(Arc::new(servers::Servers::default()));
     }
@@ -148,10 +165,11 @@ pub fn read_answer(
 pub(crate) type Parser = fn(&[u8]);
 
 /// The parsers in this room, for [`crate::fuzz`].
-pub(crate) const PARSERS: [(&str, Parser); 11] = [
+pub(crate) const PARSERS: [(&str, Parser); 12] = [
     ("acme-sh-conf", acme_sh::read_conf),
     ("answer", |bytes| {
-        let sources: [Arc<dyn Source>; 3] = [
+        let sources: [Arc<dyn Source>; 4] = [
+            Arc::new(certdeck::Certdeck::default()),
             Arc::new(certbot::Certbot::default()),
             Arc::new(pem::Pem::default()),
             Arc::new(servers::Servers::default()),
@@ -163,6 +181,7 @@ pub(crate) const PARSERS: [(&str, Parser); 11] = [
     }),
     ("apache-conf", servers::read_apache),
     ("certbot-log", certbot::read_log),
+    ("certdeck-conf", certdeck::read_conf),
     ("haproxy-conf", servers::read_haproxy),
     ("nginx-conf", servers::read_nginx),
     ("pem-chain", |bytes| drop(bundle::read_chain("/x", bytes, &Roots::none(), &mut Vec::new()))),

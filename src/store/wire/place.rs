@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::automation::WireHookStage;
 use super::{Seen, Tables, Text, at, moment, safe, text, text_if, unix};
 use crate::fleet::{
-    ConfHook, DryRun, FailedHook, Failure, Fingerprint, HookStage, KeySight, Layers, Moment, Need,
-    NeedKind, NeedState, Place, Problem, ProblemKind, Renewal, Sighting, Version,
+    ConfHook, DryRun, FailedHook, Failure, Fingerprint, HookStage, Install, InstallKind, KeySight,
+    Layers, Moment, Need, NeedKind, NeedState, Place, Problem, ProblemKind, Renewal, Sighting,
+    Version,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -144,6 +145,9 @@ struct WireRenewal {
     last_success: Option<i64>,
     last_dry_run: Option<(i64, bool)>,
     failed_hook: Option<WireFailedHook>,
+    profile: Option<Text>,
+    keeps_key: bool,
+    installs: Vec<(String, Text)>,
 }
 
 impl WireRenewal {
@@ -172,6 +176,13 @@ impl WireRenewal {
             last_success: unix(it.last_success),
             last_dry_run: it.last_dry_run.map(|it| (it.at.unix(), it.is_ok)),
             failed_hook: it.failed_hook.as_ref().map(WireFailedHook::of),
+            profile: text_if(it.profile.as_ref()),
+            keeps_key: it.keeps_key,
+            installs: it
+                .installs
+                .iter()
+                .map(|it| (it.kind.word().to_owned(), text(&it.path)))
+                .collect(),
         }
     }
 
@@ -198,8 +209,16 @@ impl WireRenewal {
                 .last_dry_run
                 .map(|(at, is_ok)| DryRun { at: Moment::from_unix(at), is_ok }),
             failed_hook: self.failed_hook.map(WireFailedHook::hook),
+            profile: safe(self.profile),
+            keeps_key: self.keeps_key,
+            installs: self.installs.into_iter().filter_map(install).collect(),
         }
     }
+}
+
+fn install((kind, path): (String, Text)) -> Option<Install> {
+    let kind = InstallKind::ALL.into_iter().find(|it| it.word() == kind)?;
+    Some(Install { kind, path: path.0 })
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -229,6 +229,8 @@ pub(crate) fn host(name: &str, port: u16) -> Host {
         groups: Vec::new(),
         sources: Vec::new(),
         told_sources: 0,
+        webroot: None,
+        issuer: None,
         endpoints: Vec::new(),
     }
 }
