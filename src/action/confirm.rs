@@ -32,6 +32,9 @@ pub enum Answer<'a> {
     Typed(&'a str),
     /// The value of `--yes`: the name of the one target, or the number of targets.
     Yes(&'a str),
+    /// Nobody is there: whoever set up the timer has answered once and for all, for renewals of
+    /// what is due and for nothing else.
+    Standing,
 }
 
 /// Plans that may be performed. Only [`Review::confirm`] makes one.
@@ -40,6 +43,7 @@ pub struct Confirmed {
     plans: Vec<Plan>,
     how: String,
     reason: Option<String>,
+    is_standing: bool,
 }
 
 /// Why an answer is not enough.
@@ -122,7 +126,8 @@ impl Review {
         match self.how(answer) {
             Some(how) if !self.plans.is_empty() => {
                 let how = format!("{how}, at {now}");
-                Ok(Confirmed { plans: self.plans, how, reason: self.reason })
+                let is_standing = answer == Answer::Standing;
+                Ok(Confirmed { plans: self.plans, how, reason: self.reason, is_standing })
             }
             _ => {
                 let ask = self.ask();
@@ -138,6 +143,10 @@ impl Review {
             (Ask::Key, Answer::Key) => Some("by a key".to_owned()),
             (Ask::Type(text), Answer::Typed(typed)) => {
                 (typed == text).then(|| format!("typed `{text}`"))
+            }
+            (_, Answer::Standing) => {
+                let may_be = |it: &Plan| it.action.name == super::RENEW && it.phrase.is_none();
+                self.plans.iter().all(may_be).then(|| "unattended".to_owned())
             }
             (_, Answer::Yes(value)) => self.is_meant(value).then(|| format!("--yes {value}")),
             _ => None,
@@ -244,6 +253,12 @@ impl Confirmed {
     /// How it was confirmed, for the audit log.
     pub fn how(&self) -> &str {
         &self.how
+    }
+
+    /// Whether the plans have nothing to do with each other: they were confirmed once and for
+    /// all, and one that fails is no reason to leave out the next.
+    pub fn is_standing(&self) -> bool {
+        self.is_standing
     }
 
     /// Why it is done.

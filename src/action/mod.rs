@@ -65,6 +65,9 @@ pub static ALL: &[Kind] = &[
 /// The name of the action that only tries: it is offered before every other one.
 pub const DRY_RUN: &str = dry_run::KIND.name;
 
+/// The name of the action that renews what is due: the only one that runs unattended.
+pub const RENEW: &str = renew::KIND.name;
+
 /// The choice that names where something is taken from.
 const FROM: &str = "from";
 

@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{Context, Exit, Failure, open, paths, print};
+use super::{Context, Exit, Failure, open, paths, print, unattended};
+use crate::fleet::{DAY, Moment};
 use crate::remote::client::{self, Agent};
 use crate::tui::theme::Depth;
 
@@ -22,6 +23,7 @@ pub(super) fn run(_args: &Args, context: &Context) -> Result<Exit, Failure> {
         ("state", state(context)),
         ("terminal", terminal(context)),
         ("inventory", inventory(context)),
+        ("renewals", renewals(context)),
     ];
     print(|out| {
         for (name, Look { grade, text, hint }) in &checks {
@@ -188,6 +190,27 @@ fn terminal(context: &Context) -> Look {
         }
         _ => ok(text),
     }
+}
+
+/// Whether what certdeck has ordered is renewed with nobody there.
+fn renewals(context: &Context) -> Look {
+    let Some(last) = unattended::last(context) else {
+        return ok(
+            "no unattended run from this machine yet; `certdeck timer` prints what starts them",
+        );
+    };
+    let text = format!(
+        "the last unattended run was at {}: {} of {} went well",
+        last.at, last.done, last.begun
+    );
+    let is_old = Moment::parse(&last.at).is_none_or(|at| context.clock.now().since(at) > 2 * DAY);
+    if is_old {
+        return warn(text, "it should run twice a day: see what became of its timer");
+    }
+    if last.done < last.begun {
+        return warn(text, "`certdeck audit list` tells what failed, and why");
+    }
+    ok(text)
 }
 
 fn inventory(context: &Context) -> Look {

@@ -26,6 +26,8 @@ mod run;
 mod scan;
 mod session;
 mod survey;
+mod timer;
+mod unattended;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
@@ -132,6 +134,7 @@ enum Command {
     Host(host::Command),
     Issuer(issuer::Args),
     Jobs(jobs::Args),
+    Timer(timer::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -286,6 +289,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Issuer(args) => issuer::run(args, &context),
         Command::Jobs(args) => jobs::run(&args, &context),
+        Command::Timer(args) => timer::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => plan::run(&args, &context),

@@ -12,7 +12,7 @@ use crate::perform::{Ending, Progress, Report, Run};
 use crate::text::SafeText;
 
 /// What became of every plan.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Told {
     ends: Vec<End>,
     /// The number of the signal that ended the wait.
@@ -85,6 +85,11 @@ impl Told {
                     note(&format!("{target}: {}\n", outcome.word()));
                     end.report = Some(report);
                 }
+                if plans.len() > 1 {
+                    let ended = self.ends.iter().filter(|it| it.report.is_some()).count();
+                    let failed = ended - self.done();
+                    note(&format!("{ended} of {} ended, {failed} not well\n", plans.len()));
+                }
             }
             Progress::NotBegun { at, why } => {
                 if let Some(end) = self.ends.get_mut(at) {
@@ -131,6 +136,12 @@ impl Told {
     pub(super) fn left_to_do(&self) -> Option<Uuid> {
         let is_left = self.ends.iter().any(|it| it.not_begun.is_some());
         self.ends.iter().find_map(|it| it.op).filter(|_| is_left)
+    }
+
+    /// How many ended well.
+    pub(super) fn done(&self) -> usize {
+        let reports = self.ends.iter().filter_map(|it| it.report.as_ref());
+        reports.filter(|it| it.ending == Ending::Ok).count()
     }
 
     /// How the program ends.

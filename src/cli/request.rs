@@ -88,6 +88,8 @@ enum Wanted {
     Exact(HostName, Option<String>),
     /// Whatever the filter keeps.
     Kept(Filter),
+    /// Whatever is due, whatever else is wrong with it.
+    Due,
 }
 
 /// The targets of a request, as far as they are known before the hosts are read.
@@ -106,6 +108,7 @@ impl Targets {
     ) -> Result<Self, Failure> {
         let read = |word: &String| match request.exact(word, inventory) {
             Some(it) => Ok(it),
+            None if request.means_due(word) => Ok(Wanted::Due),
             None => survey::filter(std::slice::from_ref(word), context).map(Wanted::Kept),
         };
         if request.targets.is_empty() {
@@ -134,6 +137,7 @@ impl Targets {
                 || self.0.iter().any(|it| match it {
                     Wanted::Exact(name, _) => host.name == *name,
                     Wanted::Kept(filter) => filter.may_keep(host),
+                    Wanted::Due => true,
                 })
         };
         fleet.hosts().filter(|it| is_wanted(it)).map(|it| it.name.clone()).collect()
@@ -148,10 +152,24 @@ impl Targets {
         let all = self.0.iter().flat_map(|it| match it {
             Wanted::Exact(host, lineage) => vec![(host.clone(), lineage.clone())],
             Wanted::Kept(filter) => kept(filter),
+            Wanted::Due => due(fleet, now),
         });
         let mut seen = BTreeSet::new();
         all.filter(|it| seen.insert(it.clone())).collect()
     }
+}
+
+/// Every place whose renewal is due and which somebody renews, whatever else is wrong with it.
+fn due(fleet: &Fleet, now: Moment) -> Vec<Name> {
+    let is_due = |it: &&Place| {
+        let leaf = it.layers.disk.as_ref().map(|it| &it.chain.leaf);
+        it.renewal.is_some() && leaf.is_some_and(|it| it.renewal_opens() <= now)
+    };
+    let of_host = |host: &crate::fleet::Host| -> Vec<Name> {
+        let due = host.places.iter().filter(is_due);
+        due.map(|it| (host.name.clone(), Some(it.name.to_string()))).collect()
+    };
+    fleet.hosts().flat_map(of_host).collect()
 }
 
 /// Every host of which the filter keeps something.
@@ -201,11 +219,17 @@ impl Request {
         is_whole.then(|| Wanted::Exact(host.name.clone(), lineage))
     }
 
+    /// Whether a word is the one for everything that is due, which only renewals take.
+    fn means_due(&self, word: &str) -> bool {
+        word == DUE && self.kind.name == action::RENEW
+    }
+
     /// The first word of which nothing came: mistyped, or an option that was forgotten. Going on
     /// without it would do something other than what was asked for.
     fn idle(&self, find: Find<'_>) -> Option<&str> {
         let is_idle = |word: &&String| {
             self.exact(word, find.inventory).is_none()
+                && !self.means_due(word)
                 && Filter::parse(word).is_ok_and(|it| {
                     let targets = Targets(vec![Wanted::Kept(it)]);
                     targets.names(find.fleet, self.kind, find.now).is_empty()
@@ -257,6 +281,9 @@ impl Planned {
         }
     }
 }
+
+/// The word for everything that is due.
+pub(super) const DUE: &str = "due";
 
 /// The name of the positional argument.
 const TARGET: &str = "target";

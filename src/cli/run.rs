@@ -3,17 +3,20 @@
 
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::termios::QueueSelector;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::plan::{FORMATS, recalled};
+use super::progress::Told;
 use super::request::{Name, Planned, Request, Targets};
 use super::survey::{self, Signals, note};
-use super::{Context, Exit, Failure, open, outcome, print, progress, runtime};
+use super::unattended::Choice;
+use super::{Context, Exit, Failure, open, outcome, print, progress, runtime, unattended};
 use crate::acme::Office;
-use crate::action::{Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
+use crate::action::{self, Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
 use crate::audit::{self, Log};
 use crate::fleet::Fleet;
 use crate::inventory::Inventory;
@@ -46,6 +49,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "OP", global = true)]
     failed_of: Option<Uuid>,
 
+    /// From a timer, with nobody there: renew what is due and was ordered by certdeck itself, each
+    /// at its own turn within its window, and as much as the CA allows; only for `renew`
+    #[arg(long, global = true, conflicts_with_all = ["yes", "failed_of"])]
+    unattended: bool,
+
+    /// With --unattended: begin after a random part of this time, as in 1h
+    #[arg(long, value_name = "LENGTH", global = true, requires = "unattended", value_parser = length)]
+    spread: Option<Duration>,
+
     /// Go on without the targets that are refused
     #[arg(long, global = true)]
     skip_refused: bool,
@@ -68,12 +80,28 @@ Examples:
   certdeck run force-renew web-01/www.example.net --yes www.example.net --reason 'key was leaked'
   certdeck run renew 'state:due group=edge' --skip-refused --yes 7
   certdeck run renew --failed-of 0193a1b2-… --yes 2
+  certdeck run renew due --unattended    from cron or a timer; `certdeck timer` prints one
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done and proven, 1 something failed,
 was refused or was stopped, 2 the request was wrong or not confirmed, 3 the outcome is not known,
 74 the audit log refused. Interrupted: 130; jobs that were begun go on.";
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let _alone = if args.unattended {
+        if args.request.kind.name != action::RENEW {
+            let text = format!("`{}` does not run unattended", args.request.kind.name);
+            return Err(Failure::say(Exit::BadRequest, text)
+                .with_hint("only `renew` does; confirm others with --yes"));
+        }
+        let alone = unattended::alone(context)?;
+        if alone.is_none() {
+            note("another unattended run is at it; this one leaves it alone\n");
+            return Ok(Exit::Done);
+        }
+        alone
+    } else {
+        None
+    };
     let inventory = Arc::new(open::inventory(context)?);
     let mut request = args.request.clone();
     let (mut log, targets) = match args.failed_of {
@@ -157,6 +185,9 @@ struct Desk<'a> {
 impl Desk<'_> {
     async fn work(self) -> Result<Exit, Failure> {
         let mut signals = Signals::catch()?;
+        if let Some(spread) = self.args.spread {
+            unattended::spread(spread, &mut signals).await?;
+        }
         let mut fleet = recalled(&self.tools.inventory, self.context);
         let hosts = self.targets.hosts(&fleet, &self.request);
         // What is not settled from before comes first: it decides what is there now.
@@ -168,7 +199,20 @@ impl Desk<'_> {
         // The snapshot is a memory, not a record: nothing depends on it.
         Store::new(&self.context.paths.state).save(&fleet).ok();
 
-        let Some(review) = self.review(&fleet)? else { return Ok(Exit::BadRequest) };
+        let mut is_unknown = false;
+        let review = if self.args.unattended {
+            let chosen = self.due(&fleet)?;
+            is_unknown = chosen.is_unknown;
+            if chosen.plans.is_empty() {
+                note("nothing is to be renewed now\n");
+                unattended::keep(self.context, &Told::default(), 0);
+                return Ok(if is_unknown { Exit::Unknown } else { Exit::Done });
+            }
+            Review::new(chosen.plans).because(self.args.reason.clone())
+        } else {
+            let Some(review) = self.review(&fleet)? else { return Ok(Exit::BadRequest) };
+            review
+        };
         let (first, rest) = review.plans().split_at(review.plans().len().min(CARDS));
         for plan in first {
             let mut card = Vec::new();
@@ -187,13 +231,32 @@ impl Desk<'_> {
             "json" => outcome::write_json(self.request.kind.name, &outcomes, out),
             _ => outcomes.iter().try_for_each(|it| it.write(out)),
         })?;
+        if self.args.unattended {
+            unattended::keep(self.context, &told, plans.len());
+        }
         if let Some(op) = told.left_to_do() {
             let action = self.request.kind.name;
             note(&format!(
                 "hint: `certdeck run {action} --failed-of {op}` takes up what is left\n"
             ));
         }
-        Ok(told.exit())
+        Ok(match told.exit() {
+            Exit::Done if is_unknown => Exit::Unknown,
+            exit => exit,
+        })
+    }
+
+    /// The plans of an unattended run: what is due, whose turn it is, and what the CA allows now.
+    fn due(&self, fleet: &Fleet) -> Result<Choice, Failure> {
+        let now = self.context.clock.now();
+        let inventory: &Inventory = &self.tools.inventory;
+        let names = self.targets.names(fleet, self.request.kind, now);
+        let find = Find { inventory, fleet, now };
+        let chosen = unattended::choose(&self.request, &names, find, &self.tools.office)?;
+        for line in &chosen.left {
+            note(&format!("{line}\n"));
+        }
+        Ok(chosen)
     }
 
     /// The plans, if nothing is refused or what is may be left out.
@@ -238,10 +301,12 @@ impl Desk<'_> {
             Plans { action: kind, review: Some(&review), waves: &[], refused: &[] }.yes_word();
         let ask = review.ask();
         let line = match (&self.args.yes, &ask) {
+            _ if self.args.unattended => String::new(),
             (Some(_), _) | (None, Ask::Nothing) => String::new(),
             (None, ask) => asked(ask, &yes, signals).await?,
         };
         let answer = match (&self.args.yes, &ask) {
+            _ if self.args.unattended => Answer::Standing,
             (Some(yes), _) => Answer::Yes(yes),
             (None, Ask::Key) if line == "y" => Answer::Key,
             (None, Ask::Type(_)) => Answer::Typed(&line),
@@ -292,4 +357,12 @@ async fn asked(ask: &Ask, yes: &str, signals: &mut Signals) -> Result<String, Fa
             Err(Failure::say(Exit::Code(128 + number), "not confirmed; nothing was changed"))
         }
     }
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let seconds = crate::fleet::seconds(text).and_then(|it| u64::try_from(it).ok());
+    let seconds = seconds.filter(|it| *it <= 86_400);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a length of time up to a day, as in 1h".to_owned())
 }

@@ -58,7 +58,10 @@ pub(super) async fn perform_all(
         }
         crew.say(Progress::Wave(number + 1, waves.len()));
         let reports = join_all(wave_plans.map(|(at, plan)| crew.perform(at, plan))).await;
-        stopped = reports.into_iter().flatten().next();
+        let failed = reports.into_iter().flatten().next();
+        // What has nothing to do with each other goes on, as long as there is a log.
+        let goes_on = confirmed.is_standing() && !crew.refusal.load(Ordering::Acquire);
+        stopped = failed.filter(|_| !goes_on);
     }
 }
 

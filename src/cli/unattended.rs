@@ -1,0 +1,247 @@
+//! Renewals with nobody there: which of what is due is renewed now, and what is left for later.
+//!
+//! Lineages that became due together do not all come at once: each has its own moment within the
+//! first quarter of its window, always the same, so that a fleet that was issued in one night is
+//! not renewed in one. What the CA does not allow now is left for the next run.
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use super::progress::Told;
+use super::request::{Name, Request};
+use super::survey::{Signals, note};
+use super::{Context, Exit, Failure};
+use crate::acme::Office;
+use crate::acme::ledger::Ledger;
+use crate::action::{Find, Plan, Why};
+use crate::budget;
+use crate::fleet::{Certificate, Moment, Place, human};
+use crate::text::SafeText;
+
+/// What an unattended run does, and what it leaves.
+pub(super) struct Choice {
+    /// The most urgent first.
+    pub(super) plans: Vec<Plan>,
+    /// What is not done now, and why, line by line.
+    pub(super) left: Vec<SafeText>,
+    /// Whether something was left because nobody can tell how it is now.
+    pub(super) is_unknown: bool,
+}
+
+/// The last unattended run of this machine.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Last {
+    /// When it ended, RFC 3339.
+    pub(super) at: String,
+    /// How many were begun.
+    pub(super) begun: usize,
+    /// How many of them ended well.
+    pub(super) done: usize,
+}
+
+/// Makes sure that this is the only unattended run on this machine, as long as the file is open;
+/// `None` if there is another one.
+pub(super) fn alone(context: &Context) -> Result<Option<File>, Failure> {
+    let state = &context.paths.state;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state)
+        .with_context(|| format!("cannot make {}", state.display()))?;
+    let path = state.join("unattended.lock");
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(it)) => {
+            Err(anyhow::Error::new(it).context(format!("cannot lock {}", path.display())).into())
+        }
+    }
+}
+
+/// Waits for a random part of a time, so that machines with the same clock do not come together.
+pub(super) async fn spread(longest: Duration, signals: &mut Signals) -> Result<(), Failure> {
+    let random = Uuid::new_v4().as_u64_pair().1 & 0xFFFF;
+    let part = f64::from(u32::try_from(random).unwrap_or_default()) / f64::from(0xFFFF_u32);
+    let wait = longest.mul_f64(part);
+    note(&format!("begins in {}\n", human(i64::try_from(wait.as_secs()).unwrap_or_default())));
+    tokio::select! {
+        () = tokio::time::sleep(wait) => Ok(()),
+        number = signals.next() => {
+            Err(Failure::say(Exit::Code(128 + number), "stopped before it began; nothing was changed"))
+        }
+    }
+}
+
+/// Chooses what is renewed now.
+pub(super) fn choose(
+    request: &Request,
+    names: &[Name],
+    find: Find<'_>,
+    office: &Office,
+) -> Result<Choice, Failure> {
+    let mut choice = Choice { plans: Vec::new(), left: Vec::new(), is_unknown: false };
+    let mut ready: Vec<(f64, Plan)> = Vec::new();
+    let mut others = 0;
+    for (host, lineage) in names {
+        let Some(target) = find.target(host, lineage.as_deref()) else { continue };
+        let name = match lineage {
+            Some(it) => format!("{host}/{it}"),
+            None => host.to_string(),
+        };
+        let leave = |why: &str| SafeText::new(&format!("{name}: left: {why}"));
+        let Some(place) = target.place else {
+            choice.left.push(leave("what is there is not known"));
+            continue;
+        };
+        if place.source != OWN {
+            others += 1;
+            continue;
+        }
+        let Some(leaf) = leaf(place) else {
+            choice.left.push(leave("its certificate could not be read"));
+            continue;
+        };
+        let turn = turn(&name, leaf);
+        if turn > find.now {
+            choice.left.push(leave(&format!("its turn is at {turn}")));
+            continue;
+        }
+        match request.kind.plan(&target, &request.chosen) {
+            Ok(plan) => ready.push((leaf.urgency(find.now), plan)),
+            Err(refusal) => {
+                choice.is_unknown |= refusal.why == Why::Unknown;
+                choice.left.push(leave(&refusal.text));
+            }
+        }
+    }
+    if others > 0 {
+        let text = format!("{others} more are due, which their own clients renew");
+        choice.left.push(SafeText::new(&text));
+    }
+    ready.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let ledger = Ledger::of(office);
+    let mut rooms: BTreeMap<String, Option<i64>> = BTreeMap::new();
+    for (_, plan) in ready {
+        let room = match directory(&plan, find) {
+            None => None,
+            Some((directory, limit)) => {
+                let known = rooms.get(&directory).copied();
+                let room = match (known, limit) {
+                    (Some(room), _) => room,
+                    (None, None) => None,
+                    (None, Some(limit)) => {
+                        let left = ledger.orders_left(&directory, limit, find.now);
+                        Some(left.map_err(|it| Failure::new(Exit::Failed, it))?)
+                    }
+                };
+                rooms.insert(directory, room.map(|it| it - 1));
+                room
+            }
+        };
+        if room.is_some_and(|it| it <= 0) {
+            let text = format!(
+                "{}: left: the orders that the CA allows now are used up; the next run takes it up",
+                plan.target()
+            );
+            choice.left.push(SafeText::new(&text));
+        } else {
+            choice.plans.push(plan);
+        }
+    }
+    Ok(choice)
+}
+
+/// The directory that a plan asks, with the limit of orders there, if it has one.
+fn directory(plan: &Plan, find: Find<'_>) -> Option<(String, Option<budget::Limit>)> {
+    let order = plan.order.as_ref()?;
+    let issuer = find.inventory.issuers.iter().find(|it| it.name == order.issuer)?;
+    let twin = issuer.staging.as_ref().filter(|_| order.is_staging);
+    let directory = twin.unwrap_or(&issuer.directory).clone();
+    let limit = issuer.order_limit.or_else(|| budget::orders_at(&directory));
+    Some((directory, limit))
+}
+
+fn leaf(place: &Place) -> Option<&Certificate> {
+    place.layers.disk.as_ref().map(|it| &*it.chain.leaf)
+}
+
+/// When it is the turn of a lineage: within the first quarter of its window, by its name.
+fn turn(name: &str, leaf: &Certificate) -> Moment {
+    let (opens, closes) = (leaf.renewal_opens(), leaf.renewal_closes());
+    let quarter = closes.since(opens).max(0) / 4;
+    let hash = Sha256::digest(name);
+    let part = hash.iter().take(4).fold(0_i64, |sum, it| sum << 8 | i64::from(*it));
+    opens.plus(quarter * (part >> 8) / (1 << 24))
+}
+
+/// Keeps how it ended, for whoever looks whether the timer does its work.
+pub(super) fn keep(context: &Context, told: &Told, begun: usize) {
+    let last = Last { at: context.clock.now().to_string(), begun, done: told.done() };
+    let write = || -> anyhow::Result<()> {
+        let mut draft = NamedTempFile::new_in(&context.paths.state)?;
+        serde_json::to_writer(&mut draft, &last)?;
+        draft.write_all(b"\n")?;
+        draft.persist(context.paths.state.join(LAST))?;
+        Ok(())
+    };
+    if let Err(error) = write() {
+        note(&format!("warning: that this ran is not kept: {error}\n"));
+    }
+}
+
+/// The last unattended run of this machine, if there was one.
+pub(super) fn last(context: &Context) -> Option<Last> {
+    let file = File::open(context.paths.state.join(LAST)).ok()?;
+    serde_json::from_reader(std::io::Read::take(file, 4096)).ok()
+}
+
+const LAST: &str = "unattended.json";
+
+/// The kind of source that keeps what this program ordered itself.
+const OWN: &str = "certdeck";
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn leaf_of(days: u8) -> Certificate {
+        let mut params = CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2026, 11, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 11, 1 + days);
+        let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        Certificate::read(made.der()).unwrap()
+    }
+
+    #[test]
+    fn turns_are_spread_over_a_quarter_of_the_window_and_stay() {
+        for days in [6, 27] {
+            let leaf = leaf_of(days);
+            let window = leaf.renewal_closes().since(leaf.renewal_opens());
+            let turns: Vec<_> = (0..200)
+                .map(|it| turn(&format!("web-{it}/a.test"), &leaf).since(leaf.renewal_opens()))
+                .collect();
+            assert!(turns.iter().all(|it| (0..=window / 4).contains(it)), "{turns:?}");
+            // No eighth of the quarter is without some, and none has a third of all.
+            for part in 0..8 {
+                let (from, to) = (window / 4 * part / 8, window / 4 * (part + 1) / 8);
+                let count = turns.iter().filter(|it| (from..=to).contains(it)).count();
+                assert!((8..66).contains(&count), "{count} of 200 in {from}..{to}");
+            }
+            assert_eq!(turn("web-1/a.test", &leaf), turn("web-1/a.test", &leaf));
+        }
+    }
+}
