@@ -219,7 +219,7 @@ pub(super) fn endpoints(target: &Target<'_>, names: &[SafeText]) -> Vec<Endpoint
 
 /// Whether a name of a certificate covers a name that clients ask for; a wildcard stands for one
 /// label (RFC 6125, section 6.4.3).
-fn covers(name: &str, asked: &str) -> bool {
+pub(super) fn covers(name: &str, asked: &str) -> bool {
     if name.parse::<IpAddr>().is_ok() {
         return name == asked;
     }

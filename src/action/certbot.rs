@@ -4,7 +4,7 @@
 use super::plan::Command;
 use super::{Refusal, Target, Why};
 use crate::fleet::{Automation, Certificate, HookStage, Place};
-use crate::inventory::{Impact, NamedHook};
+use crate::inventory::{Impact, Inventory, NamedHook};
 use crate::source::Client;
 use crate::text::SafeText;
 
@@ -213,10 +213,18 @@ impl<'a> Certbot<'a> {
     }
 
     fn hook(&self, stage: HookStage, command: &SafeText, is_script: bool) -> Hook {
-        let mut named = self.target.inventory.hooks.iter();
+        let hook = Hook::deploy(self.target.inventory, command.clone());
+        Hook { stage, is_script, ..hook }
+    }
+}
+
+impl Hook {
+    /// A command that runs as a deploy hook.
+    pub(super) fn deploy(inventory: &Inventory, command: SafeText) -> Self {
+        let mut named = inventory.hooks.iter();
         let named = named.find(|it| it.run == command.as_str()).map(|it| it.impact);
         let impact = named.or_else(|| guess(command.as_str()));
-        Hook { stage, command: command.clone(), is_script, impact }
+        Self { stage: HookStage::Deploy, command, is_script: false, impact }
     }
 }
 

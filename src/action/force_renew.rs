@@ -3,7 +3,7 @@
 use super::card::Lineage;
 use super::certbot::Certbot;
 use super::renew::renewal_plan;
-use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier};
+use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, issue, renew};
 
 pub(super) const KIND: Kind = Kind {
     name: "force-renew",
@@ -12,11 +12,17 @@ pub(super) const KIND: Kind = Kind {
     about: "renew though it is not due; uses the CA's limits",
     tier: Tier::Risky,
     subject: Subject::Place,
-    choices: &[],
+    choices: &[renew::ISSUER],
     plan,
 };
 
-fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
+fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+    if renew::is_own(target) {
+        let mut plan = issue::renewal_plan(&KIND, target, chosen)?;
+        plan.notes.extend(cheaper(&Lineage::of(target)?));
+        return Ok(plan);
+    }
+    renew::no_issuer(chosen)?;
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;
     let mut plan = renewal_plan(&KIND, &lineage, &certbot, &["--force-renewal"])?;

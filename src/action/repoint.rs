@@ -55,15 +55,13 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let mut servings: Vec<Serving<'_>> = Vec::new();
     for edit in &edits {
         let mut argv: Vec<String> = ["/bin/sh", "-c"].map(str::to_owned).into();
-        argv.extend([script::with_files(REPOINT), "repoint".to_owned(), stamp.clone()]);
+        let text = [POINT.trim_start(), REPOINT.trim_start()].concat();
+        argv.extend([script::with_files(&text), "repoint".to_owned(), stamp.clone()]);
         argv.push(edit.file.clone());
         argv.extend(edit.pairs.iter().flatten().cloned());
         argv.extend(server::test(edit.serving.server)?.argv);
         commands.push(Command { argv, env: Vec::new() });
-        let [certificate, key, _] = &edit.pairs;
-        for [old, new] in [certificate, key].into_iter().filter(|it| !it[0].is_empty()) {
-            effect.push(format!("{}: {old} becomes {new}", edit.file));
-        }
+        effect.extend(edit.told());
         if servings.iter().all(|it| !std::ptr::eq(it.server, edit.serving.server)) {
             servings.push(edit.serving.clone());
         }
@@ -106,9 +104,15 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
 /// The files of the lineage that should be loaded.
 struct Files<'a> {
     leaf: &'a Certificate,
-    certificate: &'a str,
-    key: &'a str,
-    folder: &'a str,
+    paths: Paths<'a>,
+}
+
+/// Where they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paths<'a> {
+    pub(super) certificate: &'a str,
+    pub(super) key: &'a str,
+    pub(super) folder: &'a str,
 }
 
 impl<'a> Files<'a> {
@@ -129,20 +133,32 @@ impl<'a> Files<'a> {
         let certificate = disk.location.as_str();
         Ok(Self {
             leaf: &disk.chain.leaf,
-            certificate,
-            key: key.path.as_str(),
-            folder: certificate.rsplit_once('/').map_or("", |it| it.0),
+            paths: Paths {
+                certificate,
+                key: key.path.as_str(),
+                folder: certificate.rsplit_once('/').map_or("", |it| it.0),
+            },
         })
     }
 }
 
 /// A change of one file of a server's configuration.
-struct Edit<'a> {
-    serving: Serving<'a>,
-    file: String,
+#[derive(Debug, Clone)]
+pub(super) struct Edit<'a> {
+    pub(super) serving: Serving<'a>,
+    pub(super) file: String,
     /// What is there, and what will be: certificate, key, and the file of Apache's with the chain
     /// alone. Empty where there is none.
-    pairs: [[String; 2]; 3],
+    pub(super) pairs: [[String; 2]; 3],
+}
+
+impl Edit<'_> {
+    /// What becomes what, line by line.
+    pub(super) fn told(&self) -> Vec<String> {
+        let [certificate, key, _] = &self.pairs;
+        let pairs = [certificate, key].into_iter().filter(|it| !it[0].is_empty());
+        pairs.map(|[old, new]| format!("{}: {old} becomes {new}", self.file)).collect()
+    }
 }
 
 fn edits<'a>(
@@ -176,7 +192,7 @@ fn edits<'a>(
                     Refusal::new(Why::Pointless, text).hint("`issue` it with that name, too")
                 );
             }
-            let edit = edit(serving.clone(), load, files)?;
+            let edit = edit(serving.clone(), load, &files.paths)?;
             if edits.iter().all(|it| (&it.file, &it.pairs) != (&edit.file, &edit.pairs)) {
                 edits.push(edit);
             }
@@ -192,7 +208,12 @@ fn edits<'a>(
     Ok(edits)
 }
 
-fn edit<'a>(serving: Serving<'a>, load: &Load, files: &Files<'_>) -> Result<Edit<'a>, Refusal> {
+/// The change that lets a server load these files where it loads others.
+pub(super) fn edit<'a>(
+    serving: Serving<'a>,
+    load: &Load,
+    files: &Paths<'_>,
+) -> Result<Edit<'a>, Refusal> {
     let kind = serving.server.kind;
     if !["nginx", "apache"].contains(&kind) {
         let text = format!("{kind} loads {} as one file, which a hook makes", load.certificate);
@@ -253,18 +274,33 @@ fn offers(target: &Target<'_>) -> Vec<Offer> {
 }
 
 /// Arguments: the stamp, the file, three pairs of what is there and what will be, and the command
-/// that tests the configuration. Only whole words are changed, and only in lines that name a
-/// certificate or a key.
+/// that tests the configuration.
 const REPOINT: &str = r#"
-file=$(readlink -f "$2") leaf=$3 new=$4 key=$5 newkey=$6 chain=$7 newchain=$8
-shift 8
-[ -f "$file" ] && [ -w "$file" ] || refuse "$file is no file that can be written"
-[ -r "$new" ] && { [ -z "$key" ] || [ -r "$newkey" ]; } || refuse "$new or its key cannot be read"
-if [ -n "$key" ] && command -v openssl >/dev/null; then
-  fits "$new" "$newkey" || refuse "$newkey does not belong to $new"
-fi
+wrong() { refuse "$@"; }
 begin
-export leaf new key newkey chain newchain
+shift
+point "$1" "$2" "$3" "$4" "$5" "$6" "$7"
+shift 7
+"$@" || back "the configuration is not sound"
+"#;
+
+/// `point FILE OLD NEW KEY NEWKEY CHAIN NEWCHAIN` after [`script::with_files`]: lets a
+/// configuration name other files. Only whole words are changed, and only in lines that name a
+/// certificate or a key. Calls `wrong WHY` where that cannot be.
+pub(super) const POINT: &str = r#"
+point() {
+  file=$(readlink -f "$1") leaf=$2 new=$3 key=$4 newkey=$5 chain=$6 newchain=$7
+  [ -f "$file" ] && [ -w "$file" ] || wrong "$file is no file that can be written"
+  [ -r "$new" ] && { [ -z "$key" ] || [ -r "$newkey" ]; } || wrong "$new or its key cannot be read"
+  if [ -n "$key" ] && command -v openssl >/dev/null; then
+    fits "$new" "$newkey" || wrong "$newkey does not belong to $new"
+  fi
+  export leaf new key newkey chain newchain
+  edit >"$B/edited" || wrong "$file does not name $leaf and its key in full"
+  diff "$file" "$B/edited"
+  swap "$file" cat "$B/edited"
+  rm -f "$B/edited"
+}
 edit() { awk '
   function change(text, old, new, at, out, before, after) {
     out = ""
@@ -283,11 +319,6 @@ edit() { awk '
     print change(text, ENVIRON["chain"], ENVIRON["newchain"]) }
   END { if (!changed[ENVIRON["leaf"]] || (ENVIRON["key"] != "" && !changed[ENVIRON["key"]])) exit 1 }
 ' "$file"; }
-edit >"$B/edited" || refuse "$file does not name $leaf and its key in full"
-diff "$file" "$B/edited"
-swap "$file" cat "$B/edited"
-rm -f "$B/edited"
-"$@" || back "the configuration is not sound"
 "#;
 
 #[cfg(test)]

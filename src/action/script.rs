@@ -7,7 +7,7 @@ use crate::fleet::Moment;
 ///
 /// - `begin` makes the folder for what is replaced, `$B`;
 /// - `swap FILE COMMAND…` replaces a file with what a command prints, its mode and owner kept;
-/// - `back WHY` puts all files back and ends;
+/// - `back WHY` puts all files back, calls `undone` and ends;
 /// - `refuse WHY` ends before anything was changed.
 ///
 /// What was replaced does not stay beside it: servers load whole folders.
@@ -47,9 +47,12 @@ back() {
     k=$(kept "$f")
     cp -p "$k" "$f.certdeck" && mv -f "$f.certdeck" "$f" || say "$f could not be put back: it is in $k"
   done
+  unset IFS
+  undone
   tidy
   exit 1
 }
+undone() { :; }
 swap() {
   f=$1; shift
   k=$(kept "$f")

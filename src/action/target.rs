@@ -40,7 +40,10 @@ impl<'a> Find<'a> {
     pub fn target(&self, host: &HostName, lineage: Option<&'a str>) -> Option<Target<'a>> {
         let told = self.inventory.host(host.as_str())?;
         let host = self.fleet.host(host)?;
-        let place = lineage.and_then(|name| host.places.iter().find(|it| it.name.as_str() == name));
+        let places = host.places.iter().filter(|it| Some(it.name.as_str()) == lineage);
+        // What we order ourselves follows a lineage of a client that bears the same name.
+        let own = places.clone().find(|it| it.source == super::store::KIND);
+        let place = own.or_else(|| places.clone().next());
         Some(Target {
             inventory: self.inventory,
             fleet: self.fleet,

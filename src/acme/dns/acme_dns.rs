@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Fault, Given, Kind, Provider, Spot, Wanted};
+use super::{Fault, Kind, Provider, Spot, Wanted};
 use crate::resolve::Silence;
 use crate::text::SafeText;
 
@@ -147,6 +147,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
+    use super::super::Given;
     use super::*;
     use crate::clock::Clock;
 

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use super::{Fault, Given, Kind, Provider, Spot, Wanted};
+use super::{Fault, Kind, Provider, Spot, Wanted};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {

@@ -1,7 +1,5 @@
 //! What is known of issuers, for people and for programs. Changes nothing.
 
-use std::io::Write as _;
-
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

@@ -1,73 +1,26 @@
-//! `issue`.
+//! `issue` by the certbot of the host.
 
-use std::collections::BTreeSet;
-
-use super::card::{self, Lineage};
-use super::certbot::{Certbot, checked_name, is_exact};
-use super::cost::{self, Authority, LETS_ENCRYPT, LETS_ENCRYPT_STAGING};
-use super::plan::{Expect, Plan, Promise};
-use super::renew::authority;
-use super::{Choice, Chosen, Kind, Offer, Refusal, Subject, Target, Tier, Why, names};
-use crate::fleet::{HookStage, Place, ProblemKind, Renewal};
-use crate::inventory::{Impact, Issuer};
+use super::super::card::{self, Lineage};
+use super::super::certbot::{Certbot, checked_name, is_exact};
+use super::super::cost::{self, Authority, LETS_ENCRYPT, LETS_ENCRYPT_STAGING};
+use super::super::plan::{Expect, Plan, Promise};
+use super::super::renew::authority;
+use super::super::{Chosen, Refusal, Target, Why};
+use super::{
+    KIND, Key, changes, checked_address, checked_path, is_word, issuer_named, list, renewal,
+    same_set, wanted_names,
+};
+use crate::fleet::{HookStage, Place, ProblemKind};
+use crate::inventory::Impact;
 use crate::text::SafeText;
 
-pub(super) const KIND: Kind = Kind {
-    name: "issue",
-    keys: "a i",
-    title: "issue",
-    about: "order a certificate for a set of names",
-    tier: Tier::Risky,
-    subject: Subject::Lineage,
-    choices: &[
-        choice(
-            "names",
-            "NAMES",
-            "the names, with commas between them; those it has, if it exists",
-            names_offered,
-        ),
-        choice(
-            "authenticator",
-            "METHOD",
-            "webroot, standalone or dns-PLUGIN; that of the lineage, if it exists",
-            authenticators,
-        ),
-        choice("webroot", "FOLDER", "the folder that is served at port 80, for webroot", none),
-        choice("credentials", "FILE", "for dns-PLUGIN: its file of credentials on the host", none),
-        choice("key-type", "TYPE", "ecdsa or rsa", key_types),
-        choice(
-            "issuer",
-            "NAME",
-            "an [[issuer]] of the inventory; else the CA of the lineage",
-            issuers,
-        ),
-        choice("staging", "yes", "order from the staging twin: no client trusts what comes", yes),
-        choice(
-            "deploy-hook",
-            "HOOK",
-            "a [[hook]] of the inventory that certbot runs after each renewal",
-            deploy_hooks,
-        ),
-        choice(
-            "email",
-            "ADDRESS",
-            "where the host has no account at the CA: makes one, and agrees to the CA's terms",
-            none,
-        ),
-    ],
-    plan,
-};
-
-const fn choice(
-    name: &'static str,
-    value: &'static str,
-    about: &'static str,
-    offers: fn(&Target<'_>) -> Vec<Offer>,
-) -> Choice {
-    Choice { name, value, about, is_required: false, offers }
-}
-
-fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+    if let Some(name) =
+        ["profile", "precheck", "serve"].into_iter().find(|it| chosen.get(it).is_some())
+    {
+        let text = format!("--{name} is for what certdeck orders itself");
+        return Err(Refusal::new(Why::BadRequest, text).hint("--by certdeck, or leave it out"));
+    }
     let certbot = Certbot::of(target)?;
     let name = checked_name(target.lineage.unwrap_or_default())?;
     let old = target.place.map(|it| usable(target, it)).transpose()?;
@@ -93,9 +46,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let mut argv: Vec<String> = names.iter().flat_map(|it| ["-d".to_owned(), it.clone()]).collect();
     argv.extend(method.argv);
     argv.extend(ca.argv);
-    if let Some(kind) = key_type(target, chosen)? {
-        argv.extend(["--key-type".to_owned(), kind]);
-    }
+    argv.extend(key_type(target, chosen)?);
     argv.extend(hooks.argv);
     if let Some(address) = chosen.get("email") {
         argv.extend(["--agree-tos", "-m", checked_address(address)?].map(str::to_owned));
@@ -158,27 +109,15 @@ fn usable<'a>(target: &'a Target<'a>, place: &Place) -> Result<Lineage<'a>, Refu
     }
 }
 
-fn wanted_names(old: Option<Lineage<'_>>, wanted: Option<&str>) -> Result<Vec<String>, Refusal> {
-    if let Some(wanted) = wanted {
-        return names::read(wanted);
-    }
-    let Some(old) = old else {
-        let text = "which names? the lineage does not exist yet";
-        return Err(Refusal::new(Why::BadRequest, text).hint("--names www.example.net,example.net"));
-    };
-    let names: Vec<_> = old.leaf.names.iter().map(SafeText::as_str).collect();
-    names::read(&names.join(","))
-}
-
 /// How control is proven.
-pub(super) struct Method {
-    pub(super) title: String,
+pub(in crate::action) struct Method {
+    pub(in crate::action) title: String,
     /// As options of certbot, each with its value.
-    pub(super) argv: Vec<String>,
-    pub(super) notes: Vec<String>,
+    pub(in crate::action) argv: Vec<String>,
+    pub(in crate::action) notes: Vec<String>,
 }
 
-pub(super) fn method(
+pub(in crate::action) fn method(
     target: &Target<'_>,
     chosen: &Chosen,
     is_wild: bool,
@@ -339,14 +278,6 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
     })
 }
 
-fn issuer_named<'i>(issuers: &'i [Issuer], wanted: &str) -> Result<&'i Issuer, Refusal> {
-    issuers.iter().find(|it| it.name == wanted).ok_or_else(|| {
-        let text = format!("the inventory has no issuer `{}`", SafeText::new(wanted));
-        let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
-        Refusal::new(Why::BadRequest, text).hint(format!("there are: {}", known.join(", ")))
-    })
-}
-
 /// The hooks that run, and those that the renewal configuration keeps: `certonly` writes it
 /// anew, and what is not said again is gone (certbot 2.1.0, `storage.update_configuration`).
 struct Hooks {
@@ -401,20 +332,16 @@ impl Hooks {
     }
 }
 
-fn key_type(target: &Target<'_>, chosen: &Chosen) -> Result<Option<String>, Refusal> {
+/// As options of certbot.
+fn key_type(target: &Target<'_>, chosen: &Chosen) -> Result<Vec<String>, Refusal> {
     let own = renewal(target).and_then(|it| it.key_type.as_ref()).map(SafeText::as_str);
-    match (chosen.get("key-type"), own) {
-        (Some(kind), _) if KEY_TYPES.contains(&kind) => Ok(Some(kind.to_owned())),
-        (Some(kind), _) => {
-            let text = format!("there is no key type `{}`", SafeText::new(kind));
-            Err(Refusal::new(Why::BadRequest, text).hint(KEY_TYPES.join(" or ")))
-        }
-        (None, own) => Ok(own.filter(|it| KEY_TYPES.contains(it)).map(str::to_owned)),
-    }
-}
-
-fn renewal<'a>(target: &Target<'a>) -> Option<&'a Renewal> {
-    target.place?.renewal.as_ref()
+    let key = match chosen.get("key-type") {
+        Some(kind) => Some(Key::chosen(kind)?),
+        None => own.and_then(Key::named),
+    };
+    let words =
+        key.into_iter().flat_map(|it| ["--key-type"].into_iter().chain(it.certbot.iter().copied()));
+    Ok(words.map(str::to_owned).collect())
 }
 
 /// A warning where nobody has seen an account of that CA on the host.
@@ -429,120 +356,11 @@ fn account(target: &Target<'_>, chosen: &Chosen, directory: &str) -> Option<Stri
     (!is_told).then(|| "no account at that CA is seen on the host: if there is none, certbot refuses until --email is given".to_owned())
 }
 
-fn same_set(old: &[SafeText], new: &[String]) -> bool {
-    let old: BTreeSet<_> = old.iter().map(|it| it.as_str().to_ascii_lowercase()).collect();
-    old == new.iter().cloned().collect()
-}
-
-/// What becomes of the names of a lineage that exists.
-fn changes(old: &Lineage<'_>, new: &[String]) -> Vec<String> {
-    let has = |it: &&str| old.leaf.names.iter().any(|name| name == *it);
-    let added: Vec<_> = new.iter().map(String::as_str).filter(|it| !has(it)).collect();
-    let is_kept = |it: &&str| new.iter().any(|name| name == *it);
-    let lost: Vec<_> =
-        old.leaf.names.iter().map(SafeText::as_str).filter(|it| !is_kept(it)).collect();
-    let mut lines = Vec::new();
-    if !added.is_empty() {
-        lines.push(format!("names that are new: {}", added.join(", ")));
-    }
-    if !lost.is_empty() {
-        lines.push(format!("names that it covers no more: {}", lost.join(", ")));
-    }
-    lines
-}
-
-fn list(names: &[String]) -> String {
-    match names {
-        [first, second, third, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second}, {third} and {} more", rest.len())
-        }
-        names => names.join(", "),
-    }
-}
-
-fn checked_path(path: &str) -> Result<String, Refusal> {
-    let is_plain =
-        path.starts_with('/') && path.chars().all(|it| !it.is_control()) && path.len() < 4096;
-    if is_plain {
-        return Ok(path.to_owned());
-    }
-    let text = format!("`{}` is no path from the root", SafeText::new(path));
-    Err(Refusal::new(Why::BadRequest, text))
-}
-
-fn checked_address(address: &str) -> Result<&str, Refusal> {
-    let is_plain = address.bytes().all(|it| matches!(it, b'!'..=b'~')) && address.len() < 255;
-    match address.split_once('@') {
-        Some((user, host))
-            if is_plain && !user.is_empty() && !user.starts_with('-') && host.contains('.') =>
-        {
-            Ok(address)
-        }
-        _ => Err(Refusal::new(
-            Why::BadRequest,
-            format!("`{}` is no mail address", SafeText::new(address)),
-        )),
-    }
-}
-
-fn is_word(text: &str) -> bool {
-    !text.starts_with('-') && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
-}
-
-fn none(_target: &Target<'_>) -> Vec<Offer> {
-    Vec::new()
-}
-
-fn yes(_target: &Target<'_>) -> Vec<Offer> {
-    vec![Offer::new("yes", "a test certificate")]
-}
-
-fn names_offered(target: &Target<'_>) -> Vec<Offer> {
-    let leaf = target.place.and_then(|it| Some(&it.layers.disk.as_ref()?.chain.leaf));
-    let names = leaf.map(|it| it.names.iter().map(SafeText::as_str).collect::<Vec<_>>().join(","));
-    names.into_iter().map(|it| Offer::new(it, "those it has")).collect()
-}
-
-fn authenticators(target: &Target<'_>) -> Vec<Offer> {
-    let seen =
-        target.host.places.iter().filter_map(|it| it.renewal.as_ref()?.authenticator.clone());
-    let own = renewal(target).filter(|it| it.is_unattended).and_then(|it| it.authenticator.clone());
-    let mut offers: Vec<Offer> =
-        own.map(|it| Offer::new(it.as_str(), "as it is")).into_iter().collect();
-    let seen: BTreeSet<_> = seen.filter(|it| it.as_str().starts_with("dns-")).collect();
-    let seen =
-        seen.iter().map(|it| Offer::new(it.as_str(), "used by another lineage of this host"));
-    let others = [
-        Offer::new("webroot", "files in a folder that a server serves at port 80"),
-        Offer::new("standalone", "certbot's own server at port 80, which must be free"),
-    ];
-    for it in others.into_iter().chain(seen) {
-        if offers.iter().all(|other| other.value != it.value) {
-            offers.push(it);
-        }
-    }
-    offers
-}
-
-fn key_types(_target: &Target<'_>) -> Vec<Offer> {
-    KEY_TYPES.iter().map(|it| Offer::new(*it, "")).collect()
-}
-
-fn issuers(target: &Target<'_>) -> Vec<Offer> {
-    target.inventory.issuers.iter().map(|it| Offer::new(&it.name, &it.directory)).collect()
-}
-
-fn deploy_hooks(target: &Target<'_>) -> Vec<Offer> {
-    target.inventory.hooks.iter().map(|it| Offer::new(&it.name, &it.run)).collect()
-}
-
-const KEY_TYPES: [&str; 2] = ["ecdsa", "rsa"];
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
 
-    use super::super::sample::{Sample, place, sample};
+    use super::super::super::sample::{Sample, sample};
     use super::*;
     use crate::fleet::Problem;
 
@@ -706,29 +524,5 @@ mod tests {
             let refusal = sample().plan("issue", &format!("web-01/{name}"), NEW).unwrap_err();
             assert_eq!(refusal.why, Why::BadRequest, "{refusal:?}");
         }
-    }
-
-    #[test]
-    fn what_can_be_chosen_is_offered() {
-        let fleet = sample();
-        let mut other = place();
-        other.renewal.as_mut().unwrap().authenticator = Some(SafeText::new("dns-rfc2136"));
-        let mut host = fleet.fleet.hosts().next().unwrap().clone();
-        host.places.push(other);
-        let place = host.places.first();
-        let target = Target {
-            inventory: &fleet.inventory,
-            fleet: &fleet.fleet,
-            told: &fleet.inventory.hosts[0],
-            host: &host,
-            lineage: Some("www.example.net"),
-            place,
-            now: super::super::sample::NOW,
-        };
-        let values =
-            |offers: Vec<Offer>| -> Vec<_> { offers.into_iter().map(|it| it.value).collect() };
-        assert_eq!(values(authenticators(&target)), ["webroot", "standalone", "dns-rfc2136"]);
-        assert_eq!(values(names_offered(&target)), ["example.net,www.example.net"]);
-        assert_eq!(values(issuers(&target)), ["letsencrypt", "house"]);
     }
 }

@@ -1,0 +1,500 @@
+//! `issue` and the renewals of what this program orders itself: the host makes the key, and what
+//! comes back lies in our store there.
+
+use super::super::card::{self, Lineage};
+use super::super::certbot::{Hook, checked_name};
+use super::super::cost;
+use super::super::order::{KeyPlan, Order};
+use super::super::plan::{Expect, Plan, Promise};
+use super::super::repoint::{self, Paths};
+use super::super::server::{self, Serving};
+use super::super::store::{self, Conf, Steps, Store, Version};
+use super::super::{Chosen, Kind, Refusal, Target, Why, script};
+use super::way::Way;
+use super::{KIND, Key, changes, checked_address, issuer_named, list, wanted_names};
+use crate::fleet::{
+    Certificate, HookStage, Install, InstallKind, Load, Place, PlaceName, Renewal, Site,
+};
+use crate::inventory::{Impact, Issuer};
+use crate::text::SafeText;
+
+pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+    if chosen.get("credentials").is_some() {
+        let text = "--credentials is for a plugin of certbot";
+        let hint = "a [[dns]] of the inventory says where its secret is kept";
+        return Err(Refusal::new(Why::BadRequest, text).hint(hint));
+    }
+    let is_told_no = |name: &str| match chosen.get(name) {
+        None => Ok(false),
+        Some("no") => Ok(true),
+        Some(_) => {
+            let text = format!("--{name} takes no other value than `no`");
+            Err(Refusal::new(Why::BadRequest, text).hint("leave it out to have it"))
+        }
+    };
+    let store = Store::of(target)?;
+    let asked = target.lineage.unwrap_or_default();
+    // A file of services is given its certificate by a lineage that bears its first name.
+    let file = target.place.filter(|it| it.source == "pem");
+    let names = match (chosen.get("names"), file.and_then(leaf)) {
+        (None, Some(leaf)) => {
+            let names: Vec<_> = leaf.names.iter().map(SafeText::as_str).collect();
+            super::super::names::read(&names.join(","))?
+        }
+        _ => Vec::new(),
+    };
+    let first = chosen.get("names").and_then(|it| it.split(',').next());
+    let first = first.or_else(|| names.first().map(String::as_str)).unwrap_or_default();
+    let name = if file.is_some() { first.trim().trim_start_matches("*.") } else { asked };
+    let name = &checked_name(name)?.to_owned();
+    let own = store.place(name);
+    let target = &Target { lineage: Some(name), place: own, ..*target };
+    let store = Store::of(target)?;
+    let old = own.map(|_| Lineage::of(target)).transpose()?;
+    let names = if names.is_empty() { wanted_names(old, chosen.get("names"))? } else { names };
+    let renewal = own.and_then(|it| it.renewal.as_ref());
+    let (issuer, is_staging) = issuer(target, chosen, renewal)?;
+    let way = Way::of(target, chosen, renewal, &names)?;
+    let key = match chosen.get("key-type") {
+        Some(kind) => Key::chosen(kind)?,
+        None => usual_key(renewal)?,
+    };
+    let hook = match chosen.get("deploy-hook") {
+        None => renewal.and_then(own_hook).map(|it| named_impact(target, it)),
+        Some(wanted) => {
+            let mut hooks = target.inventory.hooks.iter();
+            let hook = hooks.find(|it| it.name == wanted).ok_or_else(|| {
+                let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
+                Refusal::new(Why::BadRequest, text)
+            })?;
+            Some(named_impact(target, SafeText::new(&hook.run)))
+        }
+    };
+    let profile = chosen.get("profile").map(str::to_owned);
+    let profile = profile.or_else(|| Some(renewal?.profile.as_ref()?.to_string()));
+    if let Some(odd) = profile.as_ref().filter(|it| !is_token(it)) {
+        let text = format!("`{}` is no name of a profile", SafeText::new(odd));
+        return Err(Refusal::new(Why::BadRequest, text));
+    }
+    let installs = match (renewal, file) {
+        (Some(renewal), _) if !renewal.installs.is_empty() => renewal.installs.clone(),
+        (_, Some(file)) => files_of(file)?,
+        _ => Vec::new(),
+    };
+    let wanted = Wanted {
+        kind: &KIND,
+        names: &names,
+        issuer,
+        is_staging,
+        way,
+        key,
+        profile: profile.or_else(|| issuer.profile.clone()),
+        hook,
+        installs,
+        contact: chosen.get("email").map(checked_address).transpose()?.map(str::to_owned),
+        is_prechecked: !is_told_no("precheck")?,
+        is_served: !is_told_no("serve")?,
+    };
+    wanted.plan(target, &store, name, old)
+}
+
+/// A plan that orders a lineage of our store again as its file tells.
+pub(in crate::action) fn renewal_plan(
+    kind: &'static Kind,
+    target: &Target<'_>,
+    chosen: &Chosen,
+) -> Result<Plan, Refusal> {
+    let store = Store::of(target)?;
+    let lineage = Lineage::of(target)?;
+    let name = checked_name(lineage.place.name.as_str())?;
+    let unknown = || {
+        let text = format!("how {name} was ordered is not known: its renewal file is missing");
+        Refusal::new(Why::Unknown, text).hint("`issue` orders it and writes that file anew")
+    };
+    let renewal = lineage.place.renewal.as_ref().ok_or_else(unknown)?;
+    let names = wanted_names(Some(lineage), None)?;
+    let (issuer, is_staging) = issuer(target, chosen, Some(renewal))?;
+    let wanted = Wanted {
+        kind,
+        names: &names,
+        issuer,
+        is_staging: is_staging
+            || renewal
+                .server
+                .as_ref()
+                .is_some_and(|it| issuer.staging.as_deref() == Some(it.as_str())),
+        way: Way::of(target, chosen, Some(renewal), &names)?,
+        key: usual_key(Some(renewal))?,
+        profile: renewal.profile.as_ref().map(ToString::to_string),
+        hook: own_hook(renewal).map(|it| named_impact(target, it)),
+        installs: renewal.installs.clone(),
+        contact: None,
+        is_prechecked: true,
+        is_served: false,
+    };
+    wanted.plan(target, &store, name, Some(lineage))
+}
+
+/// Everything that an order is made with.
+struct Wanted<'a> {
+    kind: &'static Kind,
+    names: &'a [String],
+    issuer: &'a Issuer,
+    is_staging: bool,
+    way: Way<'a>,
+    key: &'static Key,
+    profile: Option<String>,
+    hook: Option<Hook>,
+    installs: Vec<Install>,
+    contact: Option<String>,
+    is_prechecked: bool,
+    /// Whether servers that load other files for these names are told to load it.
+    is_served: bool,
+}
+
+impl Wanted<'_> {
+    fn plan(
+        &self,
+        target: &Target<'_>,
+        store: &Store<'_>,
+        name: &str,
+        old: Option<Lineage<'_>>,
+    ) -> Result<Plan, Refusal> {
+        let Self { issuer, names, .. } = *self;
+        let safe: Vec<_> = names.iter().map(|it| SafeText::new(it)).collect();
+        let directory = self.directory()?;
+        if let Some(old) = old.filter(|it| self.is_staging && !it.leaf.is_of_staging()) {
+            let text = format!(
+                "{} is in use, and would become a test certificate that no client trusts",
+                old.place.name
+            );
+            let hint = "give a lineage name of its own, as test.NAME";
+            return Err(Refusal::new(Why::Pointless, text).hint(hint));
+        }
+        let cost = cost::of(directory, &safe, target.host, target.now);
+        cost.check(target.now, "or add or leave out a name: another set has a limit of its own")?;
+
+        let mut notes = old.map(|it| it.notes()).unwrap_or_default();
+        let proofs = self.way.proofs(target, names, issuer.http_port, &mut notes);
+        let is_kept = keeps_key(old);
+        let live = store.live(name);
+        let (steps, told) = self.steps(target, &live, old);
+        let conf = Conf {
+            names,
+            issuer: &issuer.name,
+            directory,
+            method: &self.way.method(),
+            webroot: self.way.webroot(),
+            key: self.key.name,
+            is_shared: is_kept,
+            profile: self.profile.as_deref(),
+            hook: steps.hooks.first().map(|it| it.command.as_str()),
+            installs: &steps.installs,
+        };
+        let activation =
+            store::activate(store, name, &Version::Ordered, &conf.text(), names, &steps)?;
+        let mut effect = self.effect(store, name, old);
+        effect.extend(told);
+        effect.extend(activation.effect);
+        let is_loaded = activation.is_loaded;
+        if !is_loaded {
+            notes.extend(nothing_loads(target, &live));
+        }
+        let endpoints =
+            if is_loaded { store::endpoints(target, &safe, &steps.servings) } else { Vec::new() };
+        let blank = card::blank(self.kind, target, None);
+        let mut files = store.written(name);
+        files.extend(steps.edits.iter().map(|it| it.file.clone()));
+        files.extend(steps.installs.iter().map(|it| it.path.to_string()));
+        let stamp = script::stamp(target.now);
+        Ok(Plan {
+            place: Some(PlaceName::new(name)),
+            source: Some(store::KIND),
+            config_dir: Some(store.folder.to_owned()),
+            what: match old {
+                Some(_) => blank.what.clone(),
+                None => format!("{} (a new lineage)", blank.what),
+            },
+            effect,
+            cost: cost.text,
+            undo: match old {
+                Some(old) => old.undo(),
+                None if steps.edits.is_empty() && steps.installs.is_empty() => {
+                    format!("nothing loads it yet; `rm -r {live}` on the host removes it")
+                }
+                None => script::undo(&stamp),
+            },
+            proof: card::proof(
+                "the live files hold a new certificate, and its key fits",
+                &endpoints,
+            ),
+            notes,
+            files,
+            commands: vec![activation.command],
+            expect: old.map_or(Expect::NoLineage, |it| Expect::Leaf(it.leaf.sha256)),
+            promise: Promise::NewLeaf,
+            impact: if steps.servings.is_empty() {
+                card::impact_of(&steps.hooks)
+            } else {
+                card::impact_of(&steps.hooks).max(Impact::Reload)
+            },
+            endpoints,
+            order: Some(Order {
+                issuer: issuer.name.clone(),
+                is_staging: self.is_staging,
+                contact: self.contact.clone().or_else(|| issuer.contact.clone()),
+                names: names.to_vec(),
+                profile: self.profile.clone(),
+                // A certificate of another CA, or of another account, would only be refused.
+                replaces: old
+                    .filter(|it| {
+                        let server = it.place.renewal.as_ref().and_then(|it| it.server.as_ref());
+                        server.is_some_and(|it| it.as_str() == directory)
+                    })
+                    .and_then(|it| it.leaf.renewal_id.as_ref().map(ToString::to_string)),
+                key: if is_kept { KeyPlan::Keep } else { KeyPlan::New(self.key.kind) },
+                folder: store.folder.to_owned(),
+                lineage: name.to_owned(),
+                proofs,
+                is_prechecked: self.is_prechecked,
+            }),
+            ..blank
+        })
+    }
+
+    /// What becomes of the order, line by line, before anything loads it.
+    fn effect(&self, store: &Store<'_>, name: &str, old: Option<Lineage<'_>>) -> Vec<String> {
+        let Self { issuer, names, .. } = *self;
+        let (host, live) = (store.host(), store.live(name));
+        let is_kept = keeps_key(old);
+        let title = if self.is_staging {
+            format!("the staging twin of {}, which no client trusts", issuer.name)
+        } else {
+            issuer.name.clone()
+        };
+        let mut effect = vec![format!(
+            "certdeck itself orders a certificate for {} from {title}, by {}",
+            list(names),
+            self.way.title()
+        )];
+        effect.extend(old.iter().flat_map(|it| changes(it, names)));
+        effect.push(if is_kept {
+            "other hosts share its private key: the same key is used again".to_owned()
+        } else {
+            format!("its private key ({}) is made on {host} and stays there", self.key.about)
+        });
+        effect.push(format!(
+            "it becomes the next version in {}, and the link {live}/current leads to it",
+            store.archive(name)
+        ));
+        effect
+    }
+
+    fn directory(&self) -> Result<&str, Refusal> {
+        if !self.is_staging {
+            return Ok(&self.issuer.directory);
+        }
+        self.issuer.staging.as_deref().ok_or_else(|| {
+            let text = format!("no staging twin of {} is known", self.issuer.name);
+            let hint = "give the [[issuer]] its `staging` in the inventory";
+            Refusal::new(Why::BadRequest, text).hint(hint)
+        })
+    }
+
+    /// What makes services use it, and what is left to people.
+    fn steps<'t>(
+        &self,
+        target: &'t Target<'t>,
+        live: &str,
+        old: Option<Lineage<'t>>,
+    ) -> (Steps<'t>, Vec<String>) {
+        let mut steps = Steps {
+            installs: self.installs.clone(),
+            hooks: self.hook.iter().cloned().collect(),
+            ..Steps::default()
+        };
+        let mut told = Vec::new();
+        let (certificate, key) = (format!("{live}/fullchain.pem"), format!("{live}/privkey.pem"));
+        let paths = Paths { certificate: &certificate, key: &key, folder: live };
+        let is_asked = |site: &Site| {
+            let mut names = site.names.iter();
+            names.any(|it| self.names.iter().any(|name| card::covers(name, it.as_str())))
+        };
+        for serving in server::named(target.host, None) {
+            let sites = serving.server.sites.iter();
+            let loads = sites.flat_map(|site| site.loads.iter().map(move |it| (site, it)));
+            let mut of_ours = Vec::new();
+            for (site, load) in loads {
+                let path = load.certificate.as_str();
+                let is_ours = path.starts_with(&format!("{live}/"))
+                    || old.is_some_and(|it| it.place.has_file(path))
+                    || steps.installs.iter().any(|it| it.path == load.certificate);
+                if is_ours {
+                    of_ours.push((site, load));
+                } else if self.is_served && is_asked(site) {
+                    match self.serve(target, &serving, site, load, &paths, &mut steps) {
+                        Ok(()) => of_ours.push((site, load)),
+                        Err(why) => told.push(why),
+                    }
+                }
+            }
+            // A hook that is known to reload does it for servers that are left as they are.
+            let is_changed = !steps.edits.is_empty() || !steps.installs.is_empty();
+            if !of_ours.is_empty() && (is_changed || !card::reloads(&steps.hooks)) {
+                steps.servings.push(Serving { sites: of_ours, ..serving });
+            }
+        }
+        told.sort();
+        told.dedup();
+        (steps, told)
+    }
+
+    /// Lets a server load it where it loads another file for one of its names.
+    fn serve<'t>(
+        &self,
+        target: &Target<'_>,
+        serving: &Serving<'t>,
+        site: &Site,
+        load: &'t Load,
+        paths: &Paths<'_>,
+        steps: &mut Steps<'t>,
+    ) -> Result<(), String> {
+        let path = &load.certificate;
+        let left = |why: String| format!("{} goes on with {path}: {why}", serving.server.kind);
+        let is_covered =
+            |it: &SafeText| self.names.iter().any(|name| card::covers(name, it.as_str()));
+        let is_name = |it: &&SafeText| !it.as_str().starts_with(['~', '_', '*', '.']);
+        if let Some(lost) = site.names.iter().filter(is_name).find(|it| !is_covered(it)) {
+            return Err(left(format!("it serves {lost}, too, which is not ordered")));
+        }
+        if serving.server.kind == "haproxy" {
+            let loaded = target.host.loaded.iter().find(|it| it.path == *path);
+            let leaf = loaded.and_then(|it| it.chain.as_ref().ok()).map(|it| &it.leaf);
+            let leaf = leaf.ok_or_else(|| left("what is in it is not known".to_owned()))?;
+            if let Some(lost) = leaf.names.iter().find(|it| !is_covered(it)) {
+                return Err(left(format!("it is for {lost}, too, which is not ordered")));
+            }
+            let separate = load.key.as_ref().filter(|it| *it != path);
+            let kinds = match separate {
+                None => vec![(InstallKind::Combined, path)],
+                Some(key) => vec![(InstallKind::Key, key), (InstallKind::Certificate, path)],
+            };
+            for (kind, path) in kinds {
+                let it = Install { kind, path: path.clone() };
+                if !steps.installs.contains(&it) {
+                    steps.installs.push(it);
+                }
+            }
+            return Ok(());
+        }
+        let edit = repoint::edit(serving.clone(), load, paths).map_err(|it| left(it.text))?;
+        let is_it = |it: &repoint::Edit<'_>| (&it.file, &it.pairs) == (&edit.file, &edit.pairs);
+        if !steps.edits.iter().any(is_it) {
+            steps.edits.push(edit);
+        }
+        Ok(())
+    }
+}
+
+/// From whom it is ordered: chosen, that of the lineage, that of the host, the only one.
+fn issuer<'a>(
+    target: &Target<'a>,
+    chosen: &Chosen,
+    renewal: Option<&Renewal>,
+) -> Result<(&'a Issuer, bool), Refusal> {
+    let issuers = &target.inventory.issuers;
+    let is_staging = match chosen.get("staging") {
+        None => false,
+        Some("yes") => true,
+        Some(_) => {
+            let text = "--staging takes no other value than `yes`";
+            let refusal = Refusal::new(Why::BadRequest, text);
+            return Err(refusal.hint("leave it out to order for real"));
+        }
+    };
+    if let Some(wanted) = chosen.get("issuer") {
+        return Ok((issuer_named(issuers, wanted)?, is_staging));
+    }
+    let name = renewal.and_then(|it| it.account.as_ref()).map(SafeText::as_str);
+    let server = renewal.and_then(|it| it.server.as_ref()).map(SafeText::as_str);
+    let is_of = |it: &&Issuer| {
+        Some(it.directory.as_str()) == server
+            || (server.is_some() && it.staging.as_deref() == server)
+    };
+    let own = issuers.iter().find(|it| Some(it.name.as_str()) == name);
+    let told = || issuers.iter().find(|it| Some(&it.name) == target.told.issuer.as_ref());
+    if let Some(found) = own.or_else(|| issuers.iter().find(is_of)).or_else(told) {
+        return Ok((found, is_staging));
+    }
+    match issuers.as_slice() {
+        [only] => Ok((only, is_staging)),
+        [] => {
+            let text = "the inventory names no CA to order from";
+            let hint = "add an [[issuer]] with its `name` and `directory`";
+            Err(Refusal::new(Why::BadRequest, text).hint(hint))
+        }
+        _ => {
+            let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
+            let hint = format!("--issuer {}", known.join(" or --issuer "));
+            Err(Refusal::new(Why::BadRequest, "from which CA?").hint(hint))
+        }
+    }
+}
+
+/// Whether other hosts share the key of a lineage.
+fn keeps_key(old: Option<Lineage<'_>>) -> bool {
+    old.is_some_and(|it| it.place.renewal.as_ref().is_some_and(|it| it.keeps_key))
+}
+
+fn usual_key(renewal: Option<&Renewal>) -> Result<&'static Key, Refusal> {
+    let own = renewal.and_then(|it| it.key_type.as_ref()).map(SafeText::as_str);
+    own.map_or_else(|| Key::chosen("ecdsa"), Key::chosen)
+}
+
+/// The hook of the lineage's own file.
+fn own_hook(renewal: &Renewal) -> Option<SafeText> {
+    let hook = renewal.hooks.iter().find(|it| it.stage == HookStage::Deploy)?;
+    Some(hook.command.clone())
+}
+
+fn named_impact(target: &Target<'_>, command: SafeText) -> Hook {
+    Hook::deploy(target.inventory, command)
+}
+
+/// The files of a place that are written anew: where services load them.
+fn files_of(file: &Place) -> Result<Vec<Install>, Refusal> {
+    let unknown = |what: &str| {
+        Refusal::new(Why::Unknown, format!("where the {what} of {} lies is not known", file.name))
+    };
+    let certificate = &file.layers.disk.as_ref().ok_or_else(|| unknown("certificate"))?.location;
+    let key = &file.key.as_ref().ok_or_else(|| unknown("private key"))?.path;
+    let install = |kind, path: &SafeText| Install { kind, path: path.clone() };
+    Ok(if certificate == key {
+        vec![install(InstallKind::Combined, certificate)]
+    } else {
+        vec![install(InstallKind::Key, key), install(InstallKind::Certificate, certificate)]
+    })
+}
+
+fn leaf(place: &Place) -> Option<&Certificate> {
+    Some(&place.layers.disk.as_ref()?.chain.leaf)
+}
+
+/// How it comes to be served, where nobody loads it.
+fn nothing_loads(target: &Target<'_>, live: &str) -> Vec<String> {
+    let (certificate, key) = (format!("{live}/fullchain.pem"), format!("{live}/privkey.pem"));
+    let is_apache = target.host.servers.iter().any(|it| it.kind == "apache");
+    let lines = if is_apache {
+        [format!("SSLCertificateFile {certificate}"), format!("SSLCertificateKeyFile {key}")]
+    } else {
+        [format!("ssl_certificate {certificate};"), format!("ssl_certificate_key {key};")]
+    };
+    let [first, second] = lines;
+    vec!["nothing loads it yet; a server is told to by two lines:".to_owned(), first, second]
+}
+
+/// A name as profiles have them.
+fn is_token(text: &str) -> bool {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"-._".contains(&it);
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(is_plain)
+}

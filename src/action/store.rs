@@ -1,0 +1,258 @@
+//! Our store on a host as actions use it: what puts a version in place, and what is told of how it
+//! is ordered again. The layout is in [`crate::source`], kind `certdeck`.
+
+use std::fmt::Write as _;
+
+use super::certbot::{Hook, checked_name, is_exact};
+use super::plan::Command;
+use super::repoint::{Edit, POINT};
+use super::server::{self, Serving};
+use super::{Refusal, Target, Why, script};
+use crate::fleet::{HostName, Install, Place};
+use crate::inventory::Endpoint;
+use crate::source::Client;
+use crate::text::SafeText;
+
+/// The store of a host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Store<'a> {
+    target: &'a Target<'a>,
+    pub(super) folder: &'a str,
+}
+
+impl<'a> Store<'a> {
+    /// The store of the target's host.
+    pub(super) fn of(target: &'a Target<'a>) -> Result<Self, Refusal> {
+        let clients = target.told.sources.iter().filter_map(|it| it.client());
+        let mut folders = clients.filter_map(|it| match it {
+            Client::Certdeck { dir } => Some(dir),
+            Client::Certbot { .. } => None,
+        });
+        let folder = folders.next().ok_or_else(|| {
+            let text = format!("{} is not looked at for a store of certdeck", target.host.name);
+            Refusal::new(Why::BadRequest, text)
+                .hint("give it a [[host.source]] with kind = \"certdeck\", or leave `discover` on")
+        })?;
+        Ok(Self { target, folder })
+    }
+
+    /// The host that it is on.
+    pub(super) fn host(&self) -> &'a HostName {
+        &self.target.host.name
+    }
+
+    /// The lineage of that name in it.
+    pub(super) fn place(&self, name: &str) -> Option<&'a Place> {
+        let mut places = self.target.host.places.iter();
+        places.find(|it| it.source == KIND && it.name.as_str() == name)
+    }
+
+    /// The folder whose files are those of the live version.
+    pub(super) fn live(&self, name: &str) -> String {
+        format!("{}/live/{name}", self.folder)
+    }
+
+    /// The folder of all versions.
+    pub(super) fn archive(&self, name: &str) -> String {
+        format!("{}/archive/{name}", self.folder)
+    }
+
+    /// What a new version writes.
+    pub(super) fn written(&self, name: &str) -> Vec<String> {
+        vec![
+            format!("{}/*/*.pem", self.archive(name)),
+            format!("{}/current", self.live(name)),
+            format!("{}/renewal/{name}.conf", self.folder),
+        ]
+    }
+}
+
+/// How a lineage is ordered again, as its file tells it.
+#[derive(Debug, Clone)]
+pub(super) struct Conf<'a> {
+    pub(super) names: &'a [String],
+    pub(super) issuer: &'a str,
+    pub(super) directory: &'a str,
+    /// `webroot`, or `dns-` and the name of a `[[dns]]`.
+    pub(super) method: &'a str,
+    pub(super) webroot: Option<&'a str>,
+    pub(super) key: &'a str,
+    pub(super) is_shared: bool,
+    pub(super) profile: Option<&'a str>,
+    pub(super) hook: Option<&'a str>,
+    pub(super) installs: &'a [Install],
+}
+
+impl Conf<'_> {
+    /// The file. No value has a line break in it.
+    pub(super) fn text(&self) -> String {
+        let mut text =
+            String::from("# Written by certdeck: how this certificate is ordered again.\n");
+        let mut add = |key: &str, value: &str| {
+            let value: String = value.chars().filter(|it| !it.is_control()).collect();
+            let _ = writeln!(text, "{key} = {value}");
+        };
+        add("names", &self.names.join(", "));
+        add("issuer", self.issuer);
+        add("server", self.directory);
+        add("method", self.method);
+        if let Some(folder) = self.webroot {
+            add("webroot", folder);
+        }
+        add("key", self.key);
+        if self.is_shared {
+            add("key-is-shared", "yes");
+        }
+        if let Some(profile) = self.profile {
+            add("profile", profile);
+        }
+        if let Some(hook) = self.hook {
+            add("deploy-hook", hook);
+        }
+        for it in self.installs {
+            add("install", &format!("{} {}", it.kind.word(), it.path));
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+/// What becomes the live version.
+#[derive(Debug, Clone)]
+pub(super) enum Version {
+    /// What was ordered: its chain is brought, its key lies where the order made it.
+    Ordered,
+    /// What another host has; with its key, or for the key in place.
+    Brought { leaf: String, is_kept: bool },
+    /// One that is there already.
+    Kept(u32),
+}
+
+/// What puts a version in place, and what makes services use it. One script, so that whatever
+/// fails is led back as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Steps<'a> {
+    pub(super) edits: Vec<Edit<'a>>,
+    pub(super) installs: Vec<Install>,
+    pub(super) hooks: Vec<Hook>,
+    /// The servers that are told to load it.
+    pub(super) servings: Vec<Serving<'a>>,
+}
+
+/// The command, with what it does line by line.
+#[derive(Debug)]
+pub(super) struct Activation {
+    pub(super) command: Command,
+    pub(super) effect: Vec<String>,
+    /// Whether anything makes a service load it.
+    pub(super) is_loaded: bool,
+}
+
+/// Builds the command for a lineage. An empty `conf` leaves the one that is there.
+pub(super) fn activate(
+    store: &Store<'_>,
+    name: &str,
+    version: &Version,
+    conf: &str,
+    names: &[String],
+    steps: &Steps<'_>,
+) -> Result<Activation, Refusal> {
+    let name = checked_name(name)?;
+    let text = [POINT.trim_start(), ACTIVATE].concat();
+    let mut argv: Vec<String> = ["/bin/sh", "-c"].map(str::to_owned).into();
+    argv.extend([script::with_files(&text), "activate".to_owned()]);
+    argv.extend([script::stamp(store.target.now), store.folder.to_owned(), name.to_owned()]);
+    let (how, want) = match version {
+        Version::Ordered => ("order", String::new()),
+        Version::Brought { leaf, is_kept: true } => ("keep", leaf.clone()),
+        Version::Brought { leaf, is_kept: false } => ("move", leaf.clone()),
+        Version::Kept(number) => ("back", format!("{number:04}")),
+    };
+    argv.extend([how.to_owned(), conf.to_owned(), want]);
+    let mut effect = Vec::new();
+    for edit in &steps.edits {
+        argv.push("edit".to_owned());
+        argv.push(edit.file.clone());
+        argv.extend(edit.pairs.iter().flatten().cloned());
+        effect.extend(edit.told());
+    }
+    for it in &steps.installs {
+        if let Some(odd) = Some(&it.path).filter(|it| !is_exact(it)) {
+            let text = format!("`{odd}` has characters that cannot be given on");
+            return Err(Refusal::new(Why::Unknown, text));
+        }
+        argv.extend(["install", it.kind.word(), it.path.as_str()].map(str::to_owned));
+        let what = match it.kind {
+            crate::fleet::InstallKind::Certificate => "certificate and chain",
+            crate::fleet::InstallKind::Combined => "certificate, chain and key",
+            crate::fleet::InstallKind::Key => "the key",
+        };
+        effect.push(format!("{} is written: {what}, its mode and owner kept", it.path));
+    }
+    let (tests, reloads, told) = reloads(&steps.servings);
+    for it in &tests {
+        argv.extend(["test".to_owned(), it.line()]);
+    }
+    for hook in &steps.hooks {
+        if !is_exact(&hook.command) {
+            let text =
+                format!("the hook `{}` has characters that cannot be given on", hook.command);
+            return Err(Refusal::new(Why::Unknown, text).hint("run it on the host itself"));
+        }
+        argv.extend(["hook".to_owned(), hook.command.to_string()]);
+    }
+    effect.extend(super::card::effect_of(&steps.hooks));
+    for it in &reloads {
+        argv.extend(["reload".to_owned(), it.line()]);
+    }
+    effect.extend(told);
+    let is_loaded = !reloads.is_empty() || !steps.hooks.is_empty();
+    if is_loaded || !steps.edits.is_empty() {
+        effect.push(
+            "if one of these fails, all of it is led back, and services load what was there before"
+                .to_owned(),
+        );
+    }
+    let env = vec![("RENEWED_DOMAINS".to_owned(), names.join(" "))];
+    Ok(Activation { command: Command { argv, env }, effect, is_loaded })
+}
+
+/// Tests, reloads, and what they do. A server that cannot be reloaded is told and left alone.
+fn reloads(servings: &[Serving<'_>]) -> (Vec<Command>, Vec<Command>, Vec<String>) {
+    let (mut tests, mut reloads, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    for serving in servings {
+        match server::reload(std::slice::from_ref(serving)) {
+            Ok((commands, effect)) => {
+                let mut commands = commands.into_iter();
+                tests.extend(commands.next());
+                reloads.extend(commands);
+                told.extend(effect);
+            }
+            Err(refusal) => told.push(format!("no reload: {}", refusal.text)),
+        }
+    }
+    (tests, reloads, told)
+}
+
+/// The endpoints at which these servers are looked at, beside those of the inventory.
+pub(super) fn endpoints(
+    target: &Target<'_>,
+    names: &[SafeText],
+    servings: &[Serving<'_>],
+) -> Vec<Endpoint> {
+    let mut all = super::card::endpoints(target, names);
+    for it in server::endpoints(target, servings, None) {
+        let is_covered = names.iter().any(|name| super::card::covers(name.as_str(), &it.name));
+        let is_there = |that: &Endpoint| (&that.name, that.port) == (&it.name, it.port);
+        if is_covered && !all.iter().any(is_there) {
+            all.push(it);
+        }
+    }
+    all
+}
+
+/// The kind of source, as in [`crate::source::ALL`].
+pub(super) const KIND: &str = "certdeck";
+
+/// Needs `openssl` or `certtool`, `awk`, `mv -T`, `readlink`, `sed`, `sync`, `tr` on the host.
+const ACTIVATE: &str = include_str!("activate.sh");
