@@ -3,6 +3,7 @@
 
 mod grammar;
 pub mod import;
+mod provider;
 mod prune;
 mod read;
 mod schema;

@@ -14,8 +14,7 @@ use super::grammar::{Checked, CommandText, Count, LabelText, LengthText, PathTex
 use super::{
     Defaults, DnsZone, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook, SecretPlace,
 };
-use super::{prune, shape};
-use crate::acme::dns;
+use super::{provider, prune, shape};
 use crate::fleet::{Expiry, HostName, Roots, Vantage};
 use crate::source;
 use crate::spanned::{self, Diagnostic, Table, did_you_mean, looks_secret};
@@ -326,12 +325,14 @@ impl Reader<'_, '_> {
         for table in given {
             let (span, mut dns) = (table.span(), table.into_inner());
             let settings = dns.settings();
-            let has_secret =
-                [dns.secret_file.is_some(), dns.secret_env.is_some(), dns.secret_command.is_some()];
             let secret = self.secret(dns.secret_file, dns.secret_env, dns.secret_command);
+            let has_secret = secret.is_some();
             let name = self.name(dns.name, &mut names, span.clone());
             let kind = self.required(dns.kind, "dns", "kind", span.clone());
-            let kind = kind.and_then(|it| self.kind_of_dns(&it, span, has_secret.contains(&true)));
+            let raw = self.tables.get(&span.start).and_then(|it| it.get_ref().as_table());
+            let keys: Vec<_> = raw.into_iter().flat_map(DeTable::keys).collect();
+            let told = provider::Told { table: span, keys, is_whole: self.is_whole, has_secret };
+            let kind = kind.and_then(|it| provider::kind(&it, &told, &mut self.complaints));
             if let (Some(name), Some(kind)) = (name, kind) {
                 zones.push(DnsZone {
                     name,
@@ -346,63 +347,6 @@ impl Reader<'_, '_> {
             }
         }
         zones
-    }
-
-    /// The kind of a DNS provider, and whether the table has the keys of that kind and no others.
-    fn kind_of_dns(
-        &mut self,
-        told: &Spanned<Checked<LabelText>>,
-        table: Range<usize>,
-        has_secret: bool,
-    ) -> Option<&'static dns::Kind> {
-        let name = told.get_ref().as_str();
-        let Some(kind) = dns::named(name) else {
-            let shown = SafeText::capped(name, MAX_SHOWN);
-            let known: Vec<_> = dns::kinds().map(|it| it.name).collect();
-            let hint = match did_you_mean(name, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the kinds are {}", known.join(", ")),
-            };
-            let complaint = Diagnostic::new(format!("unknown kind `{shown}`"), told.span());
-            self.complaints.push(complaint.with_hint(hint));
-            return None;
-        };
-        let taken: Vec<_> = kind.needs.iter().chain(kind.takes).copied().collect();
-        let raw = self.tables.get(&table.start).and_then(|it| it.get_ref().as_table());
-        let keys: Vec<_> = raw.into_iter().flat_map(DeTable::keys).collect();
-        for key in &keys {
-            let word: &str = key.get_ref();
-            if dns::KEYS.contains(&word) && !taken.contains(&word) {
-                let message = format!("a `[[dns]]` of the kind `{name}` takes no `{word}`");
-                let hint = match taken.as_slice() {
-                    [] => "take the line out".to_owned(),
-                    taken => format!("its own keys are {}", taken.join(", ")),
-                };
-                self.complaints.push(Diagnostic::new(message, key.span()).with_hint(hint));
-            }
-        }
-        let has = |it: &str| keys.iter().any(|key| *key.get_ref() == it);
-        let missing: Vec<_> = kind.needs.iter().filter(|it| !has(it)).collect();
-        for key in missing.into_iter().filter(|_| self.is_whole) {
-            let message = format!("this `[[dns]]` has no `{key}`");
-            let hint = format!("a `[[dns]]` of the kind `{name}` needs it: {}", kind.about);
-            self.complaints.push(Diagnostic::new(message, table.clone()).with_hint(hint));
-        }
-        let what = match kind.secret {
-            dns::Wanted::Perhaps(_) => None,
-            dns::Wanted::Text(what) => Some(what.to_owned()),
-            dns::Wanted::Parts(parts) => {
-                Some(format!("lines `name = value` of {}", parts.join(", ")))
-            }
-        };
-        if let Some(what) = what.filter(|_| !has_secret && self.is_whole) {
-            let message = "this `[[dns]]` does not say where its secret is";
-            let hint = format!(
-                "name the place with `secret-file`, `secret-env` or `secret-command`: {what}"
-            );
-            self.complaints.push(Diagnostic::new(message, table).with_hint(hint));
-        }
-        Some(kind)
     }
 
     /// The one place where a secret is kept.
@@ -623,7 +567,7 @@ fn quoted_after<'m>(start: &str, message: &'m str) -> Option<(&'m str, &'m str)>
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The most characters that are repeated of a word that is not known.
-const MAX_SHOWN: usize = 80;
+pub(super) const MAX_SHOWN: usize = 80;
 
 /// The most groups that a mistyped name is compared with, so that no file takes long to read.
 const MAX_GUESSES: usize = 1000;
@@ -878,7 +822,7 @@ mod tests {
             "[defaults]\nresolvers = ['ns.test']\n",
             &[(
                 "expected an IP address, perhaps with a port: 192.0.2.1, [2001:db8::1]:5353",
-                "'ns.test'",
+                "['ns.test']",
             )],
         );
         let text = format!(

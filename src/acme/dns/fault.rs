@@ -49,7 +49,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(in crate::acme) fn settings(why: &str) -> Self {
+    pub(crate) fn settings(why: &str) -> Self {
         Self::Settings(SafeText::capped(why, 300))
     }
 
