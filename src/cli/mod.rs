@@ -7,6 +7,7 @@ mod config;
 mod console;
 #[cfg(feature = "practice")]
 mod demo;
+mod dns;
 mod doctor;
 mod environment;
 mod host;
@@ -133,6 +134,7 @@ enum Command {
     Inventory(inventory::Args),
     Host(host::Command),
     Issuer(issuer::Args),
+    Dns(dns::Args),
     Jobs(jobs::Args),
     Timer(timer::Args),
     Doctor(doctor::Args),
@@ -288,6 +290,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         }
         Command::Inventory(args) => inventory::run(&args, &context),
         Command::Issuer(args) => issuer::run(args, &context),
+        Command::Dns(args) => dns::run(args, &context),
         Command::Jobs(args) => jobs::run(&args, &context),
         Command::Timer(args) => timer::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),

@@ -15,6 +15,7 @@ mod chain;
 mod change;
 mod cli;
 mod console;
+mod dns;
 mod fuzz_seeds;
 mod issuer;
 mod job;

@@ -23,8 +23,11 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
     ("certdeck issuer show letsencrypt", ISSUER),
     ("certdeck issuer register letsencrypt --yes letsencrypt", ISSUER),
     ("certdeck issuer backup letsencrypt letsencrypt.json --yes letsencrypt", ISSUER),
+    ("certdeck dns check www.example.net", DNS),
+    ("certdeck dns check www.example.net --write", DNS),
 ];
 
+const DNS: &str = "tests/it/dns.rs has DNS servers of its own";
 const ISSUER: &str = "tests/it/issuer.rs has a CA of its own";
 
 #[test]
