@@ -122,6 +122,9 @@ directory = "{}"
 name = "zone-main"
 kind = "rfc2136"
 zones = ["example.net"]
+server = "127.0.0.1"
+nameservers = ["127.0.0.1"]
+key-name = "practice"
 secret-file = "{}/tsig.key"
 
 [[hook]]
@@ -165,6 +168,8 @@ scan-timeout = "15s"
 # Both ends of every connection run on this machine.
 concurrency = 8
 roots = ["ROOTS"]
+# Names of practice are asked for nowhere else.
+resolvers = ["127.0.0.1"]
 
 [[group]]
 name = "production"

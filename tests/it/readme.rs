@@ -25,6 +25,7 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
     ("certdeck issuer backup letsencrypt letsencrypt.json --yes letsencrypt", ISSUER),
     ("certdeck dns check www.example.net", DNS),
     ("certdeck dns check www.example.net --write", DNS),
+    ("certdeck dns orphans", DNS),
 ];
 
 const DNS: &str = "tests/it/dns.rs has DNS servers of its own";

@@ -92,6 +92,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "acme",
+            "acme/dns",
             "action",
             "audit",
             "budget",
