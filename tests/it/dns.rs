@@ -107,7 +107,7 @@ impl Named {
         let mut answer = [0; 512];
         let asked = socket.send_to(question, ("127.0.0.1", self.port));
         let got = asked.and_then(|_| socket.recv(&mut answer));
-        got.is_ok_and(|it| it > 12 && answer[2] & 4 != 0 && answer[3] & 15 == 0)
+        got.is_ok_and(|it| it > 12 && answer[2] & 4 != 0 && answer[3].trailing_zeros() >= 4)
     }
 }
 
