@@ -21,6 +21,7 @@ mod issuer;
 mod job;
 mod lab;
 mod mutation;
+mod order;
 mod parts;
 mod picture;
 #[cfg(feature = "practice")]

@@ -17,8 +17,14 @@ pub(crate) const PROGRAMS: &[&str] = &["certbot", "pebble", "pebble-challtestsrv
 /// A Pebble, until it is dropped.
 pub(crate) struct Ca {
     dir: PathBuf,
-    port: u16,
+    pub(crate) port: u16,
+    /// Where it looks for the files of http-01.
+    pub(crate) http_port: u16,
+    /// Its name server.
+    pub(crate) names: u16,
     management: u16,
+    /// Where its name server is told what to answer.
+    names_management: u16,
     processes: Vec<Child>,
 }
 
@@ -29,6 +35,8 @@ pub(crate) enum Checks {
     Believed,
     /// The file of http-01 is asked for at this port of 127.0.0.1.
     Http(u16),
+    /// Its name server answers both kinds of challenges, as it is told.
+    Told,
 }
 
 /// How hard a CA makes it for its clients.
@@ -38,6 +46,8 @@ pub(crate) struct Habits<'a> {
     pub(crate) refused_nonces: u8,
     /// The key identifier and HMAC key of its one customer, if it wants customers only.
     pub(crate) customer: Option<(&'a str, &'a str)>,
+    /// Variables of Pebble, in place of those that every Pebble here has.
+    pub(crate) env: &'a [(&'a str, &'a str)],
 }
 
 impl Ca {
@@ -56,7 +66,7 @@ impl Ca {
         fs::write(&private_key, key.serialize_pem()).unwrap();
         let [port, management, names, names_management, unused] = [(); 5].map(|()| free_port());
         let http_port = match checks {
-            Checks::Believed => unused,
+            Checks::Believed | Checks::Told => unused,
             Checks::Http(port) => port,
         };
         let settings = serde_json::json!({ "pebble": {
@@ -71,13 +81,25 @@ impl Ca {
             "externalAccountMACKeys": habits.customer.into_iter().collect::<HashMap<_, _>>(),
         }});
         fs::write(dir.join("settings.json"), settings.to_string()).unwrap();
-        let mut ca = Self { dir: dir.to_owned(), port, management, processes: Vec::new() };
+        let mut ca = Self {
+            dir: dir.to_owned(),
+            port,
+            http_port,
+            names,
+            management,
+            names_management,
+            processes: Vec::new(),
+        };
         let mut names_server = Command::new("pebble-challtestsrv");
         // With an IPv6 address to give, Pebble would try that first.
         names_server.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]);
         names_server.args(["-dns01", &format!("127.0.0.1:{names}")]);
         names_server.args(["-management", &format!("127.0.0.1:{names_management}")]);
-        names_server.args(["-http01", "", "-https01", "", "-tlsalpn01", ""]);
+        names_server.args(["-https01", "", "-tlsalpn01", ""]);
+        match checks {
+            Checks::Told => names_server.args(["-http01", &format!("127.0.0.1:{http_port}")]),
+            Checks::Believed | Checks::Http(_) => names_server.args(["-http01", ""]),
+        };
         ca.run(names_server, names_management);
         let mut pebble = Command::new("pebble");
         pebble.arg("-config").arg(dir.join("settings.json"));
@@ -89,12 +111,15 @@ impl Ca {
         if let Checks::Believed = checks {
             pebble.env("PEBBLE_VA_ALWAYS_VALID", "1");
         }
+        pebble.envs(habits.env.iter().copied());
         ca.run(pebble, port);
         ca
     }
 
     fn run(&mut self, mut command: Command, port: u16) {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let name = command.get_program().to_str().unwrap();
+        let log = fs::File::create(self.dir.join(format!("{name}.log"))).unwrap();
+        command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null());
         self.processes.push(command.spawn().unwrap());
         wait_for(&format!("{command:?}"), || TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
@@ -117,6 +142,21 @@ impl Ca {
         curl.arg("--silent").arg("--cacert").arg(self.trust()).arg("--output").arg(&file);
         assert!(curl.arg(url).status().unwrap().success());
         file
+    }
+
+    /// Orders of which it has made a certificate, as often as it has.
+    pub(crate) fn issued(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.dir.join("pebble.log")).unwrap();
+        let lines = log.lines().filter(|it| it.contains("Issued certificate serial "));
+        lines.filter_map(|it| it.rsplit(' ').next()).map(str::to_owned).collect()
+    }
+
+    /// Tells its name server something, as JSON: `add-http01`, `set-txt`, …
+    pub(crate) fn tell(&self, what: &str, body: &serde_json::Value) {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--fail", "--output", "/dev/null", "--data", &body.to_string()]);
+        curl.arg(format!("http://127.0.0.1:{}/{what}", self.names_management));
+        assert!(curl.status().unwrap().success(), "{what} {body}");
     }
 
     /// Ends it: nobody answers any more.
