@@ -35,6 +35,10 @@ pub(super) fn kind(
         let known: Vec<_> = dns::kinds().map(|it| it.name).collect();
         let hint = match did_you_mean(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if !cfg!(feature = "dns-providers") => format!(
+                "this certdeck is built without `dns-providers`, and knows {} only",
+                known.join(", ")
+            ),
             None => format!("the kinds are {}", known.join(", ")),
         };
         complaints.push(Diagnostic::new(format!("unknown kind `{shown}`"), span).with_hint(hint));

@@ -24,6 +24,7 @@ mod mutation;
 mod order;
 mod parts;
 mod picture;
+mod powerdns;
 #[cfg(feature = "practice")]
 mod practice;
 mod pty;
