@@ -23,8 +23,8 @@ const SECRET: &str = "c2VjcmV0LW9mLXRoaXMtdGVzdC1vbmx5LTMyLWJ5dGU=";
 const OTHER: &str = "YW5vdGhlci1zZWNyZXQtb2YtdGhpcy10ZXN0LTMyLWI=";
 
 /// A running `named`, which ends with the value.
-struct Named {
-    port: u16,
+pub(crate) struct Named {
+    pub(crate) port: u16,
     child: Child,
     _folder: TempDir,
 }
@@ -32,7 +32,7 @@ struct Named {
 impl Named {
     /// The primary of `a.test`, `b.test` and, so that nothing above them is asked for in vain,
     /// `test`. Its key `acme` may write TXT records, its key `reader` may not.
-    fn primary() -> Option<Self> {
+    pub(crate) fn primary() -> Option<Self> {
         let soa = "@ 60 SOA ns1 admin 1 2 1 3600 1\n@ 60 NS ns1\nns1 60 A 127.0.0.1\n";
         let a = format!(
             "{soa}@ 60 CAA 0 issue \"ca.test\"\n_acme-challenge 60 TXT \"foreign\"\n\
@@ -119,7 +119,7 @@ impl Drop for Named {
 }
 
 /// A folder with the secret, and the text of an inventory with one `[[dns]]`.
-struct Told {
+pub(crate) struct Told {
     folder: TempDir,
     text: String,
 }
@@ -139,12 +139,12 @@ impl Told {
         Self { folder, text }
     }
 
-    fn usual(primary: &Named) -> Self {
+    pub(crate) fn usual(primary: &Named) -> Self {
         let more = format!("nameservers = [\"127.0.0.1:{}\"]", primary.port);
         Self::new(primary, SECRET, "key-name = \"acme\"", &more)
     }
 
-    async fn desk(&self) -> Desk {
+    pub(crate) async fn desk(&self) -> Desk {
         let (inventory, complaints) = inventory::read(&self.text);
         assert_eq!(complaints, []);
         Desk::open(&inventory.dns[0]).await.unwrap()

@@ -37,6 +37,8 @@ pub(crate) enum Checks {
     Http(u16),
     /// Its name server answers both kinds of challenges, as it is told.
     Told,
+    /// The name server at this port of 127.0.0.1 is asked.
+    Zone(u16),
 }
 
 /// How hard a CA makes it for its clients.
@@ -66,7 +68,7 @@ impl Ca {
         fs::write(&private_key, key.serialize_pem()).unwrap();
         let [port, management, names, names_management, unused] = [(); 5].map(|()| free_port());
         let http_port = match checks {
-            Checks::Believed | Checks::Told => unused,
+            Checks::Believed | Checks::Told | Checks::Zone(_) => unused,
             Checks::Http(port) => port,
         };
         let settings = serde_json::json!({ "pebble": {
@@ -98,9 +100,12 @@ impl Ca {
         names_server.args(["-https01", "", "-tlsalpn01", ""]);
         match checks {
             Checks::Told => names_server.args(["-http01", &format!("127.0.0.1:{http_port}")]),
-            Checks::Believed | Checks::Http(_) => names_server.args(["-http01", ""]),
+            Checks::Believed | Checks::Http(_) | Checks::Zone(_) => {
+                names_server.args(["-http01", ""])
+            }
         };
         ca.run(names_server, names_management);
+        let names = if let Checks::Zone(port) = checks { port } else { names };
         let mut pebble = Command::new("pebble");
         pebble.arg("-config").arg(dir.join("settings.json"));
         pebble.args(["-strict", "-dnsserver", &format!("127.0.0.1:{names}")]);

@@ -3,6 +3,7 @@
 mod engine;
 mod killed;
 mod proxy;
+mod zone;
 
 use std::collections::BTreeSet;
 use std::fs;
