@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use instant_acme::{Account as Library, ExternalAccountKey, Key, NewAccount};
+use instant_acme::{Account as Library, AccountCredentials, ExternalAccountKey, Key, NewAccount};
 use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
@@ -138,6 +138,35 @@ pub async fn open(
     Ok(Account { library, directory })
 }
 
+/// Registers the key that is kept once more, at a CA that says that it does not know its account:
+/// one that has lost its memory, as private CAs do. A CA that knows the key after all answers with
+/// the account that it has (RFC 8555, section 7.3.1).
+///
+/// # Errors
+/// Where the CA wants external accounts, which only a person can bind anew; what the CA says.
+pub async fn register_again(
+    office: &Office,
+    issuer: &Issuer,
+    is_staging: bool,
+    _permit: &Permit,
+) -> Result<Account, Error> {
+    let _held = keep::lock(office).await?;
+    let url = url_of(issuer, is_staging)?;
+    let http = Http::of(office, issuer)?;
+    let directory = Directory::get(&http, url).await?;
+    if directory.is_external_required {
+        return Err(Error::External { issuer: SafeText::new(&issuer.name) });
+    }
+    let mut kept = needed(office, issuer, is_staging)?;
+    let ca = directory.ca.clone();
+    let made = until_taken!(ca.as_str(), made_with_key(&http, url, &kept).await);
+    let (library, credentials) = made?;
+    library.id().clone_into(&mut kept.account);
+    kept.credentials = credentials;
+    kept.write(&keep::path_of(office, issuer, is_staging))?;
+    Ok(Account { library, directory })
+}
+
 /// Asks the CA whether it knows the account and lets it work; its URL.
 pub async fn check(office: &Office, issuer: &Issuer, is_staging: bool) -> Result<SafeText, Error> {
     let kept = needed(office, issuer, is_staging)?;
@@ -267,6 +296,17 @@ async fn ask(http: &Http, url: &str, kept: &Kept) -> Result<SafeText, Error> {
     let ca = ca_of(url);
     let asked = until_taken!(ca.as_str(), known_by_key(http, url, kept).await);
     Ok(SafeText::new(asked?.id()))
+}
+
+async fn made_with_key(
+    http: &Http,
+    url: &str,
+    kept: &Kept,
+) -> Result<(Library, AccountCredentials), instant_acme::Error> {
+    let key = kept.credentials.private_key();
+    let pair = (Key::from_pkcs8_der(key.clone_key())?, PrivateKeyDer::Pkcs8(key.clone_key()));
+    let builder = Library::builder_with_http(Box::new(http.clone()));
+    builder.create_from_key(pair, url.to_owned()).await
 }
 
 /// The account that a CA knows by the key that is kept.

@@ -12,17 +12,16 @@ pub(super) const KIND: Kind = Kind {
     about: "renew though it is not due; uses the CA's limits",
     tier: Tier::Risky,
     subject: Subject::Place,
-    choices: &[renew::ISSUER],
+    choices: &[],
     plan,
 };
 
-fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
     if renew::is_own(target) {
-        let mut plan = issue::renewal_plan(&KIND, target, chosen)?;
+        let mut plan = issue::renewal_plan(&KIND, target)?;
         plan.notes.extend(cheaper(&Lineage::of(target)?));
         return Ok(plan);
     }
-    renew::no_issuer(chosen)?;
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;
     let mut plan = renewal_plan(&KIND, &lineage, &certbot, &["--force-renewal"])?;

@@ -3,7 +3,7 @@
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
 use super::plan::{Expect, Promise};
-use super::{Choice, Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store};
+use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store};
 use crate::fleet::{ProblemKind, human};
 
 pub(super) const KIND: Kind = Kind {
@@ -13,27 +13,17 @@ pub(super) const KIND: Kind = Kind {
     about: "renew what is due, as the timer would",
     tier: Tier::Change,
     subject: Subject::Place,
-    choices: &[ISSUER],
+    choices: &[],
     plan,
 };
 
-/// Another CA, in an incident: for what certdeck orders itself.
-pub(super) const ISSUER: Choice = Choice {
-    name: "issuer",
-    value: "NAME",
-    about: "another [[issuer]] of the inventory, for what certdeck orders itself",
-    is_required: false,
-    offers: issue::issuers,
-};
-
-fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
     if is_own(target) {
         let lineage = Lineage::of(target)?;
         refuse_cheaper(&lineage)?;
         refuse_early(&lineage)?;
-        return issue::renewal_plan(&KIND, target, chosen);
+        return issue::renewal_plan(&KIND, target);
     }
-    no_issuer(chosen)?;
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;
     refuse_cheaper(&lineage)?;
@@ -55,15 +45,6 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
 /// Whether the lineage is one that certdeck has ordered itself.
 pub(super) fn is_own(target: &Target<'_>) -> bool {
     target.place.is_some_and(|it| it.source == store::KIND)
-}
-
-/// certbot asks the CA of its own file, whatever is chosen here.
-pub(super) fn no_issuer(chosen: &Chosen) -> Result<(), Refusal> {
-    if chosen.get("issuer").is_none() {
-        return Ok(());
-    }
-    let text = "certbot renews at the CA that it has its certificate from";
-    Err(Refusal::new(Why::BadRequest, text).hint("`issue --issuer NAME` orders it elsewhere"))
 }
 
 /// Refuses what is not due yet.

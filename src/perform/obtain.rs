@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::judge::explanation;
 use super::kept::KeptPlan;
-use super::solve::Answers;
+use super::solve::{Answers, Precheck};
 use super::{Tools, csr};
 use crate::acme::ledger::{Hold, Ledger, What};
 use crate::acme::order::{self, Csr, Failure, Kept, Tell, Unanswered, Wanted, Work};
@@ -145,7 +145,13 @@ impl Desk<'_> {
         let office = &*tools.office;
         // Before anything is asked of anybody: whoever comes later has to find it.
         kept.write(office).map_err(of_ca)?;
-        let mut answers = Answers::new(tools, &order.proofs, permit);
+        let is_public = budget::orders_at(self.directory(false)).is_some();
+        let precheck = match (order.is_prechecked, is_public) {
+            (false, _) => Precheck::No,
+            (true, true) => Precheck::Public,
+            (true, false) => Precheck::Private,
+        };
+        let mut answers = Answers::new(tools, &order.proofs, precheck, permit);
         let obtained = self.go_on(&mut kept, &mut answers, tell).await;
         let mut not = match obtained {
             Ok(chain) if !kept.is_rehearsal => return Ok(chain),
@@ -199,7 +205,18 @@ impl Desk<'_> {
             self.note(What::Ordered)?;
         }
         let mut work = Work { office, account: &account, csr, solver: answers };
-        let obtained = work.obtain(kept, tell, permit).await;
+        let mut obtained = work.obtain(kept, tell, permit).await;
+        let is_unknown =
+            |it: &Failure| matches!(it, Failure::Ca(error) if error.is("accountDoesNotExist"));
+        if kept.url.is_none() && obtained.as_ref().is_err_and(is_unknown) {
+            let text = "the CA does not know the account: its key is registered there again";
+            say(tell, text);
+            let is_staging = kept.is_staging;
+            let account = account::register_again(office, issuer, is_staging, permit).await;
+            let account = account.map_err(of_ca)?;
+            let mut work = Work { office, account: &account, csr, solver: answers };
+            obtained = work.obtain(kept, tell, permit).await;
+        }
         match &obtained {
             Err(Failure::Unproven { names, .. }) => {
                 let directory = self.directory(kept.is_staging);
@@ -232,7 +249,7 @@ pub(super) async fn give_up(
     kept: &mut Kept,
     permit: &Permit,
 ) -> NotObtained {
-    let mut answers = Answers::new(tools, &order.proofs, permit);
+    let mut answers = Answers::new(tools, &order.proofs, Precheck::No, permit);
     let cleared = order::clear(&tools.office, &mut answers, kept, &mut |_| ()).await;
     csr::forget(tools, told, &order.folder, permit).await;
     let cause = "whoever began it did not come to its end, and it is too old to be taken up";

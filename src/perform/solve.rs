@@ -17,6 +17,7 @@ use crate::job::{self, Token};
 use crate::remote::Limits;
 use crate::source::Nonce;
 use crate::text::SafeText;
+use crate::wire::http::{self, Fetched, What};
 
 /// The answers of one order. Its intent is on record, and says how each name is proven.
 pub(super) struct Answers<'a> {
@@ -25,11 +26,88 @@ pub(super) struct Answers<'a> {
     permit: &'a Permit,
     /// Providers that were opened, by their names.
     desks: BTreeMap<String, Desk>,
+    /// Files that the CA will ask for.
+    files: Vec<Asked>,
+    precheck: Precheck,
+}
+
+/// A file that the CA will ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    name: String,
+    port: u16,
+    token: String,
+    content: String,
+}
+
+/// Whether it is looked at from here before the CA is told to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precheck {
+    /// Not at all.
+    No,
+    /// Yes; where nothing can be seen from here, the CA may see it all the same: it stands in a
+    /// network of its own.
+    Private,
+    /// Yes; what cannot be seen from here cannot be seen by a CA of the whole world.
+    Public,
 }
 
 impl<'a> Answers<'a> {
-    pub(super) fn new(tools: &'a Tools, proofs: &'a [Proof], permit: &'a Permit) -> Self {
-        Self { tools, proofs, permit, desks: BTreeMap::new() }
+    pub(super) fn new(
+        tools: &'a Tools,
+        proofs: &'a [Proof],
+        precheck: Precheck,
+        permit: &'a Permit,
+    ) -> Self {
+        Self { tools, proofs, permit, desks: BTreeMap::new(), files: Vec::new(), precheck }
+    }
+
+    /// Looks at the files as the CA will: a wrong answer would cost a failed validation.
+    async fn look(&self, tell: &mut Tell<'_>) -> Result<(), Unanswered> {
+        if self.precheck == Precheck::No {
+            return Ok(());
+        }
+        for Asked { name, port, token, content } in &self.files {
+            let path = format!("/.well-known/acme-challenge/{token}");
+            let fetched = http::fetch(name, *port, &path).await;
+            let mut unseen = Vec::new();
+            for Fetched { address, what } in fetched {
+                match what {
+                    What::File(body) if body.trim_ascii_end() == content.as_bytes() => {
+                        say(tell, &format!("{name}: {address} serves the answer"));
+                    }
+                    What::File(_) => {
+                        let text = format!("{name}: {address} serves something else in its place");
+                        return Err(unanswered(&text, Some(WRONG)));
+                    }
+                    What::Other(why) => {
+                        let text = format!("{name}: {address} {why}, and not the answer");
+                        return Err(unanswered(&text, Some(WRONG)));
+                    }
+                    What::Elsewhere(to) => {
+                        say(
+                            tell,
+                            &format!(
+                                "{name}: {address} leads to {to}, which is not followed from here"
+                            ),
+                        );
+                    }
+                    What::Nothing(why) => unseen.push(format!("{address}: {why}")),
+                    What::NoRoute => {
+                        say(tell, &format!("{name}: there is no way from here to {address}"));
+                    }
+                }
+            }
+            let why = match unseen.as_slice() {
+                [] => continue,
+                all => format!("{name}: {}", all.join("; ")),
+            };
+            if self.precheck == Precheck::Public {
+                return Err(unanswered(&why, Some(UNSEEN)));
+            }
+            say(tell, &format!("{why}; the CA may see more"));
+        }
+        Ok(())
     }
 
     fn prover(&self, name: &str, is_wildcard: bool) -> Option<&'a Prover> {
@@ -119,9 +197,18 @@ impl Answers<'_> {
         let name = &challenge.name;
         match self.prover(name, challenge.is_wildcard) {
             None => Err(unanswered(&format!("the plan does not say how {name} is proven"), None)),
-            Some(Prover::Webroots { spots, .. }) => {
+            Some(Prover::Webroots { spots, port }) => {
                 if !job::is_token(&challenge.token) {
                     return Err(unanswered("the CA gives a token that is none", None));
+                }
+                let asked = Asked {
+                    name: name.clone(),
+                    port: *port,
+                    token: challenge.token.clone(),
+                    content: challenge.content.clone(),
+                };
+                if !self.files.contains(&asked) {
+                    self.files.push(asked);
                 }
                 let file = |it: &crate::action::Webroot| Placed::File {
                     host: it.host.to_string(),
@@ -156,6 +243,7 @@ impl Answers<'_> {
                 }
             }
         }
+        self.look(tell).await?;
         let mut by_desk: BTreeMap<String, Vec<Spot>> = BTreeMap::new();
         for (dns, spot) in records(placed) {
             let permit = self.permit;
@@ -251,6 +339,11 @@ fn unanswered(text: &str, hint: Option<&str>) -> Unanswered {
 fn say(tell: &mut Tell<'_>, text: &str) {
     tell(Step { stage: Stage::Placed, text: SafeText::new(text) });
 }
+
+const WRONG: &str = "the webroot is another folder, or the name leads to another machine, perhaps \
+                     over IPv6 only; mend that first: a failed validation counts";
+const UNSEEN: &str = "open port 80 to the whole world, or prove the name in the DNS; \
+                      `--precheck no` asks the CA all the same";
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

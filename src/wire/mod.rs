@@ -3,6 +3,7 @@
 
 mod door;
 mod handshake;
+pub mod http;
 mod starttls;
 mod tap;
 

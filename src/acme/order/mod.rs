@@ -239,7 +239,9 @@ impl Work<'_> {
             self.account.directory().check_profile(profile)?;
         }
         let names: Vec<_> = kept.names.iter().map(|it| Identifier::Dns(it.clone())).collect();
-        let replaces = kept.replaces.clone();
+        // A CA that tells no windows knows no replacements either (RFC 9773, section 5).
+        let knows = self.account.directory().has_renewal_windows();
+        let replaces = kept.replaces.clone().filter(|_| knows);
         let mut new = NewOrder::new(&names);
         if let Some(profile) = &kept.profile {
             new = new.profile(profile);

@@ -102,9 +102,9 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
 pub(in crate::action) fn renewal_plan(
     kind: &'static Kind,
     target: &Target<'_>,
-    chosen: &Chosen,
 ) -> Result<Plan, Refusal> {
     let store = Store::of(target)?;
+    let chosen = &Chosen::default();
     let lineage = Lineage::of(target)?;
     let name = checked_name(lineage.place.name.as_str())?;
     let unknown = || {
@@ -364,6 +364,10 @@ impl Wanted<'_> {
         let is_covered =
             |it: &SafeText| self.names.iter().any(|name| card::covers(name, it.as_str()));
         let is_name = |it: &&SafeText| !it.as_str().starts_with(['~', '_', '*', '.']);
+        if path.as_str().starts_with(&format!("{}/", lineages(paths.folder))) {
+            let why = "that is another lineage of ours; `repoint` leads it elsewhere";
+            return Err(left(why.to_owned()));
+        }
         if let Some(lost) = site.names.iter().filter(is_name).find(|it| !is_covered(it)) {
             return Err(left(format!("it serves {lost}, too, which is not ordered")));
         }
@@ -491,6 +495,11 @@ fn nothing_loads(target: &Target<'_>, live: &str) -> Vec<String> {
     };
     let [first, second] = lines;
     vec!["nothing loads it yet; a server is told to by two lines:".to_owned(), first, second]
+}
+
+/// The folder of all lineages, from that of one.
+fn lineages(live: &str) -> &str {
+    live.rsplit_once('/').map_or(live, |it| it.0)
 }
 
 /// A name as profiles have them.
