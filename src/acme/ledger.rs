@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::{Error, Office};
 use crate::budget::{FAILURES, Limit};
-use crate::fleet::{DAY, Moment};
+use crate::fleet::{DAY, HOUR, Moment};
 use crate::text::SafeText;
 
 /// The events of a machine.
@@ -164,6 +164,41 @@ impl Ledger {
         Ok(last.is_some_and(|it| it.what == What::Unproven))
     }
 
+    /// Whether orders for exactly these names have failed so often that nobody who is not asked
+    /// for it tries again now: after the second time in a row an hour later, then four, then a
+    /// day (letsencrypt.org/docs/integration-guide, "Retrying Failures": once a day at the most).
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn rest(
+        &self,
+        directory: &str,
+        names: &[String],
+        now: Moment,
+    ) -> Result<Option<Hold>, Error> {
+        let names = sorted(names);
+        let events = self.read(now)?;
+        let mut here = events.iter().rev().filter(|it| it.ca == directory && it.names == names);
+        let is_over = |it: &&Event| it.what != What::Issued;
+        let failed: Vec<_> = here
+            .by_ref()
+            .take_while(is_over)
+            .filter(|it| it.what == What::Unproven)
+            .map(|it| Moment::from_unix(it.at))
+            .collect();
+        let wait = match failed.len() {
+            0 | 1 => return Ok(None),
+            2 => HOUR,
+            3 => 4 * HOUR,
+            _ => DAY,
+        };
+        let until = failed.first().map(|it| it.plus(wait)).filter(|it| *it > now);
+        Ok(until.map(|until| {
+            let why = format!("control could not be proven {} times in a row", failed.len());
+            Hold { until, why: SafeText::new(&why) }
+        }))
+    }
+
     /// The events that still count, oldest first. A line that makes no sense is as if it were not
     /// there.
     fn read(&self, now: Moment) -> Result<Vec<Event>, Error> {
@@ -263,6 +298,29 @@ mod tests {
         assert_eq!(ledger.hold("https://other.test/", &both, None, NOW).unwrap(), None);
         ledger.note(CA, &both, What::Rehearsed, NOW.plus(120)).unwrap();
         assert_eq!(ledger.wants_rehearsal(CA, &both, NOW), Ok(false));
+    }
+
+    #[test]
+    fn who_fails_again_and_again_is_tried_once_a_day() {
+        let state = tempfile::tempdir().unwrap();
+        let ledger = Ledger::of(&Office::new(state.path(), Clock::fixed(NOW)));
+        let these = names(&["a.test", "b.test"]);
+        let rest = |now| ledger.rest(CA, &these, now).unwrap().map(|it| it.until.since(now));
+        assert_eq!(rest(NOW), None);
+        for (at, expect) in
+            [None, Some(HOUR), Some(4 * HOUR), Some(DAY), Some(DAY)].into_iter().enumerate()
+        {
+            let now = NOW.plus(i64::try_from(at).unwrap() * DAY);
+            ledger.note(CA, &these, What::Ordered, now).unwrap();
+            ledger.note(CA, &these, What::Unproven, now).unwrap();
+            assert_eq!(rest(now), expect);
+            // Another set of names is another matter.
+            assert_eq!(ledger.rest(CA, &names(&["a.test"]), now).unwrap(), None);
+        }
+        let now = NOW.plus(4 * DAY);
+        assert_eq!((rest(now.plus(DAY - 1)), rest(now.plus(DAY))), (Some(1), None));
+        ledger.note(CA, &these, What::Issued, now).unwrap();
+        assert_eq!(rest(now), None);
     }
 
     #[test]

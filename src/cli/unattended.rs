@@ -21,8 +21,8 @@ use super::request::{Name, Request};
 use super::survey::{Signals, note};
 use super::{Context, Exit, Failure};
 use crate::acme::Office;
-use crate::acme::ledger::Ledger;
-use crate::action::{Find, Plan, Why};
+use crate::acme::ledger::{Hold, Ledger};
+use crate::action::{Find, Order, Plan, Why};
 use crate::budget;
 use crate::fleet::{Certificate, Moment, Place, human};
 use crate::text::SafeText;
@@ -119,6 +119,9 @@ pub(super) fn choose(
             continue;
         }
         match request.kind.plan(&target, &request.chosen) {
+            Ok(plan) if plan.phrase.is_some() => {
+                choice.left.push(leave("somebody has to confirm it"));
+            }
             Ok(plan) => ready.push((leaf.urgency(find.now), plan)),
             Err(refusal) => {
                 choice.is_unknown |= refusal.why == Why::Unknown;
@@ -132,45 +135,49 @@ pub(super) fn choose(
     }
     ready.sort_by(|a, b| b.0.total_cmp(&a.0));
     let ledger = Ledger::of(office);
-    let mut rooms: BTreeMap<String, Option<i64>> = BTreeMap::new();
+    let mut rooms: BTreeMap<String, i64> = BTreeMap::new();
     for (_, plan) in ready {
-        let room = match directory(&plan, find) {
-            None => None,
-            Some((directory, limit)) => {
-                let known = rooms.get(&directory).copied();
-                let room = match (known, limit) {
-                    (Some(room), _) => room,
-                    (None, None) => None,
-                    (None, Some(limit)) => {
-                        let left = ledger.orders_left(&directory, limit, find.now);
-                        Some(left.map_err(|it| Failure::new(Exit::Failed, it))?)
-                    }
-                };
-                rooms.insert(directory, room.map(|it| it - 1));
-                room
-            }
+        let mut leave = |why: &str| {
+            choice.left.push(SafeText::new(&format!("{}: left: {why}", plan.target())));
         };
-        if room.is_some_and(|it| it <= 0) {
-            let text = format!(
-                "{}: left: the orders that the CA allows now are used up; the next run takes it up",
-                plan.target()
-            );
-            choice.left.push(SafeText::new(&text));
-        } else {
-            choice.plans.push(plan);
+        if let Some((order, directory, limit)) = directory(&plan, find) {
+            let of_ledger = |it| Failure::new(Exit::Failed, it);
+            // What failed before, and a CA that has asked to be left alone, are no failures of
+            // this run: they are left until their time has come.
+            let hold = ledger.hold(&directory, &order.names, limit, find.now).map_err(of_ledger)?;
+            let rest = ledger.rest(&directory, &order.names, find.now).map_err(of_ledger)?;
+            if let Some(Hold { until, why }) = hold.or(rest) {
+                leave(&format!("{why}; the first run after {until} takes it up"));
+                continue;
+            }
+            if let Some(limit) = limit {
+                let left = match rooms.get(&directory) {
+                    Some(left) => *left,
+                    None => ledger.orders_left(&directory, limit, find.now).map_err(of_ledger)?,
+                };
+                if left <= 0 {
+                    leave("the orders that the CA allows now are used up; a later run takes it up");
+                    continue;
+                }
+                rooms.insert(directory, left - 1);
+            }
         }
+        choice.plans.push(plan);
     }
     Ok(choice)
 }
 
-/// The directory that a plan asks, with the limit of orders there, if it has one.
-fn directory(plan: &Plan, find: Find<'_>) -> Option<(String, Option<budget::Limit>)> {
+/// The order of a plan, if it has one, with the directory that it asks and the limit there.
+fn directory<'a>(
+    plan: &'a Plan,
+    find: Find<'_>,
+) -> Option<(&'a Order, String, Option<budget::Limit>)> {
     let order = plan.order.as_ref()?;
     let issuer = find.inventory.issuers.iter().find(|it| it.name == order.issuer)?;
     let twin = issuer.staging.as_ref().filter(|_| order.is_staging);
     let directory = twin.unwrap_or(&issuer.directory).clone();
     let limit = issuer.order_limit.or_else(|| budget::orders_at(&directory));
-    Some((directory, limit))
+    Some((order, directory, limit))
 }
 
 fn leaf(place: &Place) -> Option<&Certificate> {
