@@ -40,3 +40,4 @@ mod stage;
 mod store;
 mod tidy;
 mod truth;
+mod unattended;

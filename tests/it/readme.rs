@@ -26,6 +26,7 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
     ("certdeck dns check www.example.net", DNS),
     ("certdeck dns check www.example.net --write", DNS),
     ("certdeck dns orphans", DNS),
+    ("certdeck run renew due --unattended", "tests/it/unattended.rs has lineages that are due"),
 ];
 
 const DNS: &str = "tests/it/dns.rs has DNS servers of its own";

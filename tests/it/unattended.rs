@@ -1,0 +1,225 @@
+//! Renewals with nobody there: many lineages of our own store that are due at once, a CA that has
+//! a limit, and a run that is killed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use certdeck::fleet::Moment;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+use crate::lab::ca::{Ca, Checks};
+use crate::lab::{Lab, are_here, hosts, wait_for};
+
+/// Hosts without a client, each with some lineages that are due.
+struct Farm {
+    hosts: Vec<String>,
+    stores: Vec<PathBuf>,
+    ca: Ca,
+    lab: Lab,
+}
+
+impl Farm {
+    /// `None`, said on stderr, where the programs for it are missing and not required.
+    fn new() -> Option<Self> {
+        if !are_here(&["pebble", "pebble-challtestsrv", "openssl"]) {
+            return None;
+        }
+        let mut lab = Lab::new()?;
+        let ca = Ca::start(&lab.path("ca"), Checks::Believed, 90);
+        let mut farm = Self { hosts: Vec::new(), stores: Vec::new(), ca, lab };
+        for at in 0..hosts(3) {
+            let dir = farm.lab.path(&format!("host-{at}"));
+            let kernel = dir.join("root/proc/sys/kernel/random");
+            for folder in [&kernel, &dir.join("www")] {
+                fs::create_dir_all(folder).unwrap();
+            }
+            fs::copy("/proc/sys/kernel/random/boot_id", kernel.join("boot_id")).unwrap();
+            let text = dir.display();
+            lab = farm.lab;
+            let sshd = lab.sshd(&format!(
+                "SetEnv CERTDECK_ROOT={text}/root HOME={text}/home XDG_STATE_HOME={text}/state"
+            ));
+            farm.lab = lab;
+            farm.hosts.push(format!(
+                "[[host]]\nname = 'host-{at}'\naddress = '127.0.0.1'\nport = {}\n\
+                 [[host.source]]\nkind = 'certdeck'\ndir = '{text}/store'\n",
+                sshd.port
+            ));
+            for number in 0..EACH {
+                farm.plant(&dir, &format!("n{number}.h{at}.test"));
+            }
+            farm.stores.push(dir.join("store"));
+        }
+        Some(farm)
+    }
+
+    /// Puts a lineage into the store of a host that was ordered 80 days ago, for 90.
+    fn plant(&self, dir: &Path, name: &str) {
+        let store = dir.join("store");
+        let version = store.join("archive").join(name).join("0001");
+        let live = store.join("live").join(name);
+        for folder in [&version, &live, &store.join("renewal")] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let day = |past: u64| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+            date_time_ymd(1970, 1, 1) + Duration::from_secs(now) - Duration::from_secs(past * DAY)
+        };
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = day(80);
+        params.not_after = params.not_before + Duration::from_secs(90 * DAY);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        for (file, text) in
+            [("cert", &*pem), ("chain", ""), ("fullchain", &pem), ("privkey", &key.serialize_pem())]
+        {
+            let file = format!("{file}.pem");
+            fs::write(version.join(&file), text).unwrap();
+            symlink(format!("current/{file}"), live.join(&file)).unwrap();
+        }
+        symlink(format!("../../archive/{name}/0001"), live.join("current")).unwrap();
+        let conf = format!(
+            "names = {name}\nissuer = lab\nserver = {}\nmethod = webroot\nwebroot = {}\n\
+             key = ecdsa\n",
+            self.ca.directory(),
+            dir.join("www").display()
+        );
+        fs::write(store.join(format!("renewal/{name}.conf")), conf).unwrap();
+    }
+
+    /// An unattended run, with a limit of orders.
+    fn command(&self, limit: &str, now: Option<Moment>) -> Command {
+        let inventory = format!(
+            "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\norder-limit = '{limit}'\n{}",
+            self.ca.directory(),
+            self.ca.trust().display(),
+            self.hosts.concat()
+        );
+        let mut command = self.lab.certdeck(&inventory);
+        if let Some(now) = now {
+            command.args(["--now", &now.to_string()]);
+        }
+        command.args(["run", "renew", "due", "--unattended"]);
+        command
+    }
+
+    /// How many versions the lineages have, all together, where each has a whole one in use.
+    #[track_caller]
+    fn versions(&self) -> usize {
+        let mut count = 0;
+        for store in &self.stores {
+            for lineage in fs::read_dir(store.join("archive")).unwrap() {
+                let lineage = lineage.unwrap();
+                let all = fs::read_dir(lineage.path()).unwrap();
+                let all: Vec<_> = all.map(|it| it.unwrap().file_name()).collect();
+                assert!(all.len() <= 2, "{}: {all:?}", lineage.path().display());
+                count += all.len();
+                let live = store.join("live").join(lineage.file_name());
+                let spki = |words: &[&str], file| {
+                    let mut openssl = Command::new("openssl");
+                    openssl.args(words).arg("-in").arg(live.join(file));
+                    openssl.output().unwrap().stdout
+                };
+                let certificate = spki(&["x509", "-noout", "-pubkey"], "fullchain.pem");
+                assert!(!certificate.is_empty(), "{}", live.display());
+                assert_eq!(certificate, spki(&["pkey", "-pubout"], "privkey.pem"));
+            }
+        }
+        count
+    }
+
+    /// Of how many certificates the CA tells, each another one.
+    fn issued(&self) -> usize {
+        self.ca.issued().into_iter().collect::<BTreeSet<_>>().len()
+    }
+
+    fn lineages(&self) -> usize {
+        self.stores.len() * EACH
+    }
+}
+
+/// Runs it, and gives what it said if it ended with that code.
+#[track_caller]
+fn said(mut command: Command, code: i32) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let said = String::from_utf8([stdout, stderr].concat()).unwrap();
+    assert_eq!(status.code(), Some(code), "{said}");
+    said
+}
+
+/// As many as the CA allows, then, hours later, the others; then none.
+#[test]
+fn what_a_limit_leaves_is_taken_up_later() {
+    let Some(farm) = Farm::new() else { return };
+    let all = farm.lineages();
+    let most = all - 4;
+    let limit = format!("{most}/1h");
+    let text = said(farm.command(&limit, None), 0);
+    let left = text.lines().filter(|it| it.contains("left: the orders that the CA allows now"));
+    assert_eq!((left.count(), farm.issued(), farm.versions()), (4, most, all + most), "{text}");
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let later = Moment::from_unix(i64::try_from(seconds).unwrap() + 2 * 60 * 60);
+    let text = said(farm.command(&limit, Some(later)), 0);
+    assert_eq!((farm.issued(), farm.versions()), (all, 2 * all), "{text}");
+    let text = said(farm.command(&limit, Some(later)), 0);
+    assert!(text.contains("nothing is to be renewed now"), "{text}");
+    assert_eq!((farm.issued(), farm.versions()), (all, 2 * all));
+    said(audit(&farm), 0);
+}
+
+/// A run that is killed loses nothing, and nothing is ordered twice.
+#[test]
+fn a_run_that_is_killed_is_taken_up_by_the_next() {
+    let Some(farm) = Farm::new() else { return };
+    let all = farm.lineages();
+    let mut command = farm.command("1000/1h", None);
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("two certificates", || farm.issued() >= 2);
+    // Another one leaves it alone meanwhile.
+    let text = said(farm.command("1000/1h", None), 0);
+    assert!(text.contains("another unattended run is at it"), "{text}");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let before = farm.issued();
+    assert!(before < all, "it was over before it was killed");
+    let text = said(farm.command("1000/1h", None), 0);
+    assert_eq!((farm.issued(), farm.versions()), (all, 2 * all), "{text}");
+    said(audit(&farm), 0);
+}
+
+fn audit(farm: &Farm) -> Command {
+    let mut command = farm.lab.certdeck("");
+    command.args(["audit", "verify"]);
+    command
+}
+
+/// What `certdeck timer` prints is what systemd reads.
+#[test]
+fn systemd_has_nothing_to_say_against_the_units() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        eprintln!("skipped: systemd-analyze is not here");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_certdeck"));
+    command.env("CERTDECK_STATE_DIR", dir.path().join("state 100%"));
+    command.args(["--inventory", "/etc/certdeck/inventory.toml", "timer"]);
+    let text = said(command, 0);
+    let (service, timer) = text.split_once("# certdeck-renew.timer\n").unwrap();
+    for (name, text) in [("certdeck-renew.service", service), ("certdeck-renew.timer", timer)] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no", "--recursive-errors=no"]);
+    verify.args(["./certdeck-renew.service", "./certdeck-renew.timer"]).current_dir(dir.path());
+    assert_eq!(said(verify, 0), "");
+}
+
+/// Lineages of a host.
+const EACH: usize = 4;
+
+const DAY: u64 = 24 * 60 * 60;
