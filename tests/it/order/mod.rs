@@ -1,8 +1,10 @@
 //! Orders of our own with a real CA, from the first request to the chain.
 
 mod engine;
+mod faults;
 mod killed;
 mod proxy;
+mod secrets;
 mod zone;
 
 use std::collections::BTreeSet;

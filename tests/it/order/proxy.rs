@@ -1,8 +1,10 @@
 //! What stands between a client and a CA: it passes everything on, counts it, and at one request
 //! it holds still, before the CA gets it or after the CA has answered. Whoever is to be killed at
-//! that moment can be.
+//! that moment can be. Or it answers in the CA's place, as CAs and what stands before them do on
+//! a bad day.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
@@ -11,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::lab::ca::Ca;
@@ -26,6 +29,31 @@ pub(crate) enum Strike {
     After(usize),
 }
 
+/// What goes wrong, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    /// The beginning of the requests it happens to: `POST /order-plz`.
+    pub(crate) at: &'static str,
+    /// To how many of them, from the first.
+    pub(crate) times: usize,
+    pub(crate) what: What,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    /// The CA does not get it; this is the answer.
+    Answer(String),
+    /// The CA gets it, and the connection ends without an answer.
+    Lost,
+    /// The CA gets it, and its answer breaks off in the middle.
+    Cut,
+    /// The CA does not get it, and nobody answers.
+    Silence,
+    /// What comes is no TLS.
+    Noise,
+}
+
 /// One, until it is dropped.
 pub(crate) struct Proxy {
     port: u16,
@@ -35,16 +63,23 @@ pub(crate) struct Proxy {
 
 struct Seen {
     strike: Strike,
+    faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<Exchange>>,
     /// Told when it holds still.
     struck: Notify,
 }
 
 /// A request, and what the CA has made of it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Exchange {
+    /// When it came.
+    pub(crate) at: Instant,
     /// `POST /order-plz`.
     pub(crate) line: String,
+    /// All of it, as it was sent.
+    pub(crate) request: Vec<u8>,
+    /// Whether it went wrong.
+    pub(crate) is_faulty: bool,
     pub(crate) status: u16,
     /// Where the CA says that the thing is.
     pub(crate) location: Option<String>,
@@ -53,9 +88,19 @@ pub(crate) struct Exchange {
 impl Proxy {
     /// Starts one in front of a CA.
     pub(crate) async fn start(ca: &Ca, strike: Strike) -> Self {
+        Self::start_with(ca, strike, Vec::new()).await
+    }
+
+    /// Starts one with which things go wrong.
+    pub(crate) async fn start_with(ca: &Ca, strike: Strike, faults: Vec<Fault>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let seen = Arc::new(Seen { strike, requests: Mutex::default(), struck: Notify::new() });
+        let seen = Arc::new(Seen {
+            strike,
+            faults: Mutex::new(faults),
+            requests: Mutex::default(),
+            struck: Notify::new(),
+        });
         let certificate = CertificateDer::from_pem_file(ca.trust()).unwrap();
         let key = PrivateKeyDer::from_pem_file(ca.trust().with_file_name("key.pem")).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -104,29 +149,58 @@ impl Proxy {
         self.seen.struck.notified().await;
     }
 
+    /// Nothing goes wrong any more.
+    pub(crate) fn mend(&self) {
+        self.seen.faults.lock().unwrap().clear();
+    }
+
     /// Everything that came, in order.
     pub(crate) fn seen(&self) -> Vec<Exchange> {
         self.seen.requests.lock().unwrap().clone()
     }
 }
 
+impl Seen {
+    /// What goes wrong with this request.
+    fn fault(&self, line: &str) -> Option<What> {
+        let mut faults = self.faults.lock().unwrap();
+        let fault = faults.iter_mut().find(|it| it.times > 0 && line.starts_with(it.at))?;
+        fault.times -= 1;
+        Some(fault.what.clone())
+    }
+}
+
 /// Passes one request on, and its answer back. One a connection: nobody has to be in step.
-async fn pass<S>(
-    mut front: S,
+async fn pass(
+    mut front: TlsStream<TcpStream>,
     connector: &TlsConnector,
     behind: u16,
     seen: &Seen,
-) -> std::io::Result<()>
-where
-    S: AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
+) -> std::io::Result<()> {
     let (head, body) = message(&mut front).await?;
     let line = head.lines().next().unwrap_or_default().rsplit_once(' ').unwrap_or_default().0;
+    let fault = seen.fault(line);
     let number = {
         let mut requests = seen.requests.lock().unwrap();
-        requests.push(Exchange { line: line.to_owned(), ..Exchange::default() });
+        requests.push(Exchange {
+            at: Instant::now(),
+            line: line.to_owned(),
+            request: [head.as_bytes(), b"\r\n\r\n", &body].concat(),
+            is_faulty: fault.is_some(),
+            status: 0,
+            location: None,
+        });
         requests.len()
     };
+    match &fault {
+        Some(What::Answer(answer)) => {
+            front.write_all(answer.as_bytes()).await?;
+            return front.shutdown().await;
+        }
+        Some(What::Silence) => return std::future::pending().await,
+        Some(What::Noise) => return front.get_mut().0.write_all(&[b'#'; 2000]).await,
+        Some(What::Lost | What::Cut) | None => {}
+    }
     if seen.strike == Strike::Before(number) {
         seen.struck.notify_one();
         return std::future::pending().await;
@@ -153,6 +227,11 @@ where
             .filter_map(|it| it.split_once(": "))
             .find(|it| it.0.eq_ignore_ascii_case("location"))
             .map(|it| it.1.to_owned());
+    }
+    match fault {
+        Some(What::Cut) => answer.truncate(answer.len() - 20),
+        Some(_) => return Ok(()),
+        None => {}
     }
     if seen.strike == Strike::After(number) {
         seen.struck.notify_one();
