@@ -188,22 +188,25 @@ async fn check(
     finish(&mut log, errand, done)
 }
 
-/// Writes, sees and removes; what was written is removed whatever happens in between.
+/// Writes, sees and removes; what was written is removed whatever becomes of the wait, Ctrl-C
+/// included.
 async fn probe(desk: &Desk, spot: &Spot, permit: &Permit) -> Result<SafeText, Error> {
     let spots = std::slice::from_ref(spot);
+    let tell = |step: crate::acme::Step| {
+        note(step.text.as_str()).ok();
+    };
     let seen = match desk.add(spot, permit).await {
-        Ok(()) => {
-            desk.wait(spots, |step| {
-                note(step.text.as_str()).ok();
-            })
-            .await
-        }
+        Ok(()) => tokio::select! {
+            seen = desk.wait(spots, tell) => seen.map(|()| "seen everywhere"),
+            _ = tokio::signal::ctrl_c() => Ok("not waited for"),
+        },
         Err(error) => Err(error),
     };
     let gone = desk.remove(spot, permit).await;
     let text = if desk.forgets() { "and removed" } else { "and stays until it is pushed out" };
-    seen.and(gone)?;
-    Ok(SafeText::new(&format!("a value was written, seen everywhere {text}")))
+    let seen = seen?;
+    gone?;
+    Ok(SafeText::new(&format!("a value was written, {seen} {text}")))
 }
 
 async fn remove(
