@@ -46,6 +46,8 @@ pub struct Pace {
     pub request: Duration,
     /// The wait before a question is asked again, at most; twice as long each time.
     pub first_wait: Duration,
+    /// How often a question is asked, at most.
+    pub tries: u32,
 }
 
 impl Default for Pace {
@@ -56,6 +58,7 @@ impl Default for Pace {
             // "ZeroSSL.com CA").
             request: Duration::from_secs(60),
             first_wait: Duration::from_secs(1),
+            tries: 5,
         }
     }
 }
@@ -148,7 +151,7 @@ impl Http {
         }
         parts.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let is_question = parts.method != Method::POST || is_post_as_get(&body);
-        let mut tries = if is_question { TRIES } else { 1 };
+        let mut tries = if is_question { self.pace.tries } else { 1 };
         let mut wait = self.pace.first_wait;
         loop {
             let request = Request::from_parts(parts.clone(), Full::new(body.clone()));
@@ -161,7 +164,7 @@ impl Http {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            tries -= 1;
+            tries = tries.saturating_sub(1);
             if tries == 0 || !may_pass(&error) {
                 return Err(error);
             }
@@ -347,8 +350,6 @@ const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"), " instant-ac
 const CONNECT: Duration = Duration::from_secs(10);
 /// The bundle of all public authorities has 220 kB.
 const MAX_ROOTS: u64 = 4 << 20;
-/// How often a question is asked.
-const TRIES: u32 = 5;
 /// The longest wait between two tries.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The longest chain of a CA has some kilobytes.
@@ -407,7 +408,12 @@ mod tests {
 
     fn http() -> Http {
         let quick = Duration::from_millis(300);
-        let pace = Pace { question: quick, request: quick, first_wait: Duration::from_millis(1) };
+        let pace = Pace {
+            question: quick,
+            request: quick,
+            first_wait: Duration::from_millis(1),
+            ..Pace::default()
+        };
         Http::new(&[], Clock::fixed(NOW)).unwrap().with_pace(pace)
     }
 

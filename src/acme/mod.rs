@@ -19,6 +19,7 @@ mod nonce;
 pub mod order;
 pub mod secret;
 mod wait;
+pub mod window;
 
 use std::path::{Path, PathBuf};
 

@@ -50,7 +50,7 @@ pub(super) fn is_own(target: &Target<'_>) -> bool {
 /// Refuses what is not due yet.
 fn refuse_early(lineage: &Lineage<'_>) -> Result<(), Refusal> {
     let (target, name) = (lineage.target, &lineage.place.name);
-    let opens = lineage.leaf.renewal_opens();
+    let opens = lineage.place.renewal_opens(lineage.leaf);
     if target.now < opens {
         let (wait, left) = (opens.since(target.now), lineage.leaf.left(target.now));
         let text = format!("{name} is not due: {} left, due in {}", human(left), human(wait));

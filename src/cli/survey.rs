@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, Exit, Failure, log, open, runtime};
+use crate::acme::{Office, window};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, HostName, human};
 use crate::inventory::Inventory;
@@ -34,7 +35,12 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
     // A snapshot that cannot be used costs nothing but the memory of hosts that are down.
     store.recall(&mut fleet).ok();
     let hosts = fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
-    runtime()?.block_on(visit(context, inventory, &mut fleet, hosts))?;
+    runtime()?.block_on(async {
+        visit(context, Arc::clone(&inventory), &mut fleet, hosts).await?;
+        let office = Office::new(&context.paths.state, context.clock);
+        fleet.learn(window::refresh(&office, &inventory, &fleet, PATIENCE).await);
+        Ok::<_, Failure>(())
+    })?;
     if let Err(error) = store.save(&fleet) {
         let error = anyhow::Error::new(error);
         note(&format!("warning: {error:#}; the console will not remember this scan\n"));
@@ -202,6 +208,9 @@ pub(super) fn note(text: &str) {
     io::stderr().write_all(text.as_bytes()).ok();
 }
 
+/// How long CAs may take to tell when they want certificates to be renewed. They are asked a few
+/// times a day, and mostly there is nothing to ask.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// So many hosts are named while they are waited for.
 const FEW: usize = 3;
 

@@ -14,9 +14,19 @@ pub(super) const KIND: Kind = Kind {
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let sighting = subject.base()?;
     let leaf = &sighting.chain.leaf;
-    if now < leaf.renewal_opens() || now >= leaf.renewal_closes() || now > leaf.not_after {
+    let window = subject.place.and_then(|it| it.window_of(leaf));
+    let opens = window.map_or_else(|| leaf.renewal_opens(), |it| it.start);
+    if now < opens || now >= leaf.renewal_closes() || now > leaf.not_after {
         return None;
     }
+    if window.is_some_and(|it| it.is_summons(leaf, now)) {
+        return None;
+    }
+    let told = match window {
+        // Clients that do not ask the CA begin a little later, and are in time.
+        Some(it) => format!("the CA wants it to be renewed from {} to {}", it.start, it.end),
+        None => format!("the window is open from {opens} to {}", leaf.renewal_closes()),
+    };
     Some(
         Finding::new(
             subject,
@@ -25,11 +35,7 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
             format!("renewal is due; {} left of {}", human(leaf.left(now)), human(leaf.lifetime())),
         )
         .evidence(format!("{}: not_after {}", sighting.location, leaf.not_after))
-        .evidence(format!(
-            "the window is open from {} to {}",
-            leaf.renewal_opens(),
-            leaf.renewal_closes()
-        ))
+        .evidence(told)
         .cause("Automation should renew it within a day or two.")
         .remedies(&["dry-run", "renew"]),
     )

@@ -32,6 +32,7 @@ mod needs;
 mod not_yet_valid;
 mod overdue;
 mod planned;
+mod recalled;
 mod remedy;
 mod renewal_failed;
 mod schedule;
@@ -61,6 +62,7 @@ pub static ALL: &[Kind] = &[
     unreachable::KIND,
     unknown::KIND,
     expired::KIND,
+    recalled::KIND,
     key::KIND,
     chain::KIND,
     not_yet_valid::KIND,

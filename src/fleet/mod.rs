@@ -14,6 +14,7 @@ mod roots;
 mod served;
 mod server;
 mod verdict;
+mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use probe::{NotServed, Probe, Unserved, Vantage};
 pub use roots::Roots;
 pub use server::{Listen, Load, Loaded, Server, Site};
 pub use verdict::{Severity, Verdict, Weight};
+pub use window::Window;
 
 /// All that is known, host by host.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +48,8 @@ pub struct Fleet {
     pub groups: Vec<Group>,
     /// When the last visit was taken in.
     pub scanned_at: Option<Moment>,
+    /// When CAs want certificates to be renewed.
+    windows: BTreeMap<Fingerprint, Arc<Window>>,
 }
 
 /// Something other than a certificate that expires: an API token, a domain.
@@ -84,8 +88,29 @@ impl Fleet {
     pub fn apply(&mut self, visit: Visit) {
         self.scanned_at = self.scanned_at.max(Some(visit.at));
         if let Some(host) = self.hosts.get_mut(&visit.host) {
-            Arc::make_mut(host).take_in(visit);
+            let host = Arc::make_mut(host);
+            host.take_in(visit);
+            assign(&self.windows, host);
         }
+    }
+
+    /// Takes in when CAs want certificates to be renewed.
+    pub fn learn(&mut self, windows: impl IntoIterator<Item = Arc<Window>>) {
+        self.windows.extend(windows.into_iter().map(|it| (it.of, it)));
+        for host in self.hosts.values_mut() {
+            let is_old =
+                |it: &Place| it.window.as_deref() != window(&self.windows, it).map(|it| &**it);
+            if host.places.iter().any(is_old) {
+                assign(&self.windows, Arc::make_mut(host));
+            }
+        }
+    }
+
+    /// When CAs want certificates to be renewed, of those that are at a place.
+    pub fn windows(&self) -> impl Iterator<Item = Arc<Window>> {
+        let used: BTreeMap<_, _> =
+            self.places().filter_map(|(_, it)| it.window.clone()).map(|it| (it.of, it)).collect();
+        used.into_values()
     }
 
     /// The hosts, by name.
@@ -108,6 +133,7 @@ impl Fleet {
     pub fn recall(&mut self, mut host: Host) {
         served::assign(&mut host);
         if let Some(known) = self.hosts.get_mut(&host.name) {
+            assign(&self.windows, &mut host);
             *known = Arc::new(host);
         }
     }
@@ -116,6 +142,22 @@ impl Fleet {
     pub fn places(&self) -> impl Iterator<Item = (&Host, &Place)> {
         self.hosts().flat_map(|host| host.places.iter().map(move |place| (host, place)))
     }
+}
+
+/// Tells the places of a host when their CAs want them to be renewed.
+fn assign(windows: &BTreeMap<Fingerprint, Arc<Window>>, host: &mut Host) {
+    for place in &mut host.places {
+        place.window = window(windows, place).cloned();
+    }
+}
+
+/// The window of what lies on the disk of a place, or else of what it serves.
+fn window<'a>(
+    windows: &'a BTreeMap<Fingerprint, Arc<Window>>,
+    place: &Place,
+) -> Option<&'a Arc<Window>> {
+    let disk = place.layers.disk.as_ref().map(|it| &*it.chain.leaf);
+    windows.get(&disk.or_else(|| place.leaf())?.sha256)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Certificate, Chain, Fingerprint, HookStage, Moment, Probe};
+use super::{Certificate, Chain, Fingerprint, HookStage, Moment, Probe, Window};
 use crate::text::SafeText;
 
 /// The name of a place on its host: certbot's lineage name, or the path of a PEM file.
@@ -26,6 +26,8 @@ pub struct Place {
     pub versions: Vec<Version>,
     /// How it would be renewed.
     pub renewal: Option<Renewal>,
+    /// When its CA wants it to be renewed, if that is known of one of its certificates.
+    pub window: Option<Arc<Window>>,
     /// What is wrong with what was read.
     pub problems: Vec<Problem>,
 }
@@ -41,6 +43,7 @@ impl Place {
             key: None,
             versions: Vec::new(),
             renewal: None,
+            window: None,
             problems: Vec::new(),
         }
     }
@@ -60,6 +63,17 @@ impl Place {
     pub fn newer(&self) -> Option<&Sighting> {
         let leaf = self.leaf()?;
         self.layers.issued.as_ref().filter(|it| it.chain.leaf.not_after > leaf.not_after)
+    }
+
+    /// When the CA wants this certificate to be renewed, if that is known.
+    pub fn window_of(&self, leaf: &Certificate) -> Option<&Window> {
+        self.window.as_deref().filter(|it| it.of == leaf.sha256)
+    }
+
+    /// When the renewal of this certificate should begin: with the window of its CA, or where
+    /// that is not known, with its own [`Certificate::renewal_opens`].
+    pub fn renewal_opens(&self, leaf: &Certificate) -> Moment {
+        self.window_of(leaf).map_or_else(|| leaf.renewal_opens(), |it| it.start)
     }
 
     /// The last failure to renew it that is on record.

@@ -129,6 +129,7 @@ impl Desk {
             }
         }
         fleet.scanned_at = self.fleet.scanned_at;
+        fleet.learn(self.fleet.windows());
         self.fleet = fleet;
         self.inventory = inventory;
         self.judge();

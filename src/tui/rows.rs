@@ -344,7 +344,7 @@ impl<'a> Draft<'a> {
             title: title(place),
             life: leaf.map(|it| Life {
                 from: Some(it.not_before),
-                due: Some(it.renewal_opens()),
+                due: Some(place.renewal_opens(it)),
                 chain_until: place
                     .nearest()
                     .and_then(|it| it.chain.weakest())

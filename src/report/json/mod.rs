@@ -14,7 +14,7 @@ use super::{Kind, Report, ShownHost};
 use crate::diagnose::{Finding, Remedy, command};
 use crate::fleet::{
     Automation, Host, Layers, Moment, Place, Problem, ProblemKind, Reach, Renewal, Scheduler,
-    Sighting, Trigger, Verdict, Version,
+    Sighting, Trigger, Verdict, Version, Window,
 };
 
 pub(super) const KIND: Kind = Kind { name: "json", about: "one object, for programs", write };
@@ -118,6 +118,7 @@ struct WirePlace<'a> {
     key_matches: Option<bool>,
     versions: Vec<WireVersion>,
     renewal: Option<WireRenewal<'a>>,
+    renewal_window: Option<WireWindow<'a>>,
     problems: Vec<WireProblem<'a>>,
 }
 
@@ -142,6 +143,7 @@ impl<'a> WirePlace<'a> {
             key_matches: place.key_matches(),
             versions: place.versions.iter().map(WireVersion::of).collect(),
             renewal: place.renewal.as_ref().map(WireRenewal::of),
+            renewal_window: place.window.as_deref().map(WireWindow::of),
             problems: place.problems.iter().map(WireProblem::of).collect(),
         }
     }
@@ -237,6 +239,27 @@ impl<'a> WireRenewal<'a> {
             enabled: it.is_enabled,
             unattended: it.is_unattended,
             last_failure: it.last_failure.as_ref().map(|it| it.text.as_str()),
+        }
+    }
+}
+
+/// When the CA wants it to be renewed (RFC 9773).
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct WireWindow<'a> {
+    start: Stamp,
+    end: Stamp,
+    explanation: Option<&'a str>,
+    asked_at: Stamp,
+}
+
+impl<'a> WireWindow<'a> {
+    fn of(it: &'a Window) -> Self {
+        Self {
+            start: Stamp(it.start),
+            end: Stamp(it.end),
+            explanation: it.explanation.as_ref().map(AsRef::as_ref),
+            asked_at: Stamp(it.asked_at),
         }
     }
 }
@@ -441,6 +464,7 @@ mod tests {
           ],
           "problems": [],
           "renewal": null,
+          "renewal-window": null,
           "seen-at": "2026-11-23T03:12:39Z",
           "source": "certbot",
           "urgency": 1.0023,

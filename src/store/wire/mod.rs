@@ -8,6 +8,7 @@ mod automation;
 mod certificate;
 mod place;
 mod server;
+mod window;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use automation::WireAutomation;
 use certificate::{WireCertificate, WireChain};
 use place::{WirePlace, WireProblem};
 use server::{WireListen, WireLoaded, WireProbe, WireServer};
+use window::WireWindow;
 
 use super::Unusable;
 
@@ -35,6 +37,7 @@ pub(super) struct Snapshot {
     certificates: Vec<WireCertificate>,
     chains: Vec<WireChain>,
     hosts: Vec<WireHost>,
+    windows: Vec<WireWindow>,
 }
 
 impl Snapshot {
@@ -47,6 +50,7 @@ impl Snapshot {
             certificates: tables.certificates,
             chains: tables.chains,
             hosts,
+            windows: fleet.windows().map(|it| WireWindow::of(&it)).collect(),
         }
     }
 
@@ -72,6 +76,7 @@ impl Snapshot {
         for host in hosts {
             fleet.recall(host);
         }
+        fleet.learn(self.windows.into_iter().map(|it| Arc::new(it.window())));
         let scanned_at = self.scanned_at.map(Moment::from_unix);
         fleet.scanned_at = fleet.scanned_at.max(scanned_at);
         Ok(scanned_at)

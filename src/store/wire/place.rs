@@ -67,6 +67,8 @@ impl WirePlace {
             key: self.key.map(WireKeySight::key),
             versions: self.versions.into_iter().map(|it| it.version(seen)).collect(),
             renewal: self.renewal.map(WireRenewal::renewal),
+            // The fleet tells it again.
+            window: None,
             problems: self.problems.into_iter().map(WireProblem::problem).collect(),
         })
     }

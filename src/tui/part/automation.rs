@@ -50,7 +50,7 @@ pub(super) fn tonight(subject: &Subject<'_>, place: &Place) -> (Weight, String) 
         || format!("{} starts it", trigger.name),
         |it| format!("{} fires in {}", trigger.name, human(it.since(now))),
     );
-    let opens = place.layers.disk.as_ref().map(|it| it.chain.leaf.renewal_opens());
+    let opens = place.layers.disk.as_ref().map(|it| place.renewal_opens(&it.chain.leaf));
     match opens.filter(|it| *it > now) {
         Some(opens) => {
             (Weight::Fine, format!("yes, when it is due in {}; {fires}", human(opens.since(now))))

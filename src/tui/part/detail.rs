@@ -120,7 +120,7 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
     }
     sheet.heading("Certificate");
     match place.nearest() {
-        Some(seen) => life(&seen.chain, now, sheet),
+        Some(seen) => life(&seen.chain, place, now, sheet),
         None => {
             sheet.nothing("none was read");
         }
@@ -141,7 +141,7 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
 }
 
 /// What is said first of any certificate.
-fn life(chain: &Chain, now: Moment, sheet: &mut Sheet<'_>) {
+fn life(chain: &Chain, place: &Place, now: Moment, sheet: &mut Sheet<'_>) {
     let leaf: &Certificate = &chain.leaf;
     let names: Vec<&str> = leaf.names.iter().map(SafeText::as_str).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join("  ") };
@@ -151,7 +151,12 @@ fn life(chain: &Chain, now: Moment, sheet: &mut Sheet<'_>) {
     sheet.maybe("Chain ends", chain.trust.until.map(|it| when(it, now)));
     sheet.field("Began", &when(leaf.not_before, now));
     sheet.field("Lives", &human(leaf.lifetime()));
-    sheet.field("Due", &when(leaf.renewal_opens(), now));
+    sheet.field("Due", &when(place.renewal_opens(leaf), now));
+    if let Some(window) = place.window_of(leaf) {
+        let until = human(window.end.since(window.start));
+        sheet.field("Window", &format!("the CA wants it to be renewed then, within {until}"));
+        sheet.maybe("CA says", window.explanation.as_ref());
+    }
     sheet.field("Kind", &leaf.key.to_string());
     sheet.field("Serial", leaf.serial.as_str());
     sheet.field("SHA-256", &leaf.sha256.to_string());
