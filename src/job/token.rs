@@ -73,7 +73,8 @@ const MAX_TOKEN: usize = 200;
 
 /// `enter` goes on from folder to folder with the folder that it is in, so that what is moved
 /// meanwhile leads nowhere; `set -C` makes a file only where there is none, not even a link.
-/// Which folders were made stands in a file beside the tokens.
+/// Which folders were made stands in a file beside the tokens. One token in 64 begins with `-`, and
+/// would be an option without its `./`.
 const TOKEN: &str = r#"
 refuse() { mark frame refused "$*"; exit; }
 root() {
@@ -97,11 +98,11 @@ umask 022; made=
 root "$2"
 enter .well-known make; enter acme-challenge make
 [ -z "$made" ] || { set -C; printf '%s\n' "$made" >.certdeck-made; set +C; }
-if [ -L "$3" ] || [ -d "$3" ]; then refuse "$w/$3 is there, and is no file"; fi
-[ -f "$3" ] && [ "$(head -c 1000 "$3")" = "$4" ] || {
+if [ -L "./$3" ] || [ -d "./$3" ]; then refuse "$w/$3 is there, and is no file"; fi
+[ -f "./$3" ] && [ "$(head -c 1000 "./$3")" = "$4" ] || {
 t=.certdeck-$3
 rm -f "$t"
-( set -C; printf '%s' "$4" >"$t" ) && mv -f "$t" "$3" || { rm -f "$t"; refuse "$w/$3 cannot be written"; }; }
+( set -C; printf '%s' "$4" >"$t" ) && mv -f "$t" "./$3" || { rm -f "$t"; refuse "$w/$3 cannot be written"; }; }
 mark frame done "$1"
 }
 remove() {
@@ -112,8 +113,8 @@ for f in .well-known acme-challenge; do
 enter "$f"
 done
 rm -f ".certdeck-$3"
-if [ -f "$3" ] && ! [ -L "$3" ] && [ "$(head -c 1000 "$3")" = "$4" ]; then
-rm -f "$3" || refuse "$w/$3 cannot be removed"; fi
+if [ -f "./$3" ] && ! [ -L "./$3" ] && [ "$(head -c 1000 "./$3")" = "$4" ]; then
+rm -f "./$3" || refuse "$w/$3 cannot be removed"; fi
 mark frame done "$1"
 [ -f .certdeck-made ] || return
 made=$(head -c 100 .certdeck-made)
@@ -154,7 +155,7 @@ mod tests {
     }
 
     fn token(webroot: &Path) -> Token<'_> {
-        Token { webroot: webroot.to_str().unwrap(), token: "abc-_1", content: "abc-_1.thumb" }
+        Token { webroot: webroot.to_str().unwrap(), token: "-bc-_1", content: "-bc-_1.thumb" }
     }
 
     #[test]
@@ -162,10 +163,10 @@ mod tests {
         for shell in ["sh", "bash"] {
             let folder = tempfile::tempdir().unwrap();
             let webroot = folder.path().canonicalize().unwrap();
-            let file = webroot.join(".well-known/acme-challenge/abc-_1");
+            let file = webroot.join(".well-known/acme-challenge/-bc-_1");
             for _ in 0..2 {
                 assert_eq!(run(&place_tokens(&[token(&webroot)], &nonce()), shell), [Ok(0)]);
-                assert_eq!(fs::read_to_string(&file).unwrap(), "abc-_1.thumb");
+                assert_eq!(fs::read_to_string(&file).unwrap(), "-bc-_1.thumb");
             }
             for _ in 0..2 {
                 assert_eq!(run(&remove_tokens(&[token(&webroot)], &nonce()), shell), [Ok(0)]);
@@ -204,11 +205,11 @@ mod tests {
         refused("is a link");
         fs::remove_file(webroot.join(".well-known/acme-challenge")).unwrap();
         fs::create_dir(webroot.join(".well-known/acme-challenge")).unwrap();
-        let file = webroot.join(".well-known/acme-challenge/abc-_1");
+        let file = webroot.join(".well-known/acme-challenge/-bc-_1");
         symlink(elsewhere.path().join("x"), &file).unwrap();
         refused("is no file");
         fs::remove_file(&file).unwrap();
-        symlink(elsewhere.path().join("x"), file.with_file_name(".certdeck-abc-_1")).unwrap();
+        symlink(elsewhere.path().join("x"), file.with_file_name(".certdeck--bc-_1")).unwrap();
         assert_eq!(run(&place_tokens(&[token(&webroot)], &nonce()), "sh"), [Ok(0)]);
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
