@@ -66,7 +66,8 @@ async fn carry_out(
     let known = Kept::read(office, op, false).map_err(of_ca)?;
     let desk = Desk { tools, told, order, issuer, ledger: Ledger::of(office), permit };
     if known.as_ref().is_none_or(|it| it.url.is_none()) {
-        desk.look_up(tell).await?;
+        let may = desk.look_up(tell).await;
+        may.inspect_err(|_| Kept::release(office, op))?;
     }
     let kept = known.unwrap_or_else(|| {
         let job = serde_json::to_value(plan).unwrap_or_default();

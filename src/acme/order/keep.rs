@@ -148,13 +148,19 @@ impl Kept {
         }
     }
 
+    /// Takes away what [`Self::hold`] leaves where nothing was begun.
+    pub fn release(office: &Office, op: Uuid) {
+        // An empty file that is left says nothing to anybody.
+        std::fs::remove_file(folder(office).join(format!("{op}.lock"))).ok();
+    }
+
     /// Forgets it: it has ended, and nothing of it is left anywhere.
     ///
     /// # Errors
     /// Where the file cannot be removed.
     pub fn forget(&self, office: &Office) -> Result<(), Error> {
         let path = path_of(office, self.op, self.is_rehearsal);
-        std::fs::remove_file(path.with_extension("lock")).ok();
+        Self::release(office, self.op);
         match std::fs::remove_file(&path) {
             Err(it) if it.kind() != io::ErrorKind::NotFound => {
                 Err(file(&path, &format!("cannot be removed: {it}")))

@@ -9,6 +9,7 @@ mod fifty;
 mod files;
 mod names;
 mod node;
+mod orders;
 mod reload;
 mod scene;
 mod siblings;

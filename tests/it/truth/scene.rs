@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -104,8 +104,18 @@ impl Scene {
         self.shell_in(&[self], line)
     }
 
+    /// Starts a line, whose words on stderr can be read as they come.
+    pub(super) fn spawn(&self, line: &str) -> Child {
+        let mut command = self.command(&[self], line);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// The same with the hosts of all of these.
     fn shell_in(&self, scenes: &[&Self], line: &str) -> Output {
+        self.command(scenes, line).output().unwrap()
+    }
+
+    fn command(&self, scenes: &[&Self], line: &str) -> Command {
         let file = self.lab.path("inventory.toml");
         let trusting = scenes.iter().filter(|it| !it.roots.is_empty());
         let roots: Vec<_> = trusting.map(|it| it.lab.path("roots.pem")).collect();
@@ -128,7 +138,7 @@ impl Scene {
             command.env("LD_PRELOAD", "libnss_wrapper.so");
             command.env("NSS_WRAPPER_HOSTS", self.lab.path("names"));
         }
-        command.output().unwrap()
+        command
     }
 
     /// Says that a fault is found, that its cause is on the first screen, and that what is named

@@ -1,0 +1,183 @@
+//! A host with nginx and no ACME client: certdeck orders for it, from the console's machine.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use super::authority::{Authority, Life};
+use super::node::Plain;
+use super::scene::Scene;
+use crate::lab::are_here;
+use crate::lab::ca::{Ca, Checks};
+use crate::lab::nginx::Nginx;
+
+const PROGRAMS: &[&str] = &["pebble", "pebble-challtestsrv", "curl", "openssl"];
+const NAME: &str = "shop.example.test";
+
+/// The host, what it serves, and a CA that looks at its webroot.
+struct Shop {
+    ca: Ca,
+    nginx: Nginx,
+    host: Plain,
+    scene: Scene,
+}
+
+impl Shop {
+    fn open() -> Option<Self> {
+        if !are_here(PROGRAMS) || !are_here(&[crate::lab::nginx::NGINX]) {
+            return None;
+        }
+        let mut scene = Scene::alone()?;
+        let host = Plain::start(&mut scene, "shop-1");
+        // What is served until then.
+        host.put(NAME, &Authority::new("Old House").issue(&[NAME], Life(80, 3)));
+        let nginx = host.nginx(&[NAME]);
+        let ca = Ca::start(&scene.lab.path("ca"), Checks::Http(nginx.http_port), 90);
+        let port = host.ssh_port();
+        scene.tell(&format!(
+            "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\nhttp-port = {}\n\
+             [[host]]\nname = 'shop-1'\naddress = '127.0.0.1'\nport = {port}\nwebroot = '{}'\n\
+             [[host.source]]\nkind = 'certdeck'\ndir = '{}'",
+            ca.directory(),
+            ca.trust().display(),
+            nginx.http_port,
+            nginx.webroot().display(),
+            host.path("certdeck").display(),
+        ));
+        scene.endpoint(NAME, nginx.tls_port, "probe = ['loopback']");
+        Some(Self { ca, nginx, host, scene })
+    }
+
+    const ISSUE: &str = "certdeck run issue shop-1/shop --names shop.example.test --yes shop";
+
+    fn served(&self) -> String {
+        self.nginx.served(NAME).unwrap()
+    }
+
+    fn store(&self, path: &str) -> PathBuf {
+        self.host.path("certdeck").join(path)
+    }
+
+    /// Stops with an assertion unless nothing is left of any order.
+    #[track_caller]
+    fn assert_clear(&self) {
+        let left = files(&self.nginx.webroot());
+        assert!(left.is_empty(), "{left:?}");
+        let left = files(&self.store("orders"));
+        assert!(left.is_empty(), "{left:?}");
+        let left = files(&self.scene.lab.path("state/orders"));
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for it in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match it.file_type().unwrap().is_dir() {
+            true => all.extend(files(&it.path())),
+            false => all.push(it.path()),
+        }
+    }
+    all
+}
+
+#[test]
+fn a_host_without_a_client_gets_its_certificate_on_the_wire() {
+    let Some(shop) = Shop::open() else { return };
+    let before = shop.served();
+    let said = shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    assert!(said.contains("and is served"), "{said}");
+    let after = shop.served();
+    assert_ne!(before, after, "{said}");
+    let live = fs::read_to_string(shop.store("live/shop/fullchain.pem")).unwrap();
+    assert!(fs::symlink_metadata(shop.store("live/shop/fullchain.pem")).unwrap().is_symlink());
+    let key = fs::read_to_string(shop.store("live/shop/privkey.pem")).unwrap();
+    assert!(live.contains("BEGIN CERTIFICATE") && key.contains("PRIVATE KEY"));
+    shop.assert_clear();
+    // The key is nowhere on this machine but on the host.
+    let key = key.lines().nth(1).unwrap();
+    for file in files(&shop.scene.lab.path("state")) {
+        let bytes = fs::read(&file).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains(key), "{}", file.display());
+    }
+    // Again, by what the host keeps of it.
+    let said = shop.scene.repair("certdeck run force-renew shop-1/shop", "shop");
+    assert_ne!(shop.served(), after, "{said}");
+    let versions = fs::read_dir(shop.store("archive/shop")).unwrap().count();
+    assert_eq!(versions, 2, "{said}");
+    assert_eq!(shop.ca.issued().len(), 2);
+    shop.assert_clear();
+}
+
+#[test]
+fn a_wrong_webroot_costs_no_validation() {
+    let Some(mut shop) = Shop::open() else { return };
+    shop.scene.resolve(NAME, "127.0.0.1");
+    let elsewhere = shop.host.path("home");
+    let line = format!("{} --webroot '{}'", Shop::ISSUE, elsewhere.display());
+    let output = shop.scene.shell(&line);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("answers 404") && said.contains("the webroot is another folder"),
+        "{said}"
+    );
+    assert!(shop.ca.issued().is_empty() && !said.contains("looks at"), "{said}");
+    assert!(files(&elsewhere).is_empty());
+    shop.assert_clear();
+}
+
+/// The console is killed at each thing that it tells; the next one goes on with the same order.
+#[test]
+fn whoever_comes_next_goes_on_with_an_order() {
+    let Some(shop) = Shop::open() else { return };
+    let mut killed = 0;
+    for at in 1.. {
+        let issued = shop.ca.issued().len();
+        let lineage = format!("shop{at}");
+        let line = format!(
+            "exec certdeck run issue shop-1/{lineage} --names shop.example.test --serve no --yes {lineage}"
+        );
+        let mut child = shop.scene.spawn(&line);
+        let told = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = told.map_while(Result::ok).filter(|it| it.starts_with("shop-1/"));
+        let is_cut = told.by_ref().nth(at).is_some();
+        child.kill().ok();
+        child.wait().unwrap();
+        if !is_cut {
+            break;
+        }
+        killed += 1;
+        // It is settled before anything else is done there.
+        let output = shop.scene.shell("certdeck run reload shop-1 --yes shop-1");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let count = shop.ca.issued().len() - issued;
+        assert!(count <= 1, "{count} certificates of one order, killed at {at}\n{said}");
+        let live = shop.store(&format!("live/{lineage}/fullchain.pem"));
+        assert!(live.exists(), "killed at {at}\n{said}");
+        shop.assert_clear();
+    }
+    assert!(killed >= 5, "{killed}");
+    let verified = shop.scene.shell("certdeck audit verify");
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// Twice wrong, and then nothing is asked for a while.
+#[test]
+fn what_failed_twice_is_not_asked_a_third_time() {
+    let Some(shop) = Shop::open() else { return };
+    // The CA finds nobody at its port, and nobody here knows the name.
+    let empty = shop.host.path("home");
+    let line = format!("{} --precheck no --webroot '{}'", Shop::ISSUE, empty.display());
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        let output = shop.scene.shell(&line);
+        assert_eq!(output.status.code(), Some(1));
+        said.push(String::from_utf8([output.stdout, output.stderr].concat()).unwrap());
+    }
+    assert!(said[0].contains("could not verify shop.example.test"), "{}", said[0]);
+    assert!(said[1].contains("could not verify shop.example.test"), "{}", said[1]);
+    assert!(said[2].contains("nothing is asked before"), "{}", said[2]);
+    assert!(!said[2].contains("is asked for an order"), "{}", said[2]);
+    shop.assert_clear();
+}
