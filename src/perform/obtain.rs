@@ -140,6 +140,12 @@ impl Desk<'_> {
         self.ledger.note(directory, &self.order.names, what, now).map_err(of_ca)
     }
 
+    /// Writes down that a CA has asked to be left alone.
+    fn leave_alone(&self, is_staging: bool, until: Moment) -> Result<(), NotObtained> {
+        let (directory, now) = (self.directory(is_staging), self.tools.clock.now());
+        self.ledger.note(directory, &[], What::Held(until.unix()), now).map_err(of_ca)
+    }
+
     /// Carries out an order or a rehearsal, and cleans up after it.
     async fn carry_out(&self, mut kept: Kept, tell: &mut Tell<'_>) -> Result<Secret, NotObtained> {
         let Self { tools, told, order, permit, .. } = *self;
@@ -199,6 +205,9 @@ impl Desk<'_> {
         say(tell, &format!("the account at {} is opened", issuer.name));
         let contact = order.contact.as_deref();
         let account = account::open(office, issuer, kept.is_staging, contact, permit).await;
+        if let Err(acme::Error::Busy { until, .. }) = &account {
+            self.leave_alone(kept.is_staging, *until)?;
+        }
         let account = account.map_err(of_ca)?;
         let csr = Csr { der: &request.der, spki: request.spki };
         if kept.url.is_none() && !kept.is_rehearsal {
@@ -229,9 +238,7 @@ impl Desk<'_> {
                 }
             }
             Err(Failure::Ca(acme::Error::Busy { until, .. })) => {
-                let directory = self.directory(kept.is_staging);
-                let what = What::Held(until.unix());
-                self.ledger.note(directory, &[], what, tools.clock.now()).map_err(of_ca)?;
+                self.leave_alone(kept.is_staging, *until)?;
             }
             Ok(_) if !kept.is_rehearsal => self.note(What::Issued)?,
             _ => {}
@@ -289,7 +296,8 @@ fn of_order(failure: &Failure) -> NotObtained {
         Failure::Unanswered(Unanswered { text, hint }) => {
             let cause = "the answer to the CA's challenge is not in place, so the CA was not asked \
                          to look";
-            let next = hint.as_ref().map_or("mend that, and try again", |it| it.as_str());
+            let next =
+                hint.as_ref().map_or("mend that first; then plan it again", |it| it.as_str());
             not(text.to_string(), "unanswered", cause, next)
         }
         Failure::Wrong { ca, why } => {

@@ -40,7 +40,7 @@ pub(super) async fn with_log<T: Send + 'static>(
     }
 }
 
-fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+pub(super) fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     // A log that a panic left behind checks itself before it writes.
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::Tools;
+use super::record::lock;
 use crate::acme::desk::{self, Desk, Record};
 use crate::acme::dns::Spot;
 use crate::acme::order::{Challenge, Kind, Placed, Solver, Tell, Unanswered};
@@ -127,6 +128,9 @@ impl<'a> Answers<'a> {
                 unanswered(&format!("there is no [[dns]] `{name}`"), Some(hint))
             })?;
             let desk = Desk::open(told).await.map_err(|it| of_dns(&it))?;
+            if let Some(secret) = desk.guard() {
+                lock(&self.tools.log).protect(secret);
+            }
             self.desks.insert(name.to_owned(), desk);
         }
         self.desks.get(name).ok_or_else(|| unanswered("the provider is gone", None))

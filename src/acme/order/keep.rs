@@ -1,13 +1,12 @@
 //! Orders that have begun, on the disk: each step is there before the request that leads on from
 //! it, so that whoever comes after a crash knows what was asked for and what has to be cleaned up.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::super::{Error, Office, Stage};
@@ -120,12 +119,16 @@ impl Kept {
         let folder = folder(office);
         let write = || -> io::Result<()> {
             DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-            // Readable by its owner only, as temporary files are.
-            let mut draft = NamedTempFile::new_in(&folder)?;
-            serde_json::to_writer_pretty(&mut draft, self)?;
-            draft.write_all(b"\n")?;
-            draft.as_file().sync_all()?;
-            draft.persist(&path).map_err(|it| it.error)?;
+            // Always the same name: what a crash leaves is written over, or forgotten with the rest.
+            let new = path.with_extension(DRAFT);
+            let mut draft = OpenOptions::new();
+            draft.create(true).write(true).truncate(true).mode(0o600);
+            let mut draft = draft.open(&new)?;
+            let mut bytes = serde_json::to_vec_pretty(self)?;
+            bytes.push(b'\n');
+            draft.write_all(&bytes)?;
+            draft.sync_all()?;
+            std::fs::rename(&new, &path)?;
             File::open(&folder)?.sync_all()
         };
         write().map_err(|it| file(&path, &format!("cannot be written: {it}")))
@@ -161,6 +164,7 @@ impl Kept {
     pub fn forget(&self, office: &Office) -> Result<(), Error> {
         let path = path_of(office, self.op, self.is_rehearsal);
         Self::release(office, self.op);
+        std::fs::remove_file(path.with_extension(DRAFT)).ok();
         match std::fs::remove_file(&path) {
             Err(it) if it.kind() != io::ErrorKind::NotFound => {
                 Err(file(&path, &format!("cannot be removed: {it}")))
@@ -184,6 +188,7 @@ fn file(path: &Path, why: &str) -> Error {
 }
 
 const VERSION: u32 = 1;
+const DRAFT: &str = "new";
 
 /// A hundred names with their tokens and a chain have less.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;

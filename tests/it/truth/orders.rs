@@ -73,9 +73,10 @@ impl Shop {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for it in fs::read_dir(folder).into_iter().flatten().flatten() {
-        match it.file_type().unwrap().is_dir() {
-            true => all.extend(files(&it.path())),
-            false => all.push(it.path()),
+        if it.file_type().unwrap().is_dir() {
+            all.extend(files(&it.path()));
+        } else {
+            all.push(it.path());
         }
     }
     all
