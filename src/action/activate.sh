@@ -1,5 +1,7 @@
 store=$2 name=$3 how=$4 conf=$5 want=$6 in=$CERTDECK_INPUT
 shift 6
+# Hooks have no business with it.
+unset CERTDECK_INPUT
 case $store in /etc/certdeck) store=$CERTDECK_ROOT$store;; esac
 op=${in%/input} op=${op##*/}
 live=$store/live/$name archive=$store/archive/$name order=$store/orders/$op renewal=$store/renewal/$name.conf

@@ -32,6 +32,7 @@ mod repoint;
 mod rollback;
 mod script;
 mod server;
+mod share;
 mod store;
 mod sync_clock;
 mod target;

@@ -3,7 +3,9 @@
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
 use super::plan::{Expect, Promise};
-use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store};
+use super::{
+    Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store, transplant,
+};
 use crate::fleet::{ProblemKind, human};
 
 pub(super) const KIND: Kind = Kind {
@@ -22,6 +24,9 @@ fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
         let lineage = Lineage::of(target)?;
         refuse_cheaper(&lineage)?;
         refuse_early(&lineage)?;
+        if let Some(plan) = transplant::of_sharers(&KIND, target, lineage.leaf)? {
+            return Ok(plan);
+        }
         return issue::renewal_plan(&KIND, target);
     }
     let certbot = Certbot::of(target)?;

@@ -36,6 +36,11 @@ impl<'a> Store<'a> {
         Ok(Self { target, folder })
     }
 
+    /// The target that it was found for.
+    pub(super) fn target(&self) -> &'a Target<'a> {
+        self.target
+    }
+
     /// The host that it is on.
     pub(super) fn host(&self) -> &'a HostName {
         &self.target.host.name

@@ -3,11 +3,12 @@
 use super::card::{self, Lineage};
 use super::certbot::{self, Certbot, checked_name, is_exact};
 use super::plan::{Bring, Command, Expect, Promise};
+use super::share::same_names;
 use super::{
-    Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, chain, hook, rollback,
-    script, server,
+    Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, chain, hook, issue,
+    rollback, script, server, share, store,
 };
-use crate::fleet::{Certificate, HookStage, Host, HostName, Place, Reach, human};
+use crate::fleet::{Certificate, HookStage, Host, HostName, Place, PlaceName, Reach, human};
 use crate::inventory::Impact;
 use crate::text::SafeText;
 
@@ -17,7 +18,7 @@ pub(super) const KIND: Kind = Kind {
     title: "transplant",
     about: "bring the certificate of a sibling, its key if it must",
     tier: Tier::Risky,
-    subject: Subject::Place,
+    subject: Subject::Lineage,
     choices: &[Choice {
         name: super::FROM,
         value: "PLACE",
@@ -29,13 +30,14 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
-    let Some(place) = target.place else {
-        return Err(Refusal::new(Why::BadRequest, "transplant needs a lineage"));
-    };
+    let Some(place) = target.place else { return newcomer(target, chosen) };
     let spot = choose(target, place, chosen.get(super::FROM))?;
     let leaf = check(target, place, spot)?;
     let is_kept = place.key.as_ref().and_then(|it| it.spki) == Some(leaf.spki_sha256);
     let bring = bring(spot, leaf, is_kept)?;
+    if place.source == store::KIND {
+        return issue::brought_plan(&KIND, target, (leaf, bring), spot.place);
+    }
     let stamp = script::stamp(target.now);
     let from = chain::name(spot.host, spot.place);
     let mut effect = vec![format!(
@@ -116,6 +118,47 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     })
 }
 
+/// A lineage that another host has, into our store, where the host has none of that name.
+fn newcomer(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+    let name = checked_name(target.lineage.unwrap_or_default())?;
+    let Some(wanted) = chosen.get(super::FROM) else {
+        let text = format!("{} has no lineage {name}: whose should come?", target.host.name);
+        return Err(Refusal::new(Why::BadRequest, text).hint("--from HOST/LINEAGE"));
+    };
+    let spot = named(target, wanted)?;
+    let nobody = Place::new(store::KIND, PlaceName::new(name));
+    let leaf = check(target, &nobody, spot)?;
+    issue::brought_plan(&KIND, target, (leaf, bring(spot, leaf, false)?), spot.place)
+}
+
+/// What a lineage that others share is renewed by: a newer certificate for its key, if one of them
+/// has it. One of them orders it: the one whose host comes first by name.
+pub(super) fn of_sharers(
+    kind: &'static Kind,
+    target: &Target<'_>,
+    leaf: &Certificate,
+) -> Result<Option<Plan>, Refusal> {
+    let sharing = share::sharing(target, leaf);
+    let until = |place: &Place| place.layers.disk.as_ref().map(|it| it.chain.leaf.not_after);
+    let newer = sharing.iter().filter(|it| until(it.1) > Some(leaf.not_after));
+    if let Some((host, place)) = newer.max_by_key(|it| until(it.1)) {
+        let own = target.place.unwrap_or(place);
+        let spot = Spot { host, place };
+        let leaf = check(target, own, spot)?;
+        let plan = issue::brought_plan(kind, target, (leaf, bring(spot, leaf, true)?), place)?;
+        return Ok(Some(plan));
+    }
+    let first = sharing.iter().map(|it| it.0).min_by(|a, b| a.name.cmp(&b.name));
+    match first.filter(|it| it.name < target.host.name) {
+        Some(first) => {
+            let text = format!("its key is shared, and {} orders the next certificate", first.name);
+            let hint = "`renew` it there; then `renew` here brings it, and no key moves";
+            Err(Refusal::new(Why::Pointless, text).hint(hint))
+        }
+        None => Ok(None),
+    }
+}
+
 /// A place with its host.
 #[derive(Debug, Clone, Copy)]
 struct Spot<'a> {
@@ -138,6 +181,10 @@ fn choose<'a>(
             Refusal::new(Why::Pointless, text).hint("`renew` orders one")
         });
     };
+    named(target, wanted)
+}
+
+fn named<'a>(target: &Target<'a>, wanted: &str) -> Result<Spot<'a>, Refusal> {
     let found = wanted.split_once('/').and_then(|(host, name)| {
         let host = target.fleet.host(&HostName::new(host))?;
         let place = host.places.iter().find(|it| it.name.as_str() == name)?;
@@ -158,17 +205,6 @@ fn siblings<'a>(target: &Target<'a>, place: &Place) -> Vec<Spot<'a>> {
         it.place.layers.disk.as_ref().is_some_and(|it| same_names(&it.chain.leaf, leaf))
     };
     spots.filter(has_names).collect()
-}
-
-fn same_names(a: &Certificate, b: &Certificate) -> bool {
-    let sorted = |it: &Certificate| {
-        let mut names: Vec<_> =
-            it.names.iter().map(|it| it.as_str().to_ascii_lowercase()).collect();
-        names.sort();
-        names.dedup();
-        names
-    };
-    sorted(a) == sorted(b)
 }
 
 /// The leaf of a sibling, if it is better than what is here.

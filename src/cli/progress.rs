@@ -8,6 +8,7 @@ use super::Exit;
 use super::outcome::Outcome;
 use super::survey::{Signals, note};
 use crate::action::Plan;
+use crate::fleet::Visit;
 use crate::perform::{Ending, Progress, Report, Run};
 use crate::text::SafeText;
 
@@ -15,6 +16,8 @@ use crate::text::SafeText;
 #[derive(Debug, Default)]
 pub(super) struct Told {
     ends: Vec<End>,
+    /// What hosts looked like when they were looked at meanwhile.
+    visits: Vec<Visit>,
     /// The number of the signal that ended the wait.
     signal: Option<u8>,
 }
@@ -31,7 +34,7 @@ struct End {
 
 /// Tells what happens until everything has ended, or a signal asks to leave.
 pub(super) async fn follow(run: &mut Run, plans: &[Plan], signals: &mut Signals) -> Told {
-    let mut told = Told { ends: plans.iter().map(|_| End::default()).collect(), signal: None };
+    let mut told = Told { ends: plans.iter().map(|_| End::default()).collect(), ..Told::default() };
     loop {
         tokio::select! {
             progress = run.next() => match progress {
@@ -52,7 +55,8 @@ impl Told {
     fn take_in(&mut self, progress: Progress, plans: &[Plan]) {
         let target = |at: usize| plans.get(at).map_or_else(String::new, Plan::target);
         match progress {
-            Progress::Wave(_, 1) | Progress::Visited(_) => {}
+            Progress::Wave(_, 1) => {}
+            Progress::Visited(visit) => self.visits.push(visit),
             Progress::Wave(1, all) => note(&format!("wave 1 of {all}, the canary\n")),
             Progress::Wave(number, all) => note(&format!("wave {number} of {all}\n")),
             Progress::Began { at, op } => {
@@ -136,6 +140,11 @@ impl Told {
     pub(super) fn left_to_do(&self) -> Option<Uuid> {
         let is_left = self.ends.iter().any(|it| it.not_begun.is_some());
         self.ends.iter().find_map(|it| it.op).filter(|_| is_left)
+    }
+
+    /// Hands over what hosts looked like, in the order in which they were looked at.
+    pub(super) fn take_visits(&mut self) -> Vec<Visit> {
+        std::mem::take(&mut self.visits)
     }
 
     /// How many ended well.

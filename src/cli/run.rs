@@ -225,7 +225,12 @@ impl Desk<'_> {
         let confirmed = self.confirm(review, &fleet, &mut signals).await?;
         let plans = confirmed.plans().to_vec();
         let mut run = Run::start(self.tools.clone(), confirmed);
-        let told = progress::follow(&mut run, &plans, &mut signals).await;
+        let mut told = progress::follow(&mut run, &plans, &mut signals).await;
+        // Who shares a key with whom is known from here on.
+        for visit in told.take_visits() {
+            fleet.apply(visit);
+        }
+        Store::new(&self.context.paths.state).save(&fleet).ok();
         let outcomes = told.outcomes(&plans);
         print(|out| match self.args.format.as_str() {
             "json" => outcome::write_json(self.request.kind.name, &outcomes, out),

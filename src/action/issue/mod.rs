@@ -1,7 +1,9 @@
 //! `issue`: by the certbot of the host, or by this program itself.
 
 mod certbot;
+mod loading;
 mod native;
+mod placed;
 mod way;
 
 use std::collections::BTreeSet;
@@ -19,6 +21,7 @@ use crate::text::SafeText;
 
 pub(super) use certbot::method;
 pub(super) use native::renewal_plan;
+pub(super) use placed::{brought_plan, kept_plan};
 
 pub(super) const KIND: Kind = Kind {
     name: "issue",

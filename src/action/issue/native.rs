@@ -6,15 +6,12 @@ use super::super::certbot::{Hook, checked_name};
 use super::super::cost;
 use super::super::order::{KeyPlan, Order};
 use super::super::plan::{Expect, Plan, Promise};
-use super::super::repoint::{self, Paths};
-use super::super::server::{self, Serving};
-use super::super::store::{self, Conf, Steps, Store, Version};
-use super::super::{Chosen, Kind, Refusal, Target, Why, script};
+use super::super::store::{self, Conf, Store, Version};
+use super::super::{Chosen, Kind, Refusal, Target, Why, script, share};
+use super::loading::Loading;
 use super::way::Way;
 use super::{KIND, Key, changes, checked_address, issuer_named, list, wanted_names};
-use crate::fleet::{
-    Certificate, HookStage, Install, InstallKind, Load, Place, PlaceName, Renewal, Site,
-};
+use crate::fleet::{Certificate, HookStage, Install, InstallKind, Place, PlaceName, Renewal};
 use crate::inventory::{Impact, Issuer};
 use crate::text::SafeText;
 
@@ -89,11 +86,9 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
         way,
         key,
         profile: profile.or_else(|| issuer.profile.clone()),
-        hook,
-        installs,
         contact: chosen.get("email").map(checked_address).transpose()?.map(str::to_owned),
         is_prechecked: !is_told_no("precheck")?,
-        is_served: !is_told_no("serve")?,
+        loading: Loading { names: &names, installs, hook, is_served: !is_told_no("serve")? },
     };
     wanted.plan(target, &store, name, old)
 }
@@ -126,11 +121,14 @@ pub(in crate::action) fn renewal_plan(
         way: Way::of(target, chosen, Some(renewal), &names)?,
         key: usual_key(Some(renewal))?,
         profile: renewal.profile.as_ref().map(ToString::to_string),
-        hook: own_hook(renewal).map(|it| named_impact(target, it)),
-        installs: renewal.installs.clone(),
         contact: None,
         is_prechecked: true,
-        is_served: false,
+        loading: Loading {
+            names: &names,
+            installs: renewal.installs.clone(),
+            hook: own_hook(renewal).map(|it| named_impact(target, it)),
+            is_served: false,
+        },
     };
     wanted.plan(target, &store, name, Some(lineage))
 }
@@ -144,12 +142,9 @@ struct Wanted<'a> {
     way: Way<'a>,
     key: &'static Key,
     profile: Option<String>,
-    hook: Option<Hook>,
-    installs: Vec<Install>,
     contact: Option<String>,
     is_prechecked: bool,
-    /// Whether servers that load other files for these names are told to load it.
-    is_served: bool,
+    loading: Loading<'a>,
 }
 
 impl Wanted<'_> {
@@ -176,9 +171,9 @@ impl Wanted<'_> {
 
         let mut notes = old.map(|it| it.notes()).unwrap_or_default();
         let proofs = self.way.proofs(target, names, issuer.http_port, &mut notes);
-        let is_kept = keeps_key(old);
+        let is_kept = keeps_key(store.target(), old);
         let live = store.live(name);
-        let (steps, told) = self.steps(target, &live, old);
+        let (steps, told) = self.loading.steps(target, &live, old);
         let conf = Conf {
             names,
             issuer: &issuer.name,
@@ -266,7 +261,7 @@ impl Wanted<'_> {
     fn effect(&self, store: &Store<'_>, name: &str, old: Option<Lineage<'_>>) -> Vec<String> {
         let Self { issuer, names, .. } = *self;
         let (host, live) = (store.host(), store.live(name));
-        let is_kept = keeps_key(old);
+        let is_kept = keeps_key(store.target(), old);
         let title = if self.is_staging {
             format!("the staging twin of {}, which no client trusts", issuer.name)
         } else {
@@ -299,104 +294,6 @@ impl Wanted<'_> {
             let hint = "give the [[issuer]] its `staging` in the inventory";
             Refusal::new(Why::BadRequest, text).hint(hint)
         })
-    }
-
-    /// What makes services use it, and what is left to people.
-    fn steps<'t>(
-        &self,
-        target: &'t Target<'t>,
-        live: &str,
-        old: Option<Lineage<'t>>,
-    ) -> (Steps<'t>, Vec<String>) {
-        let mut steps = Steps {
-            installs: self.installs.clone(),
-            hooks: self.hook.iter().cloned().collect(),
-            ..Steps::default()
-        };
-        let mut told = Vec::new();
-        let (certificate, key) = (format!("{live}/fullchain.pem"), format!("{live}/privkey.pem"));
-        let paths = Paths { certificate: &certificate, key: &key, folder: live };
-        let is_asked = |site: &Site| {
-            let mut names = site.names.iter();
-            names.any(|it| self.names.iter().any(|name| card::covers(name, it.as_str())))
-        };
-        for serving in server::named(target.host, None) {
-            let sites = serving.server.sites.iter();
-            let loads = sites.flat_map(|site| site.loads.iter().map(move |it| (site, it)));
-            let mut of_ours = Vec::new();
-            for (site, load) in loads {
-                let path = load.certificate.as_str();
-                let is_ours = path.starts_with(&format!("{live}/"))
-                    || old.is_some_and(|it| it.place.has_file(path))
-                    || steps.installs.iter().any(|it| it.path == load.certificate);
-                if is_ours {
-                    of_ours.push((site, load));
-                } else if self.is_served && is_asked(site) {
-                    match self.serve(target, &serving, site, load, &paths, &mut steps) {
-                        Ok(()) => of_ours.push((site, load)),
-                        Err(why) => told.push(why),
-                    }
-                }
-            }
-            // A hook that is known to reload does it for servers that are left as they are.
-            let is_changed = !steps.edits.is_empty() || !steps.installs.is_empty();
-            if !of_ours.is_empty() && (is_changed || !card::reloads(&steps.hooks)) {
-                steps.servings.push(Serving { sites: of_ours, ..serving });
-            }
-        }
-        told.sort();
-        told.dedup();
-        (steps, told)
-    }
-
-    /// Lets a server load it where it loads another file for one of its names.
-    fn serve<'t>(
-        &self,
-        target: &Target<'_>,
-        serving: &Serving<'t>,
-        site: &Site,
-        load: &'t Load,
-        paths: &Paths<'_>,
-        steps: &mut Steps<'t>,
-    ) -> Result<(), String> {
-        let path = &load.certificate;
-        let left = |why: String| format!("{} goes on with {path}: {why}", serving.server.kind);
-        let is_covered =
-            |it: &SafeText| self.names.iter().any(|name| card::covers(name, it.as_str()));
-        let is_name = |it: &&SafeText| !it.as_str().starts_with(['~', '_', '*', '.']);
-        if path.as_str().starts_with(&format!("{}/", lineages(paths.folder))) {
-            let why = "that is another lineage of ours; `repoint` leads it elsewhere";
-            return Err(left(why.to_owned()));
-        }
-        if let Some(lost) = site.names.iter().filter(is_name).find(|it| !is_covered(it)) {
-            return Err(left(format!("it serves {lost}, too, which is not ordered")));
-        }
-        if serving.server.kind == "haproxy" {
-            let loaded = target.host.loaded.iter().find(|it| it.path == *path);
-            let leaf = loaded.and_then(|it| it.chain.as_ref().ok()).map(|it| &it.leaf);
-            let leaf = leaf.ok_or_else(|| left("what is in it is not known".to_owned()))?;
-            if let Some(lost) = leaf.names.iter().find(|it| !is_covered(it)) {
-                return Err(left(format!("it is for {lost}, too, which is not ordered")));
-            }
-            let separate = load.key.as_ref().filter(|it| *it != path);
-            let kinds = match separate {
-                None => vec![(InstallKind::Combined, path)],
-                Some(key) => vec![(InstallKind::Key, key), (InstallKind::Certificate, path)],
-            };
-            for (kind, path) in kinds {
-                let it = Install { kind, path: path.clone() };
-                if !steps.installs.contains(&it) {
-                    steps.installs.push(it);
-                }
-            }
-            return Ok(());
-        }
-        let edit = repoint::edit(serving.clone(), load, paths).map_err(|it| left(it.text))?;
-        let is_it = |it: &repoint::Edit<'_>| (&it.file, &it.pairs) == (&edit.file, &edit.pairs);
-        if !steps.edits.iter().any(is_it) {
-            steps.edits.push(edit);
-        }
-        Ok(())
     }
 }
 
@@ -445,9 +342,12 @@ fn issuer<'a>(
     }
 }
 
-/// Whether other hosts share the key of a lineage.
-fn keeps_key(old: Option<Lineage<'_>>) -> bool {
-    old.is_some_and(|it| it.place.renewal.as_ref().is_some_and(|it| it.keeps_key))
+/// Whether other hosts share the key of a lineage: its file says so, or they are seen to.
+fn keeps_key(target: &Target<'_>, old: Option<Lineage<'_>>) -> bool {
+    old.is_some_and(|it| {
+        it.place.renewal.as_ref().is_some_and(|it| it.keeps_key)
+            || !share::sharing(target, it.leaf).is_empty()
+    })
 }
 
 fn usual_key(renewal: Option<&Renewal>) -> Result<&'static Key, Refusal> {
@@ -456,12 +356,12 @@ fn usual_key(renewal: Option<&Renewal>) -> Result<&'static Key, Refusal> {
 }
 
 /// The hook of the lineage's own file.
-fn own_hook(renewal: &Renewal) -> Option<SafeText> {
+pub(super) fn own_hook(renewal: &Renewal) -> Option<SafeText> {
     let hook = renewal.hooks.iter().find(|it| it.stage == HookStage::Deploy)?;
     Some(hook.command.clone())
 }
 
-fn named_impact(target: &Target<'_>, command: SafeText) -> Hook {
+pub(super) fn named_impact(target: &Target<'_>, command: SafeText) -> Hook {
     Hook::deploy(target.inventory, command)
 }
 
@@ -485,7 +385,7 @@ fn leaf(place: &Place) -> Option<&Certificate> {
 }
 
 /// How it comes to be served, where nobody loads it.
-fn nothing_loads(target: &Target<'_>, live: &str) -> Vec<String> {
+pub(super) fn nothing_loads(target: &Target<'_>, live: &str) -> Vec<String> {
     let (certificate, key) = (format!("{live}/fullchain.pem"), format!("{live}/privkey.pem"));
     let is_apache = target.host.servers.iter().any(|it| it.kind == "apache");
     let lines = if is_apache {
@@ -495,11 +395,6 @@ fn nothing_loads(target: &Target<'_>, live: &str) -> Vec<String> {
     };
     let [first, second] = lines;
     vec!["nothing loads it yet; a server is told to by two lines:".to_owned(), first, second]
-}
-
-/// The folder of all lineages, from that of one.
-fn lineages(live: &str) -> &str {
-    live.rsplit_once('/').map_or(live, |it| it.0)
 }
 
 /// A name as profiles have them.

@@ -163,6 +163,50 @@ fn whoever_comes_next_goes_on_with_an_order() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
 
+/// The key moves once, and is used again from then on: afterwards the chain alone goes from host
+/// to host.
+#[test]
+fn a_lineage_of_two_hosts_is_ordered_once() {
+    let Some(mut shop) = Shop::open() else { return };
+    let second = Plain::start(&mut shop.scene, "shop-2");
+    let folder = second.path("certdeck");
+    shop.scene.tell(&format!(
+        "[[host]]\nname = 'shop-2'\naddress = '127.0.0.1'\nport = {}\n\
+         [[host.source]]\nkind = 'certdeck'\ndir = '{}'",
+        second.ssh_port(),
+        folder.display(),
+    ));
+    let live = |file: &str| {
+        let [first, second] = [shop.store("live/shop"), folder.join("live/shop")];
+        [first, second].map(|it| fs::read_to_string(it.join(file)).unwrap())
+    };
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    let bring = "certdeck run transplant shop-2/shop --from shop-1/shop";
+    let output = shop.scene.shell(&format!("{bring} --yes shop"));
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains("it would be --yes 'move key shop'"), "{said}");
+    shop.scene.repair(bring, "move key shop");
+    let [first, second] = live("privkey.pem");
+    assert_eq!(first, second);
+    let key = first;
+
+    let said = shop.scene.repair("certdeck run force-renew shop-1/shop", "shop");
+    assert!(said.contains("the same key is used again"), "{said}");
+    let [first, second] = live("fullchain.pem");
+    assert_ne!(first, second);
+    let said = shop.scene.repair(bring, "shop");
+    assert!(said.contains("none moves"), "{said}");
+    let [first, second] = live("fullchain.pem");
+    assert_eq!(first, second);
+    assert_eq!(live("privkey.pem"), [key.clone(), key]);
+    assert_eq!(shop.ca.issued().len(), 2);
+    // And back, where the newer one is no good.
+    shop.scene.repair("certdeck run rollback shop-2/shop", "shop");
+    let [first, second] = live("fullchain.pem");
+    assert_ne!(first, second);
+    shop.assert_clear();
+}
+
 /// Twice wrong, and then nothing is asked for a while.
 #[test]
 fn what_failed_twice_is_not_asked_a_third_time() {

@@ -1,0 +1,150 @@
+//! Versions that come into our store, or are there already, without an order.
+
+use super::super::card::{self, Lineage};
+use super::super::certbot::checked_name;
+use super::super::plan::{Bring, Expect, Plan, Promise};
+use super::super::store::{self, Conf, Store, Version};
+use super::super::{Kind, Refusal, Target, Tier, script};
+use super::loading::Loading;
+use super::native::{named_impact, nothing_loads, own_hook};
+use crate::fleet::{Certificate, Place, PlaceName, Renewal, human};
+use crate::inventory::Impact;
+use crate::text::SafeText;
+
+/// A plan that takes the certificate of another host into our store here.
+pub(in crate::action) fn brought_plan(
+    kind: &'static Kind,
+    target: &Target<'_>,
+    (leaf, bring): (&Certificate, Bring),
+    from: &Place,
+) -> Result<Plan, Refusal> {
+    let mut effect = vec![format!(
+        "the certificate of {} comes here: valid until {} ({} left)",
+        bring.host,
+        leaf.not_after,
+        human(leaf.left(target.now))
+    )];
+    let is_kept = bring.key.is_none();
+    effect.push(if is_kept {
+        "the private key here fits it and stays; none moves".to_owned()
+    } else {
+        format!(
+            "its PRIVATE KEY is read on {} and goes through the memory of this program to {}: by \
+             SSH, on no disk here, in no log",
+            bring.host, target.host.name
+        )
+    });
+    let version = Version::Brought { leaf: leaf.sha256.to_string(), is_kept };
+    let from = from.renewal.as_ref().filter(|_| from.source == store::KIND);
+    let plan = placed(kind, target, leaf, &version, from, effect)?;
+    Ok(Plan {
+        tier: if is_kept { Tier::Change } else { Tier::Risky },
+        phrase: (!is_kept).then(|| format!("move key {}", plan.name())),
+        brings: Some(bring),
+        ..plan
+    })
+}
+
+/// A plan that leads the links of a lineage of our store to another of its versions.
+pub(in crate::action) fn kept_plan(
+    kind: &'static Kind,
+    target: &Target<'_>,
+    number: u32,
+    leaf: &Certificate,
+) -> Result<Plan, Refusal> {
+    let effect = vec![format!(
+        "version {number} is live then, valid until {} ({} left)",
+        leaf.not_after,
+        human(leaf.left(target.now))
+    )];
+    let plan = placed(kind, target, leaf, &Version::Kept(number), None, effect)?;
+    Ok(Plan { tier: kind.tier, ..plan })
+}
+
+/// What both have: a version is put in place that nobody has to order. `from` tells how it is
+/// ordered again, if that is not known here.
+fn placed(
+    kind: &'static Kind,
+    target: &Target<'_>,
+    leaf: &Certificate,
+    version: &Version,
+    from: Option<&Renewal>,
+    mut effect: Vec<String>,
+) -> Result<Plan, Refusal> {
+    let store = Store::of(target)?;
+    let name = checked_name(target.lineage.unwrap_or_default())?;
+    let target = &Target { place: store.place(name), ..*target };
+    let store = Store::of(target)?;
+    let old = target.place.map(|_| Lineage::of(target)).transpose()?;
+    let names: Vec<String> = leaf.names.iter().map(ToString::to_string).collect();
+    let own = target.place.and_then(|it| it.renewal.as_ref());
+    let loading = Loading {
+        names: &names,
+        installs: own.map(|it| it.installs.clone()).unwrap_or_default(),
+        hook: own.and_then(own_hook).map(|it| named_impact(target, it)),
+        is_served: old.is_none(),
+    };
+    let live = store.live(name);
+    let (steps, told) = loading.steps(target, &live, old);
+    let text = from.map(|it| {
+        let word = |it: &Option<SafeText>| it.as_ref().map(ToString::to_string).unwrap_or_default();
+        let conf = Conf {
+            names: &names,
+            issuer: &word(&it.account),
+            directory: &word(&it.server),
+            method: &word(&it.authenticator),
+            webroot: it.webroot.as_ref().map(SafeText::as_str),
+            key: it.key_type.as_ref().map_or("ecdsa", SafeText::as_str),
+            is_shared: true,
+            profile: it.profile.as_ref().map(SafeText::as_str),
+            hook: steps.hooks.first().map(|it| it.command.as_str()),
+            installs: &steps.installs,
+        };
+        conf.text()
+    });
+    let activation =
+        store::activate(&store, name, version, &text.unwrap_or_default(), &names, &steps)?;
+    let safe = &leaf.names;
+    let endpoints = if activation.is_loaded {
+        store::endpoints(target, safe, &steps.servings)
+    } else {
+        Vec::new()
+    };
+    effect.extend(told);
+    effect.extend(activation.effect);
+    let mut notes = Vec::new();
+    if !activation.is_loaded {
+        notes.extend(nothing_loads(target, &live));
+    }
+    let mut files = store.written(name);
+    files.extend(steps.edits.iter().map(|it| it.file.clone()));
+    let blank = card::blank(kind, target, None);
+    let impact = card::impact_of(&steps.hooks);
+    Ok(Plan {
+        place: Some(PlaceName::new(name)),
+        source: Some(store::KIND),
+        config_dir: Some(store.folder.to_owned()),
+        what: match old {
+            Some(_) => blank.what.clone(),
+            None => format!("{} (a new lineage)", blank.what),
+        },
+        effect,
+        cost: "nothing at the CA".to_owned(),
+        undo: match old {
+            Some(old) => old.undo(),
+            None => script::undo(&script::stamp(target.now)),
+        },
+        proof: card::proof(
+            &format!("the files hold {}…, and the key fits", leaf.sha256.short()),
+            &endpoints,
+        ),
+        notes,
+        files,
+        commands: vec![activation.command],
+        expect: old.map_or(Expect::NoLineage, |it| Expect::Leaf(it.leaf.sha256)),
+        promise: Promise::Leaf(leaf.sha256),
+        impact: if steps.servings.is_empty() { impact } else { impact.max(Impact::Reload) },
+        endpoints,
+        ..blank
+    })
+}
