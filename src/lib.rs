@@ -16,7 +16,7 @@
 //! | [`source`] | where certificates live on a host: what to ask, how to read the answer |
 //! | [`inventory`] | what we were told |
 //! | [`diagnose`] | why something is broken |
-//! | [`explain`] | what a client's failure means, in plain words |
+//! | [`explain`] | what a client's failure and a CA's refusal mean, in plain words |
 //! | [`filter`] | which of it to look at |
 //! | [`budget`] | what a CA still allows |
 //! | [`action`] | what could be done: plans, and how they are confirmed |
