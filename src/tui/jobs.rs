@@ -78,6 +78,8 @@ pub enum State {
     Waiting,
     /// Its intent is on record.
     Starting,
+    /// A CA is asked for what it brings to its host.
+    Ordering,
     /// It runs.
     Running,
     /// It was asked to stop and still runs.
@@ -169,7 +171,13 @@ impl Jobs {
         let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
         match progress {
             Progress::Wave(number, of) => run.wave = Some((*number, *of)),
-            Progress::Visited(_) | Progress::Ordering { .. } => {}
+            Progress::Visited(_) => {}
+            Progress::Ordering { at, step } => {
+                if let Some(job) = run.jobs.get_mut(*at) {
+                    job.state = State::Ordering;
+                    job.output.say(step.text.clone());
+                }
+            }
             Progress::Began { at, op } => {
                 if let Some(job) = run.jobs.get_mut(*at) {
                     job.op = Some(*op);
@@ -386,6 +394,7 @@ impl State {
         match self {
             Self::Waiting => "waiting",
             Self::Starting => "starting",
+            Self::Ordering => "ordering",
             Self::Running => "running",
             Self::Stopping => "stopping",
             Self::Lost(_) => "no contact",
@@ -398,7 +407,7 @@ impl State {
     /// How bad it is.
     pub fn weight(&self) -> Weight {
         match self {
-            Self::Waiting | Self::Starting | Self::Running => Weight::Fine,
+            Self::Waiting | Self::Starting | Self::Ordering | Self::Running => Weight::Fine,
             Self::Stopping | Self::NotBegun(_) => Weight::Due,
             Self::Lost(_) | Self::Open => Weight::Unknown,
             Self::Ended(ending) => ending_weight(*ending),
@@ -445,6 +454,12 @@ impl Output {
     }
 
     /// Takes in what was printed since.
+    /// Adds a line that is told from here.
+    fn say(&mut self, text: SafeText) {
+        self.end();
+        self.lines.push(text);
+    }
+
     fn take(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|it| *it == b'\n') {
             self.rest.extend_from_slice(piece);

@@ -58,6 +58,12 @@ impl Shop {
         self.host.path("certdeck").join(path)
     }
 
+    /// Gives the issuer a staging twin: the same CA under another address.
+    fn give_twin(&mut self) {
+        let twin = format!("{}?twin", self.ca.directory());
+        self.scene.edit("http-port", &format!("staging = '{twin}'\nhttp-port"));
+    }
+
     /// Stops with an assertion unless nothing is left of any order.
     #[track_caller]
     fn assert_clear(&self) {
@@ -205,6 +211,32 @@ fn a_lineage_of_two_hosts_is_ordered_once() {
     let [first, second] = live("fullchain.pem");
     assert_ne!(first, second);
     shop.assert_clear();
+}
+
+/// After a failure the twin is asked first; what comes of that costs nothing and leaves nothing.
+#[test]
+fn after_a_failure_it_is_rehearsed() {
+    let Some(mut shop) = Shop::open() else { return };
+    shop.give_twin();
+    let empty = shop.host.path("home");
+    let wrong = format!("{} --precheck no --webroot '{}'", Shop::ISSUE, empty.display());
+    let run = |shop: &Shop, line: &str| {
+        let output = shop.scene.shell(line);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = run(&shop, &wrong);
+    assert!(code == Some(1) && !said.contains("twin is asked first"), "{said}");
+    // Still wrong: it fails at the twin, and the CA itself is not asked.
+    let (code, said) = run(&shop, &wrong);
+    assert!(code == Some(1) && said.contains("twin is asked first"), "{said}");
+    shop.assert_clear();
+    let (code, said) = run(&shop, Shop::ISSUE);
+    assert!(code == Some(0) && said.contains("twin is asked first"), "{said}");
+    assert_eq!(shop.ca.issued().len(), 1, "{said}");
+    shop.assert_clear();
+    let (code, said) = run(&shop, "certdeck run force-renew shop-1/shop --yes shop");
+    assert!(code == Some(0) && !said.contains("twin is asked first"), "{said}");
 }
 
 /// Twice wrong, and then nothing is asked for a while.

@@ -63,6 +63,13 @@ impl Scene {
         self.inventory.push('\n');
     }
 
+    /// Changes the inventory where that stands.
+    #[track_caller]
+    pub(super) fn edit(&mut self, from: &str, to: &str) {
+        assert!(self.inventory.contains(from), "{from}");
+        self.inventory = self.inventory.replacen(from, to, 1);
+    }
+
     /// Lets a name have an address, as the console resolves it.
     pub(super) fn resolve(&mut self, name: &str, address: &str) {
         writeln!(self.names, "{address} {name}").unwrap();
