@@ -3,7 +3,7 @@
 mod engine;
 mod faults;
 mod killed;
-mod proxy;
+pub(crate) mod proxy;
 mod secrets;
 mod zone;
 

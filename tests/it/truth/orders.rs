@@ -10,6 +10,7 @@ use super::scene::Scene;
 use crate::lab::are_here;
 use crate::lab::ca::{Ca, Checks};
 use crate::lab::nginx::Nginx;
+use crate::order::proxy::{Fault, Proxy, Strike, What};
 
 const PROGRAMS: &[&str] = &["pebble", "pebble-challtestsrv", "curl", "openssl"];
 const NAME: &str = "shop.example.test";
@@ -211,6 +212,68 @@ fn a_lineage_of_two_hosts_is_ordered_once() {
     let [first, second] = live("fullchain.pem");
     assert_ne!(first, second);
     shop.assert_clear();
+}
+
+/// What a CA on a bad day says is told with its cause and the next step, and it is left alone for
+/// as long as it asks.
+#[test]
+fn a_ca_that_is_busy_is_told_and_left_alone() {
+    let Some(mut shop) = Shop::open() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let body = r#"{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2037-01-01 00:00:00 UTC: see the docs\u001b[2J"}"#;
+    let answer = |status: &str, headers: &str, body: &str| {
+        let length = body.len();
+        What::Answer(format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+        ))
+    };
+    let page = "<html>Bad Gateway</html>";
+    let cases = [
+        (answer("502 Bad Gateway", "", page), "answers with a page for people", 6),
+        (
+            answer(
+                "403 Forbidden",
+                "",
+                "{\"type\": \"urn:ietf:params:acme:error:caa\", \"detail\": \"CAA record for shop.example.test prevents issuance\"}",
+            ),
+            "the CAA records of",
+            1,
+        ),
+        (
+            answer("429 Too Many Requests", "Retry-After: 3600\r\n", body),
+            "this exact set of names is used up",
+            1,
+        ),
+    ];
+    let direct = shop.ca.directory();
+    let mut url = direct.clone();
+    for (what, words, most) in cases {
+        let fault = Fault { at: "POST /order-plz", times: 99, what };
+        let proxy = runtime.block_on(Proxy::start_with(&shop.ca, Strike::Never, vec![fault]));
+        shop.scene.edit(&url, &proxy.directory());
+        url = proxy.directory();
+        // An account belongs to the address at which it was made.
+        fs::remove_dir_all(shop.scene.lab.path("state/accounts")).ok();
+        let output = shop.scene.shell(Shop::ISSUE);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(words) && said.contains("  next   "), "{words}: {said}");
+        assert!(!said.contains('\u{1b}') && !said.contains("panicked"), "{said}");
+        let asked = proxy.seen().iter().filter(|it| it.line == "POST /order-plz").count();
+        assert!((1..=most).contains(&asked), "{words}: asked {asked} times\n{said}");
+        shop.assert_clear();
+        if most == 1 && words.contains("exact set") {
+            let before = proxy.seen().len();
+            let output = shop.scene.shell(Shop::ISSUE);
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(said.contains("nothing is asked before"), "{said}");
+            assert_eq!(proxy.seen().len(), before, "{said}");
+        }
+    }
+    assert!(shop.ca.issued().is_empty());
+    shop.scene.edit(&url, &direct);
+    fs::remove_dir_all(shop.scene.lab.path("state/accounts")).ok();
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
 }
 
 /// After a failure the twin is asked first; what comes of that costs nothing and leaves nothing.
