@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::lab::{are_here, free_port, wait_for};
 use crate::serve::Home;
 
-const SECRET: &str = "c2VjcmV0LW9mLXRoaXMtdGVzdC1vbmx5LTMyLWJ5dGU=";
+pub(crate) const SECRET: &str = "c2VjcmV0LW9mLXRoaXMtdGVzdC1vbmx5LTMyLWJ5dGU=";
 const OTHER: &str = "YW5vdGhlci1zZWNyZXQtb2YtdGhpcy10ZXN0LTMyLWI=";
 
 /// A running `named`, which ends with the value.

@@ -14,6 +14,7 @@ mod certificate;
 mod chain;
 mod change;
 mod cli;
+mod cloud;
 mod console;
 mod dns;
 mod fuzz_seeds;
