@@ -163,7 +163,7 @@ impl Targets {
 fn due(fleet: &Fleet, now: Moment) -> Vec<Name> {
     let is_due = |it: &&Place| {
         let leaf = it.layers.disk.as_ref().map(|it| &it.chain.leaf);
-        it.renewal.is_some() && leaf.is_some_and(|it| it.renewal_opens() <= now)
+        it.renewal.is_some() && leaf.is_some_and(|leaf| it.renewal_opens(leaf) <= now)
     };
     let of_host = |host: &crate::fleet::Host| -> Vec<Name> {
         let due = host.places.iter().filter(is_due);

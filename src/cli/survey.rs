@@ -37,8 +37,7 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
     let hosts = fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
     runtime()?.block_on(async {
         visit(context, Arc::clone(&inventory), &mut fleet, hosts).await?;
-        let office = Office::new(&context.paths.state, context.clock);
-        fleet.learn(window::refresh(&office, &inventory, &fleet, PATIENCE).await);
+        learn_windows(context, &inventory, &mut fleet).await;
         Ok::<_, Failure>(())
     })?;
     if let Err(error) = store.save(&fleet) {
@@ -46,6 +45,12 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
         note(&format!("warning: {error:#}; the console will not remember this scan\n"));
     }
     Ok(fleet)
+}
+
+/// Asks CAs when they want certificates to be renewed, of which that is due to be asked.
+pub(super) async fn learn_windows(context: &Context, inventory: &Inventory, fleet: &mut Fleet) {
+    let office = Office::new(&context.paths.state, context.clock);
+    fleet.learn(window::refresh(&office, inventory, fleet, PATIENCE).await);
 }
 
 /// The way to the hosts, on which so many sessions stay open after their visits.

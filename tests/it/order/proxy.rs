@@ -149,6 +149,11 @@ impl Proxy {
         self.seen.struck.notified().await;
     }
 
+    /// From now on this goes wrong.
+    pub(crate) fn spoil(&self, faults: Vec<Fault>) {
+        self.seen.faults.lock().unwrap().extend(faults);
+    }
+
     /// Nothing goes wrong any more.
     pub(crate) fn mend(&self) {
         self.seen.faults.lock().unwrap().clear();

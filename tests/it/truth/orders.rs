@@ -4,6 +4,10 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
 use super::authority::{Authority, Life};
 use super::node::Plain;
 use super::scene::Scene;
@@ -214,6 +218,64 @@ fn a_lineage_of_two_hosts_is_ordered_once() {
     shop.assert_clear();
 }
 
+fn answer(status: &str, headers: &str, body: &str) -> What {
+    let length = body.len();
+    What::Answer(format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+    ))
+}
+
+/// A CA that tells renewal windows asks for a certificate to be replaced: that is found and said,
+/// and the order says what it replaces, and goes on where that is not taken.
+#[test]
+fn a_certificate_that_its_ca_recalls_is_replaced() {
+    let Some(mut shop) = Shop::open() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start(&shop.ca, Strike::Never));
+    let url = proxy.directory();
+    let at = url.strip_suffix("/dir").unwrap();
+    let directory = format!(
+        r#"{{"newNonce": "{at}/nonce-plz", "newAccount": "{at}/sign-me-up", "newOrder": "{at}/order-plz",
+            "revokeCert": "{at}/revoke-cert", "keyChange": "{at}/rollover-account-key",
+            "renewalInfo": "{at}/ari"}}"#
+    );
+    let window = r#"{"suggestedWindow": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"},
+        "explanationURL": "https://ca.test/why"}"#;
+    let ari = answer("200 OK", "Retry-After: 21600\r\n", window);
+    proxy.spoil(vec![
+        Fault { at: "GET /dir", times: 99, what: answer("200 OK", "", &directory) },
+        Fault { at: "GET /ari/", times: 99, what: ari },
+    ]);
+    shop.scene.edit(&shop.ca.directory(), &url);
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    let scan = shop.scene.shell("certdeck scan --format json");
+    let scan: Value = serde_json::from_slice(&scan.stdout).unwrap();
+    let place = scan["hosts"][0]["places"].as_array().unwrap();
+    let place = place.iter().find(|it| it["name"] == "shop").unwrap();
+    assert_eq!(place["verdict"], "revoked", "{place:#}");
+    assert_eq!(place["renewal-window"]["start"], "2026-01-01T00:00:00Z", "{place:#}");
+    let findings = scan["findings"].to_string();
+    assert!(findings.contains("https://ca.test/why"), "{findings}");
+
+    let said = shop.scene.repair("certdeck run renew shop-1/shop", "shop");
+    assert!(said.contains("does not take it as a replacement"), "{said}");
+    let orders: Vec<Value> = proxy
+        .seen()
+        .iter()
+        .filter(|it| it.line == "POST /order-plz")
+        .filter_map(|it| {
+            let text = String::from_utf8_lossy(&it.request).into_owned();
+            let body: Value = serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()?;
+            let payload = URL_SAFE_NO_PAD.decode(body["payload"].as_str()?).ok()?;
+            serde_json::from_slice(&payload).ok()
+        })
+        .collect();
+    let replaces = |it: &&Value| it["replaces"].as_str().is_some_and(|it| it.contains('.'));
+    assert_eq!(orders.iter().filter(replaces).count(), 1, "{orders:#?}");
+    assert!(orders.last().unwrap()["replaces"].is_null(), "{orders:#?}");
+    assert_eq!(shop.ca.issued().len(), 2);
+}
+
 /// What a CA on a bad day says is told with its cause and the next step, and it is left alone for
 /// as long as it asks.
 #[test]
@@ -221,12 +283,6 @@ fn a_ca_that_is_busy_is_told_and_left_alone() {
     let Some(mut shop) = Shop::open() else { return };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let body = r#"{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2037-01-01 00:00:00 UTC: see the docs\u001b[2J"}"#;
-    let answer = |status: &str, headers: &str, body: &str| {
-        let length = body.len();
-        What::Answer(format!(
-            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
-        ))
-    };
     let page = "<html>Bad Gateway</html>";
     let cases = [
         (answer("502 Bad Gateway", "", page), "answers with a page for people", 6),
