@@ -28,6 +28,8 @@ struct End {
     op: Option<Uuid>,
     report: Option<Box<Report>>,
     not_begun: Option<SafeText>,
+    /// Whether a CA is being asked, and the host has not been told to begin yet.
+    is_ordering: bool,
     /// Output without the end of its line.
     rest: Vec<u8>,
 }
@@ -66,10 +68,14 @@ impl Told {
                 }
             }
             Progress::Ordering { at, step } => {
+                if let Some(end) = self.ends.get_mut(at) {
+                    end.is_ordering = true;
+                }
                 note(&format!("{}: {}\n", SafeText::new(&target(at)), step.text));
             }
             Progress::Looked { at, look } => {
                 if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
+                    end.is_ordering = false;
                     end.rest.extend(&look.output);
                     end.print(plan, false);
                 }
@@ -110,6 +116,12 @@ impl Told {
             let target = SafeText::new(&plan.target());
             match (end.op, &end.report) {
                 (_, Some(_)) => {}
+                (Some(op), None) if end.is_ordering => {
+                    let _ = writeln!(
+                        text,
+                        "{target}: order {op} stops here; the next run or console goes on with it"
+                    );
+                }
                 (Some(op), None) => {
                     let _ = writeln!(text, "{target}: job {op} goes on at {}", plan.host);
                 }

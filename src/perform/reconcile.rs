@@ -60,6 +60,7 @@ pub async fn reconcile(
         all.extend(some?);
     }
     all.sort_by_key(|it| it.op);
+    resume::sweep(tools).await?;
     Ok(all)
 }
 
@@ -113,7 +114,7 @@ async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, V
             age(intent, now)
         )
     };
-    if let Some(report) = resume::order(tools, told, intent, &case).await? {
+    if let Some(report) = resume::take_up(tools, told, intent, &case).await? {
         return Ok((report, None, Vec::new()));
     }
     let look = look(tools, told, intent.op).await.map_err(|it| away(&it))?;

@@ -6,16 +6,20 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::conclude;
+use super::errand::Errand;
 use super::follow::{self, From, Lost};
 use super::kept::KeptPlan;
 use super::obtain::{NotObtained, obtain};
 use super::record::{self, with_log};
+use super::solve::{Answers, Precheck};
 use super::{Ending, Report, Tools, owner};
-use crate::acme::order::Kept;
+use crate::acme::order::{self, Kept};
+use crate::audit;
 use crate::audit::read::Record;
 use crate::fleet::DAY;
 use crate::inventory::Host;
 use crate::job::State;
+use crate::text::SafeText;
 
 /// Goes on with the order of an action that has no outcome, up to its job on the host; the end of
 /// that job is then judged as that of every other one. `None` where there is no order to go on
@@ -23,7 +27,7 @@ use crate::job::State;
 ///
 /// # Errors
 /// In words, where it cannot be settled now.
-pub(super) async fn order(
+pub(super) async fn take_up(
     tools: &Tools,
     told: &Host,
     intent: &Record,
@@ -75,6 +79,40 @@ pub(super) async fn order(
             Err(format!("{} was lost from sight while its job ran: {}", told.name, why.text))
         }
     }
+}
+
+/// Takes away what answered challenges of orders that have ended, where that could not be done
+/// before: a host or a provider was away. Each is an action of its own in the log.
+pub(super) async fn sweep(tools: &Tools) -> Result<(), audit::Error> {
+    let kept = Kept::all(&tools.office);
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let open = with_log(tools, |log| log.open_intents()).await?;
+    for op in kept.into_iter().filter(|op| open.iter().all(|it| it.op != *op)) {
+        let Ok(Some(mut kept)) = Kept::read(&tools.office, op, false) else { continue };
+        let Ok(Some(_held)) = Kept::hold(&tools.office, op) else { continue };
+        let mut body = record::Body::new();
+        body.insert("action".to_owned(), json!("remove-challenges"));
+        body.insert("who".to_owned(), json!(tools.who));
+        body.insert("of".to_owned(), json!(op.to_string()));
+        let errand = with_log(tools, move |log| Errand::begin(log, body)).await?;
+        let mut answers = Answers::new(tools, &[], Precheck::No, errand.permit());
+        // What cannot be written down is tried again the next time.
+        order::clear(&tools.office, &mut answers, &mut kept, &mut |_| ()).await.ok();
+        drop(answers);
+        let is_clear = kept.placed.is_empty();
+        let (ending, summary) = if is_clear {
+            kept.forget(&tools.office).ok();
+            (Ending::Ok, "what had answered challenges is gone")
+        } else {
+            Kept::release(&tools.office, op);
+            (Ending::Failed, "what had answered challenges is still there")
+        };
+        let summary = SafeText::new(summary);
+        with_log(tools, move |log| errand.end(log, ending, &summary)).await?;
+    }
+    Ok(())
 }
 
 /// A report of an order of which no certificate came.

@@ -134,6 +134,16 @@ impl Kept {
         write().map_err(|it| file(&path, &format!("cannot be written: {it}")))
     }
 
+    /// The actions of which an order is kept.
+    pub fn all(office: &Office) -> Vec<Uuid> {
+        let files = std::fs::read_dir(folder(office)).into_iter().flatten().flatten();
+        let op = |it: std::fs::DirEntry| {
+            let name = it.file_name();
+            Uuid::try_parse(name.to_str()?.strip_suffix(".json")?).ok()
+        };
+        files.filter_map(op).collect()
+    }
+
     /// Makes sure that nobody else is at the order of an action, for as long as the file is open;
     /// `None` if somebody is.
     ///

@@ -358,6 +358,31 @@ fn after_a_failure_it_is_rehearsed() {
     assert!(code == Some(0) && !said.contains("twin is asked first"), "{said}");
 }
 
+/// What could not be taken away when an order ended is taken away by whoever comes next.
+#[test]
+fn what_was_left_in_place_goes_at_the_next_start() {
+    let Some(shop) = Shop::open() else { return };
+    let folder = shop.nginx.webroot().join(".well-known/acme-challenge");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("token"), "token.thumb").unwrap();
+    let op = "0193a1b2-0000-7000-8000-000000000001";
+    let kept = serde_json::json!({
+        "version": 1, "op": op, "issuer": "lab", "is-staging": false, "names": [NAME],
+        "profile": null, "replaces": null, "stage": "placed", "url": null, "chain": null, "job": null,
+        "placed": [{"file": {"host": "shop-1", "webroot": shop.nginx.webroot(), "token": "token",
+                             "content": "token.thumb"}}],
+    });
+    let orders = shop.scene.lab.path("state/orders");
+    fs::create_dir_all(&orders).unwrap();
+    fs::write(orders.join(format!("{op}.json")), kept.to_string()).unwrap();
+    shop.scene.shell("certdeck run reload shop-1 --yes shop-1");
+    shop.assert_clear();
+    let log = shop.scene.shell("certdeck audit list");
+    let log = String::from_utf8(log.stdout).unwrap();
+    assert!(log.contains("remove-challenges"), "{log}");
+    assert!(shop.scene.shell("certdeck audit verify").status.success());
+}
+
 /// Twice wrong, and then nothing is asked for a while.
 #[test]
 fn what_failed_twice_is_not_asked_a_third_time() {
