@@ -299,4 +299,4 @@ async fn lock_of(owner: &str) -> Arc<Mutex<()>> {
 }
 
 /// Where the system names its resolvers.
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod account;
+pub mod caa;
 pub mod desk;
 mod directory;
 pub mod dns;

@@ -10,10 +10,11 @@ use super::judge::explanation;
 use super::kept::KeptPlan;
 use super::solve::{Answers, Precheck};
 use super::{Tools, csr};
+use crate::acme::caa::{self, Forbidden};
 use crate::acme::ledger::{Hold, Ledger, What};
-use crate::acme::order::{self, Csr, Failure, Kept, Tell, Unanswered, Wanted, Work};
+use crate::acme::order::{self, Csr, Failure, Kept, Kind, Tell, Unanswered, Wanted, Work};
 use crate::acme::{self, Problem, Stage, Step, Subproblem, account};
-use crate::action::Order;
+use crate::action::{Order, Prover};
 use crate::audit::Permit;
 use crate::budget;
 use crate::explain::{self, Explanation, Named};
@@ -209,6 +210,13 @@ impl Desk<'_> {
             self.leave_alone(kept.is_staging, *until)?;
         }
         let account = account.map_err(of_ca)?;
+        let named = order.proofs.iter().map(|it| (it.name.as_str(), method(&it.prover)));
+        let resolvers = &tools.inventory.defaults.resolvers;
+        if let Err(Forbidden { text, hint }) = caa::check(resolvers, &account, named).await {
+            let cause = "the CAA records of the zone forbid this CA, this account or this method, \
+                         so it was not asked";
+            return Err(not(text.to_string(), "caa", cause, hint.as_str()));
+        }
         let csr = Csr { der: &request.der, spki: request.spki };
         if kept.url.is_none() && !kept.is_rehearsal {
             // Before it is asked: an answer that is lost counts at the CA all the same.
@@ -277,6 +285,14 @@ async fn held(tools: &Tools, permit: &Permit) -> Result<std::fs::File, NotObtain
     }
     let cause = "another certdeck on this machine is at the same order";
     Err(not("somebody is at it".to_owned(), "busy", cause, "wait for it: `certdeck jobs list`"))
+}
+
+/// The method by which a name is proven (RFC 8555, section 8).
+fn method(prover: &Prover) -> &'static str {
+    match prover {
+        Prover::Webroots { .. } => Kind::Http01.name(),
+        Prover::Dns(_) => Kind::Dns01.name(),
+    }
 }
 
 fn not(summary: String, name: &'static str, cause: &str, next: &str) -> NotObtained {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::authority::{Authority, Life};
 use super::node::Plain;
 use super::scene::Scene;
+use crate::dns::Named;
 use crate::lab::are_here;
 use crate::lab::ca::{Ca, Checks};
 use crate::lab::nginx::Nginx;
@@ -223,6 +224,41 @@ fn answer(status: &str, headers: &str, body: &str) -> What {
     What::Answer(format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
     ))
+}
+
+/// A zone that forbids the CA is known before the CA is asked.
+#[test]
+fn a_zone_that_forbids_the_ca_stops_the_order() {
+    let Some(mut shop) = Shop::open() else { return };
+    // The zone of `a.test` names `ca.test` and nobody else.
+    let Some(named) = Named::primary() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start(&shop.ca, Strike::Never));
+    let url = proxy.directory();
+    let at = url.strip_suffix("/dir").unwrap();
+    let directory = |identity: &str| {
+        let text = format!(
+            r#"{{"newNonce": "{at}/nonce-plz", "newAccount": "{at}/sign-me-up",
+                "newOrder": "{at}/order-plz", "revokeCert": "{at}/revoke-cert",
+                "keyChange": "{at}/rollover-account-key",
+                "meta": {{"caaIdentities": ["{identity}"]}}}}"#
+        );
+        vec![Fault { at: "GET /dir", times: 99, what: answer("200 OK", "", &text) }]
+    };
+    shop.scene.edit(&shop.ca.directory(), &url);
+    shop.scene.default(&format!("resolvers = ['127.0.0.1:{}']", named.port));
+    let line = "certdeck run issue shop-1/a --names a.test --serve no --yes a";
+    proxy.spoil(directory("other.test"));
+    let output = shop.scene.shell(line);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("a.test: CAA of a.test: issue \"ca.test\""), "{said}");
+    assert!(said.contains("publish `a.test CAA 0 issue \"other.test\"`"), "{said}");
+    assert!(proxy.seen().iter().all(|it| it.line != "POST /order-plz"));
+    shop.assert_clear();
+    proxy.mend();
+    proxy.spoil(directory("ca.test"));
+    shop.scene.repair(line.split_once(" --yes").unwrap().0, "a");
 }
 
 /// A CA that tells renewal windows asks for a certificate to be replaced: that is found and said,

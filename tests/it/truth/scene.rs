@@ -16,6 +16,7 @@ use crate::serve;
 /// A lab, and the inventory of what is in it.
 pub(super) struct Scene {
     inventory: String,
+    defaults: String,
     names: String,
     roots: String,
     /// Hosts that nobody asks any more.
@@ -37,8 +38,8 @@ impl Scene {
     /// The same without a fleet around it.
     pub(super) fn alone() -> Option<Self> {
         let lab = Lab::new()?;
-        let [inventory, names, roots] = [(); 3].map(|()| String::new());
-        Some(Self { inventory, names, roots, kept: Vec::new(), crowd: None, lab })
+        let [inventory, defaults, names, roots] = [(); 4].map(|()| String::new());
+        Some(Self { inventory, defaults, names, roots, kept: Vec::new(), crowd: None, lab })
     }
 
     /// Lets chains end at these authorities.
@@ -61,6 +62,11 @@ impl Scene {
     pub(super) fn tell(&mut self, lines: &str) {
         self.inventory.push_str(lines);
         self.inventory.push('\n');
+    }
+
+    /// Adds a line to the defaults of the inventory.
+    pub(super) fn default(&mut self, line: &str) {
+        self.defaults.push_str(line);
     }
 
     /// Changes the inventory where that stands.
@@ -126,7 +132,7 @@ impl Scene {
         let file = self.lab.path("inventory.toml");
         let trusting = scenes.iter().filter(|it| !it.roots.is_empty());
         let roots: Vec<_> = trusting.map(|it| it.lab.path("roots.pem")).collect();
-        let mut text = format!("[defaults]\nroots = {roots:?}\n");
+        let mut text = format!("[defaults]\nroots = {roots:?}\n{}\n", self.defaults);
         text.extend(scenes.iter().map(|it| it.inventory.as_str()));
         fs::write(&file, text).unwrap();
         let folder = serve::binary().parent().unwrap().display().to_string();
