@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::judge::explanation;
 use super::kept::KeptPlan;
+use super::record::{Body, lock};
 use super::solve::{Answers, Precheck};
 use super::{Tools, csr};
 use crate::acme::caa::{self, Forbidden};
@@ -234,6 +235,13 @@ impl Desk<'_> {
             let account = account.map_err(of_ca)?;
             let mut work = Work { office, account: &account, csr, solver: answers };
             obtained = work.obtain(kept, tell, permit).await;
+        }
+        if let Some(url) = &kept.url {
+            let mut body = Body::new();
+            body.insert("what".to_owned(), "ordered".into());
+            body.insert("order".to_owned(), url.as_str().into());
+            // A log that refuses now refuses the outcome as well, and that is told.
+            lock(&tools.log).step(permit, &body).ok();
         }
         match &obtained {
             Err(Failure::Unproven { names, .. }) => {

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Tools;
-use super::record::lock;
+use super::record::{Body, lock};
 use crate::acme::desk::{self, Desk, Record};
 use crate::acme::dns::Spot;
 use crate::acme::order::{Challenge, Kind, Placed, Solver, Tell, Unanswered};
 use crate::acme::{Stage, Step};
 use crate::action::{Proof, Prover};
-use crate::audit::Permit;
+use crate::audit::{self, Permit};
+use crate::fleet::Fingerprint;
 use crate::job::{self, Token};
 use crate::remote::Limits;
 use crate::source::Nonce;
@@ -61,6 +63,25 @@ impl<'a> Answers<'a> {
         permit: &'a Permit,
     ) -> Self {
         Self { tools, proofs, permit, desks: BTreeMap::new(), files: Vec::new(), precheck }
+    }
+
+    /// Writes into the log what is put in place or taken away: where, and the hash of what a CA
+    /// looks for, which nobody can answer with.
+    fn record(&self, what: &str, placed: &[Placed]) -> Result<(), audit::Error> {
+        let mut body = Body::new();
+        let all = placed.iter().take(MAX_RECORDED).map(|it| match it {
+            Placed::File { host, webroot, content, .. } => {
+                json!({"host": host, "webroot": webroot, "sha256": hash(content)})
+            }
+            Placed::Record { dns, spot } => {
+                let value = spot["value"].as_str().unwrap_or_default();
+                json!({"dns": dns, "owner": spot["owner"], "sha256": hash(value)})
+            }
+        });
+        body.insert("what".to_owned(), what.into());
+        body.insert("challenges".to_owned(), all.collect());
+        body.insert("challenges-count".to_owned(), placed.len().into());
+        lock(&self.tools.log).step(self.permit, &body)
     }
 
     /// Looks at the files as the CA will: a wrong answer would cost a failed validation.
@@ -237,6 +258,10 @@ impl Answers<'_> {
     }
 
     async fn put(&mut self, placed: &[Placed], tell: &mut Tell<'_>) -> Result<(), Unanswered> {
+        self.record("challenges are answered", placed).map_err(|it| {
+            let hint = "nothing is changed without a record of it: see `certdeck audit verify`";
+            unanswered(&format!("the audit log refused: {it}"), Some(hint))
+        })?;
         for (file, done) in self.files(placed, job::place_tokens).await {
             let Placed::File { host, webroot, .. } = &file else { continue };
             match done {
@@ -284,6 +309,11 @@ impl Answers<'_> {
                 });
                 left.extend(kept.cloned());
             }
+        }
+        let gone: Vec<_> = placed.iter().filter(|it| !left.contains(it)).cloned().collect();
+        if let Err(error) = self.record("answers are taken away", &gone) {
+            // They are gone all the same, which is what counts.
+            say(tell, &format!("the audit log refused: {error}"));
         }
         left
     }
@@ -348,6 +378,13 @@ const WRONG: &str = "the webroot is another folder, or the name leads to another
                      over IPv6 only; mend that first: a failed validation counts";
 const UNSEEN: &str = "open port 80 to the whole world, or prove the name in the DNS; \
                       `--precheck no` asks the CA all the same";
+
+fn hash(text: &str) -> String {
+    Fingerprint::of(text.as_bytes()).to_string()
+}
+
+/// A record has 16 KiB.
+const MAX_RECORDED: usize = 20;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

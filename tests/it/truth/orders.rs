@@ -113,6 +113,11 @@ fn a_host_without_a_client_gets_its_certificate_on_the_wire() {
         let bytes = fs::read(&file).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains(key), "{}", file.display());
     }
+    // What answered the CA is on record, by its hash alone.
+    let log = fs::read_to_string(shop.scene.lab.path("state/audit/000001.jsonl")).unwrap();
+    for what in ["challenges are answered", "answers are taken away"] {
+        assert!(log.contains(what), "{log}");
+    }
     // Again, by what the host keeps of it.
     let said = shop.scene.repair("certdeck run force-renew shop-1/shop", "shop");
     assert_ne!(shop.served(), after, "{said}");
