@@ -131,7 +131,10 @@ async fn check(ca: &Arc<Ca>, number: usize, case: Case, dir: &Path) {
     let mut solver = Told::new(ca, Kind::Http01);
     let issued = issue(&machine, &host, &mut solver).await;
     issued.unwrap_or_else(|it| panic!("{told}: and then: {it}"));
-    solver.assert_clear();
+    // Told to use no proof again, Pebble does so once in a hundred times (2.4.0, `wfe/wfe.go`).
+    if !solver.ever.lock().unwrap().is_empty() {
+        solver.assert_clear();
+    }
 }
 
 async fn check_all(cases: Vec<Case>) {
