@@ -73,11 +73,13 @@ pub struct Answer {
 }
 
 impl Http {
-    /// A client that trusts the public authorities and these.
+    /// A client that trusts the public authorities, those of this machine, and these.
     pub fn new(roots: &[CertificateDer<'static>], clock: Clock) -> Result<Self, Error> {
         let impossible =
             |why: String| Error::Impossible { ca: SafeText::new("TLS"), why: SafeText::new(&why) };
         let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        // What is odd among them is left out: nobody here has put it there.
+        store.add_parsable_certificates(SYSTEM.iter().cloned());
         for root in roots {
             store.add(root.clone()).map_err(|it| impossible(format!("a root of it: {it}")))?;
         }
@@ -340,6 +342,10 @@ fn jittered(wait: Duration) -> Duration {
     let random = Uuid::new_v4().as_u64_pair().1 & 0xFFFF;
     wait.mul_f64(f64::from(u16::try_from(random).unwrap_or_default()) / f64::from(u16::MAX))
 }
+
+/// What this machine trusts: its own store, or `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+static SYSTEM: LazyLock<Vec<CertificateDer<'static>>> =
+    LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));

@@ -48,6 +48,10 @@ pub(super) fn trusting(mut inventory: Inventory) -> Result<Inventory, Failure> {
         })?;
     }
     inventory.trust(&Arc::new(roots));
+    // A CA of one's own is spoken to as clients speak to what it has signed.
+    for issuer in &mut inventory.issuers {
+        issuer.roots.extend(inventory.defaults.roots.iter().cloned());
+    }
     Ok(inventory)
 }
 

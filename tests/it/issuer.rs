@@ -187,3 +187,32 @@ fn what_cannot_be_reached_is_said_with_what_else_there_is() {
     let output = home.command(binary()).args(["issuer", "--help"]).output().unwrap();
     assert!(output.status.success());
 }
+
+/// A CA whose root this machine trusts needs no `roots` in the inventory.
+#[test]
+fn what_the_machine_trusts_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(ca) = ca(folder.path(), Habits::default()) else { return };
+    let home = Home::new();
+    let settings = home.path().join(".config/certdeck");
+    fs::create_dir_all(&settings).unwrap();
+    let url = ca.directory();
+    let issuer = format!("[[issuer]]\nname = \"lab\"\ndirectory = \"{url}\"\n");
+    fs::write(settings.join("inventory.toml"), &issuer).unwrap();
+    let is_reached = |trusted: Option<&Path>| {
+        let mut command = home.command(binary());
+        command.args(["issuer", "show", "lab", "--format", "json"]);
+        if let Some(file) = trusted {
+            command.env("SSL_CERT_FILE", file);
+        }
+        let output = command.output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        told["reached"] == true
+    };
+    assert!(!is_reached(None));
+    assert!(is_reached(Some(&ca.trust())));
+    // And so does one that ends all other chains of the fleet.
+    let defaults = format!("[defaults]\nroots = [\"{}\"]\n{issuer}", ca.trust().display());
+    fs::write(settings.join("inventory.toml"), defaults).unwrap();
+    assert!(is_reached(None));
+}
