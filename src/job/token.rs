@@ -82,6 +82,7 @@ w=$1
 [ -d "$R$w" ] && w=$R$w
 cd -P "$w" || refuse "there is no folder $1"
 w=$(pwd -P)
+w=${w%/}
 }
 enter() {
 [ -L "$1" ] && refuse "$w/$1 is a link, and is not followed"
@@ -102,7 +103,7 @@ if [ -L "./$3" ] || [ -d "./$3" ]; then refuse "$w/$3 is there, and is no file";
 [ -f "./$3" ] && [ "$(head -c 1000 "./$3")" = "$4" ] || {
 t=.certdeck-$3
 rm -f "$t"
-( set -C; printf '%s' "$4" >"$t" ) && mv -f "$t" "./$3" || { rm -f "$t"; refuse "$w/$3 cannot be written"; }; }
+( set -C; printf '%s' "$4" >"$t" ) && mv -fT "$t" "./$3" || { rm -f "$t"; refuse "$w/$3 cannot be written"; }; }
 mark frame done "$1"
 }
 remove() {

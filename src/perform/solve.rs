@@ -92,6 +92,7 @@ impl<'a> Answers<'a> {
         for Asked { name, port, token, content } in &self.files {
             let path = format!("/.well-known/acme-challenge/{token}");
             let fetched = http::fetch(name, *port, &path).await;
+            let is_unknown = fetched.is_empty();
             let mut unseen = Vec::new();
             for Fetched { address, what } in fetched {
                 match what {
@@ -119,6 +120,9 @@ impl<'a> Answers<'a> {
                         say(tell, &format!("{name}: there is no way from here to {address}"));
                     }
                 }
+            }
+            if is_unknown {
+                unseen.push("the name has no address here".to_owned());
             }
             let why = match unseen.as_slice() {
                 [] => continue,

@@ -24,7 +24,7 @@ pub struct Fetched {
 /// What came of a question for a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// A file, at most 4 KiB of it.
+    /// A file, at most 64 KiB of it.
     File(Vec<u8>),
     /// Something else: a status, a page; in one line.
     Other(SafeText),
@@ -59,6 +59,7 @@ pub async fn fetch(name: &str, port: u16, path: &str) -> Vec<Fetched> {
 /// Asks one address, and goes where it leads, as far as that is plain HTTP.
 async fn follow(address: SocketAddr, name: &str, port: u16, path: &str) -> What {
     let mut at = address;
+    let first = port;
     let (mut host, mut port, mut path) = (name.to_owned(), port, path.to_owned());
     for _ in 0..=MAX_REDIRECTS {
         let answer = match ask(at, &host, port, &path).await {
@@ -67,6 +68,9 @@ async fn follow(address: SocketAddr, name: &str, port: u16, path: &str) -> What 
         };
         let Some(target) = answer.redirect() else { return answer.what() };
         let shown = SafeText::capped(&target, 200);
+        if target.starts_with("//") || target.chars().any(char::is_control) {
+            return What::Elsewhere(shown);
+        }
         // Let's Encrypt goes on to 80 and 443 only (letsencrypt.org/docs/challenge-types).
         let Some(rest) = target.strip_prefix("http://") else {
             if let Some(local) = target.strip_prefix('/') {
@@ -77,7 +81,9 @@ async fn follow(address: SocketAddr, name: &str, port: u16, path: &str) -> What 
         };
         let (authority, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let (next, number) = authority.rsplit_once(':').unwrap_or((authority, "80"));
-        let Ok(number) = number.parse::<u16>() else { return What::Elsewhere(shown) };
+        let Some(number) = number.parse().ok().filter(|it| [80, first].contains(it)) else {
+            return What::Other(SafeText::new(&format!("leads to {shown}, where no CA follows")));
+        };
         let next_at = timeout(PATIENCE, lookup_host((next, number))).await;
         let next_at = next_at.ok().and_then(Result::ok).and_then(|mut it| it.next());
         let Some(next_at) = next_at else {
@@ -174,8 +180,8 @@ fn unchunked(mut rest: &[u8]) -> Vec<u8> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A token is some hundred bytes; what is more is a page.
-const MAX_BYTES: u64 = 4096;
+/// A token is some hundred bytes, and what stands before it some thousand at the most.
+const MAX_BYTES: u64 = 65_536;
 const MAX_REDIRECTS: usize = 10;
 const MOST_ADDRESSES: usize = 16;
 
@@ -236,6 +242,14 @@ mod tests {
             (
                 "HTTP/1.1 302 Go\r\nLocation: https://a.test/\r\n\r\n",
                 What::Elsewhere(SafeText::new("https://a.test/")),
+            ),
+            (
+                "HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/y\r\n\r\n",
+                other("leads to http://127.0.0.1:1/y, where no CA follows"),
+            ),
+            (
+                "HTTP/1.1 302 Go\r\nLocation: //a.test/\r\n\r\n",
+                What::Elsewhere(SafeText::new("//a.test/")),
             ),
             ("SSH-2.0-x\r\n", other("answers with what is no HTTP")),
             ("", other("answers with what is no HTTP")),
