@@ -65,16 +65,19 @@ async fn carry_out(
         not(summary, "no-issuer", "the inventory has changed", "plan again")
     })?;
     let _held = held(tools, permit).await?;
-    let known = Kept::read(office, op, false).map_err(of_ca)?;
     let desk = Desk { tools, told, order, issuer, ledger: Ledger::of(office), permit };
-    if known.as_ref().is_none_or(|it| it.url.is_none()) {
-        let may = desk.look_up(tell).await;
-        may.inspect_err(|_| Kept::release(office, op))?;
-    }
-    let kept = known.unwrap_or_else(|| {
+    let kept = Kept::read(office, op, false).map_err(of_ca)?.unwrap_or_else(|| {
         let job = serde_json::to_value(plan).unwrap_or_default();
         Kept::new(op, &desk.wanted(false), job)
     });
+    // Before anything is asked of anybody, the twin included: whoever comes later has to find it.
+    kept.write(office).map_err(of_ca)?;
+    if kept.url.is_none()
+        && let Err(mut not) = desk.look_up(tell).await
+    {
+        not.left.extend(kept.forget(office).err().map(|it| it.to_string()));
+        return Err(not);
+    }
     desk.carry_out(kept, tell).await
 }
 
@@ -152,7 +155,6 @@ impl Desk<'_> {
     async fn carry_out(&self, mut kept: Kept, tell: &mut Tell<'_>) -> Result<Secret, NotObtained> {
         let Self { tools, told, order, permit, .. } = *self;
         let office = &*tools.office;
-        // Before anything is asked of anybody: whoever comes later has to find it.
         kept.write(office).map_err(of_ca)?;
         let is_public = budget::orders_at(self.directory(false)).is_some();
         let precheck = match (order.is_prechecked, is_public) {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::conclude;
-use super::errand::Errand;
+use super::errand::{self, Errand};
 use super::follow::{self, From, Lost};
 use super::kept::KeptPlan;
 use super::obtain::{NotObtained, obtain};
@@ -84,13 +84,18 @@ pub(super) async fn take_up(
 /// Takes away what answered challenges of orders that have ended, where that could not be done
 /// before: a host or a provider was away. Each is an action of its own in the log.
 pub(super) async fn sweep(tools: &Tools) -> Result<(), audit::Error> {
+    // This, too, may have been cut off the last time.
+    with_log(tools, errand::settle).await?;
     let kept = Kept::all(&tools.office);
     if kept.is_empty() {
         return Ok(());
     }
     let open = with_log(tools, |log| log.open_intents()).await?;
-    for op in kept.into_iter().filter(|op| open.iter().all(|it| it.op != *op)) {
-        let Ok(Some(mut kept)) = Kept::read(&tools.office, op, false) else { continue };
+    for (op, is_rehearsal) in kept {
+        if open.iter().any(|it| it.op == op) {
+            continue;
+        }
+        let Ok(Some(mut kept)) = Kept::read(&tools.office, op, is_rehearsal) else { continue };
         let Ok(Some(_held)) = Kept::hold(&tools.office, op) else { continue };
         let mut body = record::Body::new();
         body.insert("action".to_owned(), json!("remove-challenges"));
@@ -106,9 +111,9 @@ pub(super) async fn sweep(tools: &Tools) -> Result<(), audit::Error> {
             kept.forget(&tools.office).ok();
             (Ending::Ok, "what had answered challenges is gone")
         } else {
-            Kept::release(&tools.office, op);
             (Ending::Failed, "what had answered challenges is still there")
         };
+        Kept::release(&tools.office, op);
         let summary = SafeText::new(summary);
         with_log(tools, move |log| errand.end(log, ending, &summary)).await?;
     }

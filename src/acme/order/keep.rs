@@ -134,12 +134,14 @@ impl Kept {
         write().map_err(|it| file(&path, &format!("cannot be written: {it}")))
     }
 
-    /// The actions of which an order is kept.
-    pub fn all(office: &Office) -> Vec<Uuid> {
+    /// The actions of which an order is kept, and whether that is a rehearsal.
+    pub fn all(office: &Office) -> Vec<(Uuid, bool)> {
         let files = std::fs::read_dir(folder(office)).into_iter().flatten().flatten();
         let op = |it: std::fs::DirEntry| {
             let name = it.file_name();
-            Uuid::try_parse(name.to_str()?.strip_suffix(".json")?).ok()
+            let name = name.to_str()?.strip_suffix(".json")?;
+            let op = name.strip_suffix(REHEARSAL);
+            Some((Uuid::try_parse(op.unwrap_or(name)).ok()?, op.is_some()))
         };
         files.filter_map(op).collect()
     }
@@ -161,7 +163,7 @@ impl Kept {
         }
     }
 
-    /// Takes away what [`Self::hold`] leaves where nothing was begun.
+    /// Takes away what [`Self::hold`] leaves.
     pub fn release(office: &Office, op: Uuid) {
         // An empty file that is left says nothing to anybody.
         std::fs::remove_file(folder(office).join(format!("{op}.lock"))).ok();
@@ -173,7 +175,10 @@ impl Kept {
     /// Where the file cannot be removed.
     pub fn forget(&self, office: &Office) -> Result<(), Error> {
         let path = path_of(office, self.op, self.is_rehearsal);
-        Self::release(office, self.op);
+        // The order itself goes on after its rehearsal.
+        if !self.is_rehearsal {
+            Self::release(office, self.op);
+        }
         std::fs::remove_file(path.with_extension(DRAFT)).ok();
         match std::fs::remove_file(&path) {
             Err(it) if it.kind() != io::ErrorKind::NotFound => {
@@ -189,7 +194,7 @@ fn folder(office: &Office) -> PathBuf {
 }
 
 fn path_of(office: &Office, op: Uuid, is_rehearsal: bool) -> PathBuf {
-    let twin = if is_rehearsal { "+rehearsal" } else { "" };
+    let twin = if is_rehearsal { REHEARSAL } else { "" };
     folder(office).join(format!("{op}{twin}.json"))
 }
 
@@ -199,6 +204,7 @@ fn file(path: &Path, why: &str) -> Error {
 
 const VERSION: u32 = 1;
 const DRAFT: &str = "new";
+const REHEARSAL: &str = "+rehearsal";
 
 /// A hundred names with their tokens and a chain have less.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;

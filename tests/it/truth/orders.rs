@@ -399,6 +399,29 @@ fn after_a_failure_it_is_rehearsed() {
     assert!(code == Some(0) && !said.contains("twin is asked first"), "{said}");
 }
 
+/// Killed at the twin: whoever comes next ends the rehearsal and goes on to the order.
+#[test]
+fn whoever_comes_next_goes_on_with_a_rehearsal() {
+    let Some(mut shop) = Shop::open() else { return };
+    shop.give_twin();
+    let empty = shop.host.path("home");
+    let wrong = format!("{} --precheck no --webroot '{}'", Shop::ISSUE, empty.display());
+    assert_eq!(shop.scene.shell(&wrong).status.code(), Some(1));
+    let mut child = shop.scene.spawn(&format!("exec {}", Shop::ISSUE));
+    let told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told: Vec<_> = told.take_while(|it| !it.contains("the answer lies in")).collect();
+    child.kill().ok();
+    child.wait().unwrap();
+    assert!(told.iter().any(|it| it.contains("twin is asked first")), "{told:#?}");
+    assert!(!files(&shop.nginx.webroot()).is_empty(), "{told:#?}");
+
+    let output = shop.scene.shell("certdeck run reload shop-1 --yes shop-1");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(shop.store("live/shop/fullchain.pem").exists(), "{said}");
+    assert_eq!(shop.ca.issued().len(), 1, "{said}");
+    shop.assert_clear();
+}
+
 /// What could not be taken away when an order ended is taken away by whoever comes next.
 #[test]
 fn what_was_left_in_place_goes_at_the_next_start() {
