@@ -59,6 +59,12 @@ pub enum Error {
         /// What is wrong.
         why: SafeText,
     },
+    /// It answers, and has not done in time what it was waited for.
+    #[error("{ca}: was not done in time")]
+    Late {
+        /// The host that was asked.
+        ca: SafeText,
+    },
     /// The account that is kept belongs to another CA than the inventory names now.
     #[error("{issuer}: the account in {} belongs to {kept}, the inventory says {directory}", .path.display())]
     Moved {
@@ -184,6 +190,7 @@ impl Error {
                 "get a key from the CA, set `eab-kid` and `secret-file` of this [[issuer]]"
             }
             Self::Impossible { .. } | Self::File { .. } => return None,
+            Self::Late { .. } => "see the CA's status page; order from another issuer meanwhile",
             Self::Moved { .. } => {
                 "give the new directory an [[issuer]] of its own, or move that file away"
             }
@@ -237,9 +244,7 @@ impl Error {
                 status: 200,
                 why: SafeText::new(&format!("answers with what is no ACME: {it}")),
             },
-            instant_acme::Error::Timeout(_) => {
-                Self::Unreached { ca, why: SafeText::new("was not done in time") }
-            }
+            instant_acme::Error::Timeout(_) => Self::Late { ca },
             instant_acme::Error::Other(it) => match it.downcast::<Self>() {
                 Ok(ours) => *ours,
                 Err(it) => Self::Impossible { ca, why: SafeText::new(&it.to_string()) },

@@ -238,47 +238,52 @@ impl Work<'_> {
         if let Some(profile) = &kept.profile {
             self.account.directory().check_profile(profile)?;
         }
-        let names: Vec<_> = kept.names.iter().map(|it| Identifier::Dns(it.clone())).collect();
         // A CA that tells no windows knows no replacements either (RFC 9773, section 5).
-        let knows = self.account.directory().has_renewal_windows();
-        let replaces = kept.replaces.clone().filter(|_| knows);
+        if !self.account.directory().has_renewal_windows() {
+            kept.replaces = None;
+        }
+        loop {
+            say(tell, kept.stage, &format!("{ca} is asked for an order"));
+            kept.write(self.office)?;
+            let error = match self.ask(kept).await {
+                Ok(mut order) => {
+                    kept.url = Some(order.url().to_owned());
+                    kept.stage = Stage::Ordered;
+                    kept.write(self.office)?;
+                    let count = order.state().authorizations.len();
+                    say(tell, kept.stage, &format!("{ca} has the order: {count} names to prove"));
+                    return Ok(order);
+                }
+                Err(error) => error,
+            };
+            // RFC 9773, section 5: it may be refused for reasons that say nothing about the order.
+            let is_refused = !matches!(error, Error::Unreached { .. } | Error::Busy { .. });
+            if !is_refused || kept.replaces.take().is_none() {
+                return Err(error.into());
+            }
+            let text = format!(
+                "{ca} does not take it as a replacement ({error}): it is ordered as another one"
+            );
+            say(tell, kept.stage, &text);
+        }
+    }
+
+    /// Asks for a new order.
+    async fn ask(&self, kept: &Kept) -> Result<Order, Error> {
+        let names: Vec<_> = kept.names.iter().map(|it| Identifier::Dns(it.clone())).collect();
         let mut new = NewOrder::new(&names);
         if let Some(profile) = &kept.profile {
             new = new.profile(profile);
         }
-        if let Some((authority, serial)) = replaces.as_deref().and_then(|it| it.split_once('.')) {
+        if let Some((authority, serial)) =
+            kept.replaces.as_deref().and_then(|it| it.split_once('.'))
+        {
             new = new.replaces(CertificateIdentifier {
                 authority_key_identifier: authority.into(),
                 serial: serial.into(),
             });
         }
-        say(tell, kept.stage, &format!("{ca} is asked for an order"));
-        kept.write(self.office)?;
-        let asked = until_taken!(ca, library.new_order(&new).await);
-        match asked {
-            Ok(mut order) => {
-                kept.url = Some(order.url().to_owned());
-                kept.stage = Stage::Ordered;
-                kept.write(self.office)?;
-                let count = order.state().authorizations.len();
-                say(tell, kept.stage, &format!("{ca} has the order: {count} names to prove"));
-                Ok(order)
-            }
-            // RFC 9773, section 5: it may be refused for reasons that say nothing about the order.
-            Err(error)
-                if replaces.is_some()
-                    && !matches!(error, Error::Unreached { .. } | Error::Busy { .. }) =>
-            {
-                kept.replaces = None;
-                kept.write(self.office)?;
-                let text = format!(
-                    "{ca} does not take it as a replacement ({error}): it is ordered as another one"
-                );
-                say(tell, kept.stage, &text);
-                Err(Failure::Stuck { ca: SafeText::new(ca), why: SafeText::new(REPLACED) })
-            }
-            Err(error) => Err(error.into()),
-        }
+        until_taken!(self.account.ca(), self.account.library.new_order(&new).await)
     }
 
     /// Answers the challenges of the names that are not proven yet, and lets the CA look.
@@ -323,7 +328,7 @@ impl Work<'_> {
             Err(Error::Problem { .. }) => {
                 until_taken!(ca, order.refresh().await.map(drop))?;
             }
-            Err(Error::Unreached { why, .. }) if why.as_str() == LATE => {
+            Err(Error::Late { .. }) => {
                 return Err(self.stuck("it has not looked at the names within five minutes"));
             }
             Err(error) => return Err(error.into()),
@@ -539,12 +544,6 @@ fn shown(it: &Challenge) -> String {
 fn say(tell: &mut Tell<'_>, stage: Stage, text: &str) {
     tell(Step { stage, text: SafeText::new(text) });
 }
-
-/// What the library's deadline comes out as.
-const LATE: &str = "was not done in time";
-
-/// Between two requests for one order: the first as a replacement, the second without.
-const REPLACED: &str = "the CA does not take it as a replacement";
 
 /// How long a CA may take to look at the names. Boulder gives up after a minute.
 const VALIDATION: Duration = Duration::from_secs(300);

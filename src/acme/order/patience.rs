@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Failure, REPLACED, Tell, say};
+use super::{Failure, Tell, say};
 use crate::acme::{Error, Office, Stage};
 use crate::text::SafeText;
 
@@ -49,7 +49,6 @@ impl Patience {
                 let why = SafeText::new(&problem.to_string());
                 self.again(ca.clone(), why, failure, stage, tell).await
             }
-            Failure::Stuck { why, .. } if why.as_str() == REPLACED => Ok(()),
             _ => Err(failure),
         }
     }
