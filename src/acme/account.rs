@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use instant_acme::{Account as Library, AccountCredentials, ExternalAccountKey, Key, NewAccount};
+use instant_acme::{
+    Account as Library, AccountBuilder, AccountCredentials, ExternalAccountKey, Key, NewAccount,
+};
 use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
@@ -100,9 +102,7 @@ pub async fn open(
     let directory = Directory::get(&http, url).await?;
     let ca = directory.ca.clone();
     if let Some(kept) = read(office, issuer, is_staging)? {
-        let builder = Library::builder_with_http(Box::new(http));
-        let library = builder.from_credentials(kept.credentials).await;
-        let library = library.map_err(|it| Error::of(it, ca.as_str()))?;
+        let library = library(&http, kept.credentials, ca.as_str()).await?;
         return Ok(Account { library, directory });
     }
     let external = external(issuer, &directory).await?;
@@ -115,8 +115,7 @@ pub async fn open(
         only_return_existing: false,
     };
     let made = until_taken!(ca.as_str(), {
-        let builder = Library::builder_with_http(Box::new(http.clone()));
-        builder.create(&new, url.to_owned(), external.as_ref()).await
+        builder(&http).create(&new, url.to_owned(), external.as_ref()).await
     });
     let (library, credentials) = made.map_err(|it| match it {
         it if it.is("externalAccountRequired") && external.is_none() => {
@@ -192,9 +191,7 @@ pub async fn roll(
     let http = Http::of(office, issuer)?;
     let ca = ca_of(url);
     let Kept { directory, account, contact, made, credentials, .. } = kept;
-    let builder = Library::builder_with_http(Box::new(http));
-    let library = builder.from_credentials(credentials).await;
-    let mut library = library.map_err(|it| Error::of(it, ca.as_str()))?;
+    let mut library = library(&http, credentials, ca.as_str()).await?;
     let rolled = until_taken!(ca.as_str(), library.update_key().await);
     match rolled {
         Ok(credentials) => {
@@ -267,9 +264,7 @@ pub async fn deactivate(
     let kept = needed(office, issuer, is_staging)?;
     let http = Http::of(office, issuer)?;
     let ca = ca_of(url_of(issuer, is_staging)?);
-    let builder = Library::builder_with_http(Box::new(http));
-    let library = builder.from_credentials(kept.credentials).await;
-    let library = library.map_err(|it| Error::of(it, ca.as_str()))?;
+    let library = library(&http, kept.credentials, ca.as_str()).await?;
     // Our transport makes errors of error answers, which the library does not look at here. But
     // a refused nonce passes, so whether it is closed is asked.
     for _ in 0..NONCES {
@@ -298,23 +293,34 @@ async fn ask(http: &Http, url: &str, kept: &Kept) -> Result<SafeText, Error> {
     Ok(SafeText::new(asked?.id()))
 }
 
+/// Registers the key that is kept, or finds what is registered with it.
 async fn made_with_key(
     http: &Http,
     url: &str,
     kept: &Kept,
 ) -> Result<(Library, AccountCredentials), instant_acme::Error> {
-    let key = kept.credentials.private_key();
-    let pair = (Key::from_pkcs8_der(key.clone_key())?, PrivateKeyDer::Pkcs8(key.clone_key()));
-    let builder = Library::builder_with_http(Box::new(http.clone()));
-    builder.create_from_key(pair, url.to_owned()).await
+    builder(http).create_from_key(pair(kept)?, url.to_owned()).await
 }
 
 /// The account that a CA knows by the key that is kept.
 async fn known_by_key(http: &Http, url: &str, kept: &Kept) -> Result<Library, instant_acme::Error> {
+    builder(http).from_key(pair(kept)?, url.to_owned()).await.map(|(library, _)| library)
+}
+
+fn builder(http: &Http) -> AccountBuilder {
+    Library::builder_with_http(Box::new(http.clone()))
+}
+
+/// The key that is kept, twice, as the library wants it.
+fn pair(kept: &Kept) -> Result<(Key, PrivateKeyDer<'static>), instant_acme::Error> {
     let key = kept.credentials.private_key();
-    let pair = (Key::from_pkcs8_der(key.clone_key())?, PrivateKeyDer::Pkcs8(key.clone_key()));
-    let builder = Library::builder_with_http(Box::new(http.clone()));
-    builder.from_key(pair, url.to_owned()).await.map(|(library, _)| library)
+    Ok((Key::from_pkcs8_der(key.clone_key())?, PrivateKeyDer::Pkcs8(key.clone_key())))
+}
+
+/// The account that is kept, as the library has it.
+async fn library(http: &Http, credentials: AccountCredentials, ca: &str) -> Result<Library, Error> {
+    let library = builder(http).from_credentials(credentials).await;
+    library.map_err(|it| Error::of(it, ca))
 }
 
 fn read(office: &Office, issuer: &Issuer, is_staging: bool) -> Result<Option<Kept>, Error> {
