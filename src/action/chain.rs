@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::{Refusal, Target, Why};
-use crate::fleet::{Certificate, Chain, Fingerprint, Fleet, Host, Place};
+use crate::fleet::{self, Certificate, Chain, Fingerprint, Fleet, Host, Place};
 use crate::text::SafeText;
 
 /// Intermediates in the order in which they follow a leaf, without the root.
@@ -56,23 +53,14 @@ pub(super) fn choose<'a>(
 }
 
 impl Intermediates<'_> {
-    fn until(&self) -> Option<crate::fleet::Moment> {
+    fn until(&self) -> Option<fleet::Moment> {
         self.all.iter().map(|it| it.not_after).min()
     }
 
     /// All of them as PEM (RFC 7468).
     pub(super) fn pem(&self) -> String {
-        let mut pem = String::new();
-        for der in self.all.iter().filter_map(|it| it.der.as_deref()) {
-            pem.push_str("-----BEGIN CERTIFICATE-----\n");
-            let text = STANDARD.encode(der);
-            for line in text.as_bytes().chunks(64) {
-                pem.extend(line.iter().copied().map(char::from));
-                pem.push('\n');
-            }
-            pem.push_str("-----END CERTIFICATE-----\n");
-        }
-        pem
+        let ders = self.all.iter().filter_map(|it| it.der.as_deref());
+        ders.map(fleet::pem).collect()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::text::SafeText;
 
 pub use ability::{Ability, Release};
 pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
-pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable};
+pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable, pem};
 pub use chain::{Chain, ChainFault, Trust};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Unreached, Visit, Why};
 pub use moment::{DAY, HOUR, Moment, human, seconds};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::fleet::{Chain, ChainFault, Fingerprint, Moment, Roots};
+use crate::fleet::{self, Chain, ChainFault, Fingerprint, Moment, Roots};
 
 /// What the certificate has to be.
 #[derive(Debug, Clone, Copy)]
@@ -64,23 +64,7 @@ pub(super) fn check(text: &str, ordered: &Ordered<'_>) -> Result<String, String>
     if let Some(old) = chain.rest.iter().find(|it| it.not_after <= ordered.now) {
         return Err(format!("the chain holds a certificate that has ended: {}", old.subject));
     }
-    Ok(ders.iter().map(|it| pem(it)).collect())
-}
-
-/// A certificate as RFC 7468, section 5, writes it.
-fn pem(der: &[u8]) -> String {
-    use base64::Engine as _;
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    let mut rest = text.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(64));
-        pem.push_str(line);
-        pem.push('\n');
-        rest = after;
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    pem
+    Ok(ders.iter().map(|it| fleet::pem(it)).collect())
 }
 
 /// More than any chain has.
