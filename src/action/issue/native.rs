@@ -5,14 +5,15 @@ use super::super::card::{self, Lineage};
 use super::super::certbot::{Hook, checked_name};
 use super::super::cost;
 use super::super::order::{KeyPlan, Order};
-use super::super::plan::{Expect, Plan, Promise};
-use super::super::store::{self, Conf, Store, Version};
-use super::super::{Chosen, Kind, Refusal, Target, Why, script, share};
+use super::super::plan::{Plan, Promise};
+use super::super::store::{Conf, Steps, Store, Version};
+use super::super::{Chosen, Kind, Refusal, Target, Why, share};
 use super::loading::Loading;
+use super::placed::Placing;
 use super::way::Way;
 use super::{KIND, Key, changes, checked_address, issuer_named, list, wanted_names};
-use crate::fleet::{Certificate, HookStage, Install, InstallKind, Place, PlaceName, Renewal};
-use crate::inventory::{Impact, Issuer};
+use crate::fleet::{Certificate, HookStage, Install, InstallKind, Place, Renewal};
+use crate::inventory::Issuer;
 use crate::text::SafeText;
 
 pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
@@ -172,68 +173,33 @@ impl Wanted<'_> {
         let mut notes = old.map(|it| it.notes()).unwrap_or_default();
         let proofs = self.way.proofs(target, names, issuer.http_port, &mut notes);
         let is_kept = keeps_key(store.target(), old);
-        let live = store.live(name);
-        let (steps, told) = self.loading.steps(target, &live, old);
-        let conf = Conf {
-            names,
-            issuer: &issuer.name,
-            directory,
-            method: &self.way.method(),
-            webroot: self.way.webroot(),
-            key: self.key.name,
-            is_shared: is_kept,
-            profile: self.profile.as_deref(),
-            hook: steps.hooks.first().map(|it| it.command.as_str()),
-            installs: &steps.installs,
+        let method = self.way.method();
+        let conf = |steps: &Steps<'_>| {
+            let conf = Conf {
+                names,
+                issuer: &issuer.name,
+                directory,
+                method: &method,
+                webroot: self.way.webroot(),
+                key: self.key.name,
+                is_shared: is_kept,
+                profile: self.profile.as_deref(),
+                hook: steps.hooks.first().map(|it| it.command.as_str()),
+                installs: &steps.installs,
+            };
+            conf.text()
         };
-        let activation =
-            store::activate(store, name, &Version::Ordered, &conf.text(), names, &steps)?;
-        let mut effect = self.effect(store, name, old);
-        effect.extend(told);
-        effect.extend(activation.effect);
-        let is_loaded = activation.is_loaded;
-        if !is_loaded {
-            notes.extend(nothing_loads(target, &live));
-        }
-        let endpoints =
-            if is_loaded { store::endpoints(target, &safe, &steps.servings) } else { Vec::new() };
-        let blank = card::blank(self.kind, target, None);
-        let mut files = store.written(name);
-        files.extend(steps.edits.iter().map(|it| it.file.clone()));
-        files.extend(steps.installs.iter().map(|it| it.path.to_string()));
-        let stamp = script::stamp(target.now);
+        let (kind, loading) = (self.kind, &self.loading);
+        let version = &Version::Ordered;
+        let placing = Placing { kind, target, store, name, old, version, loading };
+        let plan = placing.plan(self.effect(store, name, old), conf)?;
+        notes.extend(plan.notes.iter().cloned());
+        let held = "the live files hold a new certificate, and its key fits";
         Ok(Plan {
-            place: Some(PlaceName::new(name)),
-            source: Some(store::KIND),
-            config_dir: Some(store.folder.to_owned()),
-            what: match old {
-                Some(_) => blank.what.clone(),
-                None => format!("{} (a new lineage)", blank.what),
-            },
-            effect,
             cost: cost.text,
-            undo: match old {
-                Some(old) => old.undo(),
-                None if steps.edits.is_empty() && steps.installs.is_empty() => {
-                    format!("nothing loads it yet; `rm -r {live}` on the host removes it")
-                }
-                None => script::undo(&stamp),
-            },
-            proof: card::proof(
-                "the live files hold a new certificate, and its key fits",
-                &endpoints,
-            ),
+            proof: card::proof(held, &plan.endpoints),
             notes,
-            files,
-            commands: vec![activation.command],
-            expect: old.map_or(Expect::NoLineage, |it| Expect::Leaf(it.leaf.sha256)),
             promise: Promise::NewLeaf,
-            impact: if steps.servings.is_empty() {
-                card::impact_of(&steps.hooks)
-            } else {
-                card::impact_of(&steps.hooks).max(Impact::Reload)
-            },
-            endpoints,
             order: Some(Order {
                 issuer: issuer.name.clone(),
                 is_staging: self.is_staging,
@@ -253,7 +219,7 @@ impl Wanted<'_> {
                 proofs,
                 is_prechecked: self.is_prechecked,
             }),
-            ..blank
+            ..plan
         })
     }
 
@@ -286,10 +252,7 @@ impl Wanted<'_> {
     }
 
     fn directory(&self) -> Result<&str, Refusal> {
-        if !self.is_staging {
-            return Ok(&self.issuer.directory);
-        }
-        self.issuer.staging.as_deref().ok_or_else(|| {
+        self.issuer.url(self.is_staging).ok_or_else(|| {
             let text = format!("no staging twin of {} is known", self.issuer.name);
             let hint = "give the [[issuer]] its `staging` in the inventory";
             Refusal::new(Why::BadRequest, text).hint(hint)

@@ -3,7 +3,7 @@
 use super::super::card::{self, Lineage};
 use super::super::certbot::checked_name;
 use super::super::plan::{Bring, Expect, Plan, Promise};
-use super::super::store::{self, Conf, Store, Version};
+use super::super::store::{self, Conf, Steps, Store, Version};
 use super::super::{Kind, Refusal, Target, Tier, script};
 use super::loading::Loading;
 use super::native::{named_impact, nothing_loads, own_hook};
@@ -36,7 +36,7 @@ pub(in crate::action) fn brought_plan(
     });
     let version = Version::Brought { leaf: leaf.sha256.to_string(), is_kept };
     let from = from.renewal.as_ref().filter(|_| from.source == store::KIND);
-    let plan = placed(kind, target, leaf, &version, from, effect)?;
+    let plan = unordered(kind, target, leaf, &version, from, effect)?;
     Ok(Plan {
         tier: if is_kept { Tier::Change } else { Tier::Risky },
         phrase: (!is_kept).then(|| format!("move key {}", plan.name())),
@@ -57,19 +57,19 @@ pub(in crate::action) fn kept_plan(
         leaf.not_after,
         human(leaf.left(target.now))
     )];
-    let plan = placed(kind, target, leaf, &Version::Kept(number), None, effect)?;
+    let plan = unordered(kind, target, leaf, &Version::Kept(number), None, effect)?;
     Ok(Plan { tier: kind.tier, ..plan })
 }
 
 /// What both have: a version is put in place that nobody has to order. `from` tells how it is
 /// ordered again, if that is not known here.
-fn placed(
+fn unordered(
     kind: &'static Kind,
     target: &Target<'_>,
     leaf: &Certificate,
     version: &Version,
     from: Option<&Renewal>,
-    mut effect: Vec<String>,
+    effect: Vec<String>,
 ) -> Result<Plan, Refusal> {
     let store = Store::of(target)?;
     let name = checked_name(target.lineage.unwrap_or_default())?;
@@ -84,9 +84,8 @@ fn placed(
         hook: own.and_then(own_hook).map(|it| named_impact(target, it)),
         is_served: old.is_none(),
     };
-    let live = store.live(name);
-    let (steps, told) = loading.steps(target, &live, old);
-    let text = from.map(|it| {
+    let conf = |steps: &Steps<'_>| {
+        let Some(it) = from else { return String::new() };
         let word = |it: &Option<SafeText>| it.as_ref().map(ToString::to_string).unwrap_or_default();
         let conf = Conf {
             names: &names,
@@ -101,50 +100,79 @@ fn placed(
             installs: &steps.installs,
         };
         conf.text()
-    });
-    let activation =
-        store::activate(&store, name, version, &text.unwrap_or_default(), &names, &steps)?;
-    let safe = &leaf.names;
-    let endpoints = if activation.is_loaded {
-        store::endpoints(target, safe, &steps.servings)
-    } else {
-        Vec::new()
     };
-    effect.extend(told);
-    effect.extend(activation.effect);
-    let mut notes = Vec::new();
-    if !activation.is_loaded {
-        notes.extend(nothing_loads(target, &live));
-    }
-    let mut files = store.written(name);
-    files.extend(steps.edits.iter().map(|it| it.file.clone()));
-    let blank = card::blank(kind, target, None);
-    let impact = card::impact_of(&steps.hooks);
+    let placing = Placing { kind, target, store: &store, name, old, version, loading: &loading };
+    let plan = placing.plan(effect, conf)?;
+    let held = format!("the files hold {}…, and the key fits", leaf.sha256.short());
     Ok(Plan {
-        place: Some(PlaceName::new(name)),
-        source: Some(store::KIND),
-        config_dir: Some(store.folder.to_owned()),
-        what: match old {
-            Some(_) => blank.what.clone(),
-            None => format!("{} (a new lineage)", blank.what),
-        },
-        effect,
         cost: "nothing at the CA".to_owned(),
-        undo: match old {
-            Some(old) => old.undo(),
-            None => script::undo(&script::stamp(target.now)),
-        },
-        proof: card::proof(
-            &format!("the files hold {}…, and the key fits", leaf.sha256.short()),
-            &endpoints,
-        ),
-        notes,
-        files,
-        commands: vec![activation.command],
-        expect: old.map_or(Expect::NoLineage, |it| Expect::Leaf(it.leaf.sha256)),
+        proof: card::proof(&held, &plan.endpoints),
         promise: Promise::Leaf(leaf.sha256),
-        impact: if steps.servings.is_empty() { impact } else { impact.max(Impact::Reload) },
-        endpoints,
-        ..blank
+        ..plan
     })
+}
+
+/// A version on its way into our store.
+pub(super) struct Placing<'a> {
+    pub(super) kind: &'static Kind,
+    pub(super) target: &'a Target<'a>,
+    pub(super) store: &'a Store<'a>,
+    pub(super) name: &'a str,
+    pub(super) old: Option<Lineage<'a>>,
+    pub(super) version: &'a Version,
+    pub(super) loading: &'a Loading<'a>,
+}
+
+impl Placing<'_> {
+    /// The plan that puts it in place and makes services load it, but for where it comes from:
+    /// what that costs, proves and promises. `effect` is what happens before; `conf` tells how it
+    /// is ordered again, an empty text nothing new.
+    pub(super) fn plan(
+        &self,
+        mut effect: Vec<String>,
+        conf: impl FnOnce(&Steps<'_>) -> String,
+    ) -> Result<Plan, Refusal> {
+        let Self { kind, target, store, name, old, version, loading } = *self;
+        let live = store.live(name);
+        let (steps, told) = loading.steps(target, &live, old);
+        let activation =
+            store::activate(store, name, version, &conf(&steps), loading.names, &steps)?;
+        effect.extend(told);
+        effect.extend(activation.effect);
+        let safe: Vec<_> = loading.names.iter().map(|it| SafeText::new(it)).collect();
+        let (endpoints, notes) = if activation.is_loaded {
+            (store::endpoints(target, &safe, &steps.servings), Vec::new())
+        } else {
+            (Vec::new(), nothing_loads(target, &live))
+        };
+        let mut files = store.written(name);
+        files.extend(steps.edits.iter().map(|it| it.file.clone()));
+        files.extend(steps.installs.iter().map(|it| it.path.to_string()));
+        let blank = card::blank(kind, target, None);
+        let impact = card::impact_of(&steps.hooks);
+        Ok(Plan {
+            place: Some(PlaceName::new(name)),
+            source: Some(store::KIND),
+            config_dir: Some(store.folder.to_owned()),
+            what: match old {
+                Some(_) => blank.what.clone(),
+                None => format!("{} (a new lineage)", blank.what),
+            },
+            effect,
+            undo: match old {
+                Some(old) => old.undo(),
+                None if steps.edits.is_empty() && steps.installs.is_empty() => {
+                    format!("nothing loads it yet; `rm -r {live}` on the host removes it")
+                }
+                None => script::undo(&script::stamp(target.now)),
+            },
+            notes,
+            files,
+            commands: vec![activation.command],
+            expect: old.map_or(Expect::NoLineage, |it| Expect::Leaf(it.leaf.sha256)),
+            impact: if steps.servings.is_empty() { impact } else { impact.max(Impact::Reload) },
+            endpoints,
+            ..blank
+        })
+    }
 }
