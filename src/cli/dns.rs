@@ -1,18 +1,17 @@
 //! `certdeck dns`: the providers that prove control of names in the DNS, and what was left there.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::errand::{self, Errand, say};
 use super::{Context, Exit, Failure, open, print, runtime};
 use crate::acme::desk::{Desk, Error, Record};
 use crate::acme::dns::{self, Spot};
-use crate::audit::{self, Log, Permit};
+use crate::audit::Permit;
 use crate::inventory::{DnsZone, Inventory};
 use crate::perform::Ending;
-use crate::perform::errand::{self, Errand};
 use crate::store::Store;
 use crate::text::SafeText;
 
@@ -179,13 +178,13 @@ async fn check(
     }
     print(|out| said.iter().try_for_each(|it| writeln!(out, "{}", SafeText::new(it))))?;
     if !is_writing {
-        note("nothing was written: --write tries that, too")?;
+        say("nothing was written: --write tries that, too");
         return Ok(Exit::Done);
     }
     let body = body("dns-check", &spot, "typed --write", context);
-    let (mut log, errand) = begin(&desk, &body, context)?;
+    let errand = Errand::begin(body, desk.guard(), context)?;
     let done = probe(&desk, &spot, errand.permit()).await;
-    finish(&mut log, errand, done)
+    finish(errand, done)
 }
 
 /// Writes, sees and removes; what was written is removed whatever becomes of the wait, Ctrl-C
@@ -193,7 +192,7 @@ async fn check(
 async fn probe(desk: &Desk, spot: &Spot, permit: &Permit) -> Result<SafeText, Error> {
     let spots = std::slice::from_ref(spot);
     let tell = |step: crate::acme::Step| {
-        note(step.text.as_str()).ok();
+        say(step.text.as_str());
     };
     let seen = match desk.add(spot, permit).await {
         Ok(()) => tokio::select! {
@@ -223,7 +222,7 @@ async fn remove(
         return Err(Failure::say(Exit::BadRequest, text).with_hint("the next values push it out"));
     }
     if !desk.list(&spot).await.map_err(failure)?.contains(&spot.value) {
-        note(&format!("{} has no such value; nothing was changed", spot.owner))?;
+        say(&format!("{} has no such value; nothing was changed", spot.owner));
         return Ok(Exit::Done);
     }
     if in_use(context).iter().any(|it| it.contains(&spot.value)) {
@@ -231,15 +230,16 @@ async fn remove(
         return Err(Failure::say(Exit::BadRequest, text)
             .with_hint("let it end, or end it: `certdeck jobs`"));
     }
-    let Some(confirmed) = confirm(&spot, name, yes)? else {
-        note("nothing was changed")?;
+    let warning = format!("dns-remove: {} loses the value {}", spot.owner, spot.value);
+    let Some(confirmed) = errand::confirm(&warning, ("name", name), yes)? else {
+        say("nothing was changed");
         return Ok(Exit::Failed);
     };
     let body = body("dns-remove", &spot, confirmed, context);
-    let (mut log, errand) = begin(&desk, &body, context)?;
+    let errand = Errand::begin(body, desk.guard(), context)?;
     let done = desk.remove(&spot, errand.permit()).await;
     let text = format!("{}: the value is removed", spot.owner);
-    finish(&mut log, errand, done.map(|()| SafeText::new(&text)))
+    finish(errand, done.map(|()| SafeText::new(&text)))
 }
 
 async fn orphans(
@@ -275,8 +275,8 @@ async fn orphans(
         }
     }
     for trouble in &troubles {
-        note(&trouble.to_string())?;
-        note(&format!("  {}", trouble.hint()))?;
+        say(&trouble.to_string());
+        say(&format!("  {}", trouble.hint()));
     }
     if format == "json" {
         let rows = found.iter().map(|(name, it)| {
@@ -285,7 +285,7 @@ async fn orphans(
         let rows: Vec<_> = rows.collect();
         print(|out| writeln!(out, "{:#}", json!({ "orphans": rows })))?;
     } else if found.is_empty() {
-        note("no challenge was left behind")?;
+        say("no challenge was left behind");
     } else {
         print(|out| {
             found.iter().try_for_each(|(name, it)| {
@@ -293,7 +293,7 @@ async fn orphans(
                 writeln!(out, "{}", SafeText::new(&line))
             })
         })?;
-        note("`certdeck dns remove NAME VALUE` removes one")?;
+        say("`certdeck dns remove NAME VALUE` removes one");
     }
     Ok(if troubles.is_empty() { Exit::Done } else { Exit::Unknown })
 }
@@ -334,28 +334,6 @@ fn record(name: &str, value: &str) -> Record {
     Record { name: format!("_acme-challenge.{name}"), value: value.to_owned() }
 }
 
-/// How it was confirmed, for the record; `None` if it was not.
-fn confirm(spot: &Spot, name: &str, yes: Option<&str>) -> Result<Option<&'static str>, Failure> {
-    note(&format!("dns-remove: {} loses the value {}", spot.owner, spot.value))?;
-    match yes {
-        Some(typed) if typed == name => return Ok(Some("--yes with the name")),
-        Some(typed) => {
-            let text = format!("--yes says {typed}, and the name is {name}");
-            return Err(Failure::say(Exit::BadRequest, text));
-        }
-        None => {}
-    }
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let text = "nobody is here who could be asked; nothing was changed";
-        let hint = format!("`--yes {name}` says that you mean it");
-        return Err(Failure::say(Exit::BadRequest, text).with_hint(hint));
-    }
-    write!(io::stderr(), "Type {} to go on: ", SafeText::new(name))?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok((answer.trim() == name).then_some("typed the name"))
-}
-
 fn body(action: &str, spot: &Spot, confirmed: &str, context: &Context) -> Map<String, Value> {
     [
         ("action", json!(action)),
@@ -371,34 +349,13 @@ fn body(action: &str, spot: &Spot, confirmed: &str, context: &Context) -> Map<St
     .collect()
 }
 
-/// Writes down what is about to be done, after what was cut off before.
-fn begin(
-    desk: &Desk,
-    body: &Map<String, Value>,
-    context: &Context,
-) -> Result<(Log, Errand), Failure> {
-    let refused = |it: audit::Error| Failure::new(Exit::AuditRefused, it);
-    let mut log = Log::open(&context.paths.state, context.clock).map_err(refused)?;
-    for line in errand::settle(&mut log).map_err(refused)? {
-        note(line.as_str())?;
-    }
-    if let Some(secret) = desk.guard() {
-        log.protect(secret);
-    }
-    let errand = Errand::begin(&mut log, body.clone()).map_err(refused)?;
-    Ok((log, errand))
-}
-
 /// Writes down what became of it, and says so.
-fn finish(log: &mut Log, errand: Errand, done: Result<SafeText, Error>) -> Result<Exit, Failure> {
+fn finish(errand: Errand, done: Result<SafeText, Error>) -> Result<Exit, Failure> {
     let (ending, summary) = match &done {
         Ok(said) => (Ending::Ok, said.clone()),
         Err(error) => (Ending::Failed, SafeText::new(&error.to_string())),
     };
-    errand.end(log, ending, &summary).map_err(|it| {
-        let error = anyhow::Error::new(it).context(format!("{summary}; that is not on record"));
-        Failure::new(Exit::AuditRefused, error)
-    })?;
+    errand.end(ending, &summary)?;
     let said = done.map_err(failure)?;
     print(|out| writeln!(out, "{said}"))?;
     Ok(Exit::Done)
@@ -412,10 +369,6 @@ fn failure(error: Error) -> Failure {
     };
     let hint = error.hint();
     Failure::new(exit, error).with_hint(hint)
-}
-
-fn note(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stderr(), "{}", SafeText::new(text))?)
 }
 
 #[cfg(test)]

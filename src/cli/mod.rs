@@ -10,6 +10,7 @@ mod demo;
 mod dns;
 mod doctor;
 mod environment;
+mod errand;
 mod host;
 mod inventory;
 mod issuer;

@@ -2,17 +2,16 @@
 
 mod show;
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::errand::{self, Errand, say};
 use super::{Context, Exit, Failure, open, print, runtime};
 use crate::acme::{Directory, Error, Office, Secret, account};
-use crate::audit::{self, Log};
+use crate::audit;
 use crate::inventory::{Inventory, Issuer};
 use crate::perform::Ending;
-use crate::perform::errand::{self, Errand};
 use crate::text::SafeText;
 
 /// List the CAs to order from, and keep the accounts there
@@ -167,7 +166,7 @@ impl Desk<'_> {
         let known = account::known(&self.office, self.issuer, self.is_staging);
         let known = known.map_err(|it| self.failure(&it))?;
         if let (Change::Register { .. }, Some(known)) = (change, &known) {
-            note(&format!("{}: there is an account already: {}", self.issuer.name, known.url))?;
+            say(&format!("{}: there is an account already: {}", self.issuer.name, known.url));
             return Ok(Exit::Done);
         }
         let directory = Directory::ask(&self.office, self.issuer, self.is_staging).await;
@@ -192,23 +191,24 @@ impl Desk<'_> {
                     .into()
             }
         };
-        let Some(confirmed) = self.confirm(change, &warning, yes)? else {
-            note("nothing was changed")?;
+        let name = &self.issuer.name;
+        let twin = if self.is_staging { " (staging)" } else { "" };
+        let warning = format!("{}: {name}{twin}. {warning}", change.name());
+        let Some(confirmed) = errand::confirm(&warning, ("issuer", name), yes)? else {
+            say("nothing was changed");
             return Ok(Exit::Failed);
         };
-        let refused = |it: audit::Error| Failure::new(Exit::AuditRefused, it);
-        let mut log = Log::open(&self.context.paths.state, self.context.clock).map_err(refused)?;
-        for line in errand::settle(&mut log).map_err(refused)? {
-            note(line.as_str())?;
-        }
-        if let (Change::Register { .. }, Some(external)) = (change, &self.issuer.external) {
+        let secret = match (change, &self.issuer.external) {
             // Read twice, so that the log knows what it must never hold.
-            let whose = format!("issuer {}", self.issuer.name);
-            let secret = Secret::read(&external.secret, &whose).await;
-            log.protect(&secret.map_err(|it| self.failure(&it))?.guard());
-        }
+            (Change::Register { .. }, Some(external)) => {
+                let whose = format!("issuer {}", self.issuer.name);
+                let secret = Secret::read(&external.secret, &whose).await;
+                Some(secret.map_err(|it| self.failure(&it))?.guard())
+            }
+            _ => None,
+        };
         let body = self.body(change, known.as_ref(), confirmed);
-        let errand = Errand::begin(&mut log, body).map_err(refused)?;
+        let errand = Errand::begin(body, secret.as_ref(), self.context)?;
         let done = self.act(change, errand.permit()).await;
         let (ending, summary) = match &done {
             Ok(said) => (Ending::Ok, said.clone()),
@@ -216,10 +216,7 @@ impl Desk<'_> {
             Err(it @ Error::Unreached { .. }) => (Ending::Unknown, SafeText::new(&it.to_string())),
             Err(it) => (Ending::Failed, SafeText::new(&it.to_string())),
         };
-        errand.end(&mut log, ending, &summary).map_err(|it| {
-            let error = anyhow::Error::new(it).context(format!("{summary}; that is not on record"));
-            Failure::new(Exit::AuditRefused, error)
-        })?;
+        errand.end(ending, &summary)?;
         let said = done.map_err(|it| self.failure(&it))?;
         print(|out| writeln!(out, "{}: {said}", self.issuer.name))?;
         Ok(Exit::Done)
@@ -253,35 +250,6 @@ impl Desk<'_> {
         Ok(SafeText::new(&said))
     }
 
-    /// How it was confirmed, for the record; `None` if it was not.
-    fn confirm(
-        &self,
-        change: &Change,
-        warning: &str,
-        yes: Option<&str>,
-    ) -> Result<Option<&'static str>, Failure> {
-        let name = &self.issuer.name;
-        let twin = if self.is_staging { " (staging)" } else { "" };
-        note(&format!("{}: {name}{twin}. {warning}", change.name()))?;
-        match yes {
-            Some(typed) if typed == name => return Ok(Some("--yes with the name")),
-            Some(typed) => {
-                let text = format!("--yes says {typed}, and the issuer is {name}");
-                return Err(Failure::say(Exit::BadRequest, text));
-            }
-            None => {}
-        }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            let text = "nobody is here who could be asked; nothing was changed";
-            let hint = format!("`--yes {name}` says that you mean it");
-            return Err(Failure::say(Exit::BadRequest, text).with_hint(hint));
-        }
-        write!(io::stderr(), "Type {name} to go on: ")?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok((answer.trim() == name).then_some("typed the name"))
-    }
-
     fn body(
         &self,
         change: &Change,
@@ -289,12 +257,10 @@ impl Desk<'_> {
         confirmed: &str,
     ) -> Map<String, Value> {
         let issuer = self.issuer;
-        let directory =
-            if self.is_staging { issuer.staging.as_ref() } else { Some(&issuer.directory) };
         let mut body: Map<_, _> = [
             ("action", json!(change.name())),
             ("issuer", json!(issuer.name)),
-            ("directory", json!(directory)),
+            ("directory", json!(issuer.url(self.is_staging))),
             ("staging", json!(self.is_staging)),
             ("who", json!(self.context.session("issuer").who())),
             ("confirmed", json!(confirmed)),
@@ -375,8 +341,4 @@ fn find<'a>(inventory: &'a Inventory, which: &Which) -> Result<&'a Issuer, Failu
         return Err(Failure::say(Exit::BadRequest, text));
     }
     Ok(issuer)
-}
-
-fn note(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stderr(), "{text}")?)
 }
