@@ -54,6 +54,8 @@ pub async fn refresh(
     if by_ca.is_empty() {
         return Vec::new();
     }
+    let all = by_ca.values().flat_map(|it| &it.1);
+    let mut unheard: HashSet<_> = all.map(|it| it.sha256).collect();
     let asked: Vec<_> = by_ca
         .into_iter()
         .map(|((_, is_staging), (issuer, leaves))| ask(office, issuer, is_staging, leaves))
@@ -63,13 +65,17 @@ pub async fn refresh(
     let all = async {
         while let Some(some) = answers.next().await {
             for Told { of, window, again_at } in some {
+                unheard.remove(&of);
                 book.again.insert(of.to_string(), again_at.unix());
                 told.extend(window.map(Arc::new));
             }
         }
     };
-    // What was told before the time was up counts.
-    tokio::time::timeout(patience, all).await.ok();
+    // What was told before the time was up counts. Whoever lets it pass in silence must not keep
+    // the next one waiting as well.
+    if tokio::time::timeout(patience, all).await.is_err() {
+        book.again.extend(unheard.iter().map(|it| (it.to_string(), now.plus(HOUR).unix())));
+    }
     book.forget(fleet);
     // Without the file the CAs are asked more often, within their limits.
     book.write(&office.state, &path).ok();
@@ -95,8 +101,8 @@ async fn ask(
 ) -> Vec<Told> {
     let now = office.clock.now();
     let later = |leaf: &Certificate, again_at| Told { of: leaf.sha256, window: None, again_at };
-    let url = if is_staging { issuer.staging.as_deref() } else { Some(&*issuer.directory) };
-    let Some((url, http)) = url.zip(Http::of(office, issuer).ok()) else { return Vec::new() };
+    let http = Http::of(office, issuer).ok();
+    let Some((url, http)) = issuer.url(is_staging).zip(http) else { return Vec::new() };
     // Nobody waits for these answers, so nothing is asked twice in a row.
     let http = http.with_pace(Pace { question: QUESTION, tries: 1, ..Pace::default() });
     let info = match Directory::get(&http, url).await {
@@ -201,10 +207,7 @@ fn maker<'a>(
         host == *domain || host.strip_suffix(domain).is_some_and(|it| it.ends_with('.'))
     };
     let is_staging = leaf.is_of_staging();
-    inventory.issuers.iter().find_map(|it| {
-        let url = if is_staging { it.staging.as_deref()? } else { &it.directory };
-        is_of(url).then_some((it, is_staging))
-    })
+    inventory.issuers.iter().find_map(|it| is_of(it.url(is_staging)?).then_some((it, is_staging)))
 }
 
 /// What stands in the names of signers, and the domain of their CA's directory (seen in chains
@@ -266,7 +269,12 @@ const MAX_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::clock::Clock;
+    use crate::fleet::{Chain, Host, HostName, PlaceName, Renewal, Roots, Sighting};
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
 
@@ -288,6 +296,48 @@ mod tests {
         ] {
             assert_eq!(read(wrong, of, NOW), None);
         }
+    }
+
+    /// A host with a certificate of a CA that tells windows.
+    fn fleet(directory: &str) -> Fleet {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let mut params = CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+        params.use_authority_key_identifier_extension = true;
+        let leaf = params.signed_by(&KeyPair::generate().unwrap(), &ca).unwrap();
+        let chain = Chain::read(&[leaf.der().clone()], &Roots::public()).unwrap();
+        let mut place = Place::new("certdeck", PlaceName::new("a"));
+        place.renewal =
+            Some(Renewal { server: Some(SafeText::new(directory)), ..Renewal::default() });
+        place.layers.disk = Some(Sighting {
+            chain: Arc::new(chain),
+            location: SafeText::new("/a.pem"),
+            at: NOW,
+        });
+        let mut host = Host::new(HostName::new("a"), "a", &[]);
+        host.places.push(place);
+        let mut fleet = Fleet::new([host.clone()]);
+        fleet.recall(host);
+        fleet
+    }
+
+    #[tokio::test]
+    async fn who_is_silent_keeps_nobody_waiting_twice() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let directory = format!("http://{}/dir", listener.local_addr().unwrap());
+        let text = format!("[[issuer]]\nname = \"x\"\ndirectory = \"{directory}\"\n");
+        let (inventory, complaints) = crate::inventory::read(&text);
+        assert_eq!(complaints, []);
+        let folder = tempfile::tempdir().unwrap();
+        let office = Office::new(folder.path(), Clock::fixed(NOW));
+        let fleet = fleet(&directory);
+        let patience = Duration::from_millis(200);
+        assert!(refresh(&office, &inventory, &fleet, patience).await.is_empty());
+        let (_silent, _) = listener.accept().await.unwrap();
+        // It is not even knocked at.
+        assert!(refresh(&office, &inventory, &fleet, patience).await.is_empty());
+        assert!(tokio::time::timeout(patience, listener.accept()).await.is_err());
     }
 
     #[test]
