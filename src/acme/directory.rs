@@ -86,10 +86,7 @@ impl Directory {
 
 /// The URL of the directory of an issuer, or of its staging twin.
 pub(super) fn url_of(issuer: &Issuer, is_staging: bool) -> Result<&str, Error> {
-    if !is_staging {
-        return Ok(&issuer.directory);
-    }
-    issuer.staging.as_deref().ok_or_else(|| Error::Impossible {
+    issuer.url(is_staging).ok_or_else(|| Error::Impossible {
         ca: SafeText::new(&issuer.name),
         why: SafeText::new("it has no staging twin in the inventory"),
     })

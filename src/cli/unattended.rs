@@ -23,8 +23,8 @@ use super::{Context, Exit, Failure};
 use crate::acme::Office;
 use crate::acme::ledger::{Hold, Ledger};
 use crate::action::{Find, Order, Plan, Why};
-use crate::budget;
 use crate::fleet::{Certificate, Moment, Place, human};
+use crate::inventory::Issuer;
 use crate::text::SafeText;
 
 /// What an unattended run does, and what it leaves.
@@ -141,26 +141,27 @@ pub(super) fn choose(
         let mut leave = |why: &str| {
             choice.left.push(SafeText::new(&format!("{}: left: {why}", plan.target())));
         };
-        if let Some((order, directory, limit)) = directory(&plan, find) {
+        if let Some((order, issuer, directory)) = order(&plan, find) {
+            let limit = issuer.orders(order.is_staging);
             let of_ledger = |it| Failure::new(Exit::Failed, it);
             // What failed before, and a CA that has asked to be left alone, are no failures of
             // this run: they are left until their time has come.
-            let hold = ledger.hold(&directory, &order.names, limit, find.now).map_err(of_ledger)?;
-            let rest = ledger.rest(&directory, &order.names, find.now).map_err(of_ledger)?;
+            let hold = ledger.hold(directory, &order.names, limit, find.now).map_err(of_ledger)?;
+            let rest = ledger.rest(directory, &order.names, find.now).map_err(of_ledger)?;
             if let Some(Hold { until, why }) = hold.or(rest) {
                 leave(&format!("{why}; the first run after {until} takes it up"));
                 continue;
             }
             if let Some(limit) = limit {
-                let left = match rooms.get(&directory) {
+                let left = match rooms.get(directory) {
                     Some(left) => *left,
-                    None => ledger.orders_left(&directory, limit, find.now).map_err(of_ledger)?,
+                    None => ledger.orders_left(directory, limit, find.now).map_err(of_ledger)?,
                 };
                 if left <= 0 {
                     leave("the orders that the CA allows now are used up; a later run takes it up");
                     continue;
                 }
-                rooms.insert(directory, left - 1);
+                rooms.insert(directory.to_owned(), left - 1);
             }
         }
         choice.plans.push(plan);
@@ -168,17 +169,11 @@ pub(super) fn choose(
     Ok(choice)
 }
 
-/// The order of a plan, if it has one, with the directory that it asks and the limit there.
-fn directory<'a>(
-    plan: &'a Plan,
-    find: Find<'_>,
-) -> Option<(&'a Order, String, Option<budget::Limit>)> {
+/// The order of a plan, if it has one, with its issuer and the directory that it asks.
+fn order<'a>(plan: &'a Plan, find: Find<'a>) -> Option<(&'a Order, &'a Issuer, &'a str)> {
     let order = plan.order.as_ref()?;
     let issuer = find.inventory.issuers.iter().find(|it| it.name == order.issuer)?;
-    let twin = issuer.staging.as_ref().filter(|_| order.is_staging);
-    let directory = twin.unwrap_or(&issuer.directory).clone();
-    let limit = issuer.order_limit.or_else(|| budget::orders_at(&directory));
-    Some((order, directory, limit))
+    Some((order, issuer, issuer.url(order.is_staging)?))
 }
 
 fn leaf(place: &Place) -> Option<&Certificate> {

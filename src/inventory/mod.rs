@@ -18,7 +18,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::budget::Limit;
+use crate::budget::{self, Limit};
 use crate::fleet::{self, Expiry, Fleet, HostName, Roots, Vantage};
 use crate::source::Source;
 use crate::text::SafeText;
@@ -229,6 +229,18 @@ pub struct Issuer {
     pub http_port: u16,
     /// How many orders it takes of one account, if that is told.
     pub order_limit: Option<Limit>,
+}
+
+impl Issuer {
+    /// The URL of its directory, or of that of its staging twin, if it has one.
+    pub fn url(&self, is_staging: bool) -> Option<&str> {
+        if is_staging { self.staging.as_deref() } else { Some(&self.directory) }
+    }
+
+    /// How many orders it takes of one account there: as it is told, or else as it is known.
+    pub fn orders(&self, is_staging: bool) -> Option<Limit> {
+        self.order_limit.or_else(|| budget::orders_at(self.url(is_staging)?))
+    }
 }
 
 /// An account at the customers' desk of a CA (RFC 8555, section 7.3.4).

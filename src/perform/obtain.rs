@@ -94,8 +94,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     /// The URL of the directory that is asked.
     fn directory(&self, is_staging: bool) -> &str {
-        let twin = self.issuer.staging.as_deref().filter(|_| is_staging);
-        twin.unwrap_or(&self.issuer.directory)
+        self.issuer.url(is_staging).unwrap_or(&self.issuer.directory)
     }
 
     fn wanted(&self, is_rehearsal: bool) -> Wanted<'_> {
@@ -117,7 +116,7 @@ impl Desk<'_> {
         let Self { order, issuer, ledger, .. } = self;
         let now = self.tools.clock.now();
         let directory = self.directory(order.is_staging);
-        let limit = issuer.order_limit.or_else(|| budget::orders_at(directory));
+        let limit = issuer.orders(order.is_staging);
         let hold = ledger.hold(directory, &order.names, limit, now).map_err(of_ca)?;
         if let Some(Hold { until, why }) = hold {
             let summary = format!("{}: nothing is asked before {until}: {why}", issuer.name);

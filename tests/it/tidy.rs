@@ -95,7 +95,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "acme/dns",
             "action",
             "audit",
-            "budget",
             "clock",
             "diagnose",
             "filter",

@@ -122,8 +122,7 @@ impl Row<'_> {
     }
 
     fn url(&self) -> &str {
-        let staging = self.issuer.staging.as_deref().filter(|_| self.is_staging);
-        staging.unwrap_or(&self.issuer.directory)
+        self.issuer.url(self.is_staging).unwrap_or(&self.issuer.directory)
     }
 
     /// The row of the list.
