@@ -310,11 +310,8 @@ mod tests {
         let mut place = Place::new("certdeck", PlaceName::new("a"));
         place.renewal =
             Some(Renewal { server: Some(SafeText::new(directory)), ..Renewal::default() });
-        place.layers.disk = Some(Sighting {
-            chain: Arc::new(chain),
-            location: SafeText::new("/a.pem"),
-            at: NOW,
-        });
+        place.layers.disk =
+            Some(Sighting { chain: Arc::new(chain), location: SafeText::new("/a.pem"), at: NOW });
         let mut host = Host::new(HostName::new("a"), "a", &[]);
         host.places.push(place);
         let mut fleet = Fleet::new([host.clone()]);

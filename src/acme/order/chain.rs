@@ -127,7 +127,7 @@ mod tests {
         refused("<html>", &NAMES, 60, "no certificate");
         refused(&made.text, &NAMES[..1], 60, "for other names");
         refused(&made.text, &NAMES, -3600, "clocks is off");
-        refused(&made.text, &NAMES, 90 * crate::fleet::DAY, "has ended already");
+        refused(&made.text, &NAMES, 90 * fleet::DAY, "has ended already");
         refused(&made.text.repeat(9), &NAMES, 60, "more than 10");
         let other = make();
         let why = told(&made, &other.text, &NAMES, 60).unwrap_err();
