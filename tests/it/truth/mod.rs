@@ -12,6 +12,7 @@ mod node;
 mod orders;
 mod reload;
 mod scene;
+mod shop;
 mod siblings;
 mod staging;
 mod unseen;

@@ -2,97 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::authority::{Authority, Life};
 use super::node::Plain;
-use super::scene::Scene;
+use super::shop::{NAME, Shop, files};
 use crate::dns::Named;
-use crate::lab::are_here;
-use crate::lab::ca::{Ca, Checks};
-use crate::lab::nginx::Nginx;
 use crate::order::proxy::{Fault, Proxy, Strike, What};
-
-const PROGRAMS: &[&str] = &["pebble", "pebble-challtestsrv", "curl", "openssl"];
-const NAME: &str = "shop.example.test";
-
-/// The host, what it serves, and a CA that looks at its webroot.
-struct Shop {
-    ca: Ca,
-    nginx: Nginx,
-    host: Plain,
-    scene: Scene,
-}
-
-impl Shop {
-    fn open() -> Option<Self> {
-        if !are_here(PROGRAMS) || !are_here(&[crate::lab::nginx::NGINX]) {
-            return None;
-        }
-        let mut scene = Scene::alone()?;
-        let host = Plain::start(&mut scene, "shop-1");
-        // What is served until then.
-        host.put(NAME, &Authority::new("Old House").issue(&[NAME], Life(80, 3)));
-        let nginx = host.nginx(&[NAME]);
-        let ca = Ca::start(&scene.lab.path("ca"), Checks::Http(nginx.http_port), 90);
-        let port = host.ssh_port();
-        scene.tell(&format!(
-            "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\nhttp-port = {}\n\
-             [[host]]\nname = 'shop-1'\naddress = '127.0.0.1'\nport = {port}\nwebroot = '{}'\n\
-             [[host.source]]\nkind = 'certdeck'\ndir = '{}'",
-            ca.directory(),
-            ca.trust().display(),
-            nginx.http_port,
-            nginx.webroot().display(),
-            host.path("certdeck").display(),
-        ));
-        scene.endpoint(NAME, nginx.tls_port, "probe = ['loopback']");
-        Some(Self { ca, nginx, host, scene })
-    }
-
-    const ISSUE: &str = "certdeck run issue shop-1/shop --names shop.example.test --yes shop";
-
-    fn served(&self) -> String {
-        self.nginx.served(NAME).unwrap()
-    }
-
-    fn store(&self, path: &str) -> PathBuf {
-        self.host.path("certdeck").join(path)
-    }
-
-    /// Gives the issuer a staging twin: the same CA under another address.
-    fn give_twin(&mut self) {
-        let twin = format!("{}?twin", self.ca.directory());
-        self.scene.edit("http-port", &format!("staging = '{twin}'\nhttp-port"));
-    }
-
-    /// Stops with an assertion unless nothing is left of any order.
-    #[track_caller]
-    fn assert_clear(&self) {
-        let left = files(&self.nginx.webroot());
-        assert!(left.is_empty(), "{left:?}");
-        let left = files(&self.store("orders"));
-        assert!(left.is_empty(), "{left:?}");
-        let left = files(&self.scene.lab.path("state/orders"));
-        assert!(left.is_empty(), "{left:?}");
-    }
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for it in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if it.file_type().unwrap().is_dir() {
-            all.extend(files(&it.path()));
-        } else {
-            all.push(it.path());
-        }
-    }
-    all
-}
 
 #[test]
 fn a_host_without_a_client_gets_its_certificate_on_the_wire() {
