@@ -7,6 +7,7 @@ mod automation;
 mod chain;
 mod fifty;
 mod files;
+mod killed;
 mod names;
 mod node;
 mod orders;
