@@ -10,7 +10,8 @@ use crate::fleet::Moment;
 /// - `back WHY` puts all files back, calls `undone` and ends;
 /// - `refuse WHY` ends before anything was changed.
 ///
-/// What was replaced does not stay beside it: servers load whole folders.
+/// What was replaced does not stay beside it: servers load whole folders. What will replace it is
+/// made there under a name with a dot before it, which none of them loads, should it be left.
 pub(super) fn with_files(script: &str) -> String {
     format!("{FILES}{}", script.trim_start())
 }
@@ -37,6 +38,7 @@ refuse() { say "$*; nothing was changed"; tidy; exit 3; }
 need() { command -v "$1" >/dev/null || refuse "there is no $1"; }
 begin() { umask 077; mkdir -p "$B" || refuse "$B cannot be made"; umask "$umask"; }
 kept() { printf '%s/%s' "$B" "$(printf '%s' "$1" | tr / %)"; }
+beside() { printf '%s/.%s.certdeck' "${1%/*}" "${1##*/}"; }
 back() {
   trap '' TERM INT HUP
   say "$1; the files from before are put back"
@@ -45,7 +47,8 @@ back() {
 '
   for f in $done; do
     k=$(kept "$f")
-    cp -p "$k" "$f.certdeck" && mv -f "$f.certdeck" "$f" || say "$f could not be put back: it is in $k"
+    t=$(beside "$f")
+    cp -p "$k" "$t" && mv -f "$t" "$f" || say "$f could not be put back: it is in $k"
   done
   unset IFS
   undone
@@ -57,8 +60,9 @@ swap() {
   f=$1; shift
   k=$(kept "$f")
   [ -e "$k" ] || cp -p "$f" "$k" || back "$f could not be kept"
-  cp -p "$f" "$f.certdeck" && "$@" >"$f.certdeck" && [ -s "$f.certdeck" ] && sync "$f.certdeck" &&
-    mv -f "$f.certdeck" "$f" || { rm -f "$f.certdeck"; back "$f could not be written"; }
+  t=$(beside "$f")
+  cp -p "$f" "$t" && "$@" >"$t" && [ -s "$t" ] && sync "$t" &&
+    mv -f "$t" "$f" || { rm -f "$t"; back "$f could not be written"; }
   done="$done
 $f"
 }
