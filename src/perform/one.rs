@@ -152,7 +152,7 @@ impl Crew {
         case.before = leaf(place).map(|it| it.sha256);
         let is_as_planned = match &plan.expect {
             Expect::Anything => true,
-            Expect::NoLineage => place.is_none(),
+            Expect::NoLineage => place.is_none_or(fleet::Place::is_bare),
             Expect::Leaf(wanted) => case.before == Some(*wanted),
         };
         if is_as_planned {
@@ -230,6 +230,7 @@ impl Crew {
             Ok(report) => Report { op: Some(op), ..report },
             Err(why) => return Report { op: Some(op), ..conclude::lost(&case, &why.text) },
         };
+        resume::clear(&self.tools, told, op, ended.0).await;
         let report = self.write_outcome(permit, report, ended).await;
         if plan.order.is_some() && report.ending != Ending::NotAudited {
             resume::forget(&self.tools, op);

@@ -138,6 +138,7 @@ async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, V
     let report = conclude(tools, told, &case, known, ended, |_| ()).await;
     let report = report.map_err(|it| away(&it.text))?;
     let report = Report { op: Some(intent.op), ..report };
+    resume::clear(tools, told, intent.op, &look.status).await;
     Ok((report, look.status.exit(), look.output))
 }
 

@@ -12,13 +12,13 @@ use super::kept::KeptPlan;
 use super::obtain::{NotObtained, obtain};
 use super::record::{self, with_log};
 use super::solve::{Answers, Precheck};
-use super::{Ending, Report, Tools, owner};
+use super::{Ending, Report, Tools, csr, owner};
 use crate::acme::order::{self, Kept};
 use crate::audit;
 use crate::audit::read::Record;
 use crate::fleet::DAY;
 use crate::inventory::Host;
-use crate::job::State;
+use crate::job::{State, Status};
 use crate::text::SafeText;
 
 /// Goes on with the order of an action that has no outcome, up to its job on the host; the end of
@@ -126,6 +126,23 @@ pub(super) fn not_obtained(case: &Case, not: NotObtained) -> Report {
     state.extend(not.left);
     let state: Vec<&str> = state.iter().map(String::as_str).collect();
     conclude::report(case, Ending::Failed, &not.summary, &state, Some(not.explanation))
+}
+
+/// Lets the host forget key and request of an order whose job did not come to its end, which takes
+/// them away itself: nobody will ever use that copy of the key. The action has no outcome yet.
+pub(super) async fn clear(tools: &Tools, told: &Host, op: Uuid, status: &Status) {
+    if status.exit() == Some(0) {
+        return;
+    }
+    let kept = Kept::read(&tools.office, op, false).ok().flatten();
+    let Some(order) = kept.and_then(|it| KeptPlan::read(&it.job)?.order()) else { return };
+    let mut body = record::Body::new();
+    body.insert("what".to_owned(), json!("key and request of the order are removed"));
+    body.insert("who".to_owned(), json!(tools.who));
+    // A log that refuses now refuses the outcome as well, and that is told.
+    if let Ok(permit) = with_log(tools, move |log| log.take_up(op, &body)).await {
+        csr::forget(tools, told, &order.folder, &permit).await;
+    }
 }
 
 /// Forgets the order of an action that has ended, unless something of it is still in place.
