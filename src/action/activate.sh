@@ -88,11 +88,13 @@ configure() {
 }
 switch() {
   old=$(readlink "$live/current")
-  for k in cert chain fullchain privkey; do
-    [ -L "$live/$k.pem" ] || ln -s "current/$k.pem" "$live/$k.pem" || refuse "$live/$k.pem cannot be made"
-  done
   lead "$1" || refuse "$live/current could not be led to version $1"
   n=$1
+  # The first time: none of them ever leads nowhere, and the certificate is not there without its key.
+  for k in privkey chain cert fullchain; do
+    [ -L "$live/$k.pem" ] || ln -s "current/$k.pem" "$live/$k.pem" || back "$live/$k.pem cannot be made"
+  done
+  synced "$live"
   fits "$live/fullchain.pem" "$live/privkey.pem" || back "the pair in $live does not fit"
   say "$live leads to version $n"
 }
