@@ -182,7 +182,9 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
     });
     let live = place.and_then(|it| Some(it.layers.disk.as_ref()?.chain.leaf.sha256));
     match (&plan.expect, place) {
-        (Expect::NoLineage, Some(_)) => return changed("the lineage exists by now"),
+        (Expect::NoLineage, Some(it)) if !it.is_bare() => {
+            return changed("the lineage exists by now");
+        }
         (Expect::Leaf(_), None) => return changed("the lineage is gone"),
         (Expect::Leaf(expected), Some(_)) if live != Some(*expected) => {
             return changed("the live certificate is another one by now");

@@ -80,7 +80,7 @@ pub struct Command {
 pub enum Expect {
     /// Nothing.
     Anything,
-    /// The lineage does not exist.
+    /// The lineage does not exist, or nothing is in place of it.
     NoLineage,
     /// The live certificate of the lineage is this one.
     Leaf(Fingerprint),

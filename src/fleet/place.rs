@@ -98,6 +98,13 @@ impl Place {
         folder == other && matches!(bears, Some("" | "_ecc"))
     }
 
+    /// Whether nothing is in place: the files that services would load are missing, as where the
+    /// first order was cut off.
+    pub fn is_bare(&self) -> bool {
+        let first = self.problems.first().map(|it| it.kind);
+        self.layers.disk.is_none() && first == Some(ProblemKind::Missing)
+    }
+
     /// Whether the private key on disk belongs to the certificate on disk; `None` if either is
     /// not known.
     pub fn key_matches(&self) -> Option<bool> {

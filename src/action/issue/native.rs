@@ -9,7 +9,7 @@ use super::super::plan::{Plan, Promise};
 use super::super::store::{Conf, Steps, Store, Version};
 use super::super::{Chosen, Kind, Refusal, Target, Why, share};
 use super::loading::Loading;
-use super::placed::Placing;
+use super::placed::{Placing, in_place};
 use super::way::Way;
 use super::{KIND, Key, changes, checked_address, issuer_named, list, wanted_names};
 use crate::fleet::{Certificate, HookStage, Install, InstallKind, Place, Renewal};
@@ -48,7 +48,7 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
     let own = store.place(name);
     let target = &Target { lineage: Some(name), place: own, ..*target };
     let store = Store::of(target)?;
-    let old = own.map(|_| Lineage::of(target)).transpose()?;
+    let old = in_place(target)?;
     let names = if names.is_empty() { wanted_names(old, chosen.get("names"))? } else { names };
     let renewal = own.and_then(|it| it.renewal.as_ref());
     let (issuer, is_staging) = issuer(target, chosen, renewal)?;

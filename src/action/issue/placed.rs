@@ -75,7 +75,7 @@ fn unordered(
     let name = checked_name(target.lineage.unwrap_or_default())?;
     let target = &Target { place: store.place(name), ..*target };
     let store = Store::of(target)?;
-    let old = target.place.map(|_| Lineage::of(target)).transpose()?;
+    let old = in_place(target)?;
     let names: Vec<String> = leaf.names.iter().map(ToString::to_string).collect();
     let own = target.place.and_then(|it| it.renewal.as_ref());
     let loading = Loading {
@@ -110,6 +110,12 @@ fn unordered(
         promise: Promise::Leaf(leaf.sha256),
         ..plan
     })
+}
+
+/// The lineage of the target, if anything of it is in place.
+pub(super) fn in_place<'a>(target: &'a Target<'a>) -> Result<Option<Lineage<'a>>, Refusal> {
+    let place = target.place.filter(|it| !it.is_bare());
+    place.map(|_| Lineage::of(target)).transpose()
 }
 
 /// A version on its way into our store.
