@@ -16,6 +16,7 @@ mod blob;
 mod chain;
 mod error;
 pub mod export;
+mod extract;
 mod fit;
 mod fork;
 mod head;
@@ -38,6 +39,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 
 pub use error::Error;
+pub use extract::Extract;
 pub use fork::fork;
 pub use redact::Secret;
 pub use select::Selection;

@@ -14,14 +14,18 @@ pub struct Selection {
     pub since: Option<Moment>,
     /// Not after.
     pub until: Option<Moment>,
+    /// From the record of this number on.
+    pub first: Option<u64>,
+    /// Up to the record of this number.
+    pub last: Option<u64>,
     /// The host.
     pub host: Option<String>,
     /// What was done: `renew`, `rollback`, …
     pub action: Option<String>,
     /// Who did it, or a part of that: `anna@laptop`, `anna`.
     pub actor: Option<String>,
-    /// The identity of the action, or its beginning.
-    pub op: Option<String>,
+    /// The identities of actions, or how they begin; nobody named: every action.
+    pub ops: Vec<String>,
 }
 
 impl Selection {
@@ -37,12 +41,18 @@ impl Selection {
             ops_with(host, &|it, wanted| it.text("host") == Some(wanted)),
             ops_with(action, &|it, wanted| it.action() == Some(wanted)),
             ops_with(actor, &|it, wanted| it.text("who").is_some_and(|it| it.contains(wanted))),
-            ops_with(self.op.as_deref(), &|it, wanted| it.op.to_string().starts_with(wanted)),
         ];
+        let is_named = |it: &Record| {
+            let op = it.op.to_string();
+            self.ops.is_empty() || self.ops.iter().any(|wanted| op.starts_with(wanted))
+        };
         let is_chosen = |it: &&Record| {
             chosen.iter().flatten().all(|ops| ops.contains(&it.op))
+                && is_named(it)
                 && self.since.is_none_or(|since| it.at >= since)
                 && self.until.is_none_or(|until| it.at <= until)
+                && self.first.is_none_or(|first| it.seq >= first)
+                && self.last.is_none_or(|last| it.seq <= last)
         };
         records.iter().filter(is_chosen).collect()
     }
@@ -94,7 +104,9 @@ mod tests {
             &Selection { actor: some("anna"), host: some("web-01"), ..Selection::default() },
             &[2, 4],
         );
-        check(&Selection { op: some("0000004"), ..Selection::default() }, &[5]);
+        check(&Selection { ops: vec!["0000004".to_owned()], ..Selection::default() }, &[5]);
+        let two = ["0000001", "0000004", "7"].map(str::to_owned).to_vec();
+        check(&Selection { ops: two, ..Selection::default() }, &[1, 5]);
         check(&Selection { host: some("web"), ..Selection::default() }, &[]);
     }
 
@@ -103,5 +115,6 @@ mod tests {
         let at = |at| Some(Moment::from_unix(at));
         check(&Selection { since: at(3), ..Selection::default() }, &[3, 4, 5]);
         check(&Selection { since: at(3), until: at(4), ..Selection::default() }, &[3, 4]);
+        check(&Selection { first: Some(2), last: Some(3), ..Selection::default() }, &[2, 3]);
     }
 }

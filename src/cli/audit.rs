@@ -304,7 +304,7 @@ fn records(context: &Context) -> (Vec<Record>, Result<Exit, Failure>) {
     (records, read.map(|()| Exit::Done).map_err(|it| Failure::new(exit(&it), it)))
 }
 
-fn exit(error: &audit::Error) -> Exit {
+pub(super) fn exit(error: &audit::Error) -> Exit {
     match error {
         audit::Error::Tampered { .. } => Exit::Code(State::Tampered.code()),
         audit::Error::Truncated { .. } => Exit::Code(State::Truncated.code()),
@@ -325,12 +325,13 @@ impl Filter {
             host: self.host.clone(),
             action: self.action.clone(),
             actor: self.actor.clone(),
-            op: self.op.clone(),
+            ops: self.op.clone().into_iter().collect(),
+            ..Selection::default()
         })
     }
 }
 
-fn time(text: &str, now: Moment) -> Result<Moment, Failure> {
+pub(super) fn time(text: &str, now: Moment) -> Result<Moment, Failure> {
     let ago = || seconds(text).filter(|it| *it >= 0).map(|it| now.plus(-it));
     Moment::parse(text).or_else(ago).ok_or_else(|| {
         let message = format!("`{}` is not a time", SafeText::new(text));
