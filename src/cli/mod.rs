@@ -12,6 +12,7 @@ mod doctor;
 mod environment;
 mod errand;
 mod host;
+mod incident;
 mod inventory;
 mod issuer;
 mod jobs;
@@ -137,6 +138,7 @@ enum Command {
     Issuer(issuer::Args),
     Dns(dns::Args),
     Jobs(jobs::Args),
+    Incident(incident::Args),
     Timer(timer::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -282,6 +284,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         #[cfg(feature = "practice")]
         Command::Demo(args) => demo::run(&args, console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Incident(args) => incident::run(&args, &context),
         Command::Host(args) => {
             let inventory = open::inventory(&context)?;
             runtime()?.block_on(async {

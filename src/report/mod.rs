@@ -5,6 +5,7 @@
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 
 mod csv;
+pub mod incident;
 mod json;
 pub mod plan;
 mod prometheus;

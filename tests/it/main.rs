@@ -18,6 +18,8 @@ mod cloud;
 mod console;
 mod dns;
 mod fuzz_seeds;
+#[cfg(feature = "practice")]
+mod incident;
 mod issuer;
 mod job;
 mod lab;

@@ -19,8 +19,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The words of a log, in plain words.
     ("diagnose", &["explain", "fleet", "text"]),
     ("filter", &["fleet", "spanned", "text"]),
-    // Plans tell where a certificate should be served, and in which waves.
-    ("report", &["action", "diagnose", "filter", "fleet", "inventory", "rollout", "text"]),
+    // Plans tell where a certificate should be served, and in which waves. A hand-over is made of
+    // records, which are values once they are read.
+    ("report", &["action", "audit", "diagnose", "filter", "fleet", "inventory", "rollout", "text"]),
     ("explain", &["fleet", "text"]),
     ("budget", &["fleet"]),
     // Commands as a shell reads them, and where a client keeps things.
