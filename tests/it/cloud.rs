@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::dns::{Named, SECRET};
 use crate::lab::are_here;
+use crate::order::proxy::message;
 use crate::serve::{Home, binary};
 
 /// A request as a cloud gets it.
@@ -109,7 +110,7 @@ async fn serve(
             host: header("host").unwrap_or_default(),
             line,
             authorization: header("authorization").unwrap_or_default(),
-            body,
+            body: String::from_utf8(body).unwrap(),
         };
         let (kind, answer) = tell(asked);
         let length = answer.len();
@@ -117,31 +118,6 @@ async fn serve(
             "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{answer}"
         );
         stream.write_all(text.as_bytes()).await?;
-    }
-}
-
-async fn message<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
-) -> std::io::Result<(String, String)> {
-    let mut bytes = Vec::new();
-    loop {
-        if let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let length = head.lines().filter_map(|it| it.split_once(": "));
-            let length = length
-                .filter(|it| it.0.eq_ignore_ascii_case("content-length"))
-                .find_map(|it| it.1.parse::<usize>().ok())
-                .unwrap_or_default();
-            if bytes.len() >= end + 4 + length {
-                let body = bytes[end + 4..end + 4 + length].to_vec();
-                return Ok((head, String::from_utf8(body).unwrap()));
-            }
-        }
-        let mut piece = [0; 4096];
-        match stream.read(&mut piece).await? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            read => bytes.extend(&piece[..read]),
-        }
     }
 }
 

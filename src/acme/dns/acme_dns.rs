@@ -123,14 +123,6 @@ impl Provider for AcmeDns {
         async { Ok(()) }.boxed()
     }
 
-    fn list<'a>(
-        &'a self,
-        _owner: &'a str,
-        _zone: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Fault>> {
-        async { Ok(None) }.boxed()
-    }
-
     fn forgets(&self) -> bool {
         false
     }

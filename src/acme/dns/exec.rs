@@ -83,14 +83,6 @@ impl Provider for Exec {
     fn remove<'a>(&'a self, spot: &'a Spot) -> BoxFuture<'a, Result<(), Fault>> {
         self.call("cleanup", spot).boxed()
     }
-
-    fn list<'a>(
-        &'a self,
-        _owner: &'a str,
-        _zone: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Fault>> {
-        async { Ok(None) }.boxed()
-    }
 }
 
 /// A program may wait for its own provider to spread the record.

@@ -92,12 +92,15 @@ pub trait Provider: Send + Sync {
     /// Removes that value; the others at the name stay.
     fn remove<'a>(&'a self, spot: &'a Spot) -> BoxFuture<'a, Result<(), Fault>>;
 
-    /// The values at a name of a zone, if the provider tells; otherwise the DNS is asked.
+    /// The values at a name of a zone, if the provider tells; otherwise the DNS is asked. Most
+    /// do not.
     fn list<'a>(
         &'a self,
-        owner: &'a str,
-        zone: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Fault>>;
+        _owner: &'a str,
+        _zone: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Fault>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// Whether a value can be taken away at all.
     fn forgets(&self) -> bool {

@@ -247,7 +247,9 @@ async fn pass(
 }
 
 /// Reads a request: what is before its body, without the empty line, and its body.
-async fn message(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(String, Vec<u8>)> {
+pub(crate) async fn message(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> std::io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {
