@@ -3,7 +3,7 @@
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
 use super::cost::Authority;
-use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why};
+use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, issue, renew};
 use crate::fleet::HookStage;
 
 pub(super) const KIND: Kind = Kind {
@@ -18,6 +18,9 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
+    if renew::is_own(target) {
+        return issue::rehearsal_plan(&KIND, target);
+    }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;
     let renewal = lineage.renewal()?;
@@ -179,5 +182,44 @@ mod tests {
     fn what_cannot_renew_by_itself_is_refused() {
         let manual = sample().with(|it| it.renewal.as_mut().unwrap().is_unattended = false);
         manual.refuses("dry-run", &[], Why::Pointless, "issued by hand");
+    }
+
+    #[test]
+    fn what_is_ordered_from_here_is_rehearsed() {
+        assert_snapshot!(sample().own(|_| ()).card("dry-run", &[]), @"
+        web-01/www.example.net Safe None SameLeaf
+        What   www.example.net on web-01 (serial 049ad2c3…, 39h left of 90.0d; also example.net)
+        Effect a test order at the staging twin of letsencrypt, https://acme-staging-v02.api.letsencrypt.org/directory, with an account there
+        Effect control of example.net, www.example.net is proven to it, by webroot in /var/www/html
+        Effect what answers it is taken away again; nothing else is changed
+        Effect no key is made, no certificate is written, and no hook runs
+        Cost   nothing in production; staging has limits of its own
+        Undo   nothing to undo
+        Proof  the staging twin says that control of every name is proven, and the live certificate is the same as before
+        Writes /var/www/html/.well-known/acme-challenge/*
+        ");
+        let plan = sample().own(|_| ()).plan("dry-run", "web-01/www.example.net", &[]).unwrap();
+        let order = plan.order.unwrap();
+        assert!(order.is_rehearsal && !order.is_staging && plan.commands.is_empty());
+        assert_eq!(order.names, ["example.net", "www.example.net"]);
+        let of_dns = sample().own(|it| {
+            let renewal = it.renewal.as_mut().unwrap();
+            (renewal.authenticator, renewal.webroot) = (Some(SafeText::new("dns-zone")), None);
+        });
+        of_dns.refuses("dry-run", &[], Why::BadRequest, "cannot order by `dns-zone`");
+    }
+
+    #[test]
+    fn without_a_twin_nothing_is_rehearsed() {
+        let house = sample().own(|it| {
+            let renewal = it.renewal.as_mut().unwrap();
+            renewal.account = Some(SafeText::new("house"));
+            renewal.server = Some(SafeText::new("https://ca.example.net/dir"));
+        });
+        let text = "no staging twin of house is known";
+        house.refuses("dry-run", &[], Why::Pointless, text);
+        house.refuses("dry-run", &[], Why::Pointless, "give the [[issuer]] its `staging`");
+        let lost = sample().own(|it| it.renewal = None);
+        lost.refuses("dry-run", &[], Why::Unknown, "its renewal file is missing");
     }
 }

@@ -1,10 +1,13 @@
 //! `hook`.
 
 use super::card::{self, Lineage};
-use super::certbot::{Certbot, Hook, environment, is_exact};
+use super::certbot::{Certbot, Hook, checked_name, environment, is_exact};
 use super::plan::{Command, Expect};
-use super::{Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, server};
-use crate::fleet::HookStage;
+use super::store::{self, Store};
+use super::{
+    Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, issue, renew, server,
+};
+use crate::fleet::{Certificate, HookStage};
 use crate::inventory::Impact;
 use crate::text::SafeText;
 
@@ -26,24 +29,56 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
+    let wanted = chosen.get("hook");
+    if renew::is_own(target) {
+        return of_store(target, wanted);
+    }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;
-    let hooks = choose(&certbot, chosen.get("hook"))?;
-    let impact = card::impact_of(&hooks);
-    let mut effect = card::effect_of(&hooks);
+    let hooks = choose(&certbot, wanted)?;
+    let live = certbot.live(lineage.place.name.as_str());
+    let mut plan = run(&hooks, &lineage, &live, card::blank(&KIND, target, Some(&certbot)))?;
+    if hooks.len() > 1 {
+        plan.effect.push(
+            "it ends with the first that fails; certbot would run the others, too".to_owned(),
+        );
+    }
+    Ok(plan)
+}
+
+/// The same for a lineage of our store: all that follows when a version of it becomes live, or a
+/// hook of the inventory.
+fn of_store(target: &Target<'_>, wanted: Option<&str>) -> Result<Plan, Refusal> {
+    let lineage = Lineage::of(target)?;
+    let Some(wanted) = wanted.filter(|it| *it != DEPLOY) else {
+        return issue::again_plan(&KIND, &lineage);
+    };
+    let store = Store::of(target)?;
+    let name = checked_name(lineage.place.name.as_str())?;
+    let mut named = target.inventory.hooks.iter();
+    let named = named.find(|it| it.name == wanted).ok_or_else(|| {
+        let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
+        let hint =
+            "`deploy` is all that follows when a version becomes live: its hook, and reloads";
+        Refusal::new(Why::BadRequest, text).hint(hint)
+    })?;
+    let hook = Hook::deploy(target.inventory, SafeText::new(&named.run));
+    run(&[hook], &lineage, &store.live(name), store::blank(&KIND, &store, name))
+}
+
+/// A plan that runs these hooks, and lets servers load what is live where the hooks do not.
+fn run(hooks: &[Hook], lineage: &Lineage<'_>, live: &str, blank: Plan) -> Result<Plan, Refusal> {
+    let target = lineage.target;
+    let impact = card::impact_of(hooks);
+    let mut effect = card::effect_of(hooks);
     if hooks.iter().any(|it| it.impact.is_none()) {
         effect.push(
             "what it does to services is not known here: it is taken for a restart".to_owned(),
         );
     }
-    if hooks.len() > 1 {
-        effect.push(
-            "it ends with the first that fails; certbot would run the others, too".to_owned(),
-        );
-    }
-    let mut commands = commands(&hooks, &certbot, &lineage)?;
+    let mut commands = commands(hooks, live, lineage.leaf)?;
     let is_deploy = hooks.iter().all(|it| it.stage == HookStage::Deploy);
-    if is_deploy && !card::reloads(&hooks) {
+    if is_deploy && !card::reloads(hooks) {
         let after = server::afterwards(target, lineage.leaf);
         commands.extend(after.commands);
         effect.extend(after.effect);
@@ -63,7 +98,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         expect: Expect::Leaf(lineage.leaf.sha256),
         impact,
         endpoints,
-        ..card::blank(&KIND, target, Some(&certbot))
+        ..blank
     })
 }
 
@@ -71,11 +106,10 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
 /// `misc.execute_command_status`), with its environment.
 pub(super) fn commands(
     hooks: &[Hook],
-    certbot: &Certbot<'_>,
-    lineage: &Lineage<'_>,
+    live: &str,
+    leaf: &Certificate,
 ) -> Result<Vec<Command>, Refusal> {
-    let live = certbot.live(lineage.place.name.as_str());
-    if let Some(odd) = lineage.leaf.names.iter().find(|it| !is_exact(it)) {
+    if let Some(odd) = leaf.names.iter().find(|it| !is_exact(it)) {
         let text = format!("the name {odd} in the certificate cannot be given to a hook as it is");
         return Err(Refusal::new(Why::Unknown, text));
     }
@@ -86,7 +120,7 @@ pub(super) fn commands(
             return Err(Refusal::new(Why::Unknown, text).hint("run it on the host itself"));
         }
         let argv = ["/bin/sh", "-c", hook.command.as_str()].map(str::to_owned).into();
-        Ok(Command { argv, env: environment(hook.stage, &live, lineage.leaf) })
+        Ok(Command { argv, env: environment(hook.stage, live, leaf) })
     };
     hooks.iter().map(command).collect()
 }
@@ -134,8 +168,17 @@ pub(super) fn choose(certbot: &Certbot<'_>, wanted: Option<&str>) -> Result<Vec<
 }
 
 pub(super) fn offers(target: &Target<'_>) -> Vec<Offer> {
-    let Ok(certbot) = Certbot::of(target) else { return Vec::new() };
     let mut offers = Vec::new();
+    if renew::is_own(target) {
+        offers.push(Offer::new(DEPLOY, "its hook and the reloads, as after a renewal"));
+        let named = target.inventory.hooks.iter();
+        offers.extend(named.map(|it| {
+            let about = format!("{}{}", SafeText::new(&it.run), card::does(Some(it.impact)));
+            Offer::new(&it.name, about)
+        }));
+        return offers;
+    }
+    let Ok(certbot) = Certbot::of(target) else { return offers };
     let deploy = certbot.hooks(HookStage::Deploy);
     if !deploy.is_empty() {
         let count = deploy.len();
@@ -168,7 +211,7 @@ mod tests {
     use super::super::Find;
     use super::super::sample::{hook, sample};
     use super::*;
-    use crate::fleet::HostName;
+    use crate::fleet::{HostName, Seen};
 
     #[test]
     fn deploy_hooks_run_as_after_a_renewal() {
@@ -245,5 +288,51 @@ mod tests {
         let values: Vec<_> = offers(&target).into_iter().map(|it| it.value).collect();
         let pre = "/etc/letsencrypt/renewal-hooks/pre/10-note";
         assert_eq!(values, ["deploy", "reload-nginx", "note", "conf:deploy", pre]);
+    }
+
+    #[test]
+    fn what_follows_in_our_store_is_done_again() {
+        let own = sample().own(|_| ());
+        let card = own.card("hook", &[]);
+        // How long the script is, is its own matter.
+        let (told, runs) = card.split_once("Runs ").unwrap();
+        assert!(
+            runs.ends_with("back '' 0002 hook 'nginx -t && systemctl reload nginx'\n"),
+            "{runs}"
+        );
+        assert_snapshot!(told, @"
+        web-01/www.example.net Change Reload SameLeaf
+        What   www.example.net on web-01 (serial 049ad2c3…, 39h left of 90.0d; also example.net)
+        Effect version 2 stays live, and is put in place once more
+        Effect deploy hook runs: nginx -t && systemctl reload nginx (reload)
+        Effect if one of these fails, all of it is led back, and services load what was there before
+        Cost   nothing at the CA
+        Undo   what a hook has done stays done; running it twice must do no harm
+        Proof  every step ends with 0, and the live certificate is the same; TLS with www.example.net:443 (on the host, from here)
+        ");
+        assert_snapshot!(own.card("hook", &[("hook", "note")]), @"
+        web-01/www.example.net Change None SameLeaf
+        What   www.example.net on web-01 (serial 049ad2c3…, 39h left of 90.0d; also example.net)
+        Effect deploy hook runs: logger renewed (no impact)
+        Effect nginx tests its configuration (/etc/nginx/nginx.conf); if that fails, nothing is reloaded
+        Effect nginx.service is reloaded: connections stay, workers are replaced
+        Effect it loads /etc/certdeck/live/www.example.net/fullchain.pem (/etc/nginx/nginx.conf:7)
+        Cost   nothing at the CA
+        Undo   what a hook has done stays done; running it twice must do no harm
+        Proof  every hook ends with 0, and the live certificate is the same; TLS with www.example.net:443 (on the host, from here)
+        Runs   RENEWED_DOMAINS='www.example.net example.net' RENEWED_LINEAGE=/etc/certdeck/live/www.example.net /bin/sh -c 'logger renewed'
+        Runs   /usr/sbin/nginx -t
+        Runs   systemctl reload nginx.service
+        ");
+        let kept = sample().own(|it| it.renewal.as_mut().unwrap().hooks.clear());
+        assert!(kept.card("hook", &[]).contains("nginx"), "{}", kept.card("hook", &[]));
+        own.refuses("hook", &[("hook", "x")], Why::BadRequest, "the inventory has no hook `x`");
+        let mut alone = sample().own(|it| it.renewal.as_mut().unwrap().hooks.clear());
+        let host = alone.fleet.host(&HostName::new("web-01")).unwrap();
+        let places = host.places.clone();
+        alone.see("web-01", Seen { places, ..Seen::default() });
+        alone.refuses("hook", &[], Why::BadRequest, "no hook, no server\n`--hook NAME`");
+        let lost = sample().own(|it| it.versions.clear());
+        lost.refuses("hook", &[], Why::Unknown, "which version of www.example.net is live");
     }
 }

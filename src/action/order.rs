@@ -11,6 +11,9 @@ pub struct Order {
     pub issuer: String,
     /// Whether its staging twin is asked.
     pub is_staging: bool,
+    /// Whether it ends once control of every name is proven, at the staging twin: the host makes no
+    /// key and gets no certificate.
+    pub is_rehearsal: bool,
     /// Where the CA writes to, if the account has to be made first: a mail address.
     pub contact: Option<String>,
     /// The names, as they stand in the certificate.

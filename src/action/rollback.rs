@@ -61,7 +61,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         None => certbot.hooks(HookStage::Deploy),
         wanted => hook::choose(&certbot, wanted)?,
     };
-    commands.extend(hook::commands(&hooks, &certbot, &Lineage { target, place, leaf })?);
+    commands.extend(hook::commands(&hooks, &live, leaf)?);
     effect.extend(card::effect_of(&hooks));
     let after = if card::reloads(&hooks) {
         server::Afterwards::default()

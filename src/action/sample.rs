@@ -97,6 +97,24 @@ impl Sample {
         self
     }
 
+    /// Makes it a lineage of our store at `web-01`, with a server that loads it, and changes it.
+    pub(super) fn own(mut self, change: impl FnOnce(&mut Place)) -> Self {
+        let mut place = place();
+        place.source = "certdeck";
+        for sighting in [&mut place.layers.disk, &mut place.layers.issued] {
+            let path = "/etc/certdeck/live/www.example.net/fullchain.pem";
+            sighting.as_mut().unwrap().location = SafeText::new(path);
+        }
+        let renewal = place.renewal.as_mut().unwrap();
+        renewal.account = Some(SafeText::new("letsencrypt"));
+        renewal.webroot = Some(SafeText::new("/var/www/html"));
+        change(&mut place);
+        let path = "/etc/certdeck/live/www.example.net/fullchain.pem";
+        let servers = vec![serving("nginx", path, "www.example.net", 443)];
+        self.see("web-01", Seen { places: vec![place], servers, ..Seen::default() });
+        self
+    }
+
     /// Changes how certbot is started at `web-01`.
     pub(super) fn automated(mut self, change: impl FnOnce(&mut Automation)) -> Self {
         let mut it = automation();

@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 
 use super::certbot::{Hook, checked_name, is_exact};
-use super::plan::Command;
+use super::plan::{Command, Plan};
 use super::repoint::{Edit, POINT};
 use super::server::{self, Serving};
-use super::{Refusal, Target, Why, script};
-use crate::fleet::{HostName, Install, Place};
+use super::{Kind, Refusal, Target, Why, card, script};
+use crate::fleet::{HostName, Install, Place, PlaceName};
 use crate::inventory::Endpoint;
 use crate::source::Client;
 use crate::text::SafeText;
@@ -69,6 +69,16 @@ impl<'a> Store<'a> {
             format!("{}/current", self.live(name)),
             format!("{}/renewal/{name}.conf", self.folder),
         ]
+    }
+}
+
+/// A plan about a lineage of the store that does nothing yet.
+pub(super) fn blank(kind: &'static Kind, store: &Store<'_>, name: &str) -> Plan {
+    Plan {
+        place: Some(PlaceName::new(name)),
+        source: Some(KIND),
+        config_dir: Some(store.folder.to_owned()),
+        ..card::blank(kind, store.target, None)
     }
 }
 
@@ -206,7 +216,7 @@ pub(super) fn activate(
         }
         argv.extend(["hook".to_owned(), hook.command.to_string()]);
     }
-    effect.extend(super::card::effect_of(&steps.hooks));
+    effect.extend(card::effect_of(&steps.hooks));
     for it in &reloads {
         argv.extend(["reload".to_owned(), it.line()]);
     }
@@ -245,9 +255,9 @@ pub(super) fn endpoints(
     names: &[SafeText],
     servings: &[Serving<'_>],
 ) -> Vec<Endpoint> {
-    let mut all = super::card::endpoints(target, names);
+    let mut all = card::endpoints(target, names);
     for it in server::endpoints(target, servings, None) {
-        let is_covered = names.iter().any(|name| super::card::covers(name.as_str(), &it.name));
+        let is_covered = names.iter().any(|name| card::covers(name.as_str(), &it.name));
         let is_there = |that: &Endpoint| (&that.name, that.port) == (&it.name, it.port);
         if is_covered && !all.iter().any(is_there) {
             all.push(it);

@@ -1,6 +1,6 @@
 //! `transplant`.
 
-use super::card::{self, Lineage};
+use super::card;
 use super::certbot::{self, Certbot, checked_name, is_exact};
 use super::plan::{Bring, Command, Expect, Promise};
 use super::share::same_names;
@@ -66,8 +66,8 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let mut commands = install.commands;
     let hooks = certbot.as_ref().map(|it| it.hooks(HookStage::Deploy)).unwrap_or_default();
     if let Some(certbot) = &certbot {
-        let lineage = Lineage { target, place, leaf };
-        commands.extend(hook::commands(&hooks, certbot, &lineage)?);
+        let live = certbot.live(place.name.as_str());
+        commands.extend(hook::commands(&hooks, &live, leaf)?);
         effect.extend(card::effect_of(&hooks));
     }
     let after = if card::reloads(&hooks) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::case::Case;
+use super::case::{Case, leaf};
 use super::judge::{self, Evidence, explanation};
 use super::{Ending, Report, Tools};
 use crate::explain::Explanation;
@@ -72,6 +72,48 @@ pub(super) async fn conclude(
     let served = serve(tools, told, case, &host).await;
     let log = case.log(told);
     Ok(judge::judge(&Evidence { case, status, output, host: &host, served: &served, log }))
+}
+
+/// Finds out what a rehearsal at a CA has left on its host: nothing, if all is well. `left` is
+/// what could not be taken away.
+pub(super) async fn rehearsed(
+    tools: &Tools,
+    told: &Host,
+    case: &Case,
+    known: fleet::Host,
+    left: Vec<String>,
+    tell: impl FnMut(&Visit),
+) -> Report {
+    const PROVEN: &str = "the staging twin says that control of every name is proven";
+    let host = match fresh(tools, told, known, tell).await {
+        Ok(host) => host,
+        Err(why) => {
+            let summary = format!("{PROVEN}, and the host cannot be looked at: {}", why.text);
+            let left: Vec<_> = left.iter().map(String::as_str).collect();
+            return report(case, Ending::Unknown, &summary, &left, None);
+        }
+    };
+    let place = case.place(&host);
+    let after = leaf(place).map(|it| it.sha256);
+    let (ending, then, why) = if !left.is_empty() {
+        let cause = "the host or the provider of the DNS could not be reached for it";
+        let next = "start certdeck again once it can be; `certdeck dns orphans` lists records";
+        (Ending::Failed, "what answered it is still there", Some(explanation("left", cause, next)))
+    } else if after != case.before {
+        let cause = "something has renewed it meanwhile";
+        let next = "scan the host; nothing has to be undone if the key fits";
+        (
+            Ending::Failed,
+            "the certificate is another one",
+            Some(explanation("changed", cause, next)),
+        )
+    } else {
+        (Ending::Ok, "the certificate is the one from before", None)
+    };
+    let summary = format!("{PROVEN}, and {then}");
+    let state = [judge::disk(case, place), left].concat();
+    let state: Vec<_> = state.iter().map(String::as_str).collect();
+    Report { after, ..report(case, ending, &summary, &state, why) }
 }
 
 /// A report of something that changed nothing.

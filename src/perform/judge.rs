@@ -206,11 +206,29 @@ fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
         let next = "mend the configuration; the server goes on with what it has loaded";
         return Some(explanation("not-reloaded", cause.trim(), next));
     }
-    (case.action == "hook").then(|| {
-        let cause = last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
+    let told = of_script(output);
+    if case.action == "hook" {
+        let last = || last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
         let next = "repair the hook, then run it again; no certificate was touched";
-        explanation("hook-failed", &cause, next)
-    })
+        return Some(explanation("hook-failed", &told.unwrap_or_else(last), next));
+    }
+    let is_own = case.source.as_deref() == Some("certdeck");
+    let next = "mend that first; what was ordered is on the host: `rollback` leads to it without \
+                another order";
+    told.filter(|_| is_own).map(|it| explanation("not-activated", &it, next))
+}
+
+/// Why a script of ours has put everything back, with what was said last before.
+fn of_script(output: &str) -> Option<String> {
+    let lines: Vec<_> = output.lines().filter(|it| !it.trim().is_empty()).collect();
+    let why = |it: &&str| it.strip_suffix("; the files from before are put back").is_some();
+    let at = lines.iter().position(why)?;
+    let (told, _) = lines.get(at)?.rsplit_once("; ")?;
+    let told = told.split_once(": ").map_or(told, |it| it.1);
+    let before = at.checked_sub(1).and_then(|it| lines.get(it));
+    // Steps before it that went well speak as scripts of ours do.
+    let said = before.filter(|it| !it.contains(" leads to version "));
+    Some(said.map_or_else(|| told.to_owned(), |it| format!("{told}: {}", it.trim())))
 }
 
 /// Why the promise of a plan is not proven.
@@ -414,7 +432,7 @@ fn timers<'a>(case: &'a Case, host: &'a fleet::Host) -> impl Iterator<Item = &'a
 }
 
 /// What is on disk now, in words.
-fn disk(case: &Case, place: Option<&Place>) -> Vec<String> {
+pub(super) fn disk(case: &Case, place: Option<&Place>) -> Vec<String> {
     if case.lineage.is_none() {
         return Vec::new();
     }

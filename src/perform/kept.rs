@@ -8,7 +8,7 @@ use crate::audit::Permit;
 use crate::fleet::{Fingerprint, HostName};
 use crate::job::{Call, Expect, Request};
 
-/// A plan with an order, as far as it is needed to go on.
+/// A plan with an order, as far as it is needed to go on. With a rehearsal nobody goes on.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct KeptPlan {
@@ -73,6 +73,7 @@ impl KeptPlan {
         Some(Order {
             issuer: it.issuer.clone(),
             is_staging: it.is_staging,
+            is_rehearsal: false,
             contact: it.contact.clone(),
             names: it.names.clone(),
             profile: it.profile.clone(),
@@ -201,6 +202,7 @@ mod tests {
         let mut order = Order {
             issuer: "ca".to_owned(),
             is_staging: true,
+            is_rehearsal: false,
             contact: Some("a@b.test".to_owned()),
             names: vec!["a.test".to_owned()],
             profile: None,

@@ -59,14 +59,9 @@ async fn carry_out(
 ) -> Result<Secret, NotObtained> {
     let office = &*tools.office;
     let op = permit.op();
-    let issuer = tools.inventory.issuers.iter().find(|it| it.name == order.issuer);
-    let issuer = issuer.ok_or_else(|| {
-        let summary = format!("there is no [[issuer]] `{}` in the inventory", order.issuer);
-        not(summary, "no-issuer", "the inventory has changed", "plan again")
-    })?;
+    let desk = Desk::of(tools, told, order, permit)?;
     let _held = held(tools, permit).await?;
-    let desk = Desk { tools, told, order, issuer, ledger: Ledger::of(office), permit };
-    let kept = Kept::read(office, op, false).map_err(of_ca)?.unwrap_or_else(|| {
+    let mut kept = Kept::read(office, op, false).map_err(of_ca)?.unwrap_or_else(|| {
         let job = serde_json::to_value(plan).unwrap_or_default();
         Kept::new(op, &desk.wanted(false), job)
     });
@@ -78,7 +73,32 @@ async fn carry_out(
         not.left.extend(kept.forget(office).err().map(|it| it.to_string()));
         return Err(not);
     }
-    desk.carry_out(kept, tell).await
+    desk.carry_out(&mut kept, tell).await
+}
+
+/// Lets the staging twin look whether control of the names can be proven, and nothing else: what
+/// could not be taken away afterwards, line by line.
+pub(super) fn rehearse<'a>(
+    tools: &'a Tools,
+    told: &'a Host,
+    order: &'a Order,
+    permit: &'a Permit,
+    tell: &'a mut Tell<'_>,
+) -> BoxFuture<'a, Result<Vec<String>, NotObtained>> {
+    Box::pin(async move {
+        let desk = Desk::of(tools, told, order, permit)?;
+        let _held = held(tools, permit).await?;
+        let mut kept = Kept::new(permit.op(), &desk.wanted(true), serde_json::Value::Null);
+        let rehearsed = match desk.check_hold(true) {
+            Ok(()) => desk.carry_out(&mut kept, tell).await,
+            Err(not) => Err(not),
+        };
+        Kept::release(&tools.office, permit.op());
+        rehearsed?;
+        // An order for these names need not be rehearsed again.
+        desk.note(What::Rehearsed)?;
+        Ok(left(&kept).into_iter().collect())
+    })
 }
 
 /// What an order is carried out with.
@@ -91,7 +111,21 @@ struct Desk<'a> {
     permit: &'a Permit,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    fn of(
+        tools: &'a Tools,
+        told: &'a Host,
+        order: &'a Order,
+        permit: &'a Permit,
+    ) -> Result<Self, NotObtained> {
+        let issuer = tools.inventory.issuers.iter().find(|it| it.name == order.issuer);
+        let issuer = issuer.ok_or_else(|| {
+            let summary = format!("there is no [[issuer]] `{}` in the inventory", order.issuer);
+            not(summary, "no-issuer", "the inventory has changed", "plan again")
+        })?;
+        Ok(Self { tools, told, order, issuer, ledger: Ledger::of(&tools.office), permit })
+    }
+
     /// The URL of the directory that is asked.
     fn directory(&self, is_staging: bool) -> &str {
         self.issuer.url(is_staging).unwrap_or(&self.issuer.directory)
@@ -110,13 +144,12 @@ impl Desk<'_> {
         }
     }
 
-    /// Looks up what came of earlier orders: whether the CA may be asked now, and whether its
-    /// twin is asked first.
-    async fn look_up(&self, tell: &mut Tell<'_>) -> Result<(), NotObtained> {
+    /// Looks up whether the CA may be asked now.
+    fn check_hold(&self, is_staging: bool) -> Result<(), NotObtained> {
         let Self { order, issuer, ledger, .. } = self;
         let now = self.tools.clock.now();
-        let directory = self.directory(order.is_staging);
-        let limit = issuer.orders(order.is_staging);
+        let directory = self.directory(is_staging);
+        let limit = issuer.orders(is_staging);
         let hold = ledger.hold(directory, &order.names, limit, now).map_err(of_ca)?;
         if let Some(Hold { until, why }) = hold {
             let summary = format!("{}: nothing is asked before {until}: {why}", issuer.name);
@@ -126,6 +159,15 @@ impl Desk<'_> {
             );
             return Err(not(summary, "held", why.as_str(), &next));
         }
+        Ok(())
+    }
+
+    /// Looks up what came of earlier orders: whether the CA may be asked now, and whether its
+    /// twin is asked first.
+    async fn look_up(&self, tell: &mut Tell<'_>) -> Result<(), NotObtained> {
+        let Self { order, issuer, ledger, .. } = self;
+        self.check_hold(order.is_staging)?;
+        let (now, directory) = (self.tools.clock.now(), self.directory(order.is_staging));
         let is_wanted = ledger.wants_rehearsal(directory, &order.names, now).map_err(of_ca)?;
         if !is_wanted || order.is_staging || issuer.staging.is_none() {
             return Ok(());
@@ -134,7 +176,7 @@ impl Desk<'_> {
         tell(Step { stage: Stage::Begun, text: SafeText::new(text) });
         let known = Kept::read(&self.tools.office, self.permit.op(), true).map_err(of_ca)?;
         let new = || Kept::new(self.permit.op(), &self.wanted(true), serde_json::Value::Null);
-        self.carry_out(known.unwrap_or_else(new), tell).await?;
+        self.carry_out(&mut known.unwrap_or_else(new), tell).await?;
         self.note(What::Rehearsed)
     }
 
@@ -151,7 +193,7 @@ impl Desk<'_> {
     }
 
     /// Carries out an order or a rehearsal, and cleans up after it.
-    async fn carry_out(&self, mut kept: Kept, tell: &mut Tell<'_>) -> Result<Secret, NotObtained> {
+    async fn carry_out(&self, kept: &mut Kept, tell: &mut Tell<'_>) -> Result<Secret, NotObtained> {
         let Self { tools, told, order, permit, .. } = *self;
         let office = &*tools.office;
         kept.write(office).map_err(of_ca)?;
@@ -162,29 +204,31 @@ impl Desk<'_> {
             (true, false) => Precheck::Private,
         };
         let mut answers = Answers::new(tools, &order.proofs, precheck, permit);
-        let obtained = self.go_on(&mut kept, &mut answers, tell).await;
+        let obtained = self.go_on(kept, &mut answers, tell).await;
         let mut not = match obtained {
-            Ok(chain) if !kept.is_rehearsal => return Ok(chain),
             Ok(chain) => {
-                kept.forget(office).map_err(of_ca)?;
+                // An order is forgotten once its job has ended.
+                if kept.is_rehearsal && kept.placed.is_empty() {
+                    kept.forget(office).map_err(of_ca)?;
+                }
                 return Ok(chain);
             }
             Err(not) => not,
         };
         // Also where it failed before it came to the challenges of this time.
-        if let Err(error) = order::clear(office, &mut answers, &mut kept, tell).await {
+        if let Err(error) = order::clear(office, &mut answers, kept, tell).await {
             not.left.push(error.to_string());
         }
-        csr::forget(tools, told, &order.folder, permit).await;
-        if kept.placed.is_empty() {
-            if let Err(error) = kept.forget(office) {
-                not.left.push(error.to_string());
-            }
-        } else {
-            let text = "what answered the challenges is still in place: the next start of \
-                        certdeck tries again to remove it";
-            not.left.push(text.to_owned());
+        if !order.is_rehearsal {
+            csr::forget(tools, told, &order.folder, permit).await;
         }
+        let still = left(kept);
+        if still.is_none()
+            && let Err(error) = kept.forget(office)
+        {
+            not.left.push(error.to_string());
+        }
+        not.left.extend(still);
         Err(not)
     }
 
@@ -199,12 +243,16 @@ impl Desk<'_> {
         let say = |tell: &mut Tell<'_>, text: &str| {
             tell(Step { stage: Stage::Begun, text: SafeText::new(text) });
         };
-        say(tell, "the host makes key and request; the key stays there");
-        let request = csr::fetch(tools, told, order, permit).await.map_err(|it| {
-            let cause = "the host could not make a key and a request for it";
-            let next = "install openssl there, or see what is in the way";
-            not(it.to_string(), "no-request", cause, next)
-        })?;
+        let request = if kept.is_rehearsal {
+            None
+        } else {
+            say(tell, "the host makes key and request; the key stays there");
+            Some(csr::fetch(tools, told, order, permit).await.map_err(|it| {
+                let cause = "the host could not make a key and a request for it";
+                let next = "install openssl there, or see what is in the way";
+                not(it.to_string(), "no-request", cause, next)
+            })?)
+        };
         say(tell, &format!("the account at {} is opened", issuer.name));
         let contact = order.contact.as_deref();
         let account = account::open(office, issuer, kept.is_staging, contact, permit).await;
@@ -219,7 +267,7 @@ impl Desk<'_> {
                          so it was not asked";
             return Err(not(text.to_string(), "caa", cause, hint.as_str()));
         }
-        let csr = Csr { der: &request.der, spki: request.spki };
+        let csr = request.as_ref().map(|it| Csr { der: &it.der, spki: it.spki });
         if kept.url.is_none() && !kept.is_rehearsal {
             // Before it is asked: an answer that is lost counts at the CA all the same.
             self.note(What::Ordered)?;
@@ -302,6 +350,13 @@ fn method(prover: &Prover) -> &'static str {
         Prover::Webroots { .. } => Kind::Http01.name(),
         Prover::Dns(_) => Kind::Dns01.name(),
     }
+}
+
+/// That what answered challenges is still in place, if it is.
+fn left(kept: &Kept) -> Option<String> {
+    let text = "what answered the challenges is still in place: the next start of certdeck tries \
+                again to remove it";
+    (!kept.placed.is_empty()).then(|| text.to_owned())
 }
 
 fn not(summary: String, name: &'static str, cause: &str, next: &str) -> NotObtained {

@@ -13,12 +13,12 @@ use super::conclude::{self, conclude, fresh, refused};
 use super::follow::{self, From, Lost};
 use super::judge::explanation;
 use super::kept::KeptPlan;
-use super::obtain::{NotObtained, obtain};
+use super::obtain::{self, obtain};
 use super::owner::UnderWay;
 use super::reconcile::{reconcile, unsettled};
 use super::record::{self, with_log};
 use super::{Ending, Progress, Report, Tools, resume};
-use crate::action::{Confirmed, Expect, Plan};
+use crate::action::{Confirmed, Expect, Order, Plan};
 use crate::audit::{self, Permit};
 use crate::explain::Explanation;
 use crate::fleet::{self, HostName, Why};
@@ -186,18 +186,25 @@ impl Crew {
             None => None,
             Some(bring) => match bring::fetch(&self.tools, bring, &permit).await {
                 Ok(input) => Some(input),
-                Err(text) => return self.not_brought(permit, &case, op, &text).await,
+                Err(text) => return self.end(permit, not_brought(&case, &text)).await,
             },
         };
         let mut request =
             job::Request { input, ..request(plan, &case, &host, &permit, &self.run.who) };
         if let Some(order) = &plan.order {
+            if order.is_rehearsal {
+                let report = self.rehearse(at, order, &permit, (told, &case, host)).await;
+                return self.end(permit, report).await;
+            }
             let kept = KeptPlan::of(order, &request);
             let mut tell = |step| self.say(Progress::Ordering { at, step });
             let obtained = obtain(&self.tools, told, order, &kept, &permit, &mut tell).await;
             request.input = match obtained {
                 Ok(chain) => Some(chain),
-                Err(not) => return self.not_obtained(permit, &case, not).await,
+                // No certificate came of it, and nothing was changed on the host.
+                Err(not) => {
+                    return self.end(permit, resume::not_obtained(&case, not)).await;
+                }
             };
         }
         let sessions = &self.tools.sessions;
@@ -239,25 +246,27 @@ impl Crew {
         report
     }
 
-    /// Records that what a plan needs could not be read on the other host.
-    async fn not_brought(&self, permit: Permit, case: &Case, op: Uuid, text: &SafeText) -> Report {
-        let why = explanation(
-            "not-brought",
-            "what should be brought could not be read on the other host",
-            "scan both hosts, and plan again from what is there now",
-        );
-        let report = Report { op: Some(op), ..refused(case, text.as_str(), Some(why)) };
-        let outcome = record::outcome(&report, None, None);
-        match with_log(&self.tools, move |log| log.outcome(permit, &outcome)).await {
-            Ok(()) => report,
-            Err(error) => self.not_written(report, &error),
+    /// Tries at the CA's twin whether an order would work; the host is given no job.
+    async fn rehearse(
+        &self,
+        at: usize,
+        order: &Order,
+        permit: &Permit,
+        (told, case, host): (&Host, &Case, fleet::Host),
+    ) -> Report {
+        let mut tell = |step| self.say(Progress::Ordering { at, step });
+        match obtain::rehearse(&self.tools, told, order, permit, &mut tell).await {
+            Err(not) => resume::not_obtained(case, not),
+            Ok(left) => {
+                let visited = |it: &_| self.say(Progress::Visited(fleet::Visit::clone(it)));
+                conclude::rehearsed(&self.tools, told, case, host, left, visited).await
+            }
         }
     }
 
-    /// Records that no certificate came of an order, and that nothing was changed on the host.
-    async fn not_obtained(&self, permit: Permit, case: &Case, not: NotObtained) -> Report {
-        let op = Some(permit.op());
-        let report = Report { op, ..resume::not_obtained(case, not) };
+    /// Records the end of an action of which the host was told nothing.
+    async fn end(&self, permit: Permit, report: Report) -> Report {
+        let report = Report { op: Some(permit.op()), ..report };
         let outcome = record::outcome(&report, None, None);
         match with_log(&self.tools, move |log| log.outcome(permit, &outcome)).await {
             Ok(()) => report,
@@ -336,6 +345,16 @@ impl Crew {
         ));
         Report { ending: Ending::NotAudited, summary: SafeText::new(&summary), state, ..report }
     }
+}
+
+/// What a plan needs could not be read on the other host.
+fn not_brought(case: &Case, text: &SafeText) -> Report {
+    let why = explanation(
+        "not-brought",
+        "what should be brought could not be read on the other host",
+        "scan both hosts, and plan again from what is there now",
+    );
+    refused(case, text.as_str(), Some(why))
 }
 
 /// What a host is asked to do for a plan.

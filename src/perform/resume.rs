@@ -14,8 +14,9 @@ use super::record::{self, with_log};
 use super::solve::{Answers, Precheck};
 use super::{Ending, Report, Tools, csr, owner};
 use crate::acme::order::{self, Kept};
-use crate::audit;
+use crate::action::DRY_RUN;
 use crate::audit::read::Record;
+use crate::audit::{self, Permit};
 use crate::fleet::DAY;
 use crate::inventory::Host;
 use crate::job::{State, Status};
@@ -33,8 +34,13 @@ pub(super) async fn take_up(
     intent: &Record,
     case: &Case,
 ) -> Result<Option<Report>, String> {
-    let kept = Kept::read(&tools.office, intent.op, false).map_err(|it| it.to_string())?;
-    let Some(kept) = kept else { return Ok(None) };
+    let read = |is_rehearsal| Kept::read(&tools.office, intent.op, is_rehearsal);
+    if case.action == DRY_RUN
+        && let Some(kept) = read(true).map_err(|it| it.to_string())?
+    {
+        return cut_off(tools, intent, case, kept).await.map(Some);
+    }
+    let Some(kept) = read(false).map_err(|it| it.to_string())? else { return Ok(None) };
     let look = follow::look(&tools.sessions, told, intent.op, 0).await;
     let look =
         look.map_err(|it| format!("{} cannot be asked about its order: {}", told.name, it.text))?;
@@ -48,16 +54,8 @@ pub(super) async fn take_up(
     }) else {
         return Ok(None);
     };
-    let mut body = record::Body::new();
-    body.insert("what".to_owned(), json!("the order is taken up"));
-    body.insert("who".to_owned(), json!(tools.who));
-    if let Some(url) = &kept.url {
-        body.insert("order".to_owned(), json!(url));
-    }
-    owner::sign(&mut body);
     let op = intent.op;
-    let permit = with_log(tools, move |log| log.take_up(op, &body)).await;
-    let permit = permit.map_err(|it| format!("the audit log refused: {it}"))?;
+    let permit = permit(tools, op, "the order is taken up", &kept).await?;
     let is_old = tools.clock.now().since(intent.at) > OLDEST;
     if is_old {
         let mut left = kept;
@@ -79,6 +77,43 @@ pub(super) async fn take_up(
             Err(format!("{} was lost from sight while its job ran: {}", told.name, why.text))
         }
     }
+}
+
+/// Ends a rehearsal that somebody began and did not end: nothing would come of it but what was
+/// known then. What answers challenges is taken away.
+async fn cut_off(
+    tools: &Tools,
+    intent: &Record,
+    case: &Case,
+    mut kept: Kept,
+) -> Result<Report, String> {
+    let office = &*tools.office;
+    let permit = permit(tools, intent.op, "what it left is taken away", &kept).await?;
+    let mut answers = Answers::new(tools, &[], Precheck::No, &permit);
+    let cleared = order::clear(office, &mut answers, &mut kept, &mut |_| ()).await;
+    cleared.map_err(|it| it.to_string())?;
+    let mut state = vec!["nothing was changed on the host"];
+    if kept.placed.is_empty() {
+        kept.forget(office).map_err(|it| it.to_string())?;
+        Kept::release(office, intent.op);
+    } else {
+        state.push("what answered the CA is still in place: the next start tries again");
+    }
+    let summary = "it was cut off before the staging twin had answered";
+    Ok(conclude::report(case, Ending::Cancelled, summary, &state, None))
+}
+
+/// The permit to go on with what somebody began.
+async fn permit(tools: &Tools, op: Uuid, what: &str, kept: &Kept) -> Result<Permit, String> {
+    let mut body = record::Body::new();
+    body.insert("what".to_owned(), json!(what));
+    body.insert("who".to_owned(), json!(tools.who));
+    if let Some(url) = &kept.url {
+        body.insert("order".to_owned(), json!(url));
+    }
+    owner::sign(&mut body);
+    let permit = with_log(tools, move |log| log.take_up(op, &body)).await;
+    permit.map_err(|it| format!("the audit log refused: {it}"))
 }
 
 /// Takes away what answered challenges of orders that have ended, where that could not be done

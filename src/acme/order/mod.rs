@@ -164,14 +164,15 @@ pub struct Work<'a> {
     pub office: &'a Office,
     /// The account that orders.
     pub account: &'a Account,
-    /// The request of the host.
-    pub csr: Csr<'a>,
+    /// The request of the host; without one the order ends once control is proven.
+    pub csr: Option<Csr<'a>>,
     /// What answers challenges.
     pub solver: &'a mut dyn Solver,
 }
 
 impl Work<'_> {
-    /// Carries an order out, from wherever it is, to its chain in PEM. What was put in place to
+    /// Carries an order out, from wherever it is, to its chain in PEM, or to nothing where there
+    /// is no request. What was put in place to
     /// answer challenges is taken away in any case; what could not be stays in `kept`.
     ///
     /// # Errors
@@ -202,20 +203,18 @@ impl Work<'_> {
         };
         // Each round leads on, or waits; an order of a hundred names takes a handful.
         for _ in 0..MAX_ROUNDS {
-            let step = match order.state().status {
-                OrderStatus::Pending => self.prove(&mut order, kept, tell).await,
-                OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid
-                    if kept.is_rehearsal =>
-                {
-                    return Ok(String::new());
+            let step = match (order.state().status, self.csr) {
+                (OrderStatus::Pending, _) => self.prove(&mut order, kept, tell).await,
+                (OrderStatus::Invalid, _) => return Err(self.why(&mut order).await),
+                (_, None) => return Ok(String::new()),
+                (OrderStatus::Ready, Some(csr)) => self.finalize(&mut order, csr, kept, tell).await,
+                (OrderStatus::Processing, _) => self.wait(&mut order, kept, tell).await,
+                (OrderStatus::Valid, Some(csr)) => {
+                    match self.download(&mut order, csr, kept, tell).await {
+                        Ok(chain) => return Ok(chain),
+                        Err(failure) => Err(failure),
+                    }
                 }
-                OrderStatus::Ready => self.finalize(&mut order, kept, tell).await,
-                OrderStatus::Processing => self.wait(&mut order, kept, tell).await,
-                OrderStatus::Valid => match self.download(&mut order, kept, tell).await {
-                    Ok(chain) => return Ok(chain),
-                    Err(failure) => Err(failure),
-                },
-                OrderStatus::Invalid => return Err(self.why(&mut order).await),
             };
             if let Err(failure) = step {
                 patience.bear(failure, self.office, kept.stage, tell).await?;
@@ -359,6 +358,7 @@ impl Work<'_> {
     async fn finalize(
         &mut self,
         order: &mut Order,
+        csr: Csr<'_>,
         kept: &mut Kept,
         tell: &mut Tell<'_>,
     ) -> Result<(), Failure> {
@@ -366,7 +366,7 @@ impl Work<'_> {
         kept.stage = Stage::Finalizing;
         kept.write(self.office)?;
         say(tell, kept.stage, &format!("{ca} gets the request of the host"));
-        until_taken!(ca, order.finalize_csr(self.csr.der).await)?;
+        until_taken!(ca, order.finalize_csr(csr.der).await)?;
         Ok(())
     }
 
@@ -394,6 +394,7 @@ impl Work<'_> {
     async fn download(
         &mut self,
         order: &mut Order,
+        csr: Csr<'_>,
         kept: &mut Kept,
         tell: &mut Tell<'_>,
     ) -> Result<String, Failure> {
@@ -401,11 +402,8 @@ impl Work<'_> {
         kept.stage = Stage::Valid;
         kept.write(self.office)?;
         let text = until_taken!(ca, order.certificate().await)?;
-        let ordered = chain::Ordered {
-            spki: self.csr.spki,
-            names: &kept.names,
-            now: self.office.clock.now(),
-        };
+        let ordered =
+            chain::Ordered { spki: csr.spki, names: &kept.names, now: self.office.clock.now() };
         let wrong = |why: &str| Failure::Wrong { ca: SafeText::new(ca), why: SafeText::new(why) };
         let text = text.ok_or_else(|| wrong("the order is done, and there is no certificate"))?;
         let chain = chain::check(&text, &ordered).map_err(|it| wrong(&it))?;

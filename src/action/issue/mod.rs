@@ -20,8 +20,8 @@ use crate::source::Client;
 use crate::text::SafeText;
 
 pub(super) use certbot::method;
-pub(super) use native::renewal_plan;
-pub(super) use placed::{brought_plan, kept_plan};
+pub(super) use native::{rehearsal_plan, renewal_plan};
+pub(super) use placed::{again_plan, brought_plan, kept_plan};
 
 pub(super) const KIND: Kind = Kind {
     name: "issue",

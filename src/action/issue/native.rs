@@ -6,7 +6,7 @@ use super::super::certbot::{Hook, checked_name};
 use super::super::cost;
 use super::super::order::{KeyPlan, Order};
 use super::super::plan::{Plan, Promise};
-use super::super::store::{Conf, Steps, Store, Version};
+use super::super::store::{self, Conf, Steps, Store, Version};
 use super::super::{Chosen, Kind, Refusal, Target, Why, share};
 use super::loading::Loading;
 use super::placed::{Placing, in_place};
@@ -99,39 +99,68 @@ pub(in crate::action) fn renewal_plan(
     kind: &'static Kind,
     target: &Target<'_>,
 ) -> Result<Plan, Refusal> {
-    let store = Store::of(target)?;
-    let chosen = &Chosen::default();
-    let lineage = Lineage::of(target)?;
-    let name = checked_name(lineage.place.name.as_str())?;
-    let unknown = || {
-        let text = format!("how {name} was ordered is not known: its renewal file is missing");
-        Refusal::new(Why::Unknown, text).hint("`issue` orders it and writes that file anew")
-    };
-    let renewal = lineage.place.renewal.as_ref().ok_or_else(unknown)?;
-    let names = wanted_names(Some(lineage), None)?;
-    let (issuer, is_staging) = issuer(target, chosen, Some(renewal))?;
-    let wanted = Wanted {
-        kind,
-        names: &names,
-        issuer,
-        is_staging: is_staging
-            || renewal
-                .server
-                .as_ref()
-                .is_some_and(|it| issuer.staging.as_deref() == Some(it.as_str())),
-        way: Way::of(target, chosen, Some(renewal), &names)?,
-        key: usual_key(Some(renewal))?,
-        profile: renewal.profile.as_ref().map(ToString::to_string),
-        contact: None,
-        is_prechecked: true,
-        loading: Loading {
-            names: &names,
-            installs: renewal.installs.clone(),
-            hook: own_hook(renewal).map(|it| named_impact(target, it)),
-            is_served: false,
-        },
-    };
-    wanted.plan(target, &store, name, Some(lineage))
+    let known = Known::of(target)?;
+    known.wanted(kind)?.plan(target, &known.store, known.name, Some(known.lineage))
+}
+
+/// A plan that tries at the staging twin whether it could be ordered again.
+pub(in crate::action) fn rehearsal_plan(
+    kind: &'static Kind,
+    target: &Target<'_>,
+) -> Result<Plan, Refusal> {
+    let known = Known::of(target)?;
+    known.wanted(kind)?.rehearsal(&known)
+}
+
+/// A lineage of our store, and what its file tells of how it is ordered again.
+struct Known<'a> {
+    target: &'a Target<'a>,
+    store: Store<'a>,
+    lineage: Lineage<'a>,
+    renewal: &'a Renewal,
+    name: &'a str,
+    names: Vec<String>,
+}
+
+impl<'a> Known<'a> {
+    fn of(target: &'a Target<'a>) -> Result<Self, Refusal> {
+        let store = Store::of(target)?;
+        let lineage = Lineage::of(target)?;
+        let name = checked_name(lineage.place.name.as_str())?;
+        let renewal = lineage.place.renewal.as_ref().ok_or_else(|| {
+            let text = format!("how {name} was ordered is not known: its renewal file is missing");
+            Refusal::new(Why::Unknown, text).hint("`issue` orders it and writes that file anew")
+        })?;
+        let names = wanted_names(Some(lineage), None)?;
+        Ok(Self { target, store, lineage, renewal, name, names })
+    }
+
+    fn wanted(&self, kind: &'static Kind) -> Result<Wanted<'_>, Refusal> {
+        let Self { target, renewal, names, .. } = self;
+        let chosen = &Chosen::default();
+        let (issuer, is_staging) = issuer(target, chosen, Some(renewal))?;
+        let is_of_twin = renewal
+            .server
+            .as_ref()
+            .is_some_and(|it| issuer.staging.as_deref() == Some(it.as_str()));
+        Ok(Wanted {
+            kind,
+            names,
+            issuer,
+            is_staging: is_staging || is_of_twin,
+            way: Way::of(target, chosen, Some(renewal), names)?,
+            key: usual_key(Some(renewal))?,
+            profile: renewal.profile.as_ref().map(ToString::to_string),
+            contact: None,
+            is_prechecked: true,
+            loading: Loading {
+                names,
+                installs: renewal.installs.clone(),
+                hook: own_hook(renewal).map(|it| named_impact(target, it)),
+                is_served: false,
+            },
+        })
+    }
 }
 
 /// Everything that an order is made with.
@@ -203,6 +232,7 @@ impl Wanted<'_> {
             order: Some(Order {
                 issuer: issuer.name.clone(),
                 is_staging: self.is_staging,
+                is_rehearsal: false,
                 contact: self.contact.clone().or_else(|| issuer.contact.clone()),
                 names: names.to_vec(),
                 profile: self.profile.clone(),
@@ -220,6 +250,61 @@ impl Wanted<'_> {
                 is_prechecked: self.is_prechecked,
             }),
             ..plan
+        })
+    }
+
+    /// A plan that lets the staging twin look whether control of the names could be proven, and
+    /// does nothing else.
+    fn rehearsal(&self, known: &Known<'_>) -> Result<Plan, Refusal> {
+        let Self { kind, issuer, names, .. } = *self;
+        let Known { target, store, lineage, name, .. } = known;
+        let twin = issuer.staging.as_deref().ok_or_else(|| {
+            let text = format!(
+                "no staging twin of {} is known, and a test at the CA itself would count there",
+                issuer.name
+            );
+            let hint = "give the [[issuer]] its `staging` in the inventory: the directory of its \
+                        test CA";
+            Refusal::new(Why::Pointless, text).hint(hint)
+        })?;
+        let mut notes = lineage.notes();
+        let proofs = self.way.proofs(target, names, issuer.http_port, &mut notes);
+        let file = self.way.webroot().map(|it| format!("{it}/.well-known/acme-challenge/*"));
+        let cost = match cost::Authority::of(twin) {
+            cost::Authority::Other => "nothing in production",
+            _ => "nothing in production; staging has limits of its own",
+        };
+        Ok(Plan {
+            effect: vec![
+                format!(
+                    "a test order at the staging twin of {}, {twin}, with an account there",
+                    issuer.name
+                ),
+                format!("control of {} is proven to it, by {}", list(names), self.way.title()),
+                "what answers it is taken away again; nothing else is changed".to_owned(),
+                "no key is made, no certificate is written, and no hook runs".to_owned(),
+            ],
+            cost: cost.to_owned(),
+            proof: "the staging twin says that control of every name is proven, and the live \
+                    certificate is the same as before"
+                .to_owned(),
+            notes,
+            files: file.into_iter().collect(),
+            order: Some(Order {
+                issuer: issuer.name.clone(),
+                is_staging: self.is_staging,
+                is_rehearsal: true,
+                contact: issuer.contact.clone(),
+                names: names.to_vec(),
+                profile: None,
+                replaces: None,
+                key: KeyPlan::Keep,
+                folder: store.folder.to_owned(),
+                lineage: (*name).to_owned(),
+                proofs,
+                is_prechecked: self.is_prechecked,
+            }),
+            ..store::blank(kind, store, name)
         })
     }
 

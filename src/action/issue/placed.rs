@@ -4,10 +4,10 @@ use super::super::card::{self, Lineage};
 use super::super::certbot::checked_name;
 use super::super::plan::{Bring, Expect, Plan, Promise};
 use super::super::store::{self, Conf, Steps, Store, Version};
-use super::super::{Kind, Refusal, Target, Tier, script};
+use super::super::{Kind, Refusal, Target, Tier, Why, script, server};
 use super::loading::Loading;
 use super::native::{named_impact, nothing_loads, own_hook};
-use crate::fleet::{Certificate, Place, PlaceName, Renewal, human};
+use crate::fleet::{Certificate, Place, Renewal, human};
 use crate::inventory::Impact;
 use crate::text::SafeText;
 
@@ -61,7 +61,41 @@ pub(in crate::action) fn kept_plan(
     Ok(Plan { tier: kind.tier, ..plan })
 }
 
-/// What both have: a version is put in place that nobody has to order. `from` tells how it is
+/// A plan that does once more what follows when the live version of a lineage becomes live: files
+/// of services are written, the hook runs, servers load it.
+pub(in crate::action) fn again_plan(
+    kind: &'static Kind,
+    lineage: &Lineage<'_>,
+) -> Result<Plan, Refusal> {
+    let Lineage { target, place, leaf } = *lineage;
+    let number = lineage.version().ok_or_else(|| {
+        let text = format!("which version of {} is live is not known", place.name);
+        Refusal::new(Why::Unknown, text).hint("`rollback` leads its link to one")
+    })?;
+    let own = place.renewal.as_ref();
+    let is_used = own.is_some_and(|it| !it.hooks.is_empty() || !it.installs.is_empty());
+    if !is_used && server::loading(target.host, place).is_empty() {
+        let text = format!("nothing is known to load {}: no hook, no server", place.name);
+        let hint =
+            "`--hook NAME` runs a [[hook]] of the inventory; `issue --deploy-hook NAME` keeps it";
+        return Err(Refusal::new(Why::BadRequest, text).hint(hint));
+    }
+    let effect = vec![format!("version {number} stays live, and is put in place once more")];
+    let plan = unordered(kind, target, leaf, &Version::Kept(number), None, effect)?;
+    Ok(Plan {
+        tier: if plan.impact == Impact::Restart { Tier::Risky } else { kind.tier },
+        undo: "what a hook has done stays done; running it twice must do no harm".to_owned(),
+        proof: card::proof(
+            "every step ends with 0, and the live certificate is the same",
+            &plan.endpoints,
+        ),
+        files: own.iter().flat_map(|it| &it.installs).map(|it| it.path.to_string()).collect(),
+        promise: Promise::SameLeaf,
+        ..plan
+    })
+}
+
+/// What these have: a version is put in place that nobody has to order. `from` tells how it is
 /// ordered again, if that is not known here.
 fn unordered(
     kind: &'static Kind,
@@ -154,12 +188,9 @@ impl Placing<'_> {
         let mut files = store.written(name);
         files.extend(steps.edits.iter().map(|it| it.file.clone()));
         files.extend(steps.installs.iter().map(|it| it.path.to_string()));
-        let blank = card::blank(kind, target, None);
+        let blank = store::blank(kind, store, name);
         let impact = card::impact_of(&steps.hooks);
         Ok(Plan {
-            place: Some(PlaceName::new(name)),
-            source: Some(store::KIND),
-            config_dir: Some(store.folder.to_owned()),
             what: match old {
                 Some(_) => blank.what.clone(),
                 None => format!("{} (a new lineage)", blank.what),

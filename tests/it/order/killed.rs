@@ -45,7 +45,7 @@ impl Trial {
         let account = machine.account(permit).await.map_err(|it| it.to_string())?;
         let kept = Kept::read(&machine.office, permit.op(), false).unwrap();
         let mut kept = kept.unwrap_or_else(|| machine.kept(permit, &host.names));
-        let csr = host.csr();
+        let csr = Some(host.csr());
         let mut work = Work { office: &machine.office, account: &account, csr, solver };
         let obtained = work.obtain(&mut kept, &mut |_| (), permit).await;
         obtained.map_err(|it| format!("{it:?}"))

@@ -235,7 +235,7 @@ async fn issue(machine: &Machine, host: &Host, solver: &mut Told) -> Result<Stri
     let permit = machine.permit();
     let account = machine.account(&permit).await.map_err(|it| it.to_string())?;
     let mut kept = machine.kept(&permit, &host.names);
-    let csr = host.csr();
+    let csr = Some(host.csr());
     let office = &machine.office;
     let mut work = Work { office, account: &account, csr, solver };
     let obtained = work.obtain(&mut kept, &mut |_| (), &permit).await;

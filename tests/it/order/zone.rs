@@ -96,7 +96,7 @@ async fn a_name_and_its_wildcard_are_proven_in_a_real_zone() {
     let host = Host::new(&["a.test", "*.a.test", "www.a.test"]);
     let mut kept = machine.kept(&permit, &host.names);
     let mut solver = Zone { desk: told.desk().await, permit: &permit, placed: Vec::new() };
-    let (office, csr) = (&machine.office, host.csr());
+    let (office, csr) = (&machine.office, Some(host.csr()));
     let mut work = Work { office, account: &account, csr, solver: &mut solver };
     let chain = work.obtain(&mut kept, &mut |_| (), &permit).await.unwrap();
     assert!(chain.contains("BEGIN CERTIFICATE"), "{chain}");

@@ -384,3 +384,111 @@ fn what_failed_twice_is_not_asked_a_third_time() {
     assert!(!said[2].contains("is asked for an order"), "{}", said[2]);
     shop.assert_clear();
 }
+
+/// A dry run asks the twin and nobody else, and leaves everything as it was; where it fails, it
+/// says what a renewal would say.
+#[test]
+fn a_dry_run_is_a_rehearsal_at_the_twin() {
+    let Some(mut shop) = Shop::open() else { return };
+    let run = |shop: &Shop, line: &str| {
+        let output = shop.scene.shell(line);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    let (code, said) = run(&shop, "certdeck run dry-run shop-1/shop");
+    assert!(code == Some(2) && said.contains("no staging twin of lab is known"), "{code:?} {said}");
+    shop.give_twin();
+    let (before, store) = (shop.served(), files(&shop.store("")));
+    let (code, said) = run(&shop, "certdeck run dry-run shop-1/shop");
+    assert_eq!(code, Some(0), "{said}");
+    for told in [
+        "a test order at the staging twin of lab",
+        "the answer lies in",
+        "control of every name is proven, and the certificate is the one from before",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    assert_eq!((shop.served(), files(&shop.store(""))), (before, store), "{said}");
+    assert_eq!(shop.ca.issued().len(), 1, "{said}");
+    let jobs = files(&shop.host.path("state"));
+    assert!(!jobs.iter().any(|it| it.to_string_lossy().contains("dry-run")), "{jobs:?}");
+    shop.assert_clear();
+    let log = run(&shop, "certdeck audit list").1;
+    assert!(log.contains("dry-run"), "{log}");
+
+    // The webroot is another one by now: what the CA would see is told.
+    shop.scene.resolve(NAME, "127.0.0.1");
+    let conf = shop.store("renewal/shop.conf");
+    let text = fs::read_to_string(&conf).unwrap();
+    let folder = shop.nginx.webroot().display().to_string();
+    let elsewhere = shop.host.path("home").display().to_string();
+    fs::write(&conf, text.replace(&folder, &elsewhere)).unwrap();
+    let (code, said) = run(&shop, "certdeck run dry-run shop-1/shop");
+    assert!(code == Some(1) && said.contains("the webroot is another folder"), "{said}");
+    assert!(said.contains("nothing was changed on the host"), "{said}");
+    shop.assert_clear();
+    assert!(shop.scene.shell("certdeck audit verify").status.success());
+}
+
+/// Killed in a dry run: whoever comes next takes away what answered the twin, and says so.
+#[test]
+fn a_dry_run_that_is_killed_leaves_nothing() {
+    let Some(mut shop) = Shop::open() else { return };
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    shop.give_twin();
+    let mut child = shop.scene.spawn("exec certdeck run dry-run shop-1/shop");
+    let told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let told: Vec<_> = told.take_while(|it| !it.contains("the answer lies in")).collect();
+    child.kill().ok();
+    child.wait().unwrap();
+    assert!(!files(&shop.nginx.webroot()).is_empty(), "{told:#?}");
+    let output = shop.scene.shell("certdeck run hook shop-1/shop --yes shop");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains("it was cut off before the staging twin had answered"), "{said}");
+    assert_eq!(shop.ca.issued().len(), 1);
+    shop.assert_clear();
+}
+
+/// All that follows when a version becomes live is done again: a server that was never told loads
+/// it, and a hook that fails is told with its own words.
+#[test]
+fn a_hook_of_our_store_runs_again() {
+    let Some(mut shop) = Shop::open() else { return };
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    let first = shop.served();
+    let mark = shop.host.path("home/mark");
+    shop.scene.tell(&format!(
+        "[[hook]]\nname = 'mark'\nrun = 'echo \"$RENEWED_LINEAGE $RENEWED_DOMAINS\" > {mark}'\n\
+         impact = 'none'\n[[hook]]\nname = 'broken'\nrun = 'echo no such site >&2; exit 7'\n\
+         impact = 'none'",
+        mark = mark.display()
+    ));
+    // A newer one is led to, and nobody is told.
+    let keep = "certdeck run issue shop-1/shop --names shop.example.test --deploy-hook mark";
+    shop.scene.repair(keep, "shop");
+    assert_ne!(shop.served(), first);
+    let live = shop.store("live/shop/current");
+    let newer = fs::read_link(&live).unwrap();
+    shop.scene.repair("certdeck run rollback shop-1/shop", "shop");
+    assert_eq!(shop.served(), first);
+    fs::remove_file(&live).unwrap();
+    std::os::unix::fs::symlink(&newer, &live).unwrap();
+    fs::remove_file(&mark).unwrap();
+    assert_eq!(shop.served(), first);
+
+    let said = shop.scene.repair("certdeck run hook shop-1/shop", "shop");
+    assert_ne!(shop.served(), first, "{said}");
+    assert!(said.contains("the certificate is the one from before, and is served"), "{said}");
+    let told = fs::read_to_string(&mark).unwrap();
+    assert_eq!(told.trim(), format!("{} {NAME}", shop.store("live/shop").display()));
+    fs::remove_file(&mark).unwrap();
+    shop.scene.repair("certdeck run hook shop-1/shop --hook mark", "shop");
+    assert!(mark.exists());
+
+    let output = shop.scene.shell("certdeck run hook shop-1/shop --hook broken --yes shop");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("no such site"), "{said}");
+    assert_eq!(fs::read_link(&live).unwrap(), newer);
+    shop.assert_clear();
+}
