@@ -17,3 +17,4 @@ mod shop;
 mod siblings;
 mod staging;
 mod unseen;
+mod way_back;
