@@ -143,6 +143,14 @@ impl Case {
         format!("{} {}", self.action, self.lineage.as_deref().unwrap_or(self.host.as_str()))
     }
 
+    /// `web-01/www.example.com`, as commands are given it.
+    pub(super) fn place_name(&self) -> String {
+        match &self.lineage {
+            Some(lineage) => format!("{}/{lineage}", self.host),
+            None => self.host.to_string(),
+        }
+    }
+
     /// Where the client's own log is.
     pub(super) fn log(&self, told: &inventory::Host) -> Option<String> {
         let is_source = |it: &str| self.source.as_deref() == Some(it);

@@ -3,7 +3,7 @@
 
 use super::case::{self, Case, leaf};
 use super::hook::{self, Failed};
-use super::{Ending, Report};
+use super::{Ending, Report, activation};
 use crate::action::Promise;
 use crate::explain::{self, Explanation};
 use crate::fleet::{self, Certificate, Failure, Fingerprint, Moment, Place, Probe, Version, human};
@@ -144,7 +144,8 @@ fn verdict(
                 128.. => format!("the command was ended by signal {}", code - 128),
                 _ => format!("the command failed with exit code {code}"),
             };
-            let known = of_command(case, code, output)
+            let known = activation::explained(case, place, output)
+                .or_else(|| of_command(case, code, output))
                 .or_else(|| explain::certbot(output))
                 .or_else(|| hooks.first().map(|it| hook_failed(&words(it))));
             let known = known.unwrap_or_else(|| {
@@ -197,39 +198,24 @@ fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
         return Some(explanation("not-runnable", "the program is missing or no program", next));
     }
     let last = output.lines().rfind(|it| !it.trim().is_empty());
-    // What nginx, Apache and haproxy put before what is wrong with their configuration.
-    let is_fault = |it: &&str| {
-        ["[emerg]", "AH00526", "Syntax error", "[ALERT]"].iter().any(|mark| it.contains(mark))
-    };
     if ["reload", "repoint"].contains(&case.action.as_str()) {
-        let cause = output.lines().find(is_fault).or(last).unwrap_or("it said nothing");
+        let cause = output.lines().find(|it| is_fault(it)).or(last).unwrap_or("it said nothing");
         let next = "mend the configuration; the server goes on with what it has loaded";
         return Some(explanation("not-reloaded", cause.trim(), next));
     }
-    let told = of_script(output);
-    if case.action == "hook" {
-        let last = || last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
-        let next = "repair the hook, then run it again; no certificate was touched";
-        return Some(explanation("hook-failed", &told.unwrap_or_else(last), next));
-    }
-    let is_own = case.source.as_deref() == Some("certdeck");
-    let next = "mend that first; what was ordered is on the host: `rollback` leads to it without \
-                another order";
-    told.filter(|_| is_own).map(|it| explanation("not-activated", &it, next))
+    (case.action == "hook").then(|| {
+        let cause = last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
+        explanation("hook-failed", &cause, REPAIR)
+    })
 }
 
-/// Why a script of ours has put everything back, with what was said last before.
-fn of_script(output: &str) -> Option<String> {
-    let lines: Vec<_> = output.lines().filter(|it| !it.trim().is_empty()).collect();
-    let why = |it: &&str| it.strip_suffix("; the files from before are put back").is_some();
-    let at = lines.iter().position(why)?;
-    let (told, _) = lines.get(at)?.rsplit_once("; ")?;
-    let told = told.split_once(": ").map_or(told, |it| it.1);
-    let before = at.checked_sub(1).and_then(|it| lines.get(it));
-    // Steps before it that went well speak as scripts of ours do.
-    let said = before.filter(|it| !it.contains(" leads to version "));
-    Some(said.map_or_else(|| told.to_owned(), |it| format!("{told}: {}", it.trim())))
+/// Whether that is how nginx, Apache and haproxy say what is wrong with their configuration.
+pub(super) fn is_fault(line: &str) -> bool {
+    ["[emerg]", "AH00526", "Syntax error", "[ALERT]"].iter().any(|it| line.contains(it))
 }
+
+/// What to do about a hook that was run alone.
+pub(super) const REPAIR: &str = "repair the hook, then run it again; no certificate was touched";
 
 /// Why the promise of a plan is not proven.
 struct Doubt {
@@ -501,9 +487,11 @@ fn relinked(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
     };
     let mut lines = Vec::new();
     if let Some(number) = version(now.sha256) {
-        lines.push(format!(
-            "version {number} is live now: certbot links its newest before it orders another"
-        ));
+        let why = match case.source.as_deref() {
+            Some(activation::KIND) => "services may go on with what they have loaded",
+            _ => "certbot links its newest before it orders another",
+        };
+        lines.push(format!("version {number} is live now: {why}"));
     }
     lines.push(match version(before) {
         Some(number) => format!(

@@ -4,6 +4,7 @@
 //! until it has ended, a look at the host and at what is served, and the outcome in the log. A
 //! job that was lost from sight is found again by its identity, and never started twice.
 
+mod activation;
 mod again;
 mod bring;
 mod case;
