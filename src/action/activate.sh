@@ -27,14 +27,28 @@ undone() {
   if [ -f "$renewal.before" ]; then mv -f "$renewal.before" "$renewal"; fi
   if [ -n "$old" ] && lead "${old##*/}"; then say "$live leads to version ${old##*/} again"
   elif [ -n "$old" ]; then say "$live could not be led back: it leads to version $n"
-  else say "the certificate stays in $live, and nothing loads it yet"; fi
+  elif rm -f "$live/fullchain.pem" "$live/cert.pem" "$live/chain.pem" "$live/privkey.pem" "$live/current"; then say "the certificate stays in $archive/$n, and nothing loads it yet"; fi
   set -f
   IFS='
 '
   for line in $again; do
     unset IFS
     say "again, with what was there before: $line"
-    sh -c "$line" || say "that failed: services may have loaded either"
+    RENEWED_LINEAGE=$live sh -c "$line" || say "that failed: services may have loaded either"
+  done
+}
+# What is shown at an address for a name, in PEM.
+shown() { ${patience:+"$patience" 5} openssl s_client -connect "$1" -servername "$2" </dev/null 2>/dev/null | openssl x509 2>/dev/null; }
+# Whether a server shows it, for as long as one may take to load it. One that cannot be asked in
+# this way is judged elsewhere; nor is anything led back for the sake of what has expired.
+served() {
+  command -v openssl >/dev/null || return 0
+  patience=$(command -v timeout) i=0
+  leaf=$(digest "$live/cert.pem")
+  while s=$(shown "$1" "$2") && [ "$s" ] && [ "$(printf '%s\n' "$s" | digest /dev/stdin)" != "$leaf" ]; do
+    printf '%s\n' "$s" | openssl x509 -noout -checkend 0 >/dev/null || { say "$1 shows one for $2 that has expired"; return; }
+    [ $i -lt 12 ] || back "what answers at $1 does not serve it for $2"
+    i=$((i+1)); sleep 0.5 || sleep 1
   done
 }
 bring() {
@@ -136,6 +150,9 @@ while [ $# -gt 0 ]; do
   install) install "$2" "$3"; shift 3;;
   test) sh -c "$2" || back "the configuration is not sound"; shift 2;;
   hook)
+    # A hook that has copied files copies them back.
+    case ${old##*/} in ''|"$n") ;; *) again="$again
+$2";; esac
     RENEWED_LINEAGE=$live sh -c "$2" || back "the deploy hook failed with $?"
     shift 2;;
   reload)
@@ -143,6 +160,7 @@ while [ $# -gt 0 ]; do
 $2"
     sh -c "$2" || back "the reload failed with $?"
     shift 2;;
+  served) served "$2" "$3"; shift 3;;
   *) back "$1 is no step";;
   esac
 done

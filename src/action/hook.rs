@@ -297,7 +297,10 @@ mod tests {
         // How long the script is, is its own matter.
         let (told, runs) = card.split_once("Runs ").unwrap();
         assert!(
-            runs.ends_with("back '' 0002 hook 'nginx -t && systemctl reload nginx'\n"),
+            runs.ends_with(
+                "back '' 0002 hook 'nginx -t && systemctl reload nginx' \
+                 served 127.0.0.1:443 www.example.net\n"
+            ),
             "{runs}"
         );
         assert_snapshot!(told, @"
@@ -305,6 +308,7 @@ mod tests {
         What   www.example.net on web-01 (serial 049ad2c3…, 39h left of 90.0d; also example.net)
         Effect version 2 stays live, and is put in place once more
         Effect deploy hook runs: nginx -t && systemctl reload nginx (reload)
+        Effect 127.0.0.1:443 is asked for www.example.net on the host until it shows the certificate
         Effect if one of these fails, all of it is led back, and services load what was there before
         Cost   nothing at the CA
         Undo   what a hook has done stays done; running it twice must do no harm

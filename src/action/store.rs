@@ -2,6 +2,7 @@
 //! is ordered again. The layout is in [`crate::source`], kind `certdeck`.
 
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::certbot::{Hook, checked_name, is_exact};
 use super::plan::{Command, Plan};
@@ -152,6 +153,8 @@ pub(super) struct Steps<'a> {
     pub(super) hooks: Vec<Hook>,
     /// The servers that are told to load it.
     pub(super) servings: Vec<Serving<'a>>,
+    /// The servers that should then show it, whoever makes them.
+    pub(super) showing: Vec<Serving<'a>>,
 }
 
 /// The command, with what it does line by line.
@@ -221,6 +224,10 @@ pub(super) fn activate(
         argv.extend(["reload".to_owned(), it.line()]);
     }
     effect.extend(told);
+    for (at, name) in shown(&steps.showing, names) {
+        effect.push(format!("{at} is asked for {name} on the host until it shows the certificate"));
+        argv.extend(["served".to_owned(), at, name]);
+    }
     let is_loaded = !reloads.is_empty() || !steps.hooks.is_empty();
     if is_loaded || !steps.edits.is_empty() {
         effect.push(
@@ -247,6 +254,36 @@ fn reloads(servings: &[Serving<'_>]) -> (Vec<Command>, Vec<Command>, Vec<String>
         }
     }
     (tests, reloads, told)
+}
+
+/// Where these servers can be asked on their host for the certificate, each at one of its sites: an
+/// address with its port, and a name. A site with keys of two kinds shows either, and one without
+/// names may not be the one that answers.
+fn shown(servings: &[Serving<'_>], names: &[String]) -> Vec<(String, String)> {
+    let is_ours = |it: &&str| is_host(it) && names.iter().any(|name| card::covers(name, it));
+    let of = |serving: &Serving<'_>| {
+        serving.sites.iter().find_map(|(site, _)| {
+            let of_names = names.iter().map(String::as_str).find(|it| is_host(it));
+            let name = match (site.names.is_empty(), serving.server.sites.len()) {
+                (true, 1) => of_names,
+                _ => site.names.iter().map(SafeText::as_str).find(is_ours),
+            };
+            let listen = site.listens.iter().min().filter(|_| site.loads.len() == 1)?;
+            let address = match listen.address {
+                IpAddr::V4(it) if it.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(it) if it.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                it => it,
+            };
+            Some((SocketAddr::new(address, listen.port).to_string(), name?.to_owned()))
+        })
+    };
+    servings.iter().filter_map(of).collect()
+}
+
+/// Whether it is the name of a host, and of one only.
+fn is_host(name: &str) -> bool {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b".-".contains(&it);
+    name.starts_with(|it: char| it.is_ascii_alphanumeric()) && name.bytes().all(is_plain)
 }
 
 /// The endpoints at which these servers are looked at, beside those of the inventory.

@@ -59,6 +59,9 @@ impl Loading<'_> {
                 }
             }
             // A hook that is known to reload does it for servers that are left as they are.
+            if !of_ours.is_empty() {
+                steps.showing.push(Serving { sites: of_ours.clone(), ..serving.clone() });
+            }
             let is_changed = !steps.edits.is_empty() || !steps.installs.is_empty();
             if !of_ours.is_empty() && (is_changed || !card::reloads(&steps.hooks)) {
                 steps.servings.push(Serving { sites: of_ours, ..serving });
