@@ -4,7 +4,7 @@ mod engine;
 mod faults;
 mod killed;
 pub(crate) mod proxy;
-mod secrets;
+pub(crate) mod secrets;
 mod zone;
 
 use std::collections::BTreeSet;

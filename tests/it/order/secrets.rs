@@ -43,7 +43,8 @@ fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-fn holds(haystack: &[u8], secret: &[u8]) -> bool {
+/// Whether a secret is in there, in any of its forms.
+pub(crate) fn holds(haystack: &[u8], secret: &[u8]) -> bool {
     let found = |it: &Vec<u8>| haystack.windows(it.len()).any(|that| that == it);
     forms(secret).iter().any(found)
 }

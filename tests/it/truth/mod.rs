@@ -5,6 +5,7 @@
 mod authority;
 mod automation;
 mod chain;
+mod cut_off;
 mod fifty;
 mod files;
 mod killed;
@@ -18,3 +19,4 @@ mod siblings;
 mod staging;
 mod unseen;
 mod way_back;
+mod wiretap;

@@ -10,6 +10,8 @@ use serde_json::Value;
 use super::node::Plain;
 use super::shop::{NAME, Shop, files};
 use crate::dns::Named;
+use crate::lab::ca::{Ca, Checks};
+use crate::lab::end_processes_with;
 use crate::order::proxy::{Fault, Proxy, Strike, What};
 
 #[test]
@@ -96,6 +98,40 @@ fn whoever_comes_next_goes_on_with_an_order() {
     assert!(killed >= 5, "{killed}");
     let verified = shop.scene.shell("certdeck audit verify");
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+/// A CA may ask any host behind a name, so all of them have the answer: this one asks the other.
+#[test]
+fn every_host_behind_a_name_has_the_answer() {
+    let Some(mut shop) = Shop::open() else { return };
+    let second = Plain::start(&mut shop.scene, "shop-2");
+    let nginx = second.nginx(&[]);
+    shop.scene.tell(&format!(
+        "[[host]]\nname = 'shop-2'\naddress = '127.0.0.1'\nport = {}\nwebroot = '{}'",
+        second.ssh_port(),
+        nginx.webroot().display(),
+    ));
+    shop.scene.endpoint(NAME, nginx.tls_port, "probe = []");
+    let ca = Ca::start(&shop.scene.lab.path("other"), Checks::Http(nginx.http_port), 90);
+    shop.scene.edit(&shop.ca.directory(), &ca.directory());
+    shop.scene.edit(shop.ca.trust().to_str().unwrap(), ca.trust().to_str().unwrap());
+    let said = shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    for (host, nginx) in [("shop-1", &shop.nginx), ("shop-2", &nginx)] {
+        let words = format!("the answer lies in {} on {host}", nginx.webroot().display());
+        assert!(said.contains(&words), "{said}");
+        assert!(files(&nginx.webroot()).is_empty(), "{host}");
+    }
+    shop.assert_clear();
+    // Where one of them cannot have it, nobody is asked to look.
+    shop.scene.lab.stop(second.ssh_port());
+    end_processes_with(&shop.scene.lab.path("run"));
+    let output = shop.scene.shell("certdeck run force-renew shop-1/shop --yes shop");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("shop-2") && !said.contains(" looks at "), "{said}");
+    assert_eq!(ca.issued().len(), 1, "{said}");
+    let left = [shop.nginx.webroot(), shop.store("orders")].map(|it| files(&it));
+    assert!(left.iter().all(Vec::is_empty), "{left:?}");
 }
 
 /// The key moves once, and is used again from then on: afterwards the chain alone goes from host

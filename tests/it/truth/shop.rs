@@ -23,11 +23,17 @@ pub(super) struct Shop {
 
 impl Shop {
     pub(super) fn open() -> Option<Self> {
+        Self::open_with("")
+    }
+
+    /// The same with more lines for its `sshd_config`, in which `DIR` is the folder of the host.
+    pub(super) fn open_with(more: &str) -> Option<Self> {
         if !are_here(PROGRAMS) || !are_here(&[crate::lab::nginx::NGINX]) {
             return None;
         }
         let mut scene = Scene::alone()?;
-        let host = Plain::start(&mut scene, "shop-1");
+        let more = more.replace("DIR", scene.lab.path("shop-1").to_str()?);
+        let host = Plain::start_with(&mut scene, "shop-1", &more);
         // What is served until then.
         host.put(NAME, &Authority::new("Old House").issue(&[NAME], Life(80, 3)));
         let nginx = host.nginx(&[NAME]);
