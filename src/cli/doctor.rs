@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{Context, Exit, Failure, open, paths, print, unattended};
-use crate::fleet::{DAY, Moment};
+use super::{Context, Exit, Failure, open, paths, print};
+use crate::fleet::DAY;
 use crate::remote::client::{self, Agent};
+use crate::store::Store;
 use crate::tui::theme::Depth;
 
 /// Check this machine: ssh client, keys, folders, terminal, inventory
@@ -194,7 +195,7 @@ fn terminal(context: &Context) -> Look {
 
 /// Whether what certdeck has ordered is renewed with nobody there.
 fn renewals(context: &Context) -> Look {
-    let Some(last) = unattended::last(context) else {
+    let Some(last) = Store::new(&context.paths.state).unattended() else {
         return ok(
             "no unattended run from this machine yet; `certdeck timer` prints what starts them",
         );
@@ -203,7 +204,7 @@ fn renewals(context: &Context) -> Look {
         "the last unattended run was at {}: {} of {} went well",
         last.at, last.done, last.begun
     );
-    let is_old = Moment::parse(&last.at).is_none_or(|at| context.clock.now().since(at) > 2 * DAY);
+    let is_old = context.clock.now().since(last.at) > 2 * DAY;
     if is_old {
         return warn(text, "it should run twice a day: see what became of its timer");
     }

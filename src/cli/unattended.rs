@@ -6,14 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use super::progress::Told;
@@ -25,6 +22,7 @@ use crate::acme::ledger::{Hold, Ledger};
 use crate::action::{Find, Order, Plan, Why};
 use crate::fleet::{Certificate, Moment, Place, human};
 use crate::inventory::Issuer;
+use crate::store::{Store, Unattended};
 use crate::text::SafeText;
 
 /// What an unattended run does, and what it leaves.
@@ -35,18 +33,6 @@ pub(super) struct Choice {
     pub(super) left: Vec<SafeText>,
     /// Whether something was left because nobody can tell how it is now.
     pub(super) is_unknown: bool,
-}
-
-/// The last unattended run of this machine.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct Last {
-    /// When it ended, RFC 3339.
-    pub(super) at: String,
-    /// How many were begun.
-    pub(super) begun: usize,
-    /// How many of them ended well.
-    pub(super) done: usize,
 }
 
 /// Makes sure that this is the only unattended run on this machine, as long as the file is open;
@@ -190,26 +176,11 @@ fn turn(name: &str, opens: Moment, closes: Moment) -> Moment {
 
 /// Keeps how it ended, for whoever looks whether the timer does its work.
 pub(super) fn keep(context: &Context, told: &Told, begun: usize) {
-    let last = Last { at: context.clock.now().to_string(), begun, done: told.done() };
-    let write = || -> anyhow::Result<()> {
-        let mut draft = NamedTempFile::new_in(&context.paths.state)?;
-        serde_json::to_writer(&mut draft, &last)?;
-        draft.write_all(b"\n")?;
-        draft.persist(context.paths.state.join(LAST))?;
-        Ok(())
-    };
-    if let Err(error) = write() {
-        note(&format!("warning: that this ran is not kept: {error}\n"));
+    let run = Unattended { at: context.clock.now(), begun, done: told.done() };
+    if let Err(error) = Store::new(&context.paths.state).keep_unattended(&run) {
+        note(&format!("warning: that this ran is not kept: {:#}\n", anyhow::Error::new(error)));
     }
 }
-
-/// The last unattended run of this machine, if there was one.
-pub(super) fn last(context: &Context) -> Option<Last> {
-    let file = File::open(context.paths.state.join(LAST)).ok()?;
-    serde_json::from_reader(std::io::Read::take(file, 4096)).ok()
-}
-
-const LAST: &str = "unattended.json";
 
 /// The kind of source that keeps what this program ordered itself.
 const OWN: &str = "certdeck";

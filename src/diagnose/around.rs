@@ -14,6 +14,7 @@ use crate::text::SafeText;
 pub struct Around<'a> {
     groups: &'a [Group],
     expiries: &'a [Expiry],
+    unattended_at: Option<Moment>,
     hosts: HashMap<&'a HostName, &'a Host>,
     /// Places by the exact set of names on their disk.
     names: HashMap<Vec<&'a str>, Vec<Spot<'a>>>,
@@ -42,7 +43,12 @@ pub(super) struct Authority<'a> {
 impl<'a> Around<'a> {
     /// Puts a fleet in order.
     pub fn of(fleet: &'a Fleet) -> Self {
-        let mut it = Self { groups: &fleet.groups, expiries: &fleet.expiries, ..Self::default() };
+        let mut it = Self {
+            groups: &fleet.groups,
+            expiries: &fleet.expiries,
+            unattended_at: fleet.unattended_at,
+            ..Self::default()
+        };
         for host in fleet.hosts() {
             it.hosts.insert(&host.name, host);
             for address in host.addresses.iter().filter(|it| is_telling(**it)) {
@@ -106,6 +112,11 @@ impl<'a> Around<'a> {
     /// The other things that expire.
     pub(super) const fn expiries(&self) -> &'a [Expiry] {
         self.expiries
+    }
+
+    /// When this machine last renewed with nobody there, if it ever did.
+    pub(super) const fn unattended_at(&self) -> Option<Moment> {
+        self.unattended_at
     }
 
     /// The host of that name.

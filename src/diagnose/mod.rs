@@ -39,6 +39,7 @@ mod schedule;
 mod settle;
 mod sight;
 mod staging;
+mod unattended;
 mod uncovered;
 mod unknown;
 mod unloaded;
@@ -87,6 +88,7 @@ pub static ALL: &[Kind] = &[
     needs::KIND,
     credential::KIND,
     planned::KIND,
+    unattended::KIND,
     client::KIND,
     lock::KIND,
     half_done::KIND,

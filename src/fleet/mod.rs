@@ -48,6 +48,9 @@ pub struct Fleet {
     pub groups: Vec<Group>,
     /// When the last visit was taken in.
     pub scanned_at: Option<Moment>,
+    /// When this machine last renewed with nobody there, if it ever did: an unattended run of
+    /// what this program has ordered itself.
+    pub unattended_at: Option<Moment>,
     /// When CAs want certificates to be renewed.
     windows: BTreeMap<Fingerprint, Arc<Window>>,
 }

@@ -1,6 +1,7 @@
 //! The snapshot of the last known fleet: public facts of certificates and of how they are
 //! renewed, for the first picture of the next start. Losing it loses nothing that was audited.
 
+mod unattended;
 mod wire;
 
 use std::fs::{DirBuilder, File};
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::fleet::{Fingerprint, Fleet, Moment};
+
+pub use unattended::Unattended;
 
 /// Where the snapshot is kept.
 #[derive(Debug, Clone)]
@@ -68,8 +71,9 @@ impl Store {
 
     /// Fills the hosts of the fleet that the snapshot knows under the same name and address, as
     /// they were then, and tells when that was. `None` if there is no snapshot. With an error the
-    /// fleet is as before.
+    /// hosts are as before. When this machine last renewed is found out in any case.
     pub fn recall(&self, fleet: &mut Fleet) -> Result<Option<Moment>, Error> {
+        fleet.unattended_at = self.unattended().map(|it| it.at);
         let path = self.path();
         let mut bytes = Vec::new();
         let read = File::open(&path).and_then(|it| it.take(MAX_BYTES + 1).read_to_end(&mut bytes));

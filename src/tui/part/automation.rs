@@ -25,6 +25,9 @@ pub(super) fn tonight(subject: &Subject<'_>, place: &Place) -> (Weight, String) 
     };
     let reasons: Vec<&str> =
         subject.findings.iter().filter(is_about).map(|it| it.summary.as_str()).collect();
+    if place.source == OWN && reasons.is_empty() && renewal.is_enabled && renewal.is_unattended {
+        return from_here(subject, place);
+    }
     let client = host.automation.iter().find(|it| it.source == place.source);
     let armed = client.and_then(|it| it.schedule.triggers.iter().find(|it| it.is_armed));
     let lacks = |it: &Need| !matches!(it.state, NeedState::There | NeedState::Unseen);
@@ -58,6 +61,27 @@ pub(super) fn tonight(subject: &Subject<'_>, place: &Place) -> (Weight, String) 
         None => (Weight::Fine, format!("yes, it is due; {fires}")),
     }
 }
+
+/// The same of what this program has ordered itself, which a timer of some machine renews.
+fn from_here(subject: &Subject<'_>, place: &Place) -> (Weight, String) {
+    let Subject { host, now, .. } = *subject;
+    let is_about = |it: &&&crate::diagnose::Finding| {
+        it.rule == UNATTENDED && it.host == host.name && it.place.as_ref() == Some(&place.name)
+    };
+    if let Some(unseen) = subject.findings.iter().find(is_about) {
+        return (Weight::Unknown, format!("not known: {}", unseen.summary));
+    }
+    let opens = place.layers.disk.as_ref().map(|it| place.renewal_opens(&it.chain.leaf));
+    let when = match opens.filter(|it| *it > now) {
+        Some(opens) => format!("yes, when it is due in {}", human(opens.since(now))),
+        None => "yes, it is due".to_owned(),
+    };
+    (Weight::Fine, format!("{when}; a timer of this machine starts it"))
+}
+
+/// The kind of source of our own store, and the rule about what renews it.
+const OWN: &str = "certdeck";
+const UNATTENDED: &str = "unattended";
 
 /// Why nothing that starts a client is seen.
 fn unstarted(client: Option<&Automation>) -> &'static str {
