@@ -148,6 +148,21 @@ impl Told {
         self.ends.iter().zip(plans).filter_map(outcome).collect()
     }
 
+    /// Says how many were left out for the same reason.
+    pub(super) fn say_left(&self) {
+        let mut whys: Vec<(&SafeText, usize)> = Vec::new();
+        for why in self.ends.iter().filter_map(|it| it.not_begun.as_ref()) {
+            match whys.iter_mut().find(|it| it.0 == why) {
+                Some((_, count)) => *count += 1,
+                None => whys.push((why, 1)),
+            }
+        }
+        for (why, count) in whys {
+            let plural = if count == 1 { "" } else { "s" };
+            note(&format!("{why}, {count} lineage{plural} left for the next run\n"));
+        }
+    }
+
     /// Of a run of several plans that was not finished, one of its jobs.
     pub(super) fn left_to_do(&self) -> Option<Uuid> {
         let is_left = self.ends.iter().any(|it| it.not_begun.is_some());

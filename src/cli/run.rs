@@ -240,6 +240,7 @@ impl Desk<'_> {
             _ => outcomes.iter().try_for_each(|it| it.write(out)),
         })?;
         if self.args.unattended {
+            told.say_left();
             unattended::keep(self.context, &told, plans.len());
         }
         if let Some(op) = told.left_to_do() {

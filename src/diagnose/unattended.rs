@@ -16,7 +16,8 @@ pub(super) const KIND: Kind = Kind {
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     let place = subject.place.filter(|it| it.source == OWN)?;
     let leaf = &*place.layers.disk.as_ref()?.chain.leaf;
-    let finding = |verdict, severity, summary: &str| Finding::new(subject, verdict, severity, summary);
+    let finding =
+        |verdict, severity, summary: &str| Finding::new(subject, verdict, severity, summary);
     let opens = place.renewal_opens(leaf);
     let closes = place.window_of(leaf).map_or_else(|| leaf.renewal_closes(), |it| it.end);
     // Each lineage has its turn within the first quarter, and runs come twice a day.
@@ -35,7 +36,8 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     }
     let unseen = "no unattended run from this machine is on record";
     if now > opens.plus(quarter + DAY) {
-        let summary = format!("it has been due for {}, and nothing renews it", human(now.since(opens)));
+        let summary =
+            format!("it has been due for {}, and nothing renews it", human(now.since(opens)));
         return Some(
             finding(Verdict::Automation, Severity::Warning, &summary)
                 .evidence(unseen)
@@ -43,7 +45,9 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
                     "an unattended run takes it up within the first quarter of its window, which \
                      began at {opens}"
                 ))
-                .cause("No machine is seen to renew it: `certdeck timer` prints what makes this one.")
+                .cause(
+                    "No machine is seen to renew it: `certdeck timer` prints what makes this one.",
+                )
                 .remedies(&["renew"]),
         );
     }

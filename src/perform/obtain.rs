@@ -33,6 +33,17 @@ pub(super) struct NotObtained {
     pub(super) explanation: Explanation,
     /// What is still lying about, line by line.
     pub(super) left: Vec<String>,
+    /// What that says of other orders.
+    pub(super) reach: Reach,
+}
+
+/// What it says of other orders that there is no chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Nothing.
+    One,
+    /// The CA cannot be asked now: nothing would come of them either.
+    Ca,
 }
 
 /// Carries an order out, from wherever it is. The intent is on record.
@@ -360,7 +371,8 @@ fn left(kept: &Kept) -> Option<String> {
 }
 
 fn not(summary: String, name: &'static str, cause: &str, next: &str) -> NotObtained {
-    NotObtained { summary, explanation: explanation(name, cause, next), left: Vec::new() }
+    let explanation = explanation(name, cause, next);
+    NotObtained { summary, explanation, left: Vec::new(), reach: Reach::One }
 }
 
 /// What an order came to, in words.
@@ -371,7 +383,7 @@ fn of_order(failure: &Failure) -> NotObtained {
             let told: Vec<_> = names.iter().map(|(name, it)| format!("{name}: {it}")).collect();
             let summary = format!("{ca} could not verify {}", told.join("; "));
             let explanation = explained(&Problem::default(), names, None);
-            NotObtained { summary, explanation, left: Vec::new() }
+            NotObtained { summary, explanation, left: Vec::new(), reach: Reach::One }
         }
         Failure::Unanswered(Unanswered { text, hint }) => {
             let cause = "the answer to the CA's challenge is not in place, so the CA was not asked \
@@ -414,7 +426,14 @@ fn of_ca(error: acme::Error) -> NotObtained {
         }
         _ => explanation("refused-by-ca", "the order could not be placed", hint),
     };
-    NotObtained { summary: error.to_string(), explanation, left: Vec::new() }
+    let is_away = match &error {
+        acme::Error::Unreached { .. } | acme::Error::Busy { .. } => true,
+        acme::Error::Answer { status, .. } => *status >= 500,
+        acme::Error::Problem { problem, .. } => problem.status >= 500,
+        _ => false,
+    };
+    let reach = if is_away { Reach::Ca } else { Reach::One };
+    NotObtained { summary: error.to_string(), explanation, left: Vec::new(), reach }
 }
 
 /// A problem in words.

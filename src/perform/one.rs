@@ -1,7 +1,8 @@
 //! Plans in waves, and one plan from its fresh look to its outcome.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc::UnboundedSender;
@@ -13,7 +14,7 @@ use super::conclude::{self, conclude, fresh, refused};
 use super::follow::{self, From, Lost};
 use super::judge::explanation;
 use super::kept::KeptPlan;
-use super::obtain::{self, obtain};
+use super::obtain::{self, NotObtained, Reach, obtain};
 use super::owner::UnderWay;
 use super::reconcile::{reconcile, unsettled};
 use super::record::{self, with_log};
@@ -21,7 +22,7 @@ use super::{Ending, Progress, Report, Tools, resume};
 use crate::action::{Confirmed, Expect, Order, Plan};
 use crate::audit::{self, Permit};
 use crate::explain::Explanation;
-use crate::fleet::{self, HostName, Why};
+use crate::fleet::{self, HostName, Moment, Why};
 use crate::inventory::Host;
 use crate::job::{self, Status};
 use crate::rollout;
@@ -47,7 +48,8 @@ pub(super) async fn perform_all(
         Err(error) => (HashMap::new(), Some(SafeText::new(&refusal(&error)))),
     };
     let refusal = AtomicBool::new(stopped.is_some());
-    let crew = Crew { tools, run, tell, refusal, taken };
+    let away = confirmed.is_standing().then(Mutex::default);
+    let crew = Crew { tools, run, tell, refusal, taken, away };
     for (number, wave) in waves.iter().enumerate() {
         let wave_plans = wave.0.iter().filter_map(|at| Some((*at, plans.get(*at)?)));
         if let Some(why) = &stopped {
@@ -74,6 +76,9 @@ struct Crew {
     refusal: AtomicBool,
     /// Hosts at which somebody else is at something, and what.
     taken: HashMap<HostName, SafeText>,
+    /// Where nobody is there to be told again and again: the issuers that cannot be asked now, by
+    /// name and whether it is the twin, and since when.
+    away: Option<Mutex<BTreeMap<(String, bool), Moment>>>,
 }
 
 /// A plan that may begin.
@@ -96,6 +101,10 @@ impl Crew {
             self.say(Progress::NotBegun { at, why: why.clone() });
             return Some(why);
         }
+        if let Some(why) = self.held(plan) {
+            self.leave_out(at, plan, &why).await;
+            return Some(why);
+        }
         let report = match self.prepare(plan).await {
             Ok(ready) => self.carry_out(at, plan, ready).await,
             Err((case, summary, why)) => {
@@ -114,6 +123,22 @@ impl Crew {
         });
         self.say(Progress::Ended { at, report: Box::new(report) });
         why
+    }
+
+    /// Why a plan is left for the next run: its CA could not be asked for another.
+    fn held(&self, plan: &Plan) -> Option<SafeText> {
+        let order = plan.order.as_ref()?;
+        let away = self.away.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = away.get(&(order.issuer.clone(), order.is_staging))?;
+        Some(SafeText::new(&format!("held: CA {} down since {since}", order.issuer)))
+    }
+
+    /// Remembers that a CA could not be asked.
+    fn hold(&self, order: &Order, not: &NotObtained) {
+        let Some(away) = self.away.as_ref().filter(|_| not.reach == Reach::Ca) else { return };
+        let mut away = away.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.tools.clock.now();
+        away.entry((order.issuer.clone(), order.is_staging)).or_insert(now);
     }
 
     /// Looks at the host now: is everything as the plan expects it?
@@ -203,6 +228,7 @@ impl Crew {
                 Ok(chain) => Some(chain),
                 // No certificate came of it, and nothing was changed on the host.
                 Err(not) => {
+                    self.hold(order, &not);
                     return self.end(permit, resume::not_obtained(&case, not)).await;
                 }
             };

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use certdeck::fleet::Moment;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use serde_json::Value;
 
 use crate::lab::ca::{Ca, Checks};
 use crate::lab::{Lab, are_here, hosts, wait_for};
@@ -91,15 +92,30 @@ impl Farm {
         fs::write(store.join(format!("renewal/{name}.conf")), conf).unwrap();
     }
 
-    /// An unattended run, with a limit of orders.
-    fn command(&self, limit: &str, now: Option<Moment>) -> Command {
-        let inventory = format!(
-            "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\norder-limit = '{limit}'\n{}",
+    /// Lets another CA have ordered all that a host has; nobody answers there.
+    fn darken(&self, at: usize) {
+        for file in fs::read_dir(self.stores[at].join("renewal")).unwrap() {
+            let file = file.unwrap().path();
+            let text = fs::read_to_string(&file).unwrap();
+            let text = text.replace(&self.ca.directory(), DARK);
+            fs::write(file, text.replace("issuer = lab", "issuer = dark")).unwrap();
+        }
+    }
+
+    /// What is told of hosts and CAs.
+    fn inventory(&self, limit: &str) -> String {
+        format!(
+            "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\norder-limit = '{limit}'\n\
+             [[issuer]]\nname = 'dark'\ndirectory = '{DARK}'\n{}",
             self.ca.directory(),
             self.ca.trust().display(),
             self.hosts.concat()
-        );
-        let mut command = self.lab.certdeck(&inventory);
+        )
+    }
+
+    /// An unattended run, with a limit of orders.
+    fn command(&self, limit: &str, now: Option<Moment>) -> Command {
+        let mut command = self.lab.certdeck(&self.inventory(limit));
         if let Some(now) = now {
             command.args(["--now", &now.to_string()]);
         }
@@ -191,6 +207,48 @@ fn a_run_that_is_killed_is_taken_up_by_the_next() {
     said(audit(&farm), 0);
 }
 
+/// A CA that cannot be reached costs one try; what others have to do with it is left, and what is
+/// ordered elsewhere is not.
+#[test]
+fn a_ca_that_is_down_holds_its_own() {
+    let Some(farm) = Farm::new() else { return };
+    farm.darken(0);
+    let bright = farm.lineages() - EACH;
+    let text = said(farm.command("1000/1h", None), 1);
+    let held = format!("{} lineages left for the next run", EACH - 1);
+    let told: Vec<_> =
+        text.lines().filter(|it| it.starts_with("held: CA dark down since")).collect();
+    assert!(told.len() == 1 && told[0].ends_with(&held), "{text}");
+    assert_eq!(text.matches("the account at dark is opened").count(), 1, "{text}");
+    assert_eq!((farm.issued(), farm.versions()), (bright, farm.lineages() + bright), "{text}");
+    // The next run asks once more.
+    let text = said(farm.command("1000/1h", None), 1);
+    assert!(text.contains(&held) && !text.contains("at lab"), "{text}");
+    said(audit(&farm), 0);
+}
+
+/// Nothing on the hosts tells who renews, so this machine says what it has seen: nothing, until
+/// it has done so itself.
+#[test]
+fn what_nobody_renews_is_found() {
+    let Some(farm) = Farm::new() else { return };
+    let scan = || {
+        let mut scan = farm.lab.certdeck(&farm.inventory("1000/1h"));
+        scan.args(["scan", "--format", "json"]);
+        let Output { stdout, .. } = scan.output().unwrap();
+        let scan: Value = serde_json::from_slice(&stdout).unwrap();
+        let all = scan["findings"].as_array().unwrap().clone();
+        all.into_iter().filter(|it| it["verdict"] == "automation").collect::<Vec<_>>()
+    };
+    let before = scan();
+    assert_eq!(before.len(), farm.lineages());
+    assert_eq!(before[0]["severity"], "warning", "{:#}", before[0]);
+    let text = before[0].to_string();
+    assert!(text.contains("nothing renews it") && text.contains("certdeck timer"), "{text}");
+    said(farm.command("1000/1h", None), 0);
+    assert_eq!(scan(), Vec::<Value>::new());
+}
+
 fn audit(farm: &Farm) -> Command {
     let mut command = farm.lab.certdeck("");
     command.args(["audit", "verify"]);
@@ -218,6 +276,9 @@ fn systemd_has_nothing_to_say_against_the_units() {
     verify.args(["./certdeck-renew.service", "./certdeck-renew.timer"]).current_dir(dir.path());
     assert_eq!(said(verify, 0), "");
 }
+
+/// Where no CA is: nobody listens at the first port.
+const DARK: &str = "https://127.0.0.1:1/dir";
 
 /// Lineages of a host.
 const EACH: usize = 4;
