@@ -64,7 +64,7 @@ fn one(it: &Named<'_>, problem: &Problem<'_>) -> Explanation {
             match (rules::CA.iter().find(marked), known) {
                 (Some(rule), _) => (rule.name, rule.cause, rule.next),
                 (None, Some(known)) => (known.name, known.cause, known.next),
-                (None, None) => ("refused-by-ca", UNKNOWN.0, UNKNOWN.1),
+                (None, None) => (UNKNOWN_NAME, UNKNOWN.0, UNKNOWN.1),
             }
         }
     };
@@ -121,7 +121,9 @@ fn shown(it: &Named<'_>) -> String {
 const PREFIX: &str = "urn:ietf:params:acme:error:";
 /// How many names are told beside the one that is explained.
 const MAX_NAMES: usize = 5;
-/// What is said of a type that nobody has registered.
+/// The name of the cause where nobody has registered the type.
+pub(super) const UNKNOWN_NAME: &str = "refused-by-ca";
+/// What is said of it.
 const UNKNOWN: (&str, &str) = (
     "the CA refuses it for a reason that this program does not know",
     "its own words are what there is: mend what they name, and order from its staging twin first",

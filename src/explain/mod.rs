@@ -36,6 +36,12 @@ pub fn certbot(output: &str) -> Option<Explanation> {
     })
 }
 
+/// The cause of that name, as the tables have it; `None` if it is none of theirs.
+pub fn named(name: &str) -> Option<&'static str> {
+    let types = types::ALL.iter().map(|it| it.name);
+    rules::all().map(|it| it.name).chain(types).chain([acme::UNKNOWN_NAME]).find(|it| *it == name)
+}
+
 /// Whether every part of a mark stands in one line of the output. Parts are parted by ` … `.
 fn found(lower: &str, mark: &str) -> bool {
     let mut parts = mark.split(" … ");
@@ -87,6 +93,14 @@ mod tests {
         check(capture!("no-such-lineage"), "no-lineage", "absent.example");
         check(capture!("nonroot"), "no-permission", "/var/log/letsencrypt/.certbot.lock");
         check(capture!("nothing-due"), "not-due", "not due");
+    }
+
+    #[test]
+    fn every_cause_has_a_name_and_nothing_else_has() {
+        for name in ["paused", "deploy-hook", "terms", "refused-by-ca"] {
+            assert_eq!(named(name), Some(name));
+        }
+        assert_eq!((named("other"), named("")), (None, None));
     }
 
     #[test]
