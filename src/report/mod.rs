@@ -4,11 +4,13 @@
 //! 1. A file here with `KIND` and its `write`, with a snapshot test.
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 
+pub mod alerts;
 mod csv;
+pub mod dashboard;
 pub mod incident;
 mod json;
 pub mod plan;
-mod prometheus;
+pub mod prometheus;
 mod text;
 
 use std::collections::HashSet;
