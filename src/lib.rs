@@ -38,6 +38,7 @@
 //! | [`perform`] | hosts: the only room that changes one |
 //! | [`store`] | the snapshot of the last known fleet |
 //! | [`practice`] | the embedded practice fleet |
+//! | [`export`] | whoever collects metrics: an HTTP port, a file |
 //!
 //! Shells: thin. They choose, wait and show.
 //!
@@ -87,6 +88,7 @@ pub mod cli;
 pub mod clock;
 pub mod diagnose;
 pub mod explain;
+pub mod export;
 pub mod filter;
 pub mod fleet;
 #[doc(hidden)]
