@@ -5,12 +5,14 @@ mod check;
 mod completions;
 mod config;
 mod console;
+mod dashboard;
 #[cfg(feature = "practice")]
 mod demo;
 mod dns;
 mod doctor;
 mod environment;
 mod errand;
+mod export;
 mod host;
 mod incident;
 mod inventory;
@@ -25,6 +27,7 @@ mod paths;
 mod plan;
 mod progress;
 mod request;
+mod rules;
 mod run;
 mod scan;
 mod session;
@@ -130,6 +133,9 @@ enum Command {
     Demo(demo::Args),
     Scan(scan::Args),
     Check(check::Args),
+    Export(export::Args),
+    Rules(rules::Args),
+    Dashboard(dashboard::Args),
     Audit(audit::Args),
     Plan(plan::Args),
     Run(run::Args),
@@ -281,9 +287,11 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Audit(args) => audit::run(args, &context),
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
+        Command::Dashboard(args) => dashboard::run(&args),
         #[cfg(feature = "practice")]
         Command::Demo(args) => demo::run(&args, console, context),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Export(args) => export::run(&args, &context),
         Command::Incident(args) => incident::run(&args, &context),
         Command::Host(args) => {
             let inventory = open::inventory(&context)?;
@@ -300,6 +308,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => plan::run(&args, &context),
+        Command::Rules(args) => rules::run(&args),
         Command::Run(args) => run::run(&args, &context),
         Command::Scan(args) => scan::run(&args, &context),
     }

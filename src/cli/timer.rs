@@ -120,7 +120,7 @@ impl Command<'_> {
 }
 
 /// A word as systemd.service(5) reads it: quoted, with its own signs doubled.
-fn systemd(text: &str) -> String {
+pub(super) fn systemd(text: &str) -> String {
     let text =
         text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
     format!("\"{text}\"")
