@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::{Context, Exit, Failure, print, survey};
 use crate::diagnose::{self, Finding};
-use crate::fleet::{HostName, Place, Severity, Verdict};
+use crate::fleet::{HostName, Moment, Place, Severity, Verdict, human};
 use crate::report::{Page, Report, Shown};
 
 /// Read every host once and print one line for monitoring
@@ -14,6 +14,9 @@ use crate::report::{Page, Report, Shown};
 /// A certificate is as bad as the worst that is found about it: critical, a warning, or fine. A
 /// host that could not be read is unknown. Lists of verdicts change that. Critical comes before
 /// warning, warning before unknown, unknown before ok.
+///
+/// With --places every certificate has a line and its own performance data, with the times at
+/// which its renewal is due and overdue as thresholds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -28,12 +31,32 @@ pub(super) struct Args {
     /// Verdicts that are critical whatever was found
     #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = verdict)]
     critical: Vec<Verdict>,
+
+    /// Verdicts that are critical, where nothing else is worth a word: for a pipeline
+    #[arg(
+        long,
+        value_name = "VERDICTS",
+        value_delimiter = ',',
+        value_parser = verdict,
+        conflicts_with_all = ["warning", "critical"]
+    )]
+    fail_on: Vec<Verdict>,
+
+    /// A line for each certificate, and performance data of each
+    #[arg(long)]
+    places: bool,
+
+    /// Print nothing if everything is fine: for cron, which mails what is printed
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   certdeck check
   certdeck check group=production --critical expired,overdue --warning due
+  certdeck check --places host:edge-*
+  certdeck check --quiet --fail-on expired,overdue,key,chain
 
 Verdicts: ok, due, automation, clock, unknown, unreachable, staging, unloaded, drift, overdue,
 name, chain, key, revoked, expired.
@@ -48,6 +71,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let page = Page::default();
     let report = Report { fleet: &fleet, diagnosis: &diagnosis, now, filter: &filter, page };
     let (state, text) = judge(&report, args);
+    if args.quiet && state == State::Ok {
+        return Ok(Exit::Code(state.code()));
+    }
     say(state, &text)
 }
 
@@ -124,11 +150,17 @@ fn judge(report: &Report<'_>, args: &Args) -> (State, String) {
     let mut bad: Vec<&Subject<'_>> = subjects.iter().filter(|it| it.state != State::Ok).collect();
     bad.sort_by_key(|it| std::cmp::Reverse(it.state));
     if let Some(worst) = bad.first() {
-        let _ = write!(text, "; {}", cause(worst, &shown));
+        let _ = write!(text, "; {}", cause(worst, &shown, report.now));
     }
     let _ = write!(text, " | {}", performance(&subjects, report));
-    for it in bad {
-        let _ = write!(text, "\n{}: {}", it.state.word(), sentence(it, &shown));
+    if args.places {
+        for it in &subjects {
+            text.extend(performance_of(it, report));
+        }
+    }
+    let fine = subjects.iter().filter(|it| args.places && it.state == State::Ok);
+    for it in bad.into_iter().chain(fine) {
+        let _ = write!(text, "\n{}: {}", it.state.word(), sentence(it, &shown, report.now));
     }
     (state, text)
 }
@@ -162,6 +194,10 @@ fn subjects<'a>(shown: &'a Shown<'a>, args: &Args) -> Vec<Subject<'a>> {
 
 impl Args {
     fn state(&self, verdict: Verdict, severity: Option<Severity>) -> State {
+        if !self.fail_on.is_empty() {
+            let is_one = self.fail_on.contains(&verdict);
+            return if is_one { State::Critical } else { State::Ok };
+        }
         if self.critical.contains(&verdict) {
             return State::Critical;
         }
@@ -189,15 +225,15 @@ fn counted(subjects: &[Subject<'_>]) -> String {
 }
 
 /// What is wrong with a place or host and why, and at how many places it is the same.
-fn cause(it: &Subject<'_>, shown: &Shown<'_>) -> String {
+fn cause(it: &Subject<'_>, shown: &Shown<'_>, now: Moment) -> String {
     let causes = diagnose::gather(&shown.findings);
     let told = told(it, shown);
     let is_told = |it: &Finding| told.is_some_and(|told| std::ptr::eq(told, it));
     let Some(cause) = causes.iter().find(|it| it.among(&shown.findings).any(is_told)) else {
-        return sentence(it, shown);
+        return sentence(it, shown, now);
     };
     let mut text = match cause.places(&shown.findings).len() {
-        ..=1 => sentence(it, shown),
+        ..=1 => sentence(it, shown, now),
         many => format!("{}: {many} places", cause.headline(&shown.findings)),
     };
     let why = cause.cause.as_str().trim_end_matches('.');
@@ -218,9 +254,14 @@ fn told<'a>(it: &Subject<'_>, shown: &Shown<'a>) -> Option<&'a Finding> {
 }
 
 /// One line about a place or host; the character before performance data cannot be in it.
-fn sentence(it: &Subject<'_>, shown: &Shown<'_>) -> String {
+fn sentence(it: &Subject<'_>, shown: &Shown<'_>, now: Moment) -> String {
     let name = it.place.map(|it| &it.name);
-    let summary = told(it, shown).map_or_else(|| it.verdict.word(), |it| it.summary.as_str());
+    let leaf = it.place.and_then(Place::leaf);
+    let summary = match (told(it, shown), leaf) {
+        (Some(found), _) => found.summary.to_string(),
+        (None, Some(leaf)) => format!("{}, {} left", it.verdict, human(leaf.left(now))),
+        (None, None) => it.verdict.to_string(),
+    };
     let text = match name {
         Some(name) => format!("{name} on {}: {summary}", it.host),
         None => format!("{}: {summary}", it.host),
@@ -243,6 +284,20 @@ fn performance(subjects: &[Subject<'_>], report: &Report<'_>) -> String {
         let _ = write!(text, " left={left}s");
     }
     text
+}
+
+/// How long the certificate of a place is still valid, with what is left when its renewal is due
+/// and when it is overdue: below that it is a warning and critical.
+fn performance_of(it: &Subject<'_>, report: &Report<'_>) -> Option<String> {
+    let place = it.place?;
+    let leaf = place.leaf()?;
+    let [left, due, overdue] = [report.now, place.renewal_opens(leaf), leaf.renewal_closes()]
+        .map(|it| leaf.not_after.since(it));
+    // Within quotes a label takes everything but an equals sign; a quote is doubled. What parts
+    // performance data from text cannot stand in it either.
+    let label = format!("{}/{}", it.host, place.name);
+    let label = label.replace(['=', '|'], "_").replace('\'', "''");
+    Some(format!(" '{label}'={left}s;{due}:;{overdue}:"))
 }
 
 fn verdict(word: &str) -> Result<Verdict, String> {
