@@ -23,6 +23,7 @@ mod incident;
 mod issuer;
 mod job;
 mod lab;
+mod metrics;
 mod mutation;
 mod order;
 mod parts;
