@@ -155,12 +155,72 @@ impl Haproxy {
 
 impl Drop for Haproxy {
     fn drop(&mut self) {
-        // The master takes its workers with it, unless it is killed.
-        if let Some(pid) = rustix::process::Pid::from_raw(self.master.id().cast_signed()) {
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
-        }
-        self.master.wait().ok();
+        end(&mut self.master);
     }
+}
+
+/// An Apache that ends TLS for one name, until it is dropped.
+pub(super) struct Apache {
+    pub(super) port: u16,
+    master: Child,
+}
+
+impl Apache {
+    /// Starts one on the host: `tls/NAME.pem` and `tls/NAME.key` are what it serves.
+    pub(super) fn start(host: &Plain, name: &str) -> Option<Self> {
+        if !are_here(&["apache2", "apachectl"]) {
+            return None;
+        }
+        let port = free_port();
+        let (dir, modules) = (host.dir.display(), "/usr/lib/apache2/modules");
+        for folder in ["root/run/apache2", "root/etc", "apache"] {
+            fs::create_dir_all(host.path(folder)).unwrap();
+        }
+        let conf = host.path("apache/apache2.conf");
+        let text = format!(
+            "PidFile {dir}/apache/pid\nErrorLog {dir}/apache/error.log\n\
+             DefaultRuntimeDir {dir}/apache\nServerName here.test\n\
+             LoadModule mpm_event_module {modules}/mod_mpm_event.so\n\
+             LoadModule authz_core_module {modules}/mod_authz_core.so\n\
+             LoadModule ssl_module {modules}/mod_ssl.so\n\
+             Listen 127.0.0.1:{port}\n\
+             <VirtualHost *:{port}>\nServerName {name}\nSSLEngine on\n\
+             SSLCertificateFile {dir}/tls/{name}.pem\n\
+             SSLCertificateKeyFile {dir}/tls/{name}.key\n</VirtualHost>\n"
+        );
+        fs::write(&conf, text).unwrap();
+        let pid = host.path("apache/pid");
+        symlink(&pid, host.path("root/run/apache2/apache2.pid")).unwrap();
+        symlink(host.path("apache"), host.path("root/etc/apache2")).unwrap();
+        let master = Command::new("apache2")
+            .arg("-d")
+            .arg(host.path("apache"))
+            .arg("-f")
+            .arg(&conf)
+            .args(["-D", "FOREGROUND"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let it = Self { port, master };
+        wait_for("apache", || TcpStream::connect(("127.0.0.1", port)).is_ok() && pid.exists());
+        Some(it)
+    }
+}
+
+impl Drop for Apache {
+    fn drop(&mut self) {
+        end(&mut self.master);
+    }
+}
+
+/// Asks a master process to end, which takes its workers with it unless it is killed.
+fn end(master: &mut Child) {
+    if let Some(pid) = rustix::process::Pid::from_raw(master.id().cast_signed()) {
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+    }
+    master.wait().ok();
 }
 
 /// What root types on a host with systemd.
