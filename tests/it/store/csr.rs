@@ -3,12 +3,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
+use certdeck::fleet::Fingerprint;
 use certdeck::job::{self, Csr, CsrDer, Key};
 use certdeck::text::SafeText;
 use uuid::Uuid;
 
 use crate::job::{Local, nonce};
+use crate::lab::are_here;
 
 const SHELLS: [&str; 3] = ["dash", "bash", "busybox"];
 
@@ -68,6 +71,30 @@ fn one_order_has_one_key_and_one_request() {
             let left: Vec<_> =
                 fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name()).collect();
             assert_eq!(left.len(), 2, "{left:?}");
+        }
+    }
+}
+
+#[test]
+fn certtool_makes_both_where_there_is_no_openssl() {
+    if !are_here(&["certtool", "openssl"]) {
+        return;
+    }
+    // It is there all the same, for whoever looks at the result.
+    let without = |it: String| it.replace("command -v openssl", "false");
+    for host in SHELLS.into_iter().filter_map(host) {
+        for key in [Key::Ec("P-256"), Key::Ec("P-384"), Key::Rsa(2048)] {
+            let order = Order::new(key);
+            let first = order.ask(&host, without).unwrap();
+            assert_eq!(order.ask(&host, without).unwrap(), first, "{key:?}");
+            let path = order.key(&host);
+            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+            let public = Command::new("openssl")
+                .args(["pkey", "-pubout", "-outform", "DER", "-in"])
+                .arg(&path)
+                .output()
+                .unwrap();
+            assert_eq!(Fingerprint::of(&public.stdout), first.spki, "{key:?}");
         }
     }
 }
