@@ -124,7 +124,7 @@ install() {
   f=$(readlink -f "$2")
   case $f in /*) ;; *) back "$2 cannot be found";; esac
   [ -e "$f" ] || ( umask 077; : >"$f" ) || back "$f cannot be made"
-  swap "$f" whole "$1"
+  stage "$f" whole "$1"
 }
 # The newest four versions stay, and the one that is live.
 prune() {
@@ -145,6 +145,8 @@ esac
 begin
 switch "$number"
 while [ $# -gt 0 ]; do
+  # A key and its certificate are replaced one right after the other.
+  [ "$1" = install ] || land
   case $1 in
   edit) point "$2" "$3" "$4" "$5" "$6" "$7" "$8"; shift 8;;
   install) install "$2" "$3"; shift 3;;
@@ -164,6 +166,7 @@ $2"
   *) back "$1 is no step";;
   esac
 done
+land
 trap '' TERM INT HUP
 [ -z "$op" ] || rm -rf "$order"
 rm -f "$renewal.before"

@@ -6,7 +6,8 @@ use crate::fleet::Moment;
 /// A script after the functions that it uses. Its first argument is the stamp.
 ///
 /// - `begin` makes the folder for what is replaced, `$B`;
-/// - `swap FILE COMMAND…` replaces a file with what a command prints, its mode and owner kept;
+/// - `stage FILE COMMAND…` makes what will replace a file from what a command prints, its mode and
+///   owner kept; `land` replaces all that was staged; `swap` does both with one file;
 /// - `back WHY` puts all files back, calls `undone` and ends;
 /// - `refuse WHY` ends before anything was changed.
 ///
@@ -29,7 +30,7 @@ pub(super) fn undo(stamp: &str) -> String {
 }
 
 const FILES: &str = r#"
-me=$0 stamp=$1 done= umask=$(umask)
+me=$0 stamp=$1 staged= done= umask=$(umask)
 if [ -n "$CERTDECK_ROOT" ] || [ "$(id -u)" = 0 ]; then B=$CERTDECK_ROOT/var/lib/certdeck/backup/$stamp
 else B=${XDG_STATE_HOME:-$HOME/.local/state}/certdeck/backup/$stamp; fi
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
@@ -45,6 +46,7 @@ back() {
   set -f
   IFS='
 '
+  for f in $staged; do rm -f "$(beside "$f")"; done
   for f in $done; do
     k=$(kept "$f")
     t=$(beside "$f")
@@ -56,16 +58,29 @@ back() {
   exit 1
 }
 undone() { :; }
-swap() {
+stage() {
   f=$1; shift
   k=$(kept "$f")
   [ -e "$k" ] || cp -p "$f" "$k" || back "$f could not be kept"
-  t=$(beside "$f")
-  cp -p "$f" "$t" && "$@" >"$t" && [ -s "$t" ] && sync "$t" &&
-    mv -f "$t" "$f" || { rm -f "$t"; back "$f could not be written"; }
-  done="$done
+  staged="$staged
 $f"
+  t=$(beside "$f")
+  cp -p "$f" "$t" && "$@" >"$t" && [ -s "$t" ] && sync "$t" || back "$f could not be written"
 }
+land() {
+  set -f
+  IFS='
+'
+  for f in $staged; do
+    done="$done
+$f"
+    mv -f "$(beside "$f")" "$f" || back "$f could not be written"
+  done
+  unset IFS
+  set +f
+  staged=
+}
+swap() { stage "$@"; land; }
 digest() { openssl x509 -in "$1" -noout -fingerprint -sha256 2>/dev/null | sed 's/.*=//; s/://g' | tr A-F a-f; }
 spki() { openssl x509 -in "$1" -noout -pubkey 2>/dev/null; }
 own() { openssl pkey -in "$1" -pubout -passin pass: </dev/null 2>/dev/null; }
