@@ -250,7 +250,8 @@ impl Work<'_> {
                     kept.stage = Stage::Ordered;
                     kept.write(self.office)?;
                     let count = order.state().authorizations.len();
-                    say(tell, kept.stage, &format!("{ca} has the order: {count} names to prove"));
+                    let names = if count == 1 { "name" } else { "names" };
+                    say(tell, kept.stage, &format!("{ca} has the order: {count} {names} to prove"));
                     return Ok(order);
                 }
                 Err(error) => error,
