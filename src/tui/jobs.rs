@@ -111,7 +111,7 @@ impl Jobs {
             host: it.host.clone(),
             place: it.place.clone(),
             op: None,
-            commands: it.commands.iter().map(crate::action::Command::line).collect(),
+            commands: it.commands.iter().map(crate::action::Command::brief).collect(),
             state: State::Waiting,
             asked: now,
             ended: None,

@@ -39,7 +39,7 @@ pub fn lines(plan: &Plan, beside: &Beside, page: &Page<'_>) -> Vec<Line<'static>
     sheet.field("Proof", &safe(&plan.proof, page));
     for (number, command) in plan.commands.iter().enumerate() {
         let label = if number == 0 { "Runs" } else { "" };
-        sheet.styled_field(label, &safe(&command.line(), page), theme.title());
+        sheet.styled_field(label, &safe(&command.brief(), page), theme.title());
     }
     several(&mut sheet, "Files", &plan.files, page);
     several(&mut sheet, "Note", &plan.notes, page);
