@@ -92,7 +92,9 @@ pub fn of_size(hosts: usize, places: usize) -> (Fleet, Diagnosis) {
 pub fn inventory() -> Inventory {
     let mut text = String::from(
         "[[group]]\nname = 'edge'\n[[group]]\nname = 'mail'\nprotect = 'typed'\n\
-         [[group]]\nname = 'internal'\nprotect = 'read-only'\nowner = 'the database team'\n",
+         [[group]]\nname = 'internal'\nprotect = 'read-only'\nowner = 'the database team'\n\
+         [[issuer]]\nname = 'letsencrypt'\n\
+         directory = 'https://acme-v02.api.letsencrypt.org/directory'\n",
     );
     text.extend(HOSTS.iter().map(|(name, group)| {
         let host = format!("name = '{name}'\naddress = '{name}.example.net'\ngroups = ['{group}']");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use certdeck::acme::{self, Step};
 use certdeck::explain::Explanation;
 use certdeck::fleet::{Fingerprint, Moment};
 use certdeck::job::{Look, State, Status};
@@ -112,6 +113,33 @@ impl Stage {
                     Processing /etc/letsencrypt/renewal/cdn.example.net.conf\n- - -\n\
                     Renewing an existing certificate for *.cdn.example.net\n";
         self.ran(Progress::Looked { at: 0, look: look(text) });
+    }
+
+    /// A CA is asked for a certificate that certdeck itself orders, and asks to be left alone for a
+    /// moment.
+    pub(crate) fn order(&mut self) {
+        self.arm();
+        self.press("jaicertdeck\rapi.example.net\r\r/var/www\r");
+        self.press(&"\r".repeat(9));
+        self.press("api.example.net");
+        let op = Uuid::from_u128(0x0192_7f40);
+        self.ran(Progress::Began { at: 0, op });
+        self.wait(3);
+        for (stage, text) in [
+            (acme::Stage::Begun, "the host makes key and request; the key stays there"),
+            (acme::Stage::Begun, "the account at letsencrypt is opened"),
+            (acme::Stage::Begun, "acme-v02.api.letsencrypt.org is asked for an order"),
+            (acme::Stage::Ordered, "acme-v02.api.letsencrypt.org has the order: 1 name to prove"),
+            (acme::Stage::Placed, "the answer lies in /var/www on edge-fra-2"),
+            (acme::Stage::Placed, "api.example.net: 192.0.2.7 serves the answer"),
+            (
+                acme::Stage::Triggered,
+                "acme-v02.api.letsencrypt.org looks at api.example.net over HTTP",
+            ),
+        ] {
+            self.ran(Progress::Ordering { at: 0, step: Step { stage, text: SafeText::new(text) } });
+        }
+        self.wait(2);
     }
 
     fn wait(&mut self, seconds: i64) {
