@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use certdeck::fleet::Fingerprint;
-use certdeck::job::{Expect, State};
+use certdeck::job::{Expect, Secret, State};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
@@ -330,17 +330,21 @@ fn interrupted_and_rebooted_are_told_from_done() {
             let status = Command::new("kill").args(["-s", "KILL", "--", what]).status().unwrap();
             assert!(status.success());
         };
-        let job = sh("sleep 30");
+        let mut job = sh("sleep 30");
+        job.input = Some(Secret::new("a private key\n".to_owned().into()));
+        let input = host.job(job.op).join("input");
         host.start(&job);
         wait_for("it", || host.look(job.op, 0).status.state == State::Running);
         let pid = runner_of(host, job.op);
-        // The runner alone: its command goes on.
+        // The runner alone: its command goes on, with what it was given.
         kill(&pid);
         assert_eq!(host.look(job.op, 0).status.state, State::Running);
+        assert!(input.exists());
         kill(&format!("-{pid}"));
         wait_for("its end", || {
             host.look(job.op, 0).status.state == State::Interrupted { is_rebooted: false }
         });
+        assert!(!input.exists(), "what it was given is still there");
         host.boot("boot-2");
         let state = host.look(job.op, 0).status.state;
         assert_eq!(state, State::Interrupted { is_rebooted: true });
