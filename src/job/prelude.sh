@@ -31,6 +31,8 @@ facts() {
 if [ -L "$1" ] || ! [ -d "$1" ]; then mark frame absent; return; fi
 a=nobody
 [ -f "$1/alive" ] && left "$1" 9<"$1/alive"
+# It may be a private key. Whoever ends by himself takes it away.
+[ $a = nobody ] && [ -d "$1/began" ] && rm -f "$1/input"
 mark frame left "$a"
 [ -d "$1/began" ] && mark frame began
 [ -e "$1/stop" ] && mark frame stopped
