@@ -100,6 +100,20 @@ impl Caa {
     }
 }
 
+#[cfg(test)]
+impl Caa {
+    /// The records of a name, as a test has them.
+    pub fn sample(at: &str, records: &[(&str, &str)]) -> Self {
+        let record = |(tag, value): &(&str, &str)| Record {
+            is_critical: tag.starts_with('!'),
+            tag: tag.trim_start_matches('!').to_owned(),
+            value: (*value).to_owned(),
+        };
+        let at = (!records.is_empty()).then(|| SafeText::new(at));
+        Self { at, records: records.iter().map(record).collect() }
+    }
+}
+
 /// Whether one parameter of a record lets the order pass (RFC 8657, sections 3 and 4).
 fn permits(parameter: &str, account: Option<&str>, method: &str) -> bool {
     let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -117,12 +131,7 @@ mod tests {
 
     #[track_caller]
     fn check(records: &[(&str, &str)], is_wildcard: bool, is_allowed: bool) {
-        let records = records.iter().map(|(tag, value)| Record {
-            is_critical: tag.starts_with('!'),
-            tag: tag.trim_start_matches('!').to_owned(),
-            value: (*value).to_owned(),
-        });
-        let caa = Caa { at: Some(SafeText::new("a.test")), records: records.collect() };
+        let caa = Caa::sample("a.test", records);
         let account = Some("https://ca.test/acct/1");
         let ruling = caa.judge(is_wildcard, &["ca.test"], account, "dns-01");
         assert_eq!(ruling == Ruling::Allowed, is_allowed, "{ruling:?}");

@@ -3,6 +3,8 @@
 
 mod caa;
 mod exchange;
+mod look;
+mod said;
 mod watch;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +17,8 @@ use crate::text::SafeText;
 pub use caa::{Caa, Ruling};
 pub use exchange::Silence;
 pub(crate) use exchange::exchange;
+pub use look::{End, Look, Seal};
+pub use said::{Said, said};
 pub(crate) use watch::values;
 pub use watch::{Sight, Watched, watch};
 
@@ -192,6 +196,11 @@ impl Resolver {
         Ok(servers)
     }
 
+    /// The servers that are asked, in their order.
+    pub fn servers(&self) -> &[SocketAddr] {
+        &self.servers
+    }
+
     /// The addresses of a name: IPv4, then IPv6; none where there is no such name.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Error> {
         let name = parsed(name)?;
@@ -258,14 +267,19 @@ async fn ask(
     kind: RecordType,
     is_recursive: bool,
 ) -> Result<Message, Silence> {
-    let mut question = Message::query();
+    let mut question = question(name, kind);
     question.metadata.recursion_desired = is_recursive;
+    exchange(server, &question).await.map(|it| it.1)
+}
+
+fn question(name: &Name, kind: RecordType) -> Message {
+    let mut question = Message::query();
     question.add_query(Query::query(name.clone(), kind));
     let mut edns = Edns::new();
     // DNS flag day 2020: larger ones come in fragments, which get lost.
     edns.set_max_payload(1232).set_version(0);
     question.set_edns(edns);
-    exchange(server, &question).await.map(|it| it.1)
+    question
 }
 
 /// What a server says instead of an answer, in the words of the trade.
