@@ -20,7 +20,7 @@ use crate::job::{self, Token};
 use crate::remote::Limits;
 use crate::source::Nonce;
 use crate::text::SafeText;
-use crate::wire::http::{self, Fetched, What};
+use crate::wire::http::{self, Ask, Fetched, Names, What};
 
 /// The answers of one order. Its intent is on record, and says how each name is proven.
 pub(super) struct Answers<'a> {
@@ -67,7 +67,7 @@ impl<'a> Answers<'a> {
 
     /// Writes into the log what is put in place or taken away: where, and the hash of what a CA
     /// looks for, which nobody can answer with.
-    fn record(&self, what: &str, placed: &[Placed]) -> Result<(), audit::Error> {
+    pub(super) fn record(&self, what: &str, placed: &[Placed]) -> Result<(), audit::Error> {
         let mut body = Body::new();
         let all = placed.iter().take(MAX_RECORDED).map(|it| match it {
             Placed::File { host, webroot, content, .. } => {
@@ -91,10 +91,13 @@ impl<'a> Answers<'a> {
         }
         for Asked { name, port, token, content } in &self.files {
             let path = format!("/.well-known/acme-challenge/{token}");
-            let fetched = http::fetch(name, *port, &path).await;
+            let (name, path) = (name.as_str(), path.as_str());
+            let addresses = http::addresses(name).await;
+            let ask = Ask { name, port: *port, path, addresses: &addresses, names: Names::System };
+            let fetched = http::fetch(&ask).await;
             let is_unknown = fetched.is_empty();
             let mut unseen = Vec::new();
-            for Fetched { address, what } in fetched {
+            for Fetched { address, what, .. } in fetched {
                 match what {
                     What::File(body) if body.trim_ascii_end() == content.as_bytes() => {
                         say(tell, &format!("{name}: {address} serves the answer"));
@@ -107,13 +110,8 @@ impl<'a> Answers<'a> {
                         let text = format!("{name}: {address} {why}, and not the answer");
                         return Err(unanswered(&text, Some(WRONG)));
                     }
-                    What::Elsewhere(to) => {
-                        say(
-                            tell,
-                            &format!(
-                                "{name}: {address} leads to {to}, which is not followed from here"
-                            ),
-                        );
+                    What::Closed(port) => {
+                        unseen.push(format!("{address}: nobody listens at port {port}"));
                     }
                     What::Nothing(why) => unseen.push(format!("{address}: {why}")),
                     What::NoRoute => {
@@ -145,7 +143,7 @@ impl<'a> Answers<'a> {
     }
 
     /// The provider of that name, opened once.
-    async fn desk(&mut self, name: &str) -> Result<&Desk, Unanswered> {
+    pub(super) async fn desk(&mut self, name: &str) -> Result<&Desk, Unanswered> {
         if !self.desks.contains_key(name) {
             let told = self.tools.inventory.dns.iter().find(|it| it.name == name);
             let told = told.ok_or_else(|| {
@@ -163,7 +161,7 @@ impl<'a> Answers<'a> {
 
     /// Places or removes files, all of one host with one visit; which are done, and why others
     /// are not.
-    async fn files(
+    pub(super) async fn files(
         &self,
         placed: &[Placed],
         script: fn(&[Token<'_>], &Nonce) -> String,
@@ -292,7 +290,11 @@ impl Answers<'_> {
         Ok(())
     }
 
-    async fn take_away(&mut self, placed: &[Placed], tell: &mut Tell<'_>) -> Vec<Placed> {
+    pub(super) async fn take_away(
+        &mut self,
+        placed: &[Placed],
+        tell: &mut Tell<'_>,
+    ) -> Vec<Placed> {
         let mut left = Vec::new();
         for (file, done) in self.files(placed, job::remove_tokens).await {
             if let Err(why) = done {
@@ -320,6 +322,15 @@ impl Answers<'_> {
             say(tell, &format!("the audit log refused: {error}"));
         }
         left
+    }
+}
+
+impl Answers<'_> {
+    /// Whether a record is seen not to be there.
+    pub(super) async fn lacks(&mut self, placed: &Placed) -> bool {
+        let Some((dns, spot)) = records(std::slice::from_ref(placed)).next() else { return false };
+        let Ok(desk) = self.desk(&dns).await else { return false };
+        desk.list(&spot).await.is_ok_and(|it| !it.contains(&spot.value))
     }
 }
 

@@ -14,6 +14,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::tap::Tap;
 use super::{broken, starttls, unserved};
@@ -63,6 +64,17 @@ pub(super) async fn look<S: AsyncRead + AsyncWrite + Unpin>(
         return Err(unserved(NotServed::Broken, text));
     }
     Ok(chain)
+}
+
+/// Begins TLS on a connection that something is asked for over, whatever certificate is shown, as
+/// CAs do on their way to a challenge.
+pub(super) async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    name: ServerName<'static>,
+) -> io::Result<TlsStream<S>> {
+    let record = Arc::new(Record { schemes: Schemes::All, seen: Mutex::default() });
+    let config = config(&record).map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 fn config(record: &Arc<Record>) -> Result<ClientConfig, Error> {
