@@ -3,9 +3,8 @@
 
 use std::net::SocketAddr;
 
-use super::Account;
-use super::desk::RESOLV_CONF;
-use crate::resolve::{Resolver, Ruling};
+use super::{Account, resolver};
+use crate::resolve::Ruling;
 use crate::text::SafeText;
 
 /// What a zone forbids.
@@ -27,11 +26,7 @@ pub async fn check(
 ) -> Result<(), Forbidden> {
     let identities: Vec<&str> = account.directory().caa.iter().map(SafeText::as_str).collect();
     let Some(first) = identities.first() else { return Ok(()) };
-    let resolver = if resolvers.is_empty() {
-        Resolver::of_system(&tokio::fs::read_to_string(RESOLV_CONF).await.unwrap_or_default())
-    } else {
-        Resolver::new(resolvers.to_vec())
-    };
+    let resolver = resolver(resolvers).await;
     for (name, method) in names {
         let is_wildcard = name.starts_with("*.");
         let Ok(caa) = resolver.caa(name).await else { continue };

@@ -124,11 +124,7 @@ impl Desk {
         // The wall clock: a signature is judged by the clock of the server, not by ours.
         let given = Given { keys: &told.settings, secret: text.trim(), clock: Clock::default() };
         let provider = kind.open(&given).map_err(wrong)?;
-        let resolver = if told.resolvers.is_empty() {
-            Resolver::of_system(&tokio::fs::read_to_string(RESOLV_CONF).await.unwrap_or_default())
-        } else {
-            Resolver::new(told.resolvers.clone())
-        };
+        let resolver = super::resolver(&told.resolvers).await;
         let guard = secret.as_ref().map(Secret::guard);
         Ok(Self { told: told.clone(), provider, resolver, guard })
     }

@@ -25,6 +25,8 @@ pub struct Directory {
     pub is_external_required: bool,
     /// Profiles with what they are said to be (draft-ietf-acme-profiles, section 3).
     pub profiles: Vec<(SafeText, SafeText)>,
+    /// Where nonces are (RFC 8555, section 7.2).
+    pub(super) new_nonce: String,
     /// Where renewal windows are (RFC 9773, section 4.1).
     pub(super) renewal_info: Option<String>,
 }
@@ -37,9 +39,13 @@ impl Directory {
     }
 
     pub(super) async fn get(http: &Http, url: &str) -> Result<Self, Error> {
-        let answer = http.get(url).await?;
+        Self::read(url, &http.get(url).await?.body)
+    }
+
+    /// Reads the directory that came from there.
+    pub(super) fn read(url: &str, body: &[u8]) -> Result<Self, Error> {
         let ca = ca_of(url);
-        let shape: Shape = serde_json::from_slice(&answer.body).map_err(|it| Error::Answer {
+        let shape: Shape = serde_json::from_slice(body).map_err(|it| Error::Answer {
             ca: ca.clone(),
             status: 200,
             why: SafeText::new(&format!("this is no ACME directory: {it}")),
@@ -58,6 +64,7 @@ impl Directory {
             caa: caa_identities.into_iter().take(MAX).map(text).collect(),
             is_external_required: external_account_required,
             profiles: profiles.into_iter().take(MAX).map(|(k, v)| (text(k), text(v))).collect(),
+            new_nonce: shape.new_nonce,
             renewal_info: shape.renewal_info,
         }
     }
@@ -101,8 +108,7 @@ pub(super) fn ca_of(url: &str) -> SafeText {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shape {
-    #[serde(rename = "newNonce")]
-    _new_nonce: String,
+    new_nonce: String,
     #[serde(rename = "newAccount")]
     _new_account: String,
     #[serde(rename = "newOrder")]

@@ -144,7 +144,7 @@ impl Http {
 
     /// Sends, and asks again what may be asked again: what changes nothing (RFC 8555, section
     /// 6.3: GET, HEAD and POST-as-GET), after an error that may be over soon.
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
         let (mut parts, body) = request.into_parts();
         let ca = host_of(&parts.uri);
         if !is_allowed(&parts.uri) {

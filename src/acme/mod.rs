@@ -13,6 +13,7 @@ pub mod desk;
 mod directory;
 pub mod dns;
 mod error;
+pub mod health;
 mod http;
 mod keep;
 pub mod ledger;
@@ -22,11 +23,13 @@ pub mod secret;
 mod wait;
 pub mod window;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::resolve::Resolver;
 use crate::text::SafeText;
 
 pub use account::Account;
@@ -47,6 +50,16 @@ impl Office {
     /// An office in the folder of state; nothing is touched yet.
     pub fn new(state: &Path, clock: Clock) -> Self {
         Self { state: state.to_owned(), clock }
+    }
+}
+
+/// Who answers for the DNS: these, or whom the system asks where nobody is named.
+pub async fn resolver(servers: &[SocketAddr]) -> Resolver {
+    if servers.is_empty() {
+        let conf = tokio::fs::read_to_string(desk::RESOLV_CONF).await;
+        Resolver::of_system(&conf.unwrap_or_default())
+    } else {
+        Resolver::new(servers.to_vec())
     }
 }
 

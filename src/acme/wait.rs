@@ -29,7 +29,7 @@ pub(super) fn in_words(detail: &str) -> Option<Moment> {
     is_utc.then(|| Moment::parse(&format!("{date}T{time}Z")))?
 }
 
-fn http_date(text: &str) -> Option<Moment> {
+pub(super) fn http_date(text: &str) -> Option<Moment> {
     let time: SystemTime = httpdate::parse_http_date(text.trim()).ok()?;
     let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
     Some(Moment::from_unix(i64::try_from(seconds).ok()?))

@@ -90,6 +90,26 @@ impl Kept {
         }
     }
 
+    /// No order: something that is put in place only to see whether it is found. It is kept as
+    /// that of an order is, so that it goes however this program ends.
+    pub fn trial(op: Uuid, names: Vec<String>, placed: Vec<Placed>) -> Self {
+        Self {
+            version: VERSION,
+            op,
+            issuer: String::new(),
+            is_staging: false,
+            is_rehearsal: true,
+            names,
+            profile: None,
+            replaces: None,
+            stage: Stage::Placed,
+            url: None,
+            placed,
+            chain: None,
+            job: serde_json::Value::Null,
+        }
+    }
+
     /// Reads the order of an action, or its rehearsal; `None` if there is none.
     ///
     /// # Errors
