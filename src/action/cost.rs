@@ -12,11 +12,13 @@ const BACKDATED: i64 = HOUR;
 
 /// What an order uses up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cost {
+pub struct Cost {
     /// In a line.
-    pub(super) text: String,
+    pub text: String,
     /// When the CA takes such an order again, if by all that is known it would refuse it now.
-    pub(super) refused_until: Option<Moment>,
+    pub refused_until: Option<Moment>,
+    /// Whether the limits of that CA are known here.
+    pub is_known: bool,
 }
 
 impl Cost {
@@ -54,16 +56,17 @@ impl Authority {
 }
 
 /// What one order for these names costs at that directory, by what lies on the host.
-pub(super) fn of(directory: &str, names: &[SafeText], host: &Host, now: Moment) -> Cost {
-    let free = |text: String| Cost { text, refused_until: None };
+pub fn of(directory: &str, names: &[SafeText], host: &Host, now: Moment) -> Cost {
+    let free = |text: String, is_known| Cost { text, refused_until: None, is_known };
     match Authority::of(directory) {
         Authority::LetsEncryptStaging => {
-            free("nothing in production; the limits of staging are far wider".to_owned())
+            free("nothing in production; the limits of staging are far wider".to_owned(), true)
         }
-        Authority::Other => free(format!(
-            "unknown: the limits of {} are not known here, ask the CA",
-            SafeText::new(directory)
-        )),
+        Authority::Other => {
+            let directory = SafeText::new(directory);
+            let text = format!("unknown: the limits of {directory} are not known here, ask the CA");
+            free(text, false)
+        }
         Authority::LetsEncrypt => {
             let issued = issued(names, host, now);
             let is_renewal = issued.iter().any(|it| now.since(*it) < RENEWAL);
@@ -88,7 +91,7 @@ fn exact_set(issued: &[Moment], is_renewal: bool, now: Moment) -> Cost {
         let Limit { burst, window, .. } = REGISTERED_DOMAIN;
         let _ = write!(text, "; 1 of {burst} for each registered domain in {window}");
     }
-    Cost { text, refused_until: EXACT_SET.free_at(issued, now) }
+    Cost { text, refused_until: EXACT_SET.free_at(issued, now), is_known: true }
 }
 
 /// A set that was issued within this time is renewed, in seconds (the page above).

@@ -42,8 +42,11 @@ use crate::fleet::HostName;
 
 pub use choice::{Choice, Chosen, Offer};
 pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
+pub use cost::{Cost, of as cost};
+pub use issue::{Way, webroots_beside};
 pub use order::{KeyPlan, KeyType, Order, Proof, Prover, Webroot};
 pub use plan::{Bring, Command, Expect, Plan, Promise};
+pub use server::test as configuration_test;
 pub use target::{Find, Target};
 
 /// Every action, in the order of menus.

@@ -80,7 +80,7 @@ pub enum Prover {
 }
 
 /// A folder that is served at port 80.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Webroot {
     /// The host.
     pub host: HostName,

@@ -173,8 +173,11 @@ pub(super) fn afterwards(target: &Target<'_>, leaf: &Certificate) -> Afterwards 
     }
 }
 
-/// The command that tests the configuration of a server.
-pub(super) fn test(server: &Server) -> Result<Command, Refusal> {
+/// The command that tests the configuration of a server, and changes nothing.
+///
+/// # Errors
+/// Where the server was started with what cannot be given on.
+pub fn test(server: &Server) -> Result<Command, Refusal> {
     Ok(Exact::of(server)?.test())
 }
 

@@ -19,6 +19,8 @@ use crate::inventory::Issuer;
 use crate::source::Client;
 use crate::text::SafeText;
 
+pub use way::{Way, webroots_beside};
+
 pub(super) use certbot::method;
 pub(super) use native::{rehearsal_plan, renewal_plan};
 pub(super) use placed::{again_plan, brought_plan, kept_plan};

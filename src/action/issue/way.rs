@@ -9,13 +9,19 @@ use crate::text::SafeText;
 
 /// How control of the names is proven.
 #[derive(Debug, Clone)]
-pub(super) enum Way<'a> {
+pub enum Way<'a> {
+    /// By files in this folder, which is served at port 80.
     Webroot(String),
+    /// By records that this provider writes.
     Dns(&'a DnsZone),
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn of(
+    /// What is chosen, else that of the lineage, else what is known of the host and of the zones.
+    ///
+    /// # Errors
+    /// Where none fits, or several could.
+    pub fn of(
         target: &Target<'a>,
         chosen: &Chosen,
         renewal: Option<&Renewal>,
@@ -97,19 +103,28 @@ impl<'a> Way<'a> {
             Self::Webroot(folder) => {
                 let here = &target.host.name;
                 let mut spots = vec![Webroot { host: here.clone(), folder: folder.clone() }];
-                for host in behind(target, name) {
-                    match webroot_of(target, &host) {
-                        Some(folder) => spots.push(Webroot { host, folder }),
-                        None => notes.push(format!(
-                            "{host} is behind {name}, too, and its webroot is not known: if the CA asks there, it is refused; `webroot` of the [[host]] tells it"
-                        )),
-                    }
-                }
+                let (beside, unknown) = webroots_beside(target, name);
+                spots.extend(beside);
+                notes.extend(unknown.iter().map(|host| format!(
+                    "{host} is behind {name}, too, and its webroot is not known: if the CA asks there, it is refused; `webroot` of the [[host]] tells it"
+                )));
                 Prover::Webroots { spots, port }
             }
         };
         names.iter().map(|it| Proof { name: it.clone(), prover: prover(it) }).collect()
     }
+}
+
+/// The webroots of other hosts that serve a name, and those of these hosts of which none is known.
+pub fn webroots_beside(target: &Target<'_>, name: &str) -> (Vec<Webroot>, Vec<HostName>) {
+    let (mut spots, mut unknown) = (Vec::new(), Vec::new());
+    for host in behind(target, name) {
+        match webroot_of(target, &host) {
+            Some(folder) => spots.push(Webroot { host, folder }),
+            None => unknown.push(host),
+        }
+    }
+    (spots, unknown)
 }
 
 /// Other hosts that serve a name.
