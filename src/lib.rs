@@ -21,6 +21,7 @@
 //! | [`budget`] | what a CA still allows |
 //! | [`action`] | what could be done: plans, and how they are confirmed |
 //! | [`rollout`] | plans for many places, in waves |
+//! | [`preflight`] | whether a CA would issue: checks, by what was looked at |
 //! | [`job`] | what is done on a host when nobody is connected: shell text, answers |
 //! | [`report`] | what other programs and people read |
 //!
@@ -98,6 +99,7 @@ pub mod job;
 pub mod perform;
 #[cfg(feature = "practice")]
 pub mod practice;
+pub mod preflight;
 pub mod remote;
 pub mod report;
 pub mod resolve;

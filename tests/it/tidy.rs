@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "filter",
             "fleet",
             "inventory",
+            "preflight",
             "rollout",
             "text",
         ],
@@ -41,6 +42,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("action", &["budget", "fleet", "inventory", "source", "text"]),
     // How wide a wave is, is a matter of groups.
     ("rollout", &["action", "fleet", "inventory"]),
+    // What was looked at, as those saw it who did: CAA records are judged where they are read.
+    ("preflight", &["action", "fleet", "inventory", "resolve", "source", "text"]),
     // Frames are those of a visit.
     ("job", &["fleet", "source", "text"]),
     // Effects.
@@ -53,7 +56,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("practice", &["clock", "fleet"]),
     // What is handed out is made elsewhere.
     ("export", &["clock", "fleet", "report"]),
-    ("wire", &["fleet", "inventory", "remote", "text"]),
+    // Redirects are followed by the names that a CA would find.
+    ("wire", &["fleet", "inventory", "remote", "resolve", "text"]),
     ("acme", &["audit", "budget", "clock", "fleet", "inventory", "resolve", "text"]),
     // Providers know nothing of the inventory, which knows their kinds.
     ("acme/dns", &["clock", "resolve", "text"]),
@@ -71,7 +75,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "fleet",
             "inventory",
             "job",
+            "preflight",
             "remote",
+            "resolve",
             "rollout",
             "scan",
             "source",
@@ -121,6 +127,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "job",
             "perform",
             "practice",
+            "preflight",
             "remote",
             "report",
             "rollout",
@@ -148,6 +155,7 @@ const REGISTRIES: &[&str] = &[
     "diagnose",
     "inventory/import",
     "practice/scenario",
+    "preflight",
     "report",
     "source",
     "tui/screen",
@@ -274,6 +282,9 @@ fn the_readme_explains_what_there_is() {
         let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
         let told = format!("`{}{labels}`", metric.name);
         assert!(readme.contains(&told), "README lacks {told}");
+    }
+    for kind in certdeck::preflight::ALL {
+        assert!(readme.contains(&format!("| `{}` |", kind.name)), "README lacks {}", kind.name);
     }
 }
 

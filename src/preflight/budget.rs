@@ -1,0 +1,50 @@
+//! What an order would use up at the CA, and whether it has that much left.
+
+use super::{Case, Evidence, Kind, Outcome, Verdict};
+use crate::action;
+use crate::fleet::human;
+use crate::text::SafeText;
+
+pub(super) const KIND: Kind = Kind {
+    name: "budget",
+    about: "does the CA still allow it, by all that is known?",
+    needs: &[],
+    judge,
+};
+
+fn judge(case: &Case, _evidence: &Evidence) -> Verdict {
+    let names: Vec<_> = case.names().map(SafeText::new).collect();
+    let cost = action::cost(&case.ca.directory, &names, &case.host, case.now);
+    match cost.refused_until {
+        Some(until) => {
+            let wait = human(until.since(case.now));
+            Verdict::new(Outcome::Failed, &cost.text)
+                .fix(format!("order again after {until}, in {wait}"))
+                .fix(
+                    "a version that is kept, or a sibling, costs nothing: `rollback`, `transplant`",
+                )
+                .fix("another set of names has a limit of its own: add or leave out one")
+        }
+        None if !cost.is_known => Verdict::not_needed(&cost.text),
+        None => Verdict::new(Outcome::Ok, &cost.text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::*;
+    use super::*;
+
+    #[test]
+    fn what_is_used_up_is_told_with_the_time_at_which_it_comes_back() {
+        let mut case = case();
+        case.ca.directory = "https://acme-v02.api.letsencrypt.org/directory".into();
+        assert_eq!(KIND.judge(&case, &Evidence::default()).outcome, Outcome::Ok);
+        for _ in 0..5 {
+            issue(&mut case);
+        }
+        let verdict = KIND.judge(&case, &Evidence::default());
+        assert_eq!(verdict.outcome, Outcome::Failed, "{verdict:?}");
+        assert!(verdict.fix[0].as_str().starts_with("order again after "), "{verdict:?}");
+    }
+}

@@ -1,0 +1,313 @@
+//! What is looked at before an order: a lineage, its names, how control of each would be proven,
+//! and from whom it would be ordered. Made from what is known, asks nobody.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::action::{Chosen, Target, Way, Webroot, webroots_beside};
+use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage};
+use crate::inventory::{self, Inventory, Issuer, Protect};
+use crate::text::SafeText;
+
+/// A certificate that would be ordered.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What is known of its host.
+    pub host: Arc<fleet::Host>,
+    /// What we were told of its host.
+    pub told: inventory::Host,
+    /// The name of the lineage.
+    pub lineage: String,
+    /// What is known of the lineage, if it exists.
+    pub place: Option<Arc<Place>>,
+    /// Who would order it.
+    pub client: Client,
+    /// From whom.
+    pub ca: Ca,
+    /// How control of each name would be proven.
+    pub proofs: Vec<Proof>,
+    /// The addresses by which hosts of the fleet are known.
+    pub addresses: Vec<(HostName, Vec<IpAddr>)>,
+    /// Why nothing may be placed anywhere, if nothing may.
+    pub read_only: Option<SafeText>,
+    /// The present.
+    pub now: Moment,
+}
+
+/// Who orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// A client on the host, as its source is named.
+    OnHost(&'static str),
+    /// This program.
+    Us,
+}
+
+/// From whom it is ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ca {
+    /// The URL of its directory.
+    pub directory: String,
+    /// The `[[issuer]]` of the inventory, if it has one with that directory.
+    pub issuer: Option<Issuer>,
+    /// Whether the directory is that of its staging twin.
+    pub is_staging: bool,
+}
+
+/// How control of a name would be proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The name; a wildcard with its star.
+    pub name: String,
+    /// By what.
+    pub by: Proven,
+}
+
+/// What proves control of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proven {
+    /// Files in these folders.
+    Files {
+        /// Where they go.
+        spots: Vec<Webroot>,
+        /// Hosts behind the name of which no folder is known.
+        unknown: Vec<HostName>,
+        /// The port that the CA asks at.
+        port: u16,
+    },
+    /// Somebody with a keyboard.
+    Hand,
+    /// The client itself, which listens at that port for the time of the order.
+    Listener(u16),
+    /// It is not known; why.
+    Nobody(SafeText),
+    /// The client's own way of writing records.
+    Plugin(SafeText),
+    /// A `[[dns]]` of the inventory.
+    Records(String),
+    /// A web server that the client configures for the time of the order, and the port.
+    Server(SafeText, u16),
+}
+
+/// Why nothing can be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is in the way.
+    pub text: SafeText,
+    /// What to do instead.
+    pub hint: SafeText,
+}
+
+impl Proven {
+    /// The challenge, as CAA records name it (RFC 8657, section 4).
+    pub const fn method(&self) -> Option<&'static str> {
+        match self {
+            Self::Files { .. } | Self::Listener(_) | Self::Server(..) => Some("http-01"),
+            Self::Plugin(_) | Self::Records(_) => Some("dns-01"),
+            Self::Hand | Self::Nobody(_) => None,
+        }
+    }
+
+    /// The port at which the CA asks, if it asks over HTTP.
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Files { port, .. } | Self::Listener(port) | Self::Server(_, port) => Some(*port),
+            _ => None,
+        }
+    }
+}
+
+impl Case {
+    /// What would be ordered for a target, for these names or those that it has.
+    ///
+    /// # Errors
+    /// Where the lineage does not exist and no names are given.
+    pub fn of(
+        target: &Target<'_>,
+        host: Arc<fleet::Host>,
+        names: Option<&[String]>,
+    ) -> Result<Self, Refusal> {
+        let lineage = target.lineage.unwrap_or_default();
+        let leaf = target.place.and_then(Place::leaf);
+        let own = leaf.map(|it| it.names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let Some(names) = names.map(<[String]>::to_vec).or(own).filter(|it| !it.is_empty()) else {
+            let what = format!("{}/{lineage}", target.host.name);
+            return Err(Refusal {
+                text: SafeText::new(&format!(
+                    "{what}: no certificate is there, and no name is given"
+                )),
+                hint: SafeText::new(&format!("certdeck preflight {what} --names NAME,NAME")),
+            });
+        };
+        let client = match target.place.map(|it| it.source) {
+            Some("certdeck" | "pem") | None => Client::Us,
+            Some(source) => Client::OnHost(source),
+        };
+        let ca = Ca::of(target);
+        let port = ca.issuer.as_ref().map_or(80, |it| it.http_port);
+        let proofs = names
+            .iter()
+            .map(|name| Proof {
+                name: name.clone(),
+                by: proven(target, client, name, &names, port),
+            })
+            .collect();
+        let mut groups = target.inventory.groups_of(target.told);
+        let guarded = groups.find(|it| it.protect == Protect::ReadOnly);
+        Ok(Self {
+            host,
+            told: target.told.clone(),
+            lineage: lineage.to_owned(),
+            place: target.place.cloned().map(Arc::new),
+            client,
+            ca,
+            proofs,
+            addresses: target.fleet.hosts().map(|it| addresses(it, target.inventory)).collect(),
+            read_only: guarded
+                .map(|it| SafeText::new(&format!("the group {} is read-only", it.name))),
+            now: target.now,
+        })
+    }
+
+    /// The lineage with its host, as commands take it.
+    pub fn target(&self) -> String {
+        if self.lineage.is_empty() {
+            self.host.name.to_string()
+        } else {
+            format!("{}/{}", self.host.name, self.lineage)
+        }
+    }
+
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.proofs.iter().map(|it| it.name.as_str())
+    }
+
+    /// How a client on the host would renew it.
+    pub fn renewal(&self) -> Option<&fleet::Renewal> {
+        self.place.as_ref()?.renewal.as_ref()
+    }
+
+    /// The hosts that should answer for a name.
+    pub(super) fn expected(&self, name: &str) -> Vec<&HostName> {
+        let proof = self.proofs.iter().find(|it| it.name == name);
+        let mut all = vec![&self.host.name];
+        if let Some(Proven::Files { spots, unknown, .. }) = proof.map(|it| &it.by) {
+            all.extend(spots.iter().map(|it| &it.host).chain(unknown));
+        }
+        all
+    }
+
+    /// The command that orders it without a name.
+    pub(super) fn without(&self, name: &str) -> String {
+        let rest: Vec<_> = self.names().filter(|it| *it != name).collect();
+        if rest.is_empty() {
+            return format!("publish {name}: the certificate has no other name");
+        }
+        let rest = rest.join(",");
+        format!(
+            "publish it, or leave it out: certdeck run issue {} --names {rest} (another set of names: not a renewal to the CA)",
+            self.target()
+        )
+    }
+}
+
+impl Ca {
+    fn of(target: &Target<'_>) -> Self {
+        let issuers = &target.inventory.issuers;
+        let renewal = target.place.and_then(|it| it.renewal.as_ref());
+        let server = renewal.and_then(|it| it.server.as_ref()).map(SafeText::as_str);
+        if let Some(server) = server {
+            let real = issuers.iter().find(|it| it.directory == server);
+            let twin = || issuers.iter().find(|it| it.staging.as_deref() == Some(server));
+            return Self {
+                directory: server.to_owned(),
+                issuer: real.or_else(twin).cloned(),
+                is_staging: real.is_none() && twin().is_some(),
+            };
+        }
+        let wanted = target.told.issuer.as_ref().or(target.inventory.defaults.issuer.as_ref());
+        let named = issuers.iter().find(|it| Some(&it.name) == wanted);
+        let issuer = named.or_else(|| issuers.first()).cloned();
+        let directory = issuer.as_ref().map_or(LETS_ENCRYPT, |it| &it.directory).to_owned();
+        Self { directory, issuer, is_staging: false }
+    }
+
+    /// The host of its directory.
+    pub fn host(&self) -> &str {
+        let rest = self.directory.split("://").nth(1).unwrap_or_default();
+        rest.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether it can be no CA of this world: its name is one for examples (RFC 2606, section 2).
+    pub fn is_example(&self) -> bool {
+        let host = self.host().split(':').next().unwrap_or_default();
+        [".example", ".invalid"].iter().any(|it| host.ends_with(it))
+    }
+}
+
+fn proven(target: &Target<'_>, client: Client, name: &str, names: &[String], port: u16) -> Proven {
+    let renewal = target.place.and_then(|it| it.renewal.as_ref());
+    let files = |own: Vec<String>| {
+        let here = &target.host.name;
+        let (beside, unknown) = webroots_beside(target, name);
+        let own = own.into_iter().map(|folder| Webroot { host: here.clone(), folder });
+        Proven::Files { spots: own.chain(beside).collect(), unknown, port }
+    };
+    if client == Client::Us {
+        return match Way::of(target, &Chosen::default(), renewal, names) {
+            Ok(Way::Webroot(folder)) => files(vec![folder]),
+            Ok(Way::Dns(zone)) => Proven::Records(zone.name.clone()),
+            Err(refusal) => Proven::Nobody(SafeText::new(&refusal.text)),
+        };
+    }
+    let authenticator = renewal.and_then(|it| it.authenticator.as_ref());
+    match (authenticator.map_or("", SafeText::as_str), renewal) {
+        ("webroot", Some(renewal)) => {
+            let needed = renewal.needs.iter().filter(|it| it.kind == NeedKind::Webroot);
+            let all = renewal.webroot.iter().chain(needed.map(|it| &it.path));
+            let mut all: Vec<_> = all.map(ToString::to_string).collect();
+            all.sort();
+            all.dedup();
+            if all.is_empty() {
+                return Proven::Nobody(SafeText::new("its webroot is not known"));
+            }
+            files(all)
+        }
+        ("standalone", _) => Proven::Listener(port),
+        (server @ ("apache" | "nginx"), _) => Proven::Server(SafeText::new(server), port),
+        ("manual", Some(renewal)) if !renewal.is_unattended => Proven::Hand,
+        (dns, _) if dns.starts_with("dns") => Proven::Plugin(SafeText::new(dns)),
+        ("", _) => Proven::Nobody(SafeText::new("how control is proven is not known")),
+        (other, _) => Proven::Nobody(SafeText::new(&format!("`{other}` is not known here"))),
+    }
+}
+
+/// The addresses of a host: its own, that by which ssh goes there, and those at which it was seen
+/// to serve.
+fn addresses(host: &fleet::Host, inventory: &Inventory) -> (HostName, Vec<IpAddr>) {
+    let mut all = host.addresses.clone();
+    all.extend(host.address.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+    let told = inventory.host(host.name.as_str()).into_iter().flat_map(|it| &it.endpoints);
+    all.extend(told.flat_map(|it| &it.addresses).filter_map(|it| it.host.parse::<IpAddr>().ok()));
+    // What was shown by an address in the name of the host is its own, if it is on its disk.
+    let own = |it: &&fleet::Probe| {
+        it.vantage == Vantage::Public
+            && it.leaf().is_some_and(|leaf| {
+                let disk = host.places.iter().filter_map(|it| it.layers.disk.as_ref());
+                disk.map(|it| it.chain.leaf.sha256).any(|it| it == leaf)
+            })
+            && !it.is_added
+    };
+    let served = host.probes.iter().filter(own);
+    all.extend(
+        served
+            .filter_map(|it| Some(it.address.as_str().parse::<std::net::SocketAddr>().ok()?.ip())),
+    );
+    all.sort();
+    all.dedup();
+    (host.name.clone(), all)
+}
+
+/// Where clients that name no CA order (certbot 2.1.0, `constants.py`).
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
