@@ -25,6 +25,7 @@ mod open;
 mod outcome;
 mod paths;
 mod plan;
+mod preflight;
 mod progress;
 mod request;
 mod rules;
@@ -138,6 +139,7 @@ enum Command {
     Dashboard(dashboard::Args),
     Audit(audit::Args),
     Plan(plan::Args),
+    Preflight(preflight::Args),
     Run(run::Args),
     Inventory(inventory::Args),
     Host(host::Command),
@@ -308,6 +310,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => plan::run(&args, &context),
+        Command::Preflight(args) => preflight::run(&args, &context),
         Command::Rules(args) => rules::run(&args),
         Command::Run(args) => run::run(&args, &context),
         Command::Scan(args) => scan::run(&args, &context),

@@ -181,7 +181,7 @@ fn hosts_of(filter: &Filter, fleet: &Fleet, now: Moment) -> Vec<Name> {
 }
 
 /// Every place that the filter keeps, and hosts that could not be read, of which nobody knows.
-fn places_of(filter: &Filter, fleet: &Fleet, now: Moment) -> Vec<Name> {
+pub(super) fn places_of(filter: &Filter, fleet: &Fleet, now: Moment) -> Vec<Name> {
     let diagnosis = diagnose::diagnose(fleet, now);
     let mut verdicts = diagnosis.places.iter().copied();
     let mut names = Vec::new();

@@ -139,11 +139,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     ended
 }
 
-fn open_log(context: &Context) -> Result<Log, Failure> {
+pub(super) fn open_log(context: &Context) -> Result<Log, Failure> {
     Log::open(&context.paths.state, context.clock).map_err(refused)
 }
 
-fn refused(error: audit::Error) -> Failure {
+pub(super) fn refused(error: audit::Error) -> Failure {
     Failure::new(Exit::AuditRefused, error)
         .with_hint("nothing was changed: no change without a record of it")
 }

@@ -19,6 +19,7 @@ mod kept;
 mod obtain;
 mod one;
 mod owner;
+pub mod preflight;
 mod reconcile;
 mod record;
 mod resume;

@@ -139,7 +139,7 @@ mod tests {
             account: Some(Ok(SafeText::new(ACCOUNT))),
             ..Authority::default()
         });
-        let evidence = Evidence { names, authority, ..Evidence::default() };
+        let evidence = Evidence { authority, names, ..Evidence::default() };
         let verdict = KIND.judge(case, &evidence);
         assert_eq!(verdict.outcome, outcome, "{verdict:?}");
         assert_eq!(verdict.fix.first().map_or("", SafeText::as_str), fix);

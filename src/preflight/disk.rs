@@ -39,7 +39,7 @@ fn judge(case: &Case, evidence: &Evidence) -> Verdict {
                 fix,
             ),
             Some(files) => {
-                tally.add(Outcome::Ok, format!("{folder}: {files} more files can be made"))
+                tally.add(Outcome::Ok, format!("{folder}: {files} more files can be made"));
             }
             None => {}
         }

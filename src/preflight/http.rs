@@ -72,7 +72,7 @@ fn one(by: &Proven, it: &Fetch, web: &Web, tally: &mut Tally) {
     let at = it.address.map(|it| format!(" at {it}")).unwrap_or_default();
     let way = match it.hops.as_slice() {
         [] => String::new(),
-        [all @ ..] if all.len() <= MOST_HOPS => {
+        all if all.len() <= MOST_HOPS => {
             format!(", by {}", all.iter().map(SafeText::as_str).collect::<Vec<_>>().join(" -> "))
         }
         [first, rest @ ..] => format!(", by {first} and {} more", rest.len()),
@@ -196,7 +196,7 @@ mod tests {
         let unplaced = Some(SafeText::new("the group frozen is read-only"));
         check(
             &case(),
-            Web { fetches, unplaced, ..Web::default() },
+            Web { unplaced, fetches, ..Web::default() },
             Outcome::Unknown,
             "no file was placed: the group frozen is read-only",
         );

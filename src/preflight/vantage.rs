@@ -121,32 +121,32 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(program: &str, body: &str, expect: Saw) {
-        assert_eq!(saw(program, body, "right"), expect);
+    fn check(program: &str, body: &str, expect: &Saw) {
+        assert_eq!(saw(program, body, "right"), *expect);
     }
 
     #[test]
     fn what_programs_say_is_told_apart() {
         let other = |it: &str| Saw::Other(SafeText::new(it));
         let nothing = |it: &str| Saw::Nothing(SafeText::new(it));
-        check("curl", "right\ncertdeck 200 192.0.2.1\n", Saw::Token);
+        check("curl", "right\ncertdeck 200 192.0.2.1\n", &Saw::Token);
         check(
             "curl",
             "<html>\ncertdeck 404 192.0.2.1\n",
-            other("answers 404 (from 192.0.2.1) with something else"),
+            &other("answers 404 (from 192.0.2.1) with something else"),
         );
         check(
             "curl",
             "curl: (7) Failed to connect to a.test\n\ncertdeck 000 \n",
-            nothing("(7) Failed to connect to a.test"),
+            &nothing("(7) Failed to connect to a.test"),
         );
         let old = Saw::Untried(SafeText::new("its curl is too old"));
-        check("curl", "curl: option --connect-to: is unknown\n", old);
-        check("wget", "right", Saw::Token);
-        check("wget", "", nothing("wget got nothing"));
-        check("wget", "wget: bad address 'a'", nothing("wget: bad address 'a'"));
-        check("bash", "HTTP/1.0 404 Not Found\r\n", other("answers HTTP/1.0 404 Not Found"));
-        check("none", "", Saw::Untried(SafeText::new("neither curl nor wget nor bash is there")));
+        check("curl", "curl: option --connect-to: is unknown\n", &old);
+        check("wget", "right", &Saw::Token);
+        check("wget", "", &nothing("wget got nothing"));
+        check("wget", "wget: bad address 'a'", &nothing("wget: bad address 'a'"));
+        check("bash", "HTTP/1.0 404 Not Found\r\n", &other("answers HTTP/1.0 404 Not Found"));
+        check("none", "", &Saw::Untried(SafeText::new("neither curl nor wget nor bash is there")));
     }
 
     /// The same file is found with whatever program is there.

@@ -10,6 +10,7 @@ pub mod dashboard;
 pub mod incident;
 mod json;
 pub mod plan;
+pub mod preflight;
 pub mod prometheus;
 mod text;
 

@@ -68,7 +68,7 @@ impl Named {
         Self::start(&config, &[])
     }
 
-    fn start(config: &str, zones: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) fn start(config: &str, zones: &[(&str, &str)]) -> Option<Self> {
         if !are_here(&["named"]) {
             return None;
         }

@@ -31,6 +31,7 @@ mod picture;
 mod powerdns;
 #[cfg(feature = "practice")]
 mod practice;
+mod preflight;
 mod pty;
 #[cfg(feature = "practice")]
 mod readme;

@@ -26,10 +26,16 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
     ("certdeck dns check www.example.net", DNS),
     ("certdeck dns check www.example.net --write", DNS),
     ("certdeck dns orphans", DNS),
+    ("certdeck preflight www.example.net", PREFLIGHT),
+    (
+        "certdeck preflight web-01/www.example.net --names www.example.net,example.net --format json",
+        PREFLIGHT,
+    ),
     ("certdeck run renew due --unattended", "tests/it/unattended.rs has lineages that are due"),
 ];
 
 const DNS: &str = "tests/it/dns.rs has DNS servers of its own";
+const PREFLIGHT: &str = "tests/it/preflight.rs has names and servers of its own";
 const ISSUER: &str = "tests/it/issuer.rs has a CA of its own";
 
 #[test]

@@ -92,6 +92,13 @@ impl Nginx {
         });
     }
 
+    /// Takes a part of a configuration of any content, and reads it if it can.
+    pub(crate) fn configure(&self, name: &str, text: &str) {
+        fs::write(self.dir.join("sites").join(format!("{name}.conf")), text).unwrap();
+        // What it cannot read it leaves out, and goes on as before.
+        Command::new("/bin/sh").args(["-c", &self.reload()]).output().unwrap();
+    }
+
     /// The command that makes it read its configuration and certificates again.
     pub(crate) fn reload(&self) -> String {
         let dir = self.dir.display();

@@ -11,7 +11,7 @@ mod files;
 mod killed;
 mod loaders;
 mod names;
-mod node;
+pub(crate) mod node;
 mod orders;
 mod reload;
 mod scene;

@@ -275,14 +275,14 @@ pub(super) fn environment(dir: &Path) -> String {
 }
 
 /// The host is a machine of its own.
-pub(super) fn machine(dir: &Path) {
+pub(crate) fn machine(dir: &Path) {
     let folder = dir.join("root/proc/sys/kernel/random");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("boot_id"), uuid::Uuid::new_v4().to_string() + "\n").unwrap();
 }
 
 /// Where nginx is looked for on a host with a root of its own.
-pub(super) fn found(dir: &Path, nginx: &Path) {
+pub(crate) fn found(dir: &Path, nginx: &Path) {
     let root = dir.join("root");
     for folder in ["run", "etc"] {
         fs::create_dir_all(root.join(folder)).unwrap();
@@ -292,7 +292,7 @@ pub(super) fn found(dir: &Path, nginx: &Path) {
 }
 
 /// systemd with certbot's timer, as far as systemctl tells.
-pub(super) fn timer(dir: &Path) {
+pub(crate) fn timer(dir: &Path) {
     for folder in ["bin", "units", "root/run/systemd/system"] {
         fs::create_dir_all(dir.join(folder)).unwrap();
     }
