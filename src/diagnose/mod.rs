@@ -54,7 +54,7 @@ use crate::text::SafeText;
 
 pub use around::Around;
 pub use cause::{Cause, at, gather};
-pub use remedy::{RANKS, Rank, Remedy, command, rank};
+pub use remedy::{Does, RANKS, Rank, Remedy, command, rank, word};
 
 use sight::Odd;
 
@@ -348,7 +348,7 @@ pub fn worst(findings: &[Finding]) -> Verdict {
 #[cfg(test)]
 mod healthy;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 #[cfg(test)]
 mod tests {

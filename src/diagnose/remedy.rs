@@ -31,24 +31,75 @@ pub struct Rank {
     pub action: &'static str,
     /// What it risks, and what it costs at the CA, in a few words.
     pub price: &'static str,
+    /// What it is good for.
+    pub does: Does,
+}
+
+/// What a remedy is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// What clients get is mended, and no CA is asked.
+    Mends,
+    /// A new certificate is ordered.
+    Orders,
+    /// It does not come back: what clients get stays as it is.
+    Prevents,
+    /// It is seen whether an order would go well.
+    Tries,
 }
 
 /// Every remedy, the cheapest and safest first.
 pub static RANKS: &[Rank] = &[
-    Rank { action: "enable-timer", price: "no order, no change of the certificate" },
-    Rank { action: "enable-hook", price: "no order; a hook becomes executable" },
-    Rank { action: "sync-clock", price: "no order; the host's clock is set" },
-    Rank { action: "reload", price: "no order; the configuration is tested first" },
-    Rank { action: "rollback", price: "no order; links lead to a version that is kept" },
-    Rank { action: "repoint", price: "no order; a line of the server's configuration changes" },
-    Rank { action: "replace-chain", price: "no order; the leaf and its key stay" },
-    Rank { action: "transplant", price: "no order; the private key moves between hosts" },
-    Rank { action: "hook", price: "no order; runs what a renewal would run" },
-    Rank { action: "convert", price: "no order; the renewal configuration changes" },
-    Rank { action: "dry-run", price: "an order at the staging CA" },
-    Rank { action: "renew", price: "one order, if it is due" },
-    Rank { action: "force-renew", price: "one order, of five a week for the same names" },
-    Rank { action: "issue", price: "one order, for a new set of names" },
+    Rank {
+        action: "enable-timer",
+        price: "no order, no change of the certificate",
+        does: Does::Prevents,
+    },
+    Rank {
+        action: "enable-hook",
+        price: "no order; a hook becomes executable",
+        does: Does::Prevents,
+    },
+    Rank { action: "sync-clock", price: "no order; the host's clock is set", does: Does::Mends },
+    Rank {
+        action: "reload",
+        price: "no order; the configuration is tested first",
+        does: Does::Mends,
+    },
+    Rank {
+        action: "rollback",
+        price: "no order; links lead to a version that is kept",
+        does: Does::Mends,
+    },
+    Rank {
+        action: "repoint",
+        price: "no order; a line of the server's configuration changes",
+        does: Does::Mends,
+    },
+    Rank {
+        action: "replace-chain",
+        price: "no order; the leaf and its key stay",
+        does: Does::Mends,
+    },
+    Rank {
+        action: "transplant",
+        price: "no order; the private key moves between hosts",
+        does: Does::Mends,
+    },
+    Rank { action: "hook", price: "no order; runs what a renewal would run", does: Does::Mends },
+    Rank {
+        action: "convert",
+        price: "no order; the renewal configuration changes",
+        does: Does::Prevents,
+    },
+    Rank { action: "dry-run", price: "an order at the staging CA", does: Does::Tries },
+    Rank { action: "renew", price: "one order, if it is due", does: Does::Orders },
+    Rank {
+        action: "force-renew",
+        price: "one order, of five a week for the same names",
+        does: Does::Orders,
+    },
+    Rank { action: "issue", price: "one order, for a new set of names", does: Does::Orders },
 ];
 
 /// Where that action stands, and its words.
@@ -106,7 +157,7 @@ pub fn command(remedies: &[&Remedy]) -> String {
 
 /// The text as one word of a POSIX shell: quoted only where it has to be. What was read from a host
 /// is safe to show as it is, and here it is safe to paste too.
-fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     let safe = SafeText::new(text);
     let text = safe.as_str();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);

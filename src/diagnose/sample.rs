@@ -11,12 +11,12 @@ use crate::fleet::{
 };
 use crate::text::SafeText;
 
-pub(super) const NOW: Moment = Moment::from_unix(1_795_403_564);
+pub(crate) const NOW: Moment = Moment::from_unix(1_795_403_564);
 
 const ISSUER: &str = "CN=E7,O=Let's Encrypt,C=US";
 
 /// A leaf that lives for `life` days, of which `left` are left.
-pub(super) fn leaf(tag: &str, names: &[&str], life: i64, left: i64) -> Certificate {
+pub(crate) fn leaf(tag: &str, names: &[&str], life: i64, left: i64) -> Certificate {
     Certificate {
         sha256: Fingerprint::of(tag.as_bytes()),
         spki_sha256: Fingerprint::of(format!("key of {tag}").as_bytes()),
@@ -35,7 +35,7 @@ pub(super) fn leaf(tag: &str, names: &[&str], life: i64, left: i64) -> Certifica
 }
 
 /// The authority behind such leaves, with so many days left.
-pub(super) fn authority(tag: &str, left: i64) -> Certificate {
+pub(crate) fn authority(tag: &str, left: i64) -> Certificate {
     Certificate {
         subject: SafeText::new(ISSUER),
         issuer: SafeText::new("CN=ISRG Root X2,O=Internet Security Research Group,C=US"),
@@ -46,7 +46,7 @@ pub(super) fn authority(tag: &str, left: i64) -> Certificate {
 }
 
 /// The leaf with its intermediate behind it.
-pub(super) fn signed(leaf: Certificate) -> Chain {
+pub(crate) fn signed(leaf: Certificate) -> Chain {
     let anchor = Some(SafeText::new("CN=ISRG Root X2"));
     let until = Some(leaf.not_after);
     Chain {
@@ -57,17 +57,17 @@ pub(super) fn signed(leaf: Certificate) -> Chain {
     }
 }
 
-pub(super) fn sighting(location: &str, chain: Chain) -> Sighting {
+pub(crate) fn sighting(location: &str, chain: Chain) -> Sighting {
     Sighting { chain: Arc::new(chain), location: SafeText::new(location), at: NOW }
 }
 
 /// Where certbot keeps the live certificate of a lineage.
-pub(super) fn live(name: &str) -> String {
+pub(crate) fn live(name: &str) -> String {
     format!("/etc/letsencrypt/live/{name}/fullchain.pem")
 }
 
 /// A lineage of certbot that would renew by itself.
-pub(super) fn place(name: &str, chain: Chain) -> Place {
+pub(crate) fn place(name: &str, chain: Chain) -> Place {
     let mut place = Place::new("certbot", SafeText::new(name));
     place.versions = vec![Version { number: 1, certificate: Some(chain.leaf.clone()) }];
     place.layers.disk = Some(sighting(&live(name), chain));
@@ -82,7 +82,7 @@ pub(super) fn place(name: &str, chain: Chain) -> Place {
 }
 
 /// A plain file that certificate and key lie in.
-pub(super) fn file(path: &str, chain: Chain) -> Place {
+pub(crate) fn file(path: &str, chain: Chain) -> Place {
     let mut place = Place::new("pem", SafeText::new(path));
     let spki = Some(chain.leaf.spki_sha256);
     place.key = Some(KeySight { path: SafeText::new(path), stamp: None, spki });
@@ -91,7 +91,7 @@ pub(super) fn file(path: &str, chain: Chain) -> Place {
 }
 
 /// A lineage with an older version behind the live one.
-pub(super) fn renewed(name: &str, old: &Chain, new: Chain) -> Place {
+pub(crate) fn renewed(name: &str, old: &Chain, new: Chain) -> Place {
     let mut place = place(name, new);
     if let Some(live) = place.versions.first_mut() {
         live.number = 2;
@@ -101,7 +101,7 @@ pub(super) fn renewed(name: &str, old: &Chain, new: Chain) -> Place {
 }
 
 /// A host that was read, with a timer that works.
-pub(super) fn host(name: &str, places: Vec<Place>) -> Host {
+pub(crate) fn host(name: &str, places: Vec<Place>) -> Host {
     let mut host = Host::new(HostName::new(name), name, &[]);
     host.reach = Reach::Up;
     (host.tried_at, host.seen_at) = (Some(NOW), Some(NOW));
@@ -111,7 +111,7 @@ pub(super) fn host(name: &str, places: Vec<Place>) -> Host {
     host
 }
 
-pub(super) fn automation() -> Automation {
+pub(crate) fn automation() -> Automation {
     let trigger = Trigger {
         name: SafeText::new("certbot.timer"),
         is_armed: true,
@@ -130,7 +130,7 @@ pub(super) fn automation() -> Automation {
 }
 
 /// An nginx with one site that loads one file, which holds `chain`.
-pub(super) fn nginx(host: &mut Host, names: &[&str], path: &str, chain: &Chain) {
+pub(crate) fn nginx(host: &mut Host, names: &[&str], path: &str, chain: &Chain) {
     let site = Site {
         names: names.iter().map(|it| SafeText::new(it)).collect(),
         listens: vec![Listen { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 443 }],
@@ -163,7 +163,7 @@ pub(super) fn nginx(host: &mut Host, names: &[&str], path: &str, chain: &Chain) 
 }
 
 /// A handshake that the inventory asks for: on the host's loopback if that is the address.
-pub(super) fn probe(name: &str, address: &str, chain: Chain) -> Probe {
+pub(crate) fn probe(name: &str, address: &str, chain: Chain) -> Probe {
     let is_local = address.starts_with("127.") || address.starts_with("[::1]");
     Probe {
         name: SafeText::new(name),
@@ -177,13 +177,13 @@ pub(super) fn probe(name: &str, address: &str, chain: Chain) -> Probe {
 }
 
 /// One that showed nothing.
-pub(super) fn unserved(name: &str, address: &str, why: NotServed) -> Probe {
+pub(crate) fn unserved(name: &str, address: &str, why: NotServed) -> Probe {
     let blank = probe(name, address, signed(leaf("none", &[], 90, 80)));
     Probe { served: Err(Unserved { why, text: SafeText::new("no answer") }), ..blank }
 }
 
 /// Gives the host a probe, and the first of its places too, layers included.
-pub(super) fn serve(host: &mut Host, probe: Probe) {
+pub(crate) fn serve(host: &mut Host, probe: Probe) {
     if let Some(place) = host.places.first_mut() {
         give(place, &probe);
     }
@@ -191,7 +191,7 @@ pub(super) fn serve(host: &mut Host, probe: Probe) {
 }
 
 /// Gives a place a probe.
-pub(super) fn give(place: &mut Place, probe: &Probe) {
+pub(crate) fn give(place: &mut Place, probe: &Probe) {
     if let Ok(chain) = &probe.served {
         let seen = Sighting { chain: chain.clone(), location: probe.address.clone(), at: probe.at };
         match probe.vantage {
@@ -202,17 +202,17 @@ pub(super) fn give(place: &mut Place, probe: &Probe) {
     place.probes.push(probe.clone());
 }
 
-pub(super) fn fleet(hosts: impl IntoIterator<Item = Host>) -> Fleet {
+pub(crate) fn fleet(hosts: impl IntoIterator<Item = Host>) -> Fleet {
     Fleet::new(hosts)
 }
 
 /// What is found in a fleet of these hosts.
-pub(super) fn found(hosts: impl IntoIterator<Item = Host>) -> Vec<Finding> {
+pub(crate) fn found(hosts: impl IntoIterator<Item = Host>) -> Vec<Finding> {
     diagnose(&fleet(hosts), NOW).findings
 }
 
 /// The findings as lines: rule, severity, verdict, host and place, remedies as commands.
-pub(super) fn told(findings: &[Finding]) -> String {
+pub(crate) fn told(findings: &[Finding]) -> String {
     let line = |it: &Finding| {
         let remedies: Vec<_> = it.remedies.iter().map(command).collect();
         let place = it.place.as_ref().map(|it| format!("/{it}")).unwrap_or_default();
@@ -231,7 +231,7 @@ fn command(it: &super::Remedy) -> String {
 
 /// Checks what is found in a fleet, as [`told`] tells it.
 #[track_caller]
-pub(super) fn check(hosts: impl IntoIterator<Item = Host>, expected: &str) {
+pub(crate) fn check(hosts: impl IntoIterator<Item = Host>, expected: &str) {
     let findings = found(hosts);
     let shown: Vec<_> = findings
         .iter()
