@@ -8,6 +8,7 @@ use crate::fleet::{Fleet, Moment, Place, Reach};
 pub struct Review {
     plans: Vec<Plan>,
     reason: Option<String>,
+    guide: Option<String>,
 }
 
 /// What is asked for.
@@ -43,6 +44,7 @@ pub struct Confirmed {
     plans: Vec<Plan>,
     how: String,
     reason: Option<String>,
+    guide: Option<String>,
     is_standing: bool,
 }
 
@@ -58,13 +60,20 @@ pub enum NotConfirmed {
 impl Review {
     /// Puts plans up for review, at least one.
     pub fn new(plans: Vec<Plan>) -> Self {
-        Self { plans, reason: None }
+        Self { plans, reason: None, guide: None }
     }
 
     /// Says why it is done, for the audit log.
     #[must_use]
     pub fn because(mut self, reason: Option<String>) -> Self {
         self.reason = reason;
+        self
+    }
+
+    /// Says in which guided run it is done, for the audit log.
+    #[must_use]
+    pub fn in_guide(mut self, run: String) -> Self {
+        self.guide = Some(run);
         self
     }
 
@@ -127,7 +136,8 @@ impl Review {
             Some(how) if !self.plans.is_empty() => {
                 let how = format!("{how}, at {now}");
                 let is_standing = answer == Answer::Standing;
-                Ok(Confirmed { plans: self.plans, how, reason: self.reason, is_standing })
+                let Self { plans, reason, guide } = self;
+                Ok(Confirmed { plans, how, reason, guide, is_standing })
             }
             _ => {
                 let ask = self.ask();
@@ -266,6 +276,11 @@ impl Confirmed {
     /// Why it is done.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// The guided run in which it is done.
+    pub fn guide(&self) -> Option<&str> {
+        self.guide.as_deref()
     }
 }
 

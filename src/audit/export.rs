@@ -155,6 +155,10 @@ impl Record {
             "change" => {
                 [part("what"), part("old"), "->".to_owned(), part("new"), part("file")].to_vec()
             }
+            "guide" => {
+                let reason = self.text("reason").map(|it| format!("({it})")).unwrap_or_default();
+                [part("event"), part("step"), part("answer"), part("about"), reason].to_vec()
+            }
             "step" => [part("n"), part("what"), part("event"), part("text")].to_vec(),
             _ => self.body.keys().take(3).map(|it| format!("{it}={}", part(it))).collect(),
         };

@@ -118,6 +118,12 @@ impl Log {
         self.append("session", session, &with("event", "end", &Map::new())).map(drop)
     }
 
+    /// Writes down what somebody has answered in a guided run, or that they have left it: every
+    /// record of the run has its identity. Nothing is permitted by it.
+    pub fn guide(&mut self, run: Uuid, body: &Map<String, Value>) -> Result<(), Error> {
+        self.append("guide", run, body).map(drop)
+    }
+
     /// Writes down what is about to be done, and gives the permit to do it. The identity of the
     /// action is made here, with time in it.
     pub fn intent(&mut self, body: &Map<String, Value>) -> Result<Permit, Error> {

@@ -24,7 +24,8 @@ pub struct Selection {
     pub action: Option<String>,
     /// Who did it, or a part of that: `anna@laptop`, `anna`.
     pub actor: Option<String>,
-    /// The identities of actions, or how they begin; nobody named: every action.
+    /// The identities of actions, or of the guided runs that they are part of, or how these begin;
+    /// nobody named: every action.
     pub ops: Vec<String>,
 }
 
@@ -42,13 +43,13 @@ impl Selection {
             ops_with(action, &|it, wanted| it.action() == Some(wanted)),
             ops_with(actor, &|it, wanted| it.text("who").is_some_and(|it| it.contains(wanted))),
         ];
-        let is_named = |it: &Record| {
-            let op = it.op.to_string();
-            self.ops.is_empty() || self.ops.iter().any(|wanted| op.starts_with(wanted))
-        };
+        let begins = |it: &str| self.ops.iter().any(|wanted| it.starts_with(wanted));
+        let is_named =
+            |it: &&Record| begins(&it.op.to_string()) || it.text("guide").is_some_and(begins);
+        let named: HashSet<Uuid> = records.iter().filter(is_named).map(|it| it.op).collect();
         let is_chosen = |it: &&Record| {
             chosen.iter().flatten().all(|ops| ops.contains(&it.op))
-                && is_named(it)
+                && (self.ops.is_empty() || named.contains(&it.op))
                 && self.since.is_none_or(|since| it.at >= since)
                 && self.until.is_none_or(|until| it.at <= until)
                 && self.first.is_none_or(|first| it.seq >= first)

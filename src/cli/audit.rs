@@ -91,7 +91,7 @@ struct Filter {
     /// Only what they did: anna@laptop, or a part of it
     #[arg(long, value_name = "WHO")]
     actor: Option<String>,
-    /// Only the action of this identity, or with this beginning
+    /// Only the action of this identity, or what was done in that guided run; its beginning is enough
     #[arg(long, value_name = "ID")]
     op: Option<String>,
 }

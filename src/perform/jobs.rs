@@ -111,6 +111,7 @@ async fn begin(
         id: Uuid::now_v7(),
         how: how.to_owned(),
         reason: None,
+        guide: None,
         who: tools.who.clone(),
     };
     let body = record::errand(&run, action, host, jobs);

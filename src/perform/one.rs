@@ -38,6 +38,7 @@ pub(super) async fn perform_all(
         id: Uuid::now_v7(),
         how: confirmed.how().to_owned(),
         reason: confirmed.reason().map(str::to_owned),
+        guide: confirmed.guide().map(str::to_owned),
         who: tools.who.clone(),
     };
     let plans = confirmed.plans();

@@ -22,6 +22,8 @@ pub(super) struct Run {
     pub(super) id: Uuid,
     pub(super) how: String,
     pub(super) reason: Option<String>,
+    /// The guided run that it is part of.
+    pub(super) guide: Option<String>,
     pub(super) who: String,
 }
 
@@ -96,6 +98,9 @@ fn head(run: &Run, told: &inventory::Host) -> Body {
     add("confirmed", run.how.as_str().into());
     if let Some(reason) = &run.reason {
         add("reason", reason.as_str().into());
+    }
+    if let Some(guide) = &run.guide {
+        add("guide", guide.as_str().into());
     }
     owner::sign(&mut body);
     body
