@@ -29,6 +29,8 @@ pub struct Reconciled {
     pub host: HostName,
     /// What became of it; `None` if it still runs or the host cannot be asked.
     pub report: Option<Report>,
+    /// Whether it is known to go on, and will have an end without anybody's doing.
+    pub is_running: bool,
     /// One line for people.
     pub text: SafeText,
 }
@@ -73,6 +75,7 @@ async fn settle_all(tools: &Tools, intents: Vec<Record>) -> Result<Vec<Reconcile
     let mut all = Vec::new();
     for intent in intents {
         let settled = settle(tools, &intent).await;
+        let is_running = settled.as_ref().is_err_and(|it| it.is_running);
         let (report, text) = match settled {
             Ok((report, exit, output)) => {
                 let text = format!("{} at {}: {}", title(&intent), host(&intent), report.summary);
@@ -80,28 +83,45 @@ async fn settle_all(tools: &Tools, intents: Vec<Record>) -> Result<Vec<Reconcile
                 resume::forget(tools, intent.op);
                 (Some(report), text)
             }
-            Err(why) => (None, why),
+            Err(why) => (None, why.text),
         };
         all.push(Reconciled {
             op: intent.op,
             host: HostName::new(intent.text("host").unwrap_or_default()),
             report,
+            is_running,
             text: SafeText::new(&text),
         });
     }
     Ok(all)
 }
 
+/// Why it cannot be told now what became of an action.
+struct Unsettled {
+    text: String,
+    is_running: bool,
+}
+
+impl std::convert::From<String> for Unsettled {
+    fn from(text: String) -> Self {
+        Self { text, is_running: false }
+    }
+}
+
 /// What became of it, with its exit code and its output; or why that cannot be told now.
-async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, Vec<u8>), String> {
+async fn settle(
+    tools: &Tools,
+    intent: &Record,
+) -> Result<(Report, Option<u8>, Vec<u8>), Unsettled> {
     let now = tools.clock.now();
     if owner::is_under_way(intent) {
-        return Err(format!("{} is at it: {}, {}", who(intent), title(intent), age(intent, now)));
+        return Err(at_it(intent, now));
     }
     let told = tools.inventory.host(host(intent));
     let Some(told) = told else {
         let what = format!("{}, {}", title(intent), age(intent, now));
-        return Err(format!("{} is not in the inventory any more; open: {what}", host(intent)));
+        let text = format!("{} is not in the inventory any more; open: {what}", host(intent));
+        return Err(text.into());
     };
     let Some(case) = Case::of_intent(intent, told) else {
         return Ok((errand(intent, told), None, Vec::new()));
@@ -120,12 +140,7 @@ async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, V
     let look = look(tools, told, intent.op).await.map_err(|it| away(&it))?;
     match &look.status.state {
         State::Running | State::Starting => {
-            return Err(format!(
-                "{} is at it: {}, {}",
-                who(intent),
-                title(intent),
-                age(intent, now)
-            ));
+            return Err(at_it(intent, now));
         }
         // Its folder may have been there and gone again.
         State::Void if now.since(intent.at) > OLD && look.status.title.is_empty() => {
@@ -140,6 +155,12 @@ async fn settle(tools: &Tools, intent: &Record) -> Result<(Report, Option<u8>, V
     let report = Report { op: Some(intent.op), ..report };
     resume::clear(tools, told, intent.op, &look.status).await;
     Ok((report, look.status.exit(), look.output))
+}
+
+/// That somebody is at it, and since when.
+fn at_it(intent: &Record, now: Moment) -> Unsettled {
+    let text = format!("{} is at it: {}, {}", who(intent), title(intent), age(intent, now));
+    Unsettled { text, is_running: true }
 }
 
 /// A look at a job that makes sure that it never begins if it has not yet, with all its output.
