@@ -22,6 +22,7 @@
 //! | [`action`] | what could be done: plans, and how they are confirmed |
 //! | [`rollout`] | plans for many places, in waves |
 //! | [`preflight`] | whether a CA would issue: checks, by what was looked at |
+//! | [`guide`] | the guided emergency renewal: which step comes next |
 //! | [`job`] | what is done on a host when nobody is connected: shell text, answers |
 //! | [`report`] | what other programs and people read |
 //!
@@ -94,6 +95,7 @@ pub mod filter;
 pub mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod guide;
 pub mod inventory;
 pub mod job;
 pub mod perform;

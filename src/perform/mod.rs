@@ -12,6 +12,7 @@ mod conclude;
 mod csr;
 pub mod errand;
 mod follow;
+mod guided;
 mod hook;
 pub mod jobs;
 mod judge;
@@ -44,6 +45,7 @@ use crate::remote::Sessions;
 use crate::text::SafeText;
 
 pub use again::{Again, failed_of};
+pub use guided::{done_by, done_in};
 pub use reconcile::{Reconciled, reconcile};
 
 /// What performing needs.
