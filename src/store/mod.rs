@@ -1,6 +1,8 @@
 //! The snapshot of the last known fleet: public facts of certificates and of how they are
-//! renewed, for the first picture of the next start. Losing it loses nothing that was audited.
+//! renewed, for the first picture of the next start. And guided runs that are under way. Losing
+//! them loses nothing that was audited.
 
+mod runs;
 mod unattended;
 mod wire;
 
@@ -13,6 +15,7 @@ use tempfile::NamedTempFile;
 
 use crate::fleet::{Fingerprint, Fleet, Moment};
 
+pub use runs::{Held, Holder, Kept, Runs, Trouble};
 pub use unattended::Unattended;
 
 /// Where the snapshot is kept.
