@@ -10,6 +10,7 @@ mod dashboard;
 mod demo;
 mod dns;
 mod doctor;
+mod emergency;
 mod environment;
 mod errand;
 mod export;
@@ -148,6 +149,7 @@ enum Command {
     Jobs(jobs::Args),
     Incident(incident::Args),
     Timer(timer::Args),
+    Emergency(emergency::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -292,6 +294,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Dashboard(args) => dashboard::run(&args),
         #[cfg(feature = "practice")]
         Command::Demo(args) => demo::run(&args, console, context),
+        Command::Emergency(args) => emergency::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Export(args) => export::run(&args, &context),
         Command::Incident(args) => incident::run(&args, &context),

@@ -40,6 +40,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("budget", &["fleet"]),
     // Commands as a shell reads them, and where a client keeps things.
     ("action", &["budget", "fleet", "inventory", "source", "text"]),
+    // Which step is next is a matter of what is wrong and of what could be done.
+    ("guide", &["action", "diagnose", "filter", "fleet", "inventory", "text"]),
     // How wide a wave is, is a matter of groups.
     ("rollout", &["action", "fleet", "inventory"]),
     // What was looked at, as those saw it who did: CAA records are judged where they are read.
@@ -52,7 +54,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Adding a key to known_hosts takes a permit.
     ("remote", &["audit", "fleet", "inventory", "text"]),
     ("scan", &["clock", "fleet", "inventory", "remote", "source", "text", "wire"]),
-    ("store", &["fleet", "source", "text"]),
+    // Guided runs that are under way.
+    ("store", &["fleet", "guide", "source", "text"]),
     ("practice", &["clock", "fleet"]),
     // What is handed out is made elsewhere.
     ("export", &["clock", "fleet", "report"]),
@@ -73,6 +76,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clock",
             "explain",
             "fleet",
+            // What was done in a guided run, as the log has it.
+            "guide",
             "inventory",
             "job",
             "preflight",
@@ -123,6 +128,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "export",
             "filter",
             "fleet",
+            "guide",
             "inventory",
             "job",
             "perform",
@@ -153,6 +159,7 @@ const REGISTRIES: &[&str] = &[
     "acme/dns",
     "action",
     "diagnose",
+    "guide",
     "inventory/import",
     "practice/scenario",
     "preflight",

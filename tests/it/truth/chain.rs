@@ -6,7 +6,11 @@ use super::scene::{Fault, Scene};
 use crate::lab::nginx::Nginx;
 
 /// Two hosts with certificates of one authority.
-fn two(first: &Issued, second: &Issued, root: &Authority) -> Option<(Scene, Plain, Nginx, Nginx)> {
+pub(super) fn two(
+    first: &Issued,
+    second: &Issued,
+    root: &Authority,
+) -> Option<(Scene, Plain, Nginx, Nginx)> {
     let mut scene = Scene::new()?;
     scene.trust(&root.root());
     let web = Plain::start(&mut scene, "web-01");

@@ -9,7 +9,11 @@ use super::scene::{Fault, Scene};
 use crate::lab::certbot_host::CertbotHost;
 
 /// A host with a lineage `a.test` of these versions, of which `live` is live and is served.
-fn with(versions: &[&Issued], live: usize, root: &Authority) -> Option<(Scene, CertbotHost)> {
+pub(super) fn with(
+    versions: &[&Issued],
+    live: usize,
+    root: &Authority,
+) -> Option<(Scene, CertbotHost)> {
     let mut scene = Scene::new()?;
     let web = node::certbot(&mut scene, "web-01")?;
     web.hook("deploy", "10-nginx", &web.nginx.reload());

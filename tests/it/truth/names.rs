@@ -17,7 +17,7 @@ const FAULT: Fault<'_> = Fault {
     yes: "a.test",
 };
 
-fn host() -> Option<(Scene, CertbotHost)> {
+pub(super) fn host() -> Option<(Scene, CertbotHost)> {
     let mut scene = Scene::new()?;
     let web = node::certbot(&mut scene, "web-01")?;
     web.reload_on_deploy();
@@ -48,16 +48,21 @@ fn a_configured_name_is_not_covered() {
     scene.scan().assert_clean();
 }
 
-#[test]
-fn nginx_loads_a_second_lineage_that_falls_behind() {
-    let Some((scene, web)) = host() else { return };
-    // Somebody asked for the same names again, and nginx loads the second of the two.
+/// Somebody asked for the same names again, and nginx loads the second of the two, which is not
+/// the one that is renewed.
+pub(super) fn fall_behind(web: &CertbotHost) {
     web.issue("a.test", &[]);
     web.order("a.test-0001", &["-d", "a.test", "--duplicate"]);
     let file = |kind| web.live("a.test-0001", kind);
     web.nginx.serve("a.test", &file("fullchain"), &file("privkey"));
     let words = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--cert-name", "a.test"];
     assert!(web.certbot(&words).status.success());
+}
+
+#[test]
+fn nginx_loads_a_second_lineage_that_falls_behind() {
+    let Some((scene, web)) = host() else { return };
+    fall_behind(&web);
     scene.check(&Fault {
         place: Some("a.test-0001"),
         verdict: "unloaded",

@@ -8,7 +8,7 @@ use super::scene::{Fault, Scene};
 use crate::lab::certbot_host::CertbotHost;
 
 /// A healthy host with a lineage that nginx serves.
-fn healthy() -> Option<(Scene, CertbotHost)> {
+pub(super) fn healthy() -> Option<(Scene, CertbotHost)> {
     let mut scene = Scene::new()?;
     let web = node::certbot(&mut scene, "web-01")?;
     web.issue("a.test", &[]);
@@ -19,7 +19,7 @@ fn healthy() -> Option<(Scene, CertbotHost)> {
 }
 
 /// Renews: nobody tells nginx.
-fn renew(web: &CertbotHost) -> String {
+pub(super) fn renew(web: &CertbotHost) -> String {
     let before = web.on_disk("a.test");
     let words = ["renew", "--force-renewal", "--no-random-sleep-on-renew"];
     assert!(web.certbot(&words).status.success());

@@ -123,6 +123,14 @@ impl Scene {
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Starts a line that is talked to: what it asks comes on stdout, what else it says goes to a
+    /// file.
+    pub(super) fn talk(&self, line: &str) -> Child {
+        let said = fs::File::create(self.lab.path("said")).unwrap();
+        let mut command = self.command(&[self], line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(said).spawn().unwrap()
+    }
+
     /// The same with the hosts of all of these.
     fn shell_in(&self, scenes: &[&Self], line: &str) -> Output {
         self.command(scenes, line).output().unwrap()

@@ -5,10 +5,11 @@ use std::fs;
 use super::authority::{Authority, Life};
 use super::node::{self, Haproxy, Plain};
 use super::scene::{Fault, Scene};
+use crate::lab::nginx::Nginx;
 
-#[test]
-fn one_of_five_was_missed() {
-    let Some(mut scene) = Scene::new() else { return };
+/// Five hosts that should serve one certificate, the fourth of which was missed.
+pub(super) fn five() -> Option<(Scene, Vec<(Plain, Nginx)>)> {
+    let mut scene = Scene::new()?;
     let ca = Authority::new("Fjord");
     scene.trust(&ca.root());
     let [old, new] = [Life(50, 40), Life(1, 89)].map(|it| ca.issue(&["a.test"], it));
@@ -22,6 +23,12 @@ fn one_of_five_was_missed() {
             (host, nginx)
         })
         .collect();
+    Some((scene, hosts))
+}
+
+#[test]
+fn one_of_five_was_missed() {
+    let Some((scene, hosts)) = five() else { return };
     let place = hosts[3].0.place("a.test");
     scene.check(&Fault {
         host: "web-04",

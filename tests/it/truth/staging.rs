@@ -5,11 +5,12 @@ use std::fs;
 use super::authority::{Authority, Life, lineage};
 use super::node;
 use super::scene::{Fault, Scene};
+use crate::lab::certbot_host::CertbotHost;
 
-#[test]
-fn a_staging_certificate_is_served() {
-    let Some(mut scene) = Scene::new() else { return };
-    let Some(web) = node::certbot(&mut scene, "web-01") else { return };
+/// A host that serves what a dry run left.
+pub(super) fn staged() -> Option<(Scene, CertbotHost)> {
+    let mut scene = Scene::new()?;
+    let web = node::certbot(&mut scene, "web-01")?;
     web.reload_on_deploy();
     let words = ["register", "--agree-tos", "--register-unsafely-without-email"];
     assert!(web.certbot(&words).status.success());
@@ -27,6 +28,12 @@ fn a_staging_certificate_is_served() {
         web.ca.directory()
     ));
     scene.tell(&(web.inventory() + &web.endpoint("a.test")));
+    Some((scene, web))
+}
+
+#[test]
+fn a_staging_certificate_is_served() {
+    let Some((scene, web)) = staged() else { return };
     scene.check(&Fault {
         host: "web-01",
         place: Some("a.test"),

@@ -1,0 +1,176 @@
+//! `certdeck emergency`: the guided emergency renewal.
+
+mod lines;
+mod list;
+mod plain;
+mod words;
+
+use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use super::survey::{self, Signals, note};
+use super::{Context, Exit, Failure, open, plan, runtime};
+use crate::acme::Office;
+use crate::audit::{self, Log};
+use crate::guide::{Run, Scene};
+use crate::inventory::Inventory;
+use crate::perform::Tools;
+use crate::store::{Held, Runs, Trouble};
+use crate::text::SafeText;
+
+/// From "the site is down" to proof on every node, step by step
+///
+/// Says whether it is the certificate at all, which cause, and how wide; offers what mends it, the
+/// cheapest first; orders a new one only if nothing else helps, at one place first; and proves it
+/// on the wire. Each step says why, what exactly it runs, what to expect, and how it is undone.
+/// Nothing is changed that was not reviewed and confirmed.
+///
+/// Every answer is kept at once: after a dropped line anybody on this machine goes on with
+/// --resume, and nothing is done twice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// What is down: a domain name, a lineage, HOST/LINEAGE, or a filter as for `scan`
+    #[arg(value_name = "NAME", required_unless_present_any = ["resume", "list"])]
+    name: Option<String>,
+
+    /// Ask and tell line by line, with no cursor movement: for serial consoles, screen readers and
+    /// dumb terminals
+    #[arg(long)]
+    plain: bool,
+
+    /// Go on with a run: its identity, or the beginning or end of it
+    #[arg(long, value_name = "ID", conflicts_with = "name")]
+    resume: Option<String>,
+
+    /// With --resume: take the run over from somebody who is still at it
+    #[arg(long, requires = "resume")]
+    take_over: bool,
+
+    /// List the runs that are open
+    #[arg(long, conflicts_with_all = ["name", "resume"])]
+    list: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  certdeck emergency www.example.net           what is wrong with it, and what mends it
+  certdeck emergency web-01/shop --plain       one place, with plain prompts
+  certdeck emergency --list                    the runs that are open, and who is at them
+  certdeck emergency --resume 4f1c09           go on with one
+
+Answers to plain prompts: y does what the step says, n looks again, skip leaves it out for a reason
+that is recorded, back shows the step before, quit leaves the run open, ? explains. The end of the
+input is quit.
+
+Exit codes: 0 done and proven, 1 a step failed or the run was left open, 2 the request was wrong,
+3 it could not be told, 74 the audit log refused.";
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    if args.list {
+        return list::run(context);
+    }
+    let inventory = Arc::new(open::inventory(context)?);
+    let mut log = Log::open(&context.paths.state, context.clock).map_err(refused)?;
+    let who = context.session("emergency");
+    let session = log.begin_session(&who.body()).map_err(refused)?;
+    let log = Arc::new(Mutex::new(log));
+    let ended = runtime()?.block_on(async {
+        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
+        let tools = Tools {
+            inventory,
+            sessions: sessions.clone(),
+            log: log.clone(),
+            clock: context.clock,
+            who: who.who(),
+            office: Arc::new(Office::new(&context.paths.state, context.clock)),
+        };
+        let ended = walk(args, context, tools).await;
+        sessions.close().await;
+        ended
+    });
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = log.end_session(session) {
+        note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
+    }
+    ended
+}
+
+async fn walk(args: &Args, context: &Context, tools: Tools) -> Result<Exit, Failure> {
+    let signals = Signals::catch()?;
+    let runs = Runs::new(&context.paths.state);
+    let (run, held) = if let Some(id) = &args.resume {
+        let (run, held) = take_up(&runs, id, args.take_over, &tools)?;
+        (run, Some(held))
+    } else {
+        let name = args.name.as_deref().unwrap_or_default();
+        (Run::new(Uuid::now_v7(), name, &tools.who, context.clock.now()), None)
+    };
+    if run.ended.is_some() {
+        let text = format!("the run about {} is closed", SafeText::new(&run.about));
+        return Err(Failure::say(Exit::BadRequest, text)
+            .with_hint(format!("`certdeck audit list --op {}` shows what was done", run.id)));
+    }
+    let fleet = plan::recalled(&tools.inventory, context);
+    let is_terminal = io::stdin().is_terminal();
+    plain::Guide::new(context, tools, run, fleet, lines::Lines::read(signals, is_terminal))
+        .walk(&runs, held)
+        .await
+}
+
+/// Takes up a run that was begun before.
+fn take_up(runs: &Runs, id: &str, is_over: bool, tools: &Tools) -> Result<(Run, Held), Failure> {
+    let id = runs.find(id).map_err(not_taken)?;
+    let taken = runs.take(id, &tools.who, tools.clock.now(), is_over);
+    let (kept, held) = taken.map_err(not_taken)?;
+    Ok((kept.run, held))
+}
+
+/// Why a run is not taken up, and what to do instead.
+fn not_taken(trouble: Trouble) -> Failure {
+    let hint = match &trouble {
+        Trouble::Busy(_) => {
+            Some("agree with them, then add --take-over: they can do nothing more from there")
+        }
+        Trouble::TakenOver(_) => {
+            Some("nothing more is done from here; `certdeck emergency --list` shows who is at it")
+        }
+        Trouble::Unknown(_) | Trouble::Ambiguous(..) => {
+            Some("`certdeck emergency --list` shows the runs that are open")
+        }
+        Trouble::Damaged(_) => Some(
+            "what was done is in the audit log; begin another run: what is mended already is not done again",
+        ),
+        Trouble::File { .. } => None,
+    };
+    let exit = match &trouble {
+        Trouble::File { .. } | Trouble::TakenOver(_) => Exit::Failed,
+        _ => Exit::BadRequest,
+    };
+    let failure = Failure::new(exit, trouble);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+fn refused(error: audit::Error) -> Failure {
+    Failure::new(Exit::AuditRefused, error)
+        .with_hint("nothing was changed: no change without a record of it")
+}
+
+/// Nothing that is known bears the name.
+fn nothing(run: &Run, inventory: &Inventory) -> Failure {
+    let text = format!("nobody in the fleet knows of `{}`", SafeText::new(&run.about));
+    let hosts = inventory.hosts.len();
+    Failure::say(Exit::BadRequest, text)
+        .with_hint(format!("{hosts} hosts were asked: no certificate, no server and no [[host.endpoint]] has that name"))
+        .with_hint("a domain name, a lineage, HOST/LINEAGE or a filter is expected; `certdeck scan` lists what there is")
+}
+
+/// Whether it is known what the run is about.
+fn is_known(scene: &Scene<'_>) -> bool {
+    !scene.case().is_empty()
+}

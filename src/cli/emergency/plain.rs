@@ -1,0 +1,449 @@
+//! A guided run with plain prompts: a step is told, a line is read, and so on.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::lines::{Gone, Lines};
+use super::{is_known, not_taken, nothing, refused, words};
+use crate::action::{Answer as Typed, Ask, Confirmed, NotConfirmed, Plan, Review};
+use crate::cli::survey::note;
+use crate::cli::{Context, Exit, Failure, progress};
+use crate::fleet::{Fleet, HostName};
+use crate::guide::{Answer, Does, Given, Proof, Run, Scene, Step};
+use crate::perform::{self, Ending, Reconciled, Tools, done_by, done_in};
+use crate::report::plan::write_card;
+use crate::scan::{Progress, Scan};
+use crate::store::{Held, Runs, Store};
+use crate::text::SafeText;
+
+/// A guided run, and all that it needs.
+pub(super) struct Guide<'a> {
+    context: &'a Context,
+    tools: Tools,
+    run: Run,
+    fleet: Fleet,
+    lines: Lines,
+    /// The hosts that were read in this session.
+    read: BTreeSet<HostName>,
+    shown: usize,
+}
+
+/// How the walk goes on.
+enum Next {
+    /// With the step that is next now.
+    On,
+    /// Not here: it ends.
+    Ends(Exit),
+}
+
+impl Next {
+    /// Nobody is there to answer.
+    const fn of(gone: Gone) -> Self {
+        Self::Ends(match gone {
+            Gone::End => Exit::Failed,
+            Gone::Signal(number) => Exit::Code(128 + number),
+        })
+    }
+}
+
+impl<'a> Guide<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        tools: Tools,
+        run: Run,
+        fleet: Fleet,
+        lines: Lines,
+    ) -> Self {
+        Self { context, tools, run, fleet, lines, read: BTreeSet::new(), shown: 0 }
+    }
+
+    /// From the first look to the end, or until somebody leaves.
+    pub(super) async fn walk(mut self, runs: &Runs, held: Option<Held>) -> Result<Exit, Failure> {
+        // What is known to be about it is read first; of the rest of the fleet it needs to know
+        // only afterwards.
+        let known = self.scene().case().hosts();
+        if known.is_empty() {
+            self.read_rest().await?;
+        }
+        if !is_known(&self.scene()) {
+            return Err(nothing(&self.run, &self.tools.inventory));
+        }
+        let is_new = held.is_none();
+        let held = if let Some(held) = held {
+            held
+        } else {
+            tell_others(runs, &self.run);
+            let now = self.context.clock.now();
+            runs.begin(&self.run, &self.tools.who, now).map_err(not_taken)?
+        };
+        self.record(if is_new { "begin" } else { "resume" }, &[("about", json!(self.run.about))])?;
+        say(&format!(
+            "Guided run about {}. Nothing is changed before you confirm it.\n\
+             Anybody on this machine goes on with: {}\n",
+            SafeText::new(&self.run.about),
+            self.run.resume()
+        ));
+        self.settle().await?;
+        self.read(known).await?;
+        let ended = self.steps(&held).await;
+        // A walk that ended without an answer, as after a failure, is left open as well.
+        if self.run.ended.is_none() {
+            self.leave()?;
+        }
+        ended
+    }
+
+    async fn steps(&mut self, held: &Held) -> Result<Exit, Failure> {
+        loop {
+            let Some(step) = self.scene().next() else {
+                return Ok(Exit::Done);
+            };
+            // Siblings decide about causes and remedies.
+            if step.kind.name != FIRST && self.read_rest().await? {
+                continue;
+            }
+            self.shown += 1;
+            say(&words::step(&step, self.shown, width()));
+            if let Next::Ends(exit) = self.answer(&step, held).await? {
+                return Ok(exit);
+            }
+        }
+    }
+
+    /// Reads answers to a step until one leads on.
+    async fn answer(&mut self, step: &Step, held: &Held) -> Result<Next, Failure> {
+        loop {
+            say(&format!("\n{}: ", words::question(step)));
+            let line = match self.lines.next().await {
+                Ok(line) => line,
+                Err(gone) => return Ok(Next::of(gone)),
+            };
+            match (line.to_ascii_lowercase().as_str(), &step.does) {
+                ("?" | "h" | "help", _) => say(&words::help(&self.run.resume())),
+                ("q" | "quit", _) => return Ok(Next::Ends(Exit::Failed)),
+                ("b" | "back", _) if !self.run.can_go_back() => {
+                    say("This is the first step that can be shown.\n");
+                }
+                ("b" | "back", _) => {
+                    self.given(step, Answer::Back, None, held)?;
+                    return Ok(Next::On);
+                }
+                ("n" | "no", Does::Look | Does::Blocked | Does::End) => {
+                    self.settle().await?;
+                    let hosts = self.scene().case().hosts();
+                    self.read(hosts).await?;
+                    return Ok(Next::On);
+                }
+                ("s" | "skip", Does::End) => {
+                    say("The last step is not skipped: quit leaves the run open.\n");
+                }
+                ("s" | "skip", _) | ("n" | "no", Does::Change(_)) => match self.reason().await? {
+                    Ok(Some(why)) => {
+                        self.given(step, Answer::Skip, Some(why), held)?;
+                        return Ok(Next::On);
+                    }
+                    Ok(None) => say("Nothing is left out without a reason.\n"),
+                    Err(gone) => return Ok(Next::of(gone)),
+                },
+                ("y" | "yes", Does::Blocked) => {
+                    say(
+                        "Not yet: mend what is in the way and look again (n), or skip it for a reason.\n",
+                    );
+                }
+                ("y" | "yes", Does::Look) => {
+                    self.given(step, Answer::Yes, None, held)?;
+                    return Ok(Next::On);
+                }
+                ("y" | "yes", Does::Change(plans)) => {
+                    return self.change(plans.clone(), held).await;
+                }
+                ("y" | "yes", Does::End) => return self.end(step, held).map(Next::Ends),
+                _ => say("y, n, skip, back, quit or ? is expected.\n"),
+            }
+        }
+    }
+
+    /// Asks why something is left out; `None` if nothing is said.
+    async fn reason(&mut self) -> Result<Result<Option<String>, Gone>, Failure> {
+        say("Why? One line, for the audit log: ");
+        Ok(self.lines.next().await.map(|it| (!it.is_empty()).then_some(it)))
+    }
+
+    /// Reviews plans, and does them once they are confirmed.
+    async fn change(&mut self, plans: Vec<Plan>, held: &Held) -> Result<Next, Failure> {
+        // Whoever took it over is at it now.
+        held.check().map_err(not_taken)?;
+        let about = SafeText::new(&self.run.about).to_string();
+        let reason = format!("emergency: {about}");
+        let review = Review::new(plans).because(Some(reason)).in_guide(self.run.id.to_string());
+        let mut cards = Vec::new();
+        for plan in review.plans().iter().skip(1).take(CARDS) {
+            write_card(plan, &mut cards)?;
+        }
+        say(&String::from_utf8_lossy(&cards));
+        let confirmed = match self.confirm(review).await? {
+            Ok(Some(confirmed)) => confirmed,
+            Ok(None) => return Ok(Next::On),
+            Err(gone) => return Ok(Next::of(gone)),
+        };
+        self.perform(confirmed, held).await
+    }
+
+    async fn confirm(
+        &mut self,
+        review: Review,
+    ) -> Result<Result<Option<Confirmed>, Gone>, Failure> {
+        let ask = review.ask();
+        let line = match &ask {
+            Ask::Nothing | Ask::Key => String::new(),
+            Ask::Type(text) => {
+                let text = SafeText::new(text);
+                say(&format!("Type {text} to do it, anything else keeps all as it is: "));
+                match self.lines.next().await {
+                    Ok(line) => line,
+                    Err(gone) => return Ok(Err(gone)),
+                }
+            }
+        };
+        let typed = match &ask {
+            Ask::Nothing => Typed::Nothing,
+            // The step with its card was on the screen when `y` was typed.
+            Ask::Key => Typed::Key,
+            Ask::Type(_) => Typed::Typed(&line),
+        };
+        match review.confirm(typed, &self.fleet, self.context.clock.now()) {
+            Ok(confirmed) => Ok(Ok(Some(confirmed))),
+            Err((_, NotConfirmed::Wrong(_))) => {
+                say("Not confirmed; nothing was changed.\n");
+                Ok(Ok(None))
+            }
+            Err((_, NotConfirmed::Stale(what))) => {
+                let what = SafeText::new(&what);
+                say(&format!(
+                    "Things have changed meanwhile ({what}); nothing was changed here.\n"
+                ));
+                let hosts = self.scene().case().hosts();
+                self.read(hosts).await?;
+                Ok(Ok(None))
+            }
+        }
+    }
+
+    async fn perform(&mut self, confirmed: Confirmed, held: &Held) -> Result<Next, Failure> {
+        let plans = confirmed.plans().to_vec();
+        let mut run = perform::Run::start(self.tools.clone(), confirmed);
+        let mut told = progress::follow(&mut run, &plans, &mut self.lines.signals).await;
+        drop(run);
+        for visit in told.take_visits() {
+            self.fleet.apply(visit);
+        }
+        let outcomes = told.outcomes(&plans);
+        let mut text = Vec::new();
+        for it in &outcomes {
+            it.write(&mut text)?;
+        }
+        say(&String::from_utf8_lossy(&text));
+        let now = self.context.clock.now();
+        let reports = outcomes.iter().filter_map(|it| Some((it.plan, it.report.ok()?)));
+        let reports: Vec<_> = reports.collect();
+        let is_refused = reports.iter().any(|it| it.1.ending == Ending::NotAudited);
+        self.run.done.extend(reports.into_iter().map(|(plan, it)| done_by(plan, it, now)));
+        if is_refused {
+            return Ok(Next::Ends(Exit::AuditRefused));
+        }
+        if let exit @ Exit::Code(_) = told.exit() {
+            return Ok(Next::Ends(exit));
+        }
+        held.save(&self.run).map_err(not_taken)?;
+        let hosts = self.scene().case().hosts();
+        self.read(hosts).await?;
+        Ok(Next::On)
+    }
+
+    /// Closes the run.
+    fn end(&mut self, step: &Step, held: &Held) -> Result<Exit, Failure> {
+        let proof = self.scene().proof();
+        self.run.ended = Some(self.context.clock.now());
+        self.given(step, Answer::Yes, None, held)?;
+        let (word, exit) = match proof {
+            Proof::Proven => ("proven", Exit::Done),
+            Proof::Broken(_) => ("broken", Exit::Failed),
+            Proof::Unknown(_) => ("unknown", Exit::Unknown),
+        };
+        self.record("end", &[("answer", json!(word))])?;
+        say(&format!("The run is closed: {word}.\n"));
+        Ok(exit)
+    }
+
+    /// Leaves the run open, and says how it is taken up again.
+    fn leave(&mut self) -> Result<(), Failure> {
+        self.record("left", &[])?;
+        let resume = self.run.resume();
+        say(&format!("\nThe run stays open. Anybody on this machine goes on with:\n  {resume}\n"));
+        Ok(())
+    }
+
+    /// Keeps an answer: in the audit log, then in the file of the run.
+    fn given(
+        &mut self,
+        step: &Step,
+        answer: Answer,
+        reason: Option<String>,
+        held: &Held,
+    ) -> Result<(), Failure> {
+        held.check().map_err(not_taken)?;
+        let given = Given {
+            at: self.context.clock.now(),
+            who: SafeText::new(&self.tools.who),
+            step: step.kind.name.to_owned(),
+            about: step.about.clone(),
+            answer,
+            reason,
+        };
+        self.record(
+            "answer",
+            &[
+                ("step", json!(given.step)),
+                ("about", json!(given.about)),
+                ("answer", json!(answer.word())),
+                ("reason", json!(given.reason)),
+            ],
+        )?;
+        self.run.answers.push(given);
+        held.save(&self.run).map_err(not_taken)
+    }
+
+    /// Writes down what happens to the run.
+    fn record(&self, event: &str, more: &[(&str, Value)]) -> Result<(), Failure> {
+        let mut body = Map::new();
+        body.insert("event".to_owned(), json!(event));
+        body.insert("who".to_owned(), json!(self.tools.who));
+        for (key, value) in more.iter().filter(|it| !it.1.is_null()) {
+            body.insert((*key).to_owned(), value.clone());
+        }
+        let mut log = self.tools.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        log.guide(self.run.id, &body).map_err(refused)
+    }
+
+    /// Finds out what became of what was begun before, here or elsewhere. What still runs is waited
+    /// for: nothing else may begin there, and its end decides what is next.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        let hosts = self.scene().case().hosts();
+        let mut told = String::new();
+        loop {
+            let found = perform::reconcile(&self.tools, Some(&hosts)).await.map_err(refused)?;
+            let Some(running) = found.iter().find(|it| it.is_running) else {
+                tell_found(&found);
+                break;
+            };
+            let text = format!("{} runs at {}", running.op, running.host);
+            if told != text {
+                let text = &running.text;
+                say(&format!(
+                    "From before: {text}.\nWaiting for its end (Ctrl-C leaves; it goes on there) ...\n"
+                ));
+            }
+            told = text;
+            tokio::select! {
+                () = tokio::time::sleep(BETWEEN) => {}
+                number = self.lines.signals.next() => {
+                    let text = "left while a job ran; it goes on on its host";
+                    return Err(Failure::say(Exit::Code(128 + number), text));
+                }
+            }
+        }
+        let log = self.tools.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.run.done = done_in(&log.records().map_err(refused)?, self.run.id);
+        Ok(())
+    }
+
+    /// Reads the hosts that were not read yet; whether there were any.
+    async fn read_rest(&mut self) -> Result<bool, Failure> {
+        let rest: Vec<_> = self.fleet.hosts().map(|it| it.name.clone()).collect();
+        let rest: Vec<_> = rest.into_iter().filter(|it| !self.read.contains(it)).collect();
+        let is_any = !rest.is_empty();
+        self.read(rest).await?;
+        Ok(is_any)
+    }
+
+    /// Looks at these hosts anew.
+    async fn read(&mut self, hosts: Vec<HostName>) -> Result<(), Failure> {
+        if hosts.is_empty() {
+            return Ok(());
+        }
+        say(&format!("Reading {} ...\n", words::hosts(hosts.len())));
+        self.read.extend(hosts.iter().cloned());
+        let Tools { inventory, sessions, clock, .. } = &self.tools;
+        let mut scan = Scan::start(inventory.clone(), sessions.clone(), &self.fleet, hosts, *clock);
+        loop {
+            tokio::select! {
+                progress = scan.next() => match progress {
+                    None => break,
+                    Some(Progress::Began(_)) => {}
+                    Some(Progress::Ended(visit)) => self.fleet.apply(visit),
+                },
+                number = self.lines.signals.next() => {
+                    return Err(Failure::say(Exit::Code(128 + number), "stopped while hosts were read"));
+                }
+            }
+        }
+        // The snapshot is a memory, not a record: nothing depends on it.
+        Store::new(&self.context.paths.state).save(&self.fleet).ok();
+        Ok(())
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene::new(&self.tools.inventory, &self.fleet, &self.run, self.context.clock.now())
+    }
+}
+
+/// Says what became of what was begun before.
+fn tell_found(found: &[Reconciled]) {
+    for it in found {
+        say(&format!("From before: {} [{}]\n", it.text, it.op));
+    }
+}
+
+/// Says that there are open runs about the same.
+fn tell_others(runs: &Runs, run: &Run) {
+    let mut text = String::new();
+    let is_same = |it: &crate::store::Kept| it.run.about == run.about && it.run.ended.is_none();
+    for it in runs.all().into_iter().filter(is_same) {
+        let who = it.holder.as_ref().map_or(&it.run.by, |it| &it.who);
+        let what = match &it.holder {
+            Some(holder) if holder.is_there => "is at another run about it",
+            _ => "has left another run about it open",
+        };
+        let _ = writeln!(text, "Note: {who} {what}: {}", it.run.resume());
+    }
+    say(&text);
+}
+
+/// Writes to stdout at once: somebody is waiting for it. Whoever has gone away is noticed where
+/// answers are read.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        note("warning: nobody reads what is said\n");
+    }
+}
+
+/// How wide the terminal is, if it is one.
+fn width() -> Option<usize> {
+    let out = io::stdout();
+    let size = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok())??;
+    // A serial console says that it has none.
+    Some(usize::from(size.ws_col)).filter(|it| *it >= NARROW).or(Some(USUAL))
+}
+
+/// How long a job is left alone before it is asked again.
+const BETWEEN: Duration = Duration::from_secs(2);
+const FIRST: &str = "certificate";
+/// So many cards beside the first are shown before a question.
+const CARDS: usize = 2;
+const NARROW: usize = 40;
+const USUAL: usize = 80;
