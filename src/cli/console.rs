@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use super::{Context, Exit, Failure, open, runtime, survey};
+use crate::guide::Run;
 use crate::inventory::Inventory;
-use crate::store::Store;
+use crate::store::{Held, Store};
 use crate::text::SafeText;
 use crate::tui::theme::{self, Theme};
 use crate::tui::{self, Deck};
@@ -47,7 +48,7 @@ impl Options {
 pub(super) fn run(options: &Options, context: &Context) -> Result<Exit, Failure> {
     check_terminal(context)?;
     let inventory = open::inventory(context)?;
-    runtime()?.block_on(open_console(options, context, inventory, false))
+    runtime()?.block_on(open_console(options, context, inventory, (false, None)))
 }
 
 /// Opens the console on an inventory until somebody leaves.
@@ -55,7 +56,7 @@ pub(super) async fn open_console(
     options: &Options,
     context: &Context,
     inventory: Inventory,
-    is_practice: bool,
+    (is_practice, guide): (bool, Option<(Run, Option<Held>)>),
 ) -> Result<Exit, Failure> {
     let paths = &context.paths;
     let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
@@ -71,6 +72,7 @@ pub(super) async fn open_console(
         state_dir: paths.state.clone(),
         clock: context.clock,
         session: context.session(if is_practice { "demo" } else { "console" }),
+        guide,
         settings: settings(options, context, is_practice)?,
     };
     let left = tui::run(deck).await?;
@@ -114,6 +116,7 @@ fn settings(
         .ok_or_else(|| Failure::say(Exit::BadRequest, format!("there is no theme `{name}`")))?;
     Ok(tui::Settings {
         fleet_name,
+        who: context.session("console").who(),
         theme,
         depth: context.depth,
         is_ascii: context.is_ascii,

@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit
         }
         let context = Context { paths: paths(&practice), ..context };
         let inventory = open::inventory(&context)?;
-        console::open_console(&options, &context, inventory, true).await
+        console::open_console(&options, &context, inventory, (true, None)).await
     })
 }
 

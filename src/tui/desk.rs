@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::book::Book;
+use super::guided::Guided;
 use super::jobs::{JobId, Jobs};
 use super::keys::Keymap;
 use super::mask::Mask;
@@ -52,6 +53,8 @@ pub struct Desk {
     pub search: String,
     /// The numbers of the records that have them, newest first.
     pub found: Vec<u64>,
+    /// The guided run that this console is at.
+    pub guide: Option<Guided>,
     /// Which rows of the timeline are marked.
     pub marks: BTreeSet<RowId>,
     /// The present, as of the last message.
@@ -85,6 +88,7 @@ impl Desk {
             book: Book::default(),
             search: String::new(),
             found: Vec::new(),
+            guide: None,
             marks: BTreeSet::new(),
             now,
             theme,
@@ -103,6 +107,7 @@ impl Desk {
         }
         self.diagnosis = diagnose(&self.fleet, self.now);
         self.arrange();
+        self.settle_guide();
     }
 
     /// Takes from what is known what the filter keeps, in order.
@@ -150,6 +155,7 @@ impl Desk {
         self.book = book;
         self.found = self.book.search(&self.search);
         self.list_jobs();
+        self.learn_guide();
     }
 
     /// Searches the audit log for other words.

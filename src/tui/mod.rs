@@ -8,6 +8,7 @@ mod commands;
 mod console;
 pub mod desk;
 mod editor;
+pub mod guided;
 pub mod input;
 pub mod jobs;
 pub mod keys;
@@ -37,9 +38,10 @@ use rustix::process::Signal;
 
 use crate::audit::Session;
 use crate::clock::Clock;
+use crate::guide::Run;
 use crate::inventory::Inventory;
 use crate::remote::Sessions;
-use crate::store::Store;
+use crate::store::{Held, Store};
 use crate::text::SafeText;
 
 pub use console::Console;
@@ -63,6 +65,8 @@ pub struct Deck {
     pub clock: Clock,
     /// Who sits there, and with what.
     pub session: Session,
+    /// A guided run to go on with.
+    pub guide: Option<(Run, Option<Held>)>,
     /// Choices.
     pub settings: Settings,
 }
@@ -72,6 +76,8 @@ pub struct Deck {
 pub struct Settings {
     /// What the fleet is called in the header.
     pub fleet_name: String,
+    /// Who sits there: user and machine.
+    pub who: String,
     /// How it looks at first.
     pub theme: theme::Theme,
     /// How many colours the terminal has.

@@ -7,11 +7,13 @@ use uuid::Uuid;
 
 use crate::action::Confirmed;
 use crate::fleet::{HostName, Moment, Visit};
+use crate::guide::Run;
 use crate::inventory::Inventory;
 use crate::perform::{Progress, Reconciled};
 use crate::text::SafeText;
 
 use super::book::Book;
+use super::guided::Note;
 use super::input::Input;
 use super::jobs::RunId;
 
@@ -34,6 +36,10 @@ impl From<Moment> for Time {
 /// Something that happened.
 #[derive(Debug)]
 pub enum Msg {
+    /// A guided run is to be gone on with.
+    Guide(Run),
+    /// The guided run cannot be kept, or somebody has taken it over.
+    GuideLost(SafeText),
     /// The audit log is open for appending, or refuses.
     LogOpened(Result<(), SafeText>),
     /// The audit log was read, as far as it can be.
@@ -81,6 +87,8 @@ pub enum Effect {
     },
     /// Open the editor on the inventory, at that host, and read it again.
     Edit(Option<HostName>),
+    /// Keep a guided run as it is now, after it is on record what has happened.
+    Guide(Note),
     /// Keep this text in a file of that name.
     Keep {
         /// The name, without a folder.

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use uuid::Uuid;
+
 use super::desk::Desk;
 use super::rows::RowId;
-use crate::action::{self, Chosen, Find, Kind, Plan, Refusal, Subject, Target, Why};
+use crate::action::{self, Chosen, Find, Kind, Plan, Refusal, Review, Subject, Target, Why};
 use crate::diagnose::Remedy;
 use crate::fleet::HostName;
 
@@ -19,6 +21,8 @@ pub struct Request {
     pub chosen: Chosen,
     /// Whether somebody has had the choice.
     pub is_filled: bool,
+    /// The guided run that it is part of.
+    pub guide: Option<Uuid>,
 }
 
 /// Where something is to be done.
@@ -57,7 +61,7 @@ impl Request {
             }
         }
         targets.sort_by_key(|it| !it.is_hidden);
-        Self { kind, targets, chosen: Chosen::default(), is_filled: false }
+        Self { kind, targets, chosen: Chosen::default(), is_filled: false, guide: None }
     }
 
     /// What would mend something, at every place where it would; `None` if no action of that name
@@ -78,12 +82,12 @@ impl Request {
         for (name, value) in &first.chosen {
             chosen.set(name, value.as_str());
         }
-        Some(Self { kind, targets, chosen, is_filled: true })
+        Some(Self { kind, targets, chosen, is_filled: true, guide: None })
     }
 
     /// An action at targets that are known by name, with choices that were made.
     pub fn at(kind: &'static Kind, targets: Vec<Wanted>, chosen: Chosen) -> Self {
-        Self { kind, targets, chosen, is_filled: true }
+        Self { kind, targets, chosen, is_filled: true, guide: None }
     }
 
     /// What it comes to now, target by target.
@@ -107,6 +111,17 @@ impl Request {
             },
         )?;
         refusals.all(|it| it.is_some_and(|it| it.why != Why::BadRequest)).then_some(first)
+    }
+}
+
+impl Request {
+    /// Puts plans of it up for review.
+    pub fn review(&self, plans: Vec<Plan>) -> Review {
+        let review = Review::new(plans);
+        match self.guide {
+            Some(run) => review.in_guide(run.to_string()),
+            None => review,
+        }
     }
 }
 

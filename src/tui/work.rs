@@ -5,7 +5,7 @@
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,19 +16,20 @@ use uuid::Uuid;
 
 use super::Deck;
 use super::book::Reading;
+use super::guided::Note;
 use super::jobs::RunId;
 use super::msg::Msg;
 use crate::acme::Office;
 use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
-use crate::fleet::{Fleet, HostName};
+use crate::fleet::{Fleet, HostName, Moment};
 use crate::inventory::{Host, Inventory};
 use crate::job;
 use crate::perform::jobs::NotDone;
 use crate::perform::{self, Progress, Run, Tools};
 use crate::remote::Sessions;
-use crate::store::Store;
+use crate::store::{Held, Runs, Store, Trouble};
 use crate::text::SafeText;
 
 /// What goes on beside the loop.
@@ -47,6 +48,10 @@ pub(super) struct Work {
     /// Whether the log is being read, and whether it is to be read again after that.
     reads: (bool, bool),
     store: Store,
+    /// Guided runs, and what makes this console the one that is at one.
+    guide: Arc<Mutex<Keeper>>,
+    /// What is to be kept of one as soon as the log is open.
+    notes: Vec<Note>,
     /// Whether the snapshot is being written, and what is to be written after that.
     is_saving: bool,
     to_save: Option<Fleet>,
@@ -63,6 +68,8 @@ pub(super) enum Done {
     Saved(Result<(), SafeText>),
     /// A run has told something; `None` at its end.
     Ran(RunId, Option<Progress>),
+    /// A guided run was kept.
+    Kept,
     /// This is to be told.
     Tell(Msg),
 }
@@ -94,6 +101,8 @@ impl Work {
             to_told,
             reads: (false, false),
             store: deck.store.clone(),
+            guide: Arc::new(Mutex::new(Keeper { runs: Runs::new(&deck.state_dir), held: None })),
+            notes: Vec::new(),
             is_saving: false,
             to_save: None,
         }
@@ -124,6 +133,9 @@ impl Work {
             Done::Opened(Ok(session)) => {
                 self.session = Some(session);
                 self.reconcile(inventory);
+                for note in std::mem::take(&mut self.notes) {
+                    self.keep_guide(note);
+                }
                 Msg::LogOpened(Ok(()))
             }
             Done::Opened(Err(why)) => Msg::LogOpened(Err(why)),
@@ -146,6 +158,7 @@ impl Work {
                 }
                 Msg::Told(saved.err()?)
             }
+            Done::Kept => return None,
             Done::Tell(msg) => msg,
         })
     }
@@ -202,6 +215,31 @@ impl Work {
                 }
             };
             Done::Tell(Msg::Told(SafeText::new(&text)))
+        });
+    }
+
+    /// Takes up a guided run, of which this console is the holder if it is not new.
+    pub(super) fn take_guide(&mut self, held: Option<Held>, note: Note) {
+        let id = note.run.id;
+        if let Ok(mut keeper) = self.guide.lock() {
+            keeper.held = held.map(|it| (id, it));
+        }
+        self.keep_guide(note);
+    }
+
+    /// Puts on record what has happened in a guided run, and keeps it.
+    pub(super) fn keep_guide(&mut self, note: Note) {
+        let Some((log, _)) = &self.session else { return self.notes.push(note) };
+        let (log, keeper) = (Arc::clone(log), Arc::clone(&self.guide));
+        let (who, now) = (self.who.clone(), self.clock.now());
+        let to_told = self.to_told.clone();
+        self.tasks.spawn_blocking(move || {
+            let kept = keep(&log, &keeper, &note, (&who, now));
+            if let Err(why) = kept {
+                // Nobody listens any more only while the console is being closed.
+                to_told.send(Done::Tell(Msg::GuideLost(why))).ok();
+            }
+            Done::Kept
         });
     }
 
@@ -288,6 +326,50 @@ impl Work {
             office: Arc::new(Office::new(&self.state_dir, self.clock)),
         })
     }
+}
+
+/// What makes this console the one that is at a guided run.
+#[derive(Debug)]
+struct Keeper {
+    runs: Runs,
+    held: Option<(Uuid, Held)>,
+}
+
+/// Puts what has happened on record, then keeps the run.
+fn keep(
+    log: &Mutex<Log>,
+    keeper: &Mutex<Keeper>,
+    note: &Note,
+    (who, now): (&str, Moment),
+) -> Result<(), SafeText> {
+    // One after the other, in the order in which they were given: the newest holds all before it.
+    let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+    let Keeper { runs, held } = &mut *keeper;
+    let words = |it: Trouble| in_words(&it);
+    let is_at = held.as_ref().is_some_and(|it| it.0 == note.run.id);
+    if !is_at {
+        *held = Some((note.run.id, runs.begin(&note.run, who, now).map_err(words)?));
+    }
+    let Some((_, held)) = held else { return Ok(()) };
+    held.check().map_err(words)?;
+    let mut body = serde_json::Map::new();
+    let mut add = |key: &str, it: Option<&str>| {
+        it.map(|it| body.insert(key.to_owned(), it.into()));
+    };
+    add("event", Some(note.event));
+    add("who", Some(who));
+    match &note.given {
+        None => add("about", Some(&note.run.about)),
+        Some(given) => {
+            add("step", Some(&given.step));
+            add("about", Some(&given.about));
+            add("answer", Some(given.answer.word()));
+            add("reason", given.reason.as_deref());
+        }
+    }
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    log.guide(note.run.id, &body).map_err(|it| in_words(&it))?;
+    held.save(&note.run).map_err(words)
 }
 
 /// Looks at a job until it has ended, and tells what it prints.

@@ -50,6 +50,13 @@ fn what_is_asked_looks_as_recorded() {
 }
 
 #[test]
+fn a_guided_run_looks_as_recorded() {
+    check("guide-certificate", Stage::guide, "");
+    check("guide-cause", Stage::guide, "\r");
+    check("guide-skip", Stage::guide, "\rs");
+}
+
+#[test]
 fn what_is_told_looks_as_recorded() {
     check("jobs", Stage::run_jobs, "wjj");
     check("job-running", Stage::run_jobs, "w\r");

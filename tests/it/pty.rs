@@ -46,6 +46,49 @@ fn the_worst_cause_is_read_without_a_key_and_mended_with_three() {
     console.check_restored();
 }
 
+/// The guide, on the practice fleet: from the first look to the proof, and to what keeps it from
+/// coming back.
+#[test]
+fn keys_alone_lead_from_the_first_look_to_the_proof() {
+    let mut console = Pty::demo(120, 40);
+    console.wait_for("read ");
+    console.send("/web-lhr-1/tickets.example.com\r");
+    console.wait_for("1 of ");
+    console.send(":arm 15m\r");
+    console.wait_for("ARMED");
+    console.send("ae");
+    console.wait_for("YES:");
+    for step in ["Which cause?  (2", "How wide?  (3", "Repair without an order  (4"] {
+        console.send("\r");
+        console.wait_for(step);
+    }
+    console.wait_for("certdeck run reload web-lhr-1/tickets.example.com");
+    console.send("\r");
+    console.wait_for("Keep as is");
+    // Nothing counts that comes faster than anybody reads.
+    console.wait_until_quiet();
+    console.send("tickets.example.com");
+    console.wait_for("Happened");
+    console.wait_for("Audit");
+    console.send("q");
+    console.wait_for("Proof on every node  (9");
+    console.wait_for("PROVEN");
+    console.send("\r");
+    console.wait_until("what is next", |it| it.contains("(10 of") || it.contains("(11 of"));
+    while console.screen().contains("(10 of") {
+        console.send("s");
+        console.wait_for("Skip it, why?");
+        console.send("tomorrow\r");
+        console.wait_until("the next", |it| !it.contains("Skip it, why?"));
+    }
+    console.wait_for("Done and proven on the wire.");
+    console.send("\r");
+    console.wait_for("The run is closed.");
+    console.send("\x03\x03");
+    assert_eq!(console.end(), 0);
+    console.check_restored();
+}
+
 #[test]
 fn pasted_text_is_no_key() {
     let mut console = Pty::console(80, 24);

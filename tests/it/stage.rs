@@ -6,6 +6,7 @@ use std::time::Duration;
 use certdeck::acme::{self, Step};
 use certdeck::explain::Explanation;
 use certdeck::fleet::{Fingerprint, Moment};
+use certdeck::guide::Run;
 use certdeck::job::{Look, State, Status};
 use certdeck::perform::{Ending, Progress, Report};
 use certdeck::text::SafeText;
@@ -38,6 +39,7 @@ impl Stage {
         let desk = Desk::new(Arc::new(sample::inventory()), fleet, theme.clone(), NOW);
         let settings = Settings {
             fleet_name: "prod-eu".to_owned(),
+            who: "ada@bastion".to_owned(),
             theme: theme.clone(),
             depth: Depth::True,
             is_ascii,
@@ -85,6 +87,14 @@ impl Stage {
     pub(crate) fn read_log(&mut self) {
         self.tell(Msg::LogOpened(Ok(())));
         self.tell(Msg::LogRead(Box::new(sample::book())));
+    }
+
+    /// A guided run about a certificate that is overdue has begun.
+    pub(crate) fn guide(&mut self) {
+        self.read_log();
+        let about = "edge-fra-2/api.example.net";
+        let id = Uuid::from_u128(0x0193_a1b2_7c3d_7e00_8000_0000_004f_1c09);
+        self.tell(Msg::Guide(Run::new(id, about, "ada@bastion", NOW)));
     }
 
     /// Three rows are marked, and the filter hides one of them.

@@ -101,6 +101,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnose",
             "filter",
             "fleet",
+            "guide",
             "inventory",
             "job",
             "perform",
@@ -113,7 +114,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     // Screens and parts draw what they are given.
-    ("tui/screen", &["diagnose", "fleet", "perform", "text", "tui", "tui/part"]),
+    ("tui/screen", &["diagnose", "fleet", "guide", "perform", "text", "tui", "tui/part"]),
     ("tui/part", &["action", "diagnose", "filter", "fleet", "perform", "text", "tui"]),
     (
         "cli",

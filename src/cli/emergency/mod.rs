@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 use super::survey::{self, Signals, note};
-use super::{Context, Exit, Failure, open, plan, runtime};
+use super::{Context, Exit, Failure, Options, console, open, plan, runtime};
 use crate::acme::Office;
 use crate::audit::{self, Log};
+use crate::fleet::Moment;
 use crate::guide::{Run, Scene};
 use crate::inventory::Inventory;
 use crate::perform::Tools;
@@ -72,6 +73,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if args.list {
         return list::run(context);
     }
+    if !args.plain && console::check_terminal(context).is_ok() {
+        return on_console(args, context);
+    }
     let inventory = Arc::new(open::inventory(context)?);
     let mut log = Log::open(&context.paths.state, context.clock).map_err(refused)?;
     let who = context.session("emergency");
@@ -98,21 +102,34 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     ended
 }
 
+/// The same in the console.
+fn on_console(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let inventory = open::inventory(context)?;
+    let (runs, who) = (Runs::new(&context.paths.state), context.session("emergency").who());
+    let now = context.clock.now();
+    let guide = if let Some(id) = &args.resume {
+        let (run, held) = take_up(&runs, id, args.take_over, (&who, now))?;
+        still_open(&run)?;
+        (run, Some(held))
+    } else {
+        (Run::new(Uuid::now_v7(), args.name.as_deref().unwrap_or_default(), &who, now), None)
+    };
+    let options = Options::default();
+    let opened = console::open_console(&options, context, inventory, (false, Some(guide)));
+    runtime()?.block_on(opened)
+}
+
 async fn walk(args: &Args, context: &Context, tools: Tools) -> Result<Exit, Failure> {
     let signals = Signals::catch()?;
     let runs = Runs::new(&context.paths.state);
     let (run, held) = if let Some(id) = &args.resume {
-        let (run, held) = take_up(&runs, id, args.take_over, &tools)?;
+        let (run, held) = take_up(&runs, id, args.take_over, (&tools.who, context.clock.now()))?;
         (run, Some(held))
     } else {
         let name = args.name.as_deref().unwrap_or_default();
         (Run::new(Uuid::now_v7(), name, &tools.who, context.clock.now()), None)
     };
-    if run.ended.is_some() {
-        let text = format!("the run about {} is closed", SafeText::new(&run.about));
-        return Err(Failure::say(Exit::BadRequest, text)
-            .with_hint(format!("`certdeck audit list --op {}` shows what was done", run.id)));
-    }
+    still_open(&run)?;
     let fleet = plan::recalled(&tools.inventory, context);
     let is_terminal = io::stdin().is_terminal();
     plain::Guide::new(context, tools, run, fleet, lines::Lines::read(signals, is_terminal))
@@ -120,10 +137,25 @@ async fn walk(args: &Args, context: &Context, tools: Tools) -> Result<Exit, Fail
         .await
 }
 
+/// Refuses a run that is closed.
+fn still_open(run: &Run) -> Result<(), Failure> {
+    if run.ended.is_none() {
+        return Ok(());
+    }
+    let text = format!("the run about {} is closed", SafeText::new(&run.about));
+    Err(Failure::say(Exit::BadRequest, text)
+        .with_hint(format!("`certdeck audit list --op {}` shows what was done", run.id)))
+}
+
 /// Takes up a run that was begun before.
-fn take_up(runs: &Runs, id: &str, is_over: bool, tools: &Tools) -> Result<(Run, Held), Failure> {
+fn take_up(
+    runs: &Runs,
+    id: &str,
+    is_over: bool,
+    (who, now): (&str, Moment),
+) -> Result<(Run, Held), Failure> {
     let id = runs.find(id).map_err(not_taken)?;
-    let taken = runs.take(id, &tools.who, tools.clock.now(), is_over);
+    let taken = runs.take(id, who, now, is_over);
     let (kept, held) = taken.map_err(not_taken)?;
     Ok((kept.run, held))
 }

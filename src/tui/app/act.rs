@@ -108,6 +108,7 @@ impl App {
             | Command::CopySerial
             | Command::CopyPem
             | Command::CopyRow => return self.copy(command),
+            Command::Emergency => return self.emergency(),
             Command::Quit => return self.quit(),
             _ => return self.give_to_screen(command),
         }
@@ -185,6 +186,9 @@ impl App {
                 }
                 Err(complaint) => self.say(&format!("filter: {}", complaint.message)),
             },
+            Do::SkipStep(why) => {
+                return self.answer_guide(crate::guide::Answer::Skip, Some(why));
+            }
             Do::Sort(sort) => {
                 self.desk.arrangement.sort = sort;
                 self.desk.arrange();
@@ -227,7 +231,10 @@ impl App {
         match self.trail.screen_mut().run(command, &mut self.desk, area) {
             Outcome::Done => {}
             Outcome::Keep { name, text } => return vec![Effect::Keep { name, text }],
+            Outcome::Guide(answer) => return self.answer_guide(answer, None),
             Outcome::Mend(remedies) => return self.mend(&remedies),
+            Outcome::Step => return self.ask_step(),
+            Outcome::SkipStep => self.skip_step(),
             Outcome::Open(screen) => self.trail.open(screen),
             Outcome::OpenJob(id) => return self.open_job(id),
             Outcome::Say(text) => self.say(&text),

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::App;
-use crate::action::{self, Answer, Confirmed, Review, Subject, Tier, Why};
+use crate::action::{self, Answer, Confirmed, Subject, Tier, Why};
 use crate::diagnose::Remedy;
 use crate::fleet::Weight;
 use crate::perform::{Ending, Progress, Reconciled};
@@ -119,7 +119,7 @@ impl App {
     /// Does what is safe without a question.
     fn run_at_once(&mut self, request: Request, planned: Vec<Planned>) -> Vec<Effect> {
         let plans = planned.into_iter().filter_map(|it| it.plan.ok()).collect();
-        let review = Review::new(plans);
+        let review = request.review(plans);
         let Ok(confirmed) = review.confirm(Answer::Nothing, &self.desk.fleet, self.desk.now) else {
             self.say("things have changed meanwhile: once more");
             return Vec::new();

@@ -2,6 +2,7 @@
 
 mod act;
 mod change;
+mod guide;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -115,6 +116,8 @@ impl App {
                 let title = "The inventory has errors; the one before it stays";
                 self.lay(Notice::new(title, &complaints));
             }
+            Msg::Guide(run) => self.take_guide(run),
+            Msg::GuideLost(why) => self.lose_guide(&why),
             Msg::LogOpened(opened) => effects = self.take_log_opened(opened),
             Msg::LogRead(book) => self.desk.take_book(*book),
             Msg::Ran(run, progress) => effects = self.take_progress(run, progress),

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::app::App;
 use super::desk::Desk;
+use super::guided::Note;
 use super::input::{Input, Reader, Stamped};
 use super::keys::Keymap;
 use super::msg::{Effect, Msg, Time};
@@ -122,7 +123,13 @@ impl Console {
         if hears_mouse {
             terminal.listen_to_mouse(true)?;
         }
-        let work = Work::open(&deck);
+        let mut work = Work::open(&deck);
+        let mut deck = deck;
+        if let Some((run, held)) = deck.guide.take() {
+            let note = Note { run: run.clone(), event: "begin", given: None };
+            app.update(Msg::Guide(run), now);
+            work.take_guide(held, note);
+        }
         let (to_inputs, inputs) = mpsc::unbounded_channel();
         let reader = Some(Reader::start(to_inputs.clone())?);
         Ok(Self {
@@ -324,6 +331,10 @@ impl Console {
                     Err(error) => format!("{}: {error}", path.display()),
                 };
                 self.tell(Msg::Told(SafeText::new(&told))).await
+            }
+            Effect::Guide(note) => {
+                self.work.keep_guide(note);
+                Ok(())
             }
             Effect::ReadLog => {
                 self.work.read_log();

@@ -125,7 +125,9 @@ impl Place {
         match self {
             Self::Everywhere => true,
             Self::Lists => matches!(screen, Self::Lists | Self::Timeline),
-            Self::Timeline | Self::Details | Self::Cause | Self::Job => self == screen,
+            Self::Timeline | Self::Details | Self::Cause | Self::Guide | Self::Job => {
+                self == screen
+            }
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum Command {
     Down,
     /// Opens the editor on the inventory.
     Edit,
+    /// Begins a guided run about the selection, or shows the one that is under way.
+    Emergency,
     /// Asks for a filter.
     Filter,
     /// Shows everything that ends.
@@ -123,6 +125,10 @@ pub enum Command {
     Follow,
     /// Keeps what a job printed in a file.
     KeepOutput,
+    /// Leaves out the current step of the guided run, for a reason.
+    SkipStep,
+    /// Shows the step of the guided run before the current one.
+    StepBack,
     /// Opens the certificate or host that a cause is about.
     ShowPlace,
     /// The next order.
@@ -158,6 +164,8 @@ pub enum Place {
     Details,
     /// On a cause.
     Cause,
+    /// In a guided run.
+    Guide,
     /// On a job.
     Job,
 }
@@ -170,6 +178,7 @@ impl Place {
             (Self::Lists | Self::Timeline, it) => matches!(it, Self::Lists | Self::Timeline),
             (Self::Details, it) => matches!(it, Self::Details),
             (Self::Cause, it) => matches!(it, Self::Cause),
+            (Self::Guide, it) => matches!(it, Self::Guide),
             (Self::Job, it) => matches!(it, Self::Job),
         }
     }
@@ -182,13 +191,21 @@ impl Place {
             Self::Timeline => "on the timeline",
             Self::Details => "on a certificate or host",
             Self::Cause => "on a cause",
+            Self::Guide => "in a guided run",
             Self::Job => "on a job",
         }
     }
 
     /// Every place, in the order of the help.
-    pub const ALL: [Self; 6] =
-        [Self::Everywhere, Self::Lists, Self::Timeline, Self::Details, Self::Cause, Self::Job];
+    pub const ALL: [Self; 7] = [
+        Self::Everywhere,
+        Self::Lists,
+        Self::Timeline,
+        Self::Details,
+        Self::Cause,
+        Self::Guide,
+        Self::Job,
+    ];
 }
 
 /// One line of the table.
@@ -278,6 +295,7 @@ static TABLE: &[Binding] = table! {
     RescanAll "rescan-all" Everywhere ["R"] "rescan all": "look again at every host"
     Stop "stop" Everywhere ["x"] "stop": "stop the scan; on a job, ask whether to stop that"
     Again "again" Everywhere ["a a"] "again": "do again what failed in the selected job or wave"
+    Emergency "emergency" Everywhere ["a e"] "emergency": "step by step, from the first look to proof on every node"
     Mark "mark" Timeline ["space"] "mark": "mark the row and go on to the next"
     MarkRange "mark-range" Timeline ["v"] "range": "mark from here to where you go; again marks it"
     MarkVisible "mark-visible" Timeline ["ctrl-a"] "mark all": "mark every row that the filter shows"
@@ -298,6 +316,8 @@ static TABLE: &[Binding] = table! {
     NextTab "next-tab" Details ["l" "right"] "next tab": "next tab of a certificate"
     PreviousTab "previous-tab" Details ["h" "left"] "previous tab": "previous tab of a certificate"
     ShowPlace "show-place" Cause ["c"] "where": "open the certificate or host that it is about"
+    SkipStep "skip-step" Guide ["s"] "skip": "leave the step out, for a reason that is recorded"
+    StepBack "step-back" Guide ["b"] "back": "the step before once more; what was done stays done"
     Follow "follow" Job ["space"] "follow": "follow what is printed, or stay here"
     KeepOutput "keep-output" Job ["s"] "save": "keep what was printed in a file"
     CopyName "copy-name" Everywhere ["y n"] "copy name": "copy the name of the selection"

@@ -58,7 +58,8 @@ impl Card {
     /// Takes what is chosen up for review.
     fn gather(&mut self) {
         let chosen = self.items.iter().filter(|it| it.is_in);
-        self.review = Some(Review::new(chosen.filter_map(|it| it.plan.clone().ok()).collect()));
+        let plans = chosen.filter_map(|it| it.plan.clone().ok()).collect();
+        self.review = Some(self.request.review(plans));
         self.field = Field::default();
     }
 

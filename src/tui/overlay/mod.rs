@@ -11,6 +11,7 @@ mod log;
 mod notice;
 mod palette;
 mod question;
+mod reason;
 mod search;
 mod sheet;
 
@@ -40,6 +41,7 @@ pub(super) use log::Log;
 pub(super) use notice::Notice;
 pub(super) use palette::Palette;
 pub(super) use question::Question;
+pub(super) use reason::Reason;
 pub(super) use search::Search;
 
 /// Something that lies over a screen. It takes every key until it is closed.
@@ -139,6 +141,8 @@ pub(super) enum Do {
     /// Fall over, to see that the terminal survives it.
     #[cfg(debug_assertions)]
     Panic,
+    /// The current step of the guided run is left out, for this reason.
+    SkipStep(String),
     /// Another order.
     Sort(Sort),
     /// Ask a job on that host to stop.

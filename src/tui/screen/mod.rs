@@ -9,6 +9,7 @@ mod audit;
 mod cause;
 mod certificate;
 mod findings;
+mod guide;
 mod host;
 mod hosts;
 mod job;
@@ -30,6 +31,7 @@ use super::part::detail::{self, Pane, Subject};
 use super::rows::RowId;
 use crate::diagnose::Remedy;
 use crate::fleet::HostName;
+use crate::guide::Answer;
 
 /// Every screen that has a key, in the order of the keys. The first is shown at the start.
 pub static ALL: &[Kind] = &[timeline::KIND, hosts::KIND, findings::KIND, jobs::KIND, audit::KIND];
@@ -119,6 +121,8 @@ pub enum Outcome {
         /// The text.
         text: String,
     },
+    /// The current step of the guided run is answered.
+    Guide(Answer),
     /// What would mend something is to be asked for, at every place where it would.
     Mend(Vec<Remedy>),
     /// Another screen is to be shown.
@@ -129,11 +133,20 @@ pub enum Outcome {
     Say(String),
     /// The audit log is to be searched.
     Search,
+    /// The current step of the guided run is left out, for a reason that is asked for.
+    SkipStep,
+    /// What the current step of the guided run would do is put up for review.
+    Step,
 }
 
 /// The screen about a job, or about all that were confirmed together.
 pub fn open_job(id: JobId, desk: &Desk) -> Box<dyn Screen> {
     Box::new(job::JobDetail::new(id, desk))
+}
+
+/// The screen about the guided run.
+pub fn open_guide() -> Box<dyn Screen> {
+    Box::new(guide::Guide::default())
 }
 
 /// The screen about a row: its certificate, or else its host.

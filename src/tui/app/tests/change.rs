@@ -78,7 +78,7 @@ impl Somebody {
         screen(&self.app, 100, 30)
     }
 
-    fn shows(&self, text: &str) -> bool {
+    pub(super) fn shows(&self, text: &str) -> bool {
         self.screen().contains(text)
     }
 

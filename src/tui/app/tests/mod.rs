@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use proptest::prelude::*;
 
 mod change;
+mod guide;
 mod random;
 
 use super::*;
@@ -23,6 +24,7 @@ fn app() -> App {
     let desk = Desk::new(Arc::new(sample::inventory()), fleet, theme.clone(), NOW);
     let settings = Settings {
         fleet_name: "prod-eu".to_owned(),
+        who: "ada@bastion".to_owned(),
         theme,
         depth: Depth::None,
         is_ascii: true,

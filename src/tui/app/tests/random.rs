@@ -89,6 +89,8 @@ fn only_looks(effect: &Effect) -> bool {
         Effect::Attach(..)
         | Effect::Copy { .. }
         | Effect::Edit(_)
+        // An answer is kept; what a step would do is confirmed as everything else.
+        | Effect::Guide(_)
         | Effect::Keep { .. }
         | Effect::Leave
         | Effect::Mouse(_)

@@ -1,0 +1,101 @@
+//! The guided run that this console is at, as screens look at it.
+
+use uuid::Uuid;
+
+use super::desk::Desk;
+use super::request::{Request, Wanted};
+use crate::action::Subject;
+use crate::audit::read::Record;
+use crate::fleet::HostName;
+use crate::guide::{Answer, Given, Kind, Mark, Run, Scene, Step};
+use crate::perform::done_in;
+use crate::text::SafeText;
+
+/// A guided run, and where it stands.
+#[derive(Debug)]
+pub struct Guided {
+    /// The run.
+    pub run: Run,
+    /// The step that is next; `None` once the run is closed.
+    pub step: Option<Step>,
+    /// Every step with where it stands.
+    pub marks: Vec<(&'static Kind, Mark)>,
+    /// The hosts that it is about.
+    pub hosts: Vec<HostName>,
+}
+
+/// What is kept of a guided run, and put on record.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// The run as it is now.
+    pub run: Run,
+    /// What has happened: `begin`, `answer`, `end`.
+    pub event: &'static str,
+    /// What was answered, if that is it.
+    pub given: Option<Given>,
+}
+
+impl Desk {
+    /// Takes up a run.
+    pub(super) fn take_guide(&mut self, run: Run) {
+        self.guide = Some(Guided { run, step: None, marks: Vec::new(), hosts: Vec::new() });
+        self.settle_guide();
+    }
+
+    /// Finds out which step is next, after anything has changed.
+    pub(super) fn settle_guide(&mut self) {
+        let Some(guided) = &self.guide else { return };
+        let scene = Scene::new(&self.inventory, &self.fleet, &guided.run, self.now);
+        let (step, marks, hosts) = (scene.next(), scene.marks(), scene.case().hosts());
+        if let Some(guided) = &mut self.guide {
+            (guided.step, guided.marks, guided.hosts) = (step, marks, hosts);
+        }
+    }
+
+    /// Takes from the audit log, newest first, what was done in the run.
+    pub(super) fn learn_guide(&mut self) {
+        let Some(guided) = &mut self.guide else { return };
+        let records: Vec<Record> = self.book.records().iter().rev().cloned().collect();
+        guided.run.done = done_in(&records, guided.run.id);
+        self.settle_guide();
+    }
+
+    /// Gives an answer to the current step; what is to be kept of it.
+    pub(super) fn answer_guide(
+        &mut self,
+        who: &str,
+        answer: Answer,
+        reason: Option<String>,
+    ) -> Option<Note> {
+        let now = self.now;
+        let guided = self.guide.as_mut()?;
+        let step = guided.step.as_ref()?;
+        let given = Given {
+            at: now,
+            who: SafeText::new(who),
+            step: step.kind.name.to_owned(),
+            about: step.about.clone(),
+            answer,
+            reason,
+        };
+        guided.run.answers.push(given.clone());
+        let run = guided.run.clone();
+        self.settle_guide();
+        Some(Note { run, event: "answer", given: Some(given) })
+    }
+}
+
+impl Request {
+    /// What a step of a guided run would do, if it would do anything.
+    pub(super) fn of_step(step: &Step, run: Uuid) -> Option<Self> {
+        let first = step.plans().first()?;
+        let target = |it: &crate::action::Plan| {
+            let is_of_host = it.action.subject == Subject::Host;
+            let lineage = it.place.as_ref().filter(|_| !is_of_host).map(ToString::to_string);
+            Wanted { host: it.host.clone(), lineage, is_hidden: false }
+        };
+        let targets = step.plans().iter().map(target).collect();
+        let request = Self::at(first.action, targets, first.chosen.clone());
+        Some(Self { guide: Some(run), ..request })
+    }
+}
