@@ -2,7 +2,7 @@
 
 use super::tell::SHOWN;
 use super::{Does, Kind, Scene, Step};
-use crate::diagnose::{Finding, Remedy, at};
+use crate::diagnose::{Finding, Remedy, at, word};
 use crate::fleet::Severity;
 
 pub(super) const KIND: Kind = Kind {
@@ -52,6 +52,7 @@ fn step(scene: &Scene<'_>) -> Option<Step> {
         step = step.tell(format!("before: {} {}: {}", it.action, it.target(), it.summary));
     }
     let step = step
+        .command(format!("certdeck preflight {}", word(&remedy.target())))
         .command(format!("certdeck plan {}", key.trim_start_matches("certdeck run ")))
         .expect("nothing in the way", "mend what is in the way and look again (n)");
     let does = if in_the_way.is_empty() { Does::Look } else { Does::Blocked };
