@@ -1,7 +1,7 @@
 //! Metrics of places: what ends when, what is due, what is wrong.
 
 use super::{Metric, Samples, Scanned, Value};
-use crate::fleet::{Moment, Place, PlaceName, Sighting};
+use crate::fleet::{Certificate, Moment, Place, PlaceName, Sighting};
 
 pub(super) const EXPIRY: Metric = Metric {
     name: "cert_expiry_seconds",
@@ -21,7 +21,7 @@ pub(super) const NOT_AFTER: Metric = Metric {
     help: "When the certificate ends that a layer of a place shows.",
     labels: LAYER,
     collect: |scanned, samples| {
-        add_layers(scanned, samples, |it| Some(it.chain.leaf.not_after));
+        add_leaves(scanned, samples, |it| it.not_after);
     },
 };
 
@@ -30,7 +30,7 @@ pub(super) const NOT_BEFORE: Metric = Metric {
     help: "When the certificate began that a layer of a place shows.",
     labels: LAYER,
     collect: |scanned, samples| {
-        add_layers(scanned, samples, |it| Some(it.chain.leaf.not_before));
+        add_leaves(scanned, samples, |it| it.not_before);
     },
 };
 
@@ -72,7 +72,17 @@ pub(super) const CHAIN_NOT_AFTER: Metric = Metric {
     name: "certdeck_chain_not_after_timestamp_seconds",
     help: "When the first certificate between leaf and root ends, on the way that lasts longest.",
     labels: LAYER,
-    collect: |scanned, samples| add_layers(scanned, samples, |it| it.chain.trust.until),
+    collect: |scanned, samples| {
+        for (host, place) in scanned.places() {
+            // Of several addresses, the chain that ends first is perhaps not that of this leaf.
+            let wire = place.layers.wire.iter().map(|it| ("wire", it));
+            for (layer, it) in layers(place).chain(wire) {
+                if let Some(until) = it.chain.trust.until {
+                    samples.moment(&[host, place.name.as_str(), place.source, layer], until);
+                }
+            }
+        }
+    },
 };
 
 pub(super) const RENEWAL_DUE: Metric = Metric {
@@ -152,17 +162,16 @@ impl<'a> Scanned<'a> {
     }
 }
 
-/// Adds a moment of every layer of every place that has one.
-fn add_layers(
+/// Adds a moment of the leaf of every layer of every place.
+fn add_leaves(
     scanned: &Scanned<'_>,
     samples: &mut Samples<'_>,
-    moment: fn(&Sighting) -> Option<Moment>,
+    moment: fn(&Certificate) -> Moment,
 ) {
     for (host, place) in scanned.places() {
         for (layer, it) in layers(place) {
-            if let Some(moment) = moment(it) {
-                samples.moment(&[host, place.name.as_str(), place.source, layer], moment);
-            }
+            let labels = [host, place.name.as_str(), place.source, layer];
+            samples.moment(&labels, moment(&it.chain.leaf));
         }
     }
 }
@@ -180,14 +189,15 @@ fn add_moments(
     }
 }
 
-/// What is seen of a place, layer by layer.
+/// What is seen of a place, layer by layer; where several addresses show something else, what ends
+/// first, so that all that is told of a layer is told of one certificate.
 fn layers(place: &Place) -> impl Iterator<Item = (&'static str, &Sighting)> {
     let layers = &place.layers;
     let one = |layer, it| Option::into_iter(it).map(move |it| (layer, it));
     one("issued", layers.issued.as_ref())
         .chain(one("disk", layers.disk.as_ref()))
         .chain(one("loaded", layers.loaded.as_ref()))
-        .chain(layers.wire.iter().map(|it| ("wire", it)))
+        .chain(one("wire", layers.wire.iter().min_by_key(|it| it.chain.leaf.not_after)))
 }
 
 fn labels<'a>(host: &'a str, place: &'a Place) -> [&'a str; 3] {
