@@ -79,13 +79,14 @@ fn check(path: &Path, context: &Context) -> Result<Exit, Failure> {
 
 /// What an inventory holds, as in `24 hosts, 3 groups`.
 fn summary(inventory: &Inventory) -> String {
-    let Inventory { defaults: _, groups, hosts, issuers, dns, hooks, expiries } = inventory;
+    let Inventory { defaults: _, groups, hosts, issuers, dns, fleets, hooks, expiries } = inventory;
     let counts = [
         (groups.len(), "group", "groups"),
         (hosts.iter().map(|it| it.told_sources).sum(), "source", "sources"),
         (hosts.iter().map(|it| it.endpoints.len()).sum(), "endpoint", "endpoints"),
         (issuers.len(), "issuer", "issuers"),
         (dns.len(), "DNS provider", "DNS providers"),
+        (fleets.len(), "fleet elsewhere", "fleets elsewhere"),
         (hooks.len(), "hook", "hooks"),
         (expiries.len(), "other expiry", "other expiries"),
     ];
@@ -121,8 +122,8 @@ mod tests {
         assert_eq!(complaints, []);
         assert_eq!(
             summary(&inventory),
-            "3 hosts, 2 groups, 8 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 hook, \
-             2 other expiries"
+            "3 hosts, 2 groups, 8 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 fleet \
+             elsewhere, 1 hook, 2 other expiries"
         );
         assert_eq!(summary(&Inventory::default()), "0 hosts");
     }

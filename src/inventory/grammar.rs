@@ -58,6 +58,9 @@ pub(super) enum VariableText {}
 /// Where an ACME directory is.
 #[derive(Debug, Clone)]
 pub(super) enum UrlText {}
+/// Where a server is that is asked over HTTP.
+#[derive(Debug, Clone)]
+pub(super) enum ServerText {}
 /// A length of time.
 #[derive(Debug, Clone)]
 pub(super) enum LengthText {}
@@ -314,6 +317,31 @@ impl Grammar for UrlText {
             "http" => Some("an ACME directory needs `https`; `http` only on this machine".into()),
             _ => Some("expected a URL that begins with `https://`".into()),
         }
+    }
+}
+
+impl Grammar for ServerText {
+    const NAME: &'static str = "the URL of a server";
+    const PATTERN: &'static str = r"^https?://[^/?#@\s]+(/[^?#@\s]*)?$";
+
+    fn fault(text: &str) -> Option<String> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let Some(rest) = rest else {
+            return Some("expected a URL that begins with `https://` or `http://`".into());
+        };
+        let is_odd = |it: char| it.is_whitespace() || it.is_control() || matches!(it, '?' | '#');
+        if rest.split('/').next().unwrap_or_default().is_empty() || rest.contains(is_odd) {
+            return Some("this is not the URL of a server".into());
+        }
+        rest.contains('@').then(|| "a URL cannot hold a user or a password here".into())
+    }
+}
+
+impl Checked<ServerText> {
+    /// Whether what is sent there can be read on the way.
+    pub(super) fn is_open(&self) -> bool {
+        let rest = self.0.strip_prefix("http://");
+        rest.is_some_and(|it| !is_loopback(it.split('/').next().unwrap_or_default()))
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Inventory {
     pub issuers: Vec<Issuer>,
     /// DNS providers for dns-01.
     pub dns: Vec<DnsZone>,
+    /// Fleets that are read elsewhere.
+    pub fleets: Vec<Elsewhere>,
     /// Commands that may be run on hosts.
     pub hooks: Vec<NamedHook>,
     /// Other things that expire.
@@ -271,6 +273,17 @@ pub struct DnsZone {
     pub patience: Duration,
     /// Who is asked about the DNS; nobody named: whom the system asks.
     pub resolvers: Vec<SocketAddr>,
+}
+
+/// A fleet that is read elsewhere, and the Prometheus server that holds what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Its unique name.
+    pub name: String,
+    /// The URL of the server.
+    pub prometheus: String,
+    /// Where its bearer token is kept, if it wants one.
+    pub secret: Option<SecretPlace>,
 }
 
 /// Where a secret is kept; never the secret itself.

@@ -12,7 +12,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::grammar::{Checked, CommandText, Count, LabelText, LengthText, PathText, VariableText};
 use super::{
-    Defaults, DnsZone, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook, SecretPlace,
+    Defaults, DnsZone, Elsewhere, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook,
+    SecretPlace,
 };
 use super::{provider, prune, shape};
 use crate::fleet::{Expiry, HostName, Roots, Vantage};
@@ -63,7 +64,7 @@ struct Reader<'d, 't> {
 
 impl Reader<'_, '_> {
     fn inventory(&mut self, file: shape::File) -> Inventory {
-        let shape::File { defaults, group, host, issuer, dns, hook, expiry } = file;
+        let shape::File { defaults, group, host, issuer, dns, fleet, hook, expiry } = file;
         let defaults = defaults.map(Spanned::into_inner).unwrap_or_default();
         let issuers = self.issuers(issuer);
         let defaults = self.defaults(defaults, &issuers);
@@ -74,6 +75,7 @@ impl Reader<'_, '_> {
             hosts,
             issuers,
             dns: self.dns(dns, &defaults.resolvers),
+            fleets: self.fleets(fleet),
             hooks: self.hooks(hook),
             expiries: self.expiries(expiry),
             defaults,
@@ -347,6 +349,25 @@ impl Reader<'_, '_> {
             }
         }
         zones
+    }
+
+    fn fleets(&mut self, given: Vec<Spanned<shape::Elsewhere>>) -> Vec<Elsewhere> {
+        let mut names = Names::new("fleet");
+        let mut fleets = Vec::new();
+        for table in given {
+            let (span, fleet) = (table.span(), table.into_inner());
+            let secret = self.secret(fleet.secret_file, fleet.secret_env, fleet.secret_command);
+            let name = self.name(fleet.name, &mut names, span.clone());
+            let url = self.required(fleet.prometheus, "fleet", "prometheus", span);
+            let (Some(name), Some(url)) = (name, url) else { continue };
+            if secret.is_some() && url.get_ref().is_open() {
+                let message = "its token could be read on the way";
+                let hint = "a server that wants a token needs `https`; `http` only on this machine";
+                self.complaints.push(Diagnostic::new(message, url.span()).with_hint(hint));
+            }
+            fleets.push(Elsewhere { name, prometheus: url.into_inner().into_string(), secret });
+        }
+        fleets
     }
 
     /// The one place where a secret is kept.
@@ -730,6 +751,22 @@ mod tests {
         let text = "[[hook]]\nname = 'a'\nrun = 'x'\nimpact = 'none'\n\
                     [[hook]]\nname = 'a'\nrun = 'x'\nimpact = 'none'\n";
         check(text, &[("a second hook `a`; the first is in line 2", "'a'")]);
+    }
+
+    #[test]
+    fn fleets_are_read_elsewhere_and_their_tokens_stay_secret() {
+        let text = "[[fleet]]\nname = 'eu'\nprometheus = 'http://metrics.example.net:9090'\n\
+                    [[fleet]]\nname = 'us'\nprometheus = 'https://metrics.example.net/us'\n\
+                    secret-env = 'TOKEN'\n";
+        let (inventory, complaints) = read(text);
+        assert!(complaints.is_empty(), "{complaints:?}");
+        assert_eq!(inventory.fleets[0].prometheus, "http://metrics.example.net:9090");
+        assert_eq!(inventory.fleets[1].secret, Some(SecretPlace::Env("TOKEN".into())));
+        let open = "[[fleet]]\nname = 'a'\nprometheus = 'http://b'\nsecret-env = 'X'\n";
+        check(open, &[("its token could be read on the way", "'http://b'")]);
+        check("[[fleet]]\nname = 'a'\n", &[("this `[[fleet]]` has no `prometheus`", "[[fleet]]")]);
+        let user = "[[fleet]]\nname = 'a'\nprometheus = 'https://me:word@b'\n";
+        check(user, &[("a URL cannot hold a user or a password here", "'https://me:word@b'")]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::grammar::{
     AddressText, Checked, CommandText, Count, Day, DoorText, HostText, LabelText, LengthText,
-    MailText, PathText, RateText, SocketText, UrlText, UserText, VariableText,
+    MailText, PathText, RateText, ServerText, SocketText, UrlText, UserText, VariableText,
 };
 use super::{Become, Impact, Protect, StartTls};
 use crate::acme::dns;
@@ -41,6 +41,10 @@ pub(super) struct File {
     #[schemars(with = "Vec<Dns>")]
     #[serde(default)]
     pub(super) dns: Vec<Spanned<Dns>>,
+    /// Fleets that are read elsewhere.
+    #[schemars(with = "Vec<Elsewhere>")]
+    #[serde(default)]
+    pub(super) fleet: Vec<Spanned<Elsewhere>>,
     /// Commands that may be run on hosts.
     #[schemars(with = "Vec<Hook>")]
     #[serde(default)]
@@ -325,6 +329,33 @@ fn rules_of_kinds() -> Vec<serde_json::Value> {
         })
     };
     dns::kinds().map(rule).collect()
+}
+
+/// A fleet that is read elsewhere: `certdeck export` runs there, and a Prometheus server holds what
+/// it sees. Its token, if it wants one, is kept elsewhere.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+#[schemars(extend("not" = { "anyOf": [
+    { "required": ["secret-file", "secret-env"] },
+    { "required": ["secret-file", "secret-command"] },
+    { "required": ["secret-env", "secret-command"] },
+] }))]
+pub(super) struct Elsewhere {
+    /// Its unique name.
+    #[schemars(required, with = "Checked<LabelText>")]
+    pub(super) name: Option<Spanned<Checked<LabelText>>>,
+    /// The URL of the Prometheus server, or of what speaks its query API.
+    #[schemars(required, with = "Checked<ServerText>")]
+    pub(super) prometheus: Option<Spanned<Checked<ServerText>>>,
+    /// The file that holds its bearer token.
+    #[schemars(with = "Option<Checked<PathText>>")]
+    pub(super) secret_file: Option<Spanned<Checked<PathText>>>,
+    /// The environment variable that holds its bearer token.
+    #[schemars(with = "Option<Checked<VariableText>>")]
+    pub(super) secret_env: Option<Spanned<Checked<VariableText>>>,
+    /// The command that prints its bearer token.
+    #[schemars(with = "Option<Checked<CommandText>>")]
+    pub(super) secret_command: Option<Spanned<Checked<CommandText>>>,
 }
 
 /// A command that may be run on hosts.
