@@ -49,7 +49,8 @@ impl<'a> Around<'a> {
             unattended_at: fleet.unattended_at,
             ..Self::default()
         };
-        for host in fleet.hosts() {
+        // Of what others tell, too little is known to compare it with.
+        for host in fleet.hosts().filter(|it| it.told.is_none()) {
             it.hosts.insert(&host.name, host);
             for address in host.addresses.iter().filter(|it| is_telling(**it)) {
                 it.addresses.entry(*address).or_default().push(host);

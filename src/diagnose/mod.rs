@@ -39,6 +39,7 @@ mod schedule;
 mod settle;
 mod sight;
 mod staging;
+mod told;
 mod unattended;
 mod uncovered;
 mod unknown;
@@ -302,6 +303,10 @@ pub struct Diagnosis {
 
 /// Judges one place, or a host without places. The worst verdict of the findings is the verdict.
 pub fn judge(subject: &Subject<'_>, now: Moment) -> Vec<Finding> {
+    // Whoever has read it has judged it, too, and has seen more than is told.
+    if let Some(told) = &subject.host.told {
+        return told::findings(subject, told);
+    }
     let was_read = subject.host.reach == Reach::Up;
     let mut found: Vec<_> = ALL
         .iter()

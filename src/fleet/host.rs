@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Automation, Listen, Loaded, Moment, Place, Probe, Problem, Server, served};
+use super::{
+    Automation, Listen, Loaded, Moment, Place, PlaceName, Probe, Problem, Server, Severity,
+    Verdict, served,
+};
 use crate::text::SafeText;
 
 /// The unique name of a host, as people see it.
@@ -65,6 +68,36 @@ pub struct Host {
     pub probes: Vec<Probe>,
     /// What could not be read, where it belongs to no place.
     pub problems: Vec<Problem>,
+    /// What somebody else has told of it, if it is not read from here.
+    pub told: Option<Arc<Told>>,
+}
+
+/// What somebody else has found about a host, who reads it in our stead.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Who, as the inventory names it.
+    pub by: SafeText,
+    /// Whom to ask, if that was told.
+    pub owner: Option<SafeText>,
+    /// Where the runbook is, if that was told.
+    pub runbook: Option<SafeText>,
+    /// The verdict of each place, by its name and source.
+    pub verdicts: Vec<(PlaceName, &'static str, Verdict)>,
+    /// What was found.
+    pub findings: Vec<ToldFinding>,
+}
+
+/// Something that somebody else has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldFinding {
+    /// The place; `None` if it is about the whole host.
+    pub place: Option<PlaceName>,
+    /// What it makes of the place.
+    pub verdict: Verdict,
+    /// How soon somebody must act.
+    pub severity: Severity,
+    /// The rule that found it.
+    pub rule: SafeText,
 }
 
 impl Host {
@@ -87,6 +120,7 @@ impl Host {
             machine: None,
             probes: Vec::new(),
             problems: Vec::new(),
+            told: None,
         }
     }
 

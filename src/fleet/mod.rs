@@ -25,7 +25,7 @@ pub use ability::{Ability, Release};
 pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable, pem};
 pub use chain::{Chain, ChainFault, Trust};
-pub use host::{Host, HostName, Outcome, Reach, Seen, Unreached, Visit, Why};
+pub use host::{Host, HostName, Outcome, Reach, Seen, Told, ToldFinding, Unreached, Visit, Why};
 pub use moment::{DAY, HOUR, Moment, human, seconds};
 pub use place::{
     ConfHook, DryRun, FailedHook, Failure, Install, InstallKind, KeySight, Layers, Need, NeedKind,
@@ -94,6 +94,18 @@ impl Fleet {
             let host = Arc::make_mut(host);
             host.take_in(visit);
             assign(&self.windows, host);
+        }
+    }
+
+    /// Takes in the hosts that somebody else reads, in place of those of the last time. What we
+    /// read ourselves is nearer, and stays.
+    pub fn tell(&mut self, by: &SafeText, hosts: impl IntoIterator<Item = Host>) {
+        self.hosts.retain(|_, it| it.told.as_ref().is_none_or(|it| it.by != *by));
+        for mut host in hosts {
+            if !self.hosts.contains_key(&host.name) {
+                assign(&self.windows, &mut host);
+                self.hosts.insert(host.name.clone(), Arc::new(host));
+            }
         }
     }
 
@@ -186,6 +198,27 @@ mod tests {
         assert_eq!(host.seen_at, Some(Moment::from_unix(100)));
         assert_eq!(host.tried_at, Some(Moment::from_unix(200)));
         assert_eq!(fleet.scanned_at, Some(Moment::from_unix(200)));
+    }
+
+    #[test]
+    fn what_others_tell_is_replaced_as_a_whole_and_never_what_we_read() {
+        let host = |name: &str, by: Option<&str>| {
+            let told = by.map(|by| Told { by: SafeText::new(by), ..Told::default() });
+            let mut host = Host::new(HostName::new(name), name, &[]);
+            host.told = told.map(Arc::new);
+            host
+        };
+        let mut fleet = Fleet::new([host("own", None)]);
+        let told = |it: &Fleet| {
+            let by = |it: &Host| it.told.as_ref().map(|it| it.by.to_string()).unwrap_or_default();
+            it.hosts().map(|it| format!("{} {}", it.name, by(it))).collect::<Vec<_>>()
+        };
+        let eu = SafeText::new("eu");
+        fleet.tell(&eu, [host("a", Some("eu")), host("own", Some("eu"))]);
+        fleet.tell(&SafeText::new("us"), [host("b", Some("us"))]);
+        assert_eq!(told(&fleet), ["a eu", "b us", "own "]);
+        fleet.tell(&eu, [host("c", Some("eu"))]);
+        assert_eq!(told(&fleet), ["b us", "c eu", "own "]);
     }
 
     #[test]

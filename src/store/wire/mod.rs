@@ -44,7 +44,9 @@ impl Snapshot {
     /// The snapshot of this fleet.
     pub(super) fn of(fleet: &Fleet) -> Self {
         let mut tables = Tables::default();
-        let hosts = fleet.hosts().map(|it| WireHost::of(it, &mut tables)).collect();
+        // What others tell is asked for again.
+        let own = fleet.hosts().filter(|it| it.told.is_none());
+        let hosts = own.map(|it| WireHost::of(it, &mut tables)).collect();
         Self {
             scanned_at: fleet.scanned_at.map(Moment::unix),
             certificates: tables.certificates,
@@ -232,6 +234,7 @@ impl WireHost {
             machine: safe(self.machine),
             probes: self.probes.into_iter().map(|it| it.probe(seen)).collect::<Option<_>>()?,
             problems: self.problems.into_iter().map(WireProblem::problem).collect(),
+            told: None,
         })
     }
 }
