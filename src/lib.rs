@@ -38,6 +38,7 @@
 //! | [`resolve`] | the DNS: questions only |
 //! | [`acme`] | certificate authorities: accounts, orders, challenges |
 //! | [`perform`] | hosts: the only room that changes one |
+//! | [`gather`] | Prometheus servers, which know of fleets that are read elsewhere |
 //! | [`store`] | the snapshot of the last known fleet |
 //! | [`practice`] | the embedded practice fleet |
 //! | [`export`] | whoever collects metrics: an HTTP port, a file |
@@ -95,6 +96,7 @@ pub mod filter;
 pub mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod gather;
 pub mod guide;
 pub mod inventory;
 pub mod job;

@@ -126,7 +126,7 @@ async fn of_command(command: &str) -> Result<Secret, String> {
 }
 
 /// A path of this machine, as the inventory has it: `~` at its beginning is the home folder.
-pub(super) fn local(file: &str) -> PathBuf {
+pub fn local(file: &str) -> PathBuf {
     match (file.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(file),
