@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::fleet::{
     self, Fleet, HostName, Outcome, Probe, Reach, Seen, Unreached, Vantage, Visit, Why,
 };
+use crate::gather::{Gathered, gather};
 use crate::inventory::{self, Inventory};
 use crate::remote::{Limits, Sessions};
 use crate::source::{self, Incomplete, Nonce, Reading};
@@ -34,6 +35,8 @@ pub enum Progress {
     Began(HostName),
     /// A visit ended.
     Ended(Visit),
+    /// Somebody told of a fleet that is read elsewhere, or could not be asked.
+    Gathered(Gathered),
 }
 
 /// A scan under way. Dropping it stops it.
@@ -81,6 +84,14 @@ impl Scan {
                 if let Some(host) = inventory.hosts.get(at) {
                     room.visit(host, known, &tell).await;
                 }
+            });
+        }
+        for fleet in inventory.fleets.clone() {
+            let (inventory, tell) = (Arc::clone(&inventory), tell.clone());
+            visits.spawn(async move {
+                let gathered = gather(inventory, fleet).await;
+                // Nobody listens any more only when the scan is being dropped.
+                tell.send(Progress::Gathered(gathered)).ok();
             });
         }
         Self { progress, _visits: visits }

@@ -54,6 +54,14 @@ impl<'a> Find<'a> {
             now: self.now,
         })
     }
+
+    /// Why nothing can be done at a host: somebody else reads it, and no way to it is known here.
+    pub fn elsewhere(&self, host: &HostName) -> Option<Refusal> {
+        let by = &self.fleet.host(host)?.told.as_ref()?.by;
+        let text = format!("{host} is read by {by}: no way to it is known here");
+        let hint = "add it to the inventory as a [[host]], and it is read over SSH";
+        Some(Refusal::new(Why::Unknown, text).hint(hint))
+    }
 }
 
 impl Target<'_> {

@@ -241,7 +241,7 @@ impl Request {
     /// Plans the action at every target.
     pub(super) fn plan(&self, names: &[Name], find: Find<'_>) -> Result<Planned, Failure> {
         if let Some(word) = self.idle(find) {
-            return Err(nothing(word));
+            return Err(nothing(word, find.inventory));
         }
         let mut planned = Planned { plans: Vec::new(), refused: Vec::new() };
         for (host, lineage) in names {
@@ -258,16 +258,20 @@ impl Request {
             }
         }
         if planned.plans.is_empty() && planned.refused.is_empty() {
-            return Err(nothing(&self.targets.join(" ")));
+            return Err(nothing(&self.targets.join(" "), find.inventory));
         }
         Ok(planned)
     }
 }
 
-fn nothing(word: &str) -> Failure {
+fn nothing(word: &str, inventory: &Inventory) -> Failure {
     let text = format!("nothing matches `{word}`");
-    Failure::say(Exit::BadRequest, text)
-        .with_hint("`certdeck scan` lists hosts and lineages; a target is HOST/LINEAGE")
+    let failure = Failure::say(Exit::BadRequest, text)
+        .with_hint("`certdeck scan` lists hosts and lineages; a target is HOST/LINEAGE");
+    if inventory.fleets.is_empty() {
+        return failure;
+    }
+    failure.with_hint("a host that only a [[fleet]] tells of needs a [[host]] to be acted on")
 }
 
 impl Planned {

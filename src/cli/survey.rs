@@ -116,6 +116,13 @@ async fn take_in(scan: &mut Scan, fleet: &mut Fleet, line: &mut Line) {
                     line.ended(&visit.host);
                     fleet.apply(visit);
                 }
+                Some(Progress::Gathered((by, told))) => match told {
+                    Ok(hosts) => fleet.tell(&by, hosts),
+                    Err(error) => {
+                        line.clear();
+                        note(&format!("warning: {error}\n"));
+                    }
+                },
             },
             _ = tick.tick() => line.draw(),
         }

@@ -133,6 +133,12 @@ impl Desk {
                 fleet.recall(host);
             }
         }
+        // So do the hosts of fleets that are still in it.
+        for by in inventory.fleets.iter().map(|it| SafeText::new(&it.name)) {
+            let is_told = |it: &&Host| it.told.as_ref().is_some_and(|it| it.by == by);
+            let hosts: Vec<_> = self.fleet.hosts().filter(is_told).cloned().collect();
+            fleet.tell(&by, hosts);
+        }
         fleet.scanned_at = self.fleet.scanned_at;
         fleet.learn(self.fleet.windows());
         self.fleet = fleet;

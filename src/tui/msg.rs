@@ -6,7 +6,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::action::Confirmed;
-use crate::fleet::{HostName, Moment, Visit};
+use crate::fleet::{Host, HostName, Moment, Visit};
+use crate::gather;
 use crate::guide::Run;
 use crate::inventory::Inventory;
 use crate::perform::{Progress, Reconciled};
@@ -60,6 +61,8 @@ pub enum Msg {
     VisitEnded(Visit, Duration),
     /// The scan ended, by itself or because it was stopped.
     ScanEnded,
+    /// Somebody told of a fleet that is read elsewhere, or could not be asked.
+    Gathered(SafeText, Result<Vec<Host>, gather::Error>),
     /// Somebody did something at the terminal.
     Input(Input),
     /// The inventory was read again: it, or the complaints as they are printed.

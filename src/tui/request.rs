@@ -94,6 +94,7 @@ impl Request {
     pub fn plan(&self, desk: &Desk) -> Vec<Planned> {
         let plan = |wanted: &Wanted| {
             let plan = with_target(wanted, desk, |it| self.kind.plan(it, &self.chosen));
+            let plan = plan.or_else(|| find(desk).elsewhere(&wanted.host).map(Err));
             Some(Planned { target: wanted.clone(), plan: plan? })
         };
         self.targets.iter().filter_map(plan).collect()
@@ -141,8 +142,11 @@ pub fn with_target<T>(
     desk: &Desk,
     then: impl FnOnce(&Target<'_>) -> T,
 ) -> Option<T> {
-    let find = Find { inventory: &desk.inventory, fleet: &desk.fleet, now: desk.now };
-    Some(then(&find.target(&wanted.host, wanted.lineage.as_deref())?))
+    Some(then(&find(desk).target(&wanted.host, wanted.lineage.as_deref())?))
+}
+
+fn find(desk: &Desk) -> Find<'_> {
+    Find { inventory: &desk.inventory, fleet: &desk.fleet, now: desk.now }
 }
 
 fn places(subject: Subject, row: &RowId, desk: &Desk) -> Vec<(HostName, Option<String>)> {

@@ -378,13 +378,18 @@ impl<'a> Guide<'a> {
         say(&format!("Reading {} ...\n", words::hosts(hosts.len())));
         self.read.extend(hosts.iter().cloned());
         let Tools { inventory, sessions, clock, .. } = &self.tools;
+        let mut left = hosts.len();
         let mut scan = Scan::start(inventory.clone(), sessions.clone(), &self.fleet, hosts, *clock);
-        loop {
+        // What others tell of other fleets is not waited for.
+        while left > 0 {
             tokio::select! {
                 progress = scan.next() => match progress {
                     None => break,
-                    Some(Progress::Began(_)) => {}
-                    Some(Progress::Ended(visit)) => self.fleet.apply(visit),
+                    Some(Progress::Began(_) | Progress::Gathered(_)) => {}
+                    Some(Progress::Ended(visit)) => {
+                        left -= 1;
+                        self.fleet.apply(visit);
+                    }
                 },
                 number = self.lines.signals.next() => {
                     return Err(Failure::say(Exit::Code(128 + number), "stopped while hosts were read"));

@@ -142,6 +142,14 @@ impl App {
                 self.is_stale = true;
                 return vec![Effect::Save];
             }
+            Msg::Gathered(by, told) => match told {
+                Ok(hosts) => {
+                    self.desk.fleet.tell(&by, hosts);
+                    self.is_stale = true;
+                    return Vec::new();
+                }
+                Err(error) => self.say(&error.to_string()),
+            },
             Msg::Tick => self.is_stale = true,
             Msg::Told(text) => self.toast = Some(text),
             Msg::VisitBegan(host) => {

@@ -249,6 +249,7 @@ impl Console {
                     let began = self.began.remove(&visit.host);
                     Msg::VisitEnded(visit, began.map_or(Duration::ZERO, |it| it.elapsed()))
                 }
+                Some(Progress::Gathered((by, told))) => Msg::Gathered(by, told),
                 None => {
                     self.scan = None;
                     self.began.clear();
@@ -376,6 +377,10 @@ impl Console {
             Effect::Scan(hosts) => {
                 let sessions = Arc::clone(&self.deck.sessions);
                 let fleet = &self.app.desk().fleet;
+                // What others read, they tell again with each scan.
+                let is_ours = |it: &HostName| inventory.host(it.as_str()).is_some();
+                let hosts: Vec<_> = hosts.into_iter().filter(is_ours).collect();
+                let inventory = Arc::clone(&inventory);
                 self.scan =
                     Some(Scan::start(inventory, sessions, fleet, hosts.clone(), self.deck.clock));
                 self.tell(Msg::ScanBegan(hosts)).await

@@ -27,6 +27,7 @@ async fn all(mut scan: Scan) -> Vec<Visit> {
         match progress {
             Progress::Began(_) => begun += 1,
             Progress::Ended(visit) => visits.push(visit),
+            Progress::Gathered(told) => panic!("nobody was asked: {told:?}"),
         }
     }
     assert_eq!(begun, visits.len());
@@ -75,6 +76,7 @@ async fn silent_hosts_do_not_hold_up_the_others() {
             Progress::Began(_) if visits.is_empty() => begun += 1,
             Progress::Began(_) => {}
             Progress::Ended(visit) => visits.push(visit),
+            Progress::Gathered(told) => panic!("nobody was asked: {told:?}"),
         }
     }
     // Two may be visited at once, and both are silent for longer than a visit takes.
