@@ -243,12 +243,12 @@ fn without_a_terminal_it_does_not_start() {
 }
 
 /// Two hosts that refuse, and folders of their own.
-struct Fixture {
+pub(crate) struct Fixture {
     folder: tempfile::TempDir,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["state", "config", "run", "home"] {
             fs::create_dir(folder.path().join(name)).unwrap();
@@ -268,7 +268,7 @@ impl Fixture {
         self.folder.path().join("inventory.toml")
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.folder.path().join(name);
         fs::write(&path, text).unwrap();
@@ -290,7 +290,7 @@ impl Fixture {
 }
 
 /// A program in a terminal of its own, which ends with this.
-struct Pty {
+pub(crate) struct Pty {
     child: Box<dyn Child + Send + Sync>,
     master: Option<Box<dyn MasterPty + Send>>,
     keyboard: Option<Box<dyn Write + Send>>,
@@ -317,7 +317,7 @@ impl Pty {
         Self::start(Fixture::new(), &[env!("CARGO_BIN_EXE_certdeck"), "demo"], columns, rows)
     }
 
-    fn of(fixture: Fixture, columns: u16, rows: u16) -> Self {
+    pub(crate) fn of(fixture: Fixture, columns: u16, rows: u16) -> Self {
         let inventory = fixture.inventory().display().to_string();
         let program = env!("CARGO_BIN_EXE_certdeck");
         Self::start(fixture, &[program, "--inventory", &inventory], columns, rows)
@@ -369,7 +369,7 @@ impl Pty {
         Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap()).unwrap()
     }
 
-    fn send(&mut self, keys: &str) {
+    pub(crate) fn send(&mut self, keys: &str) {
         self.keyboard.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
     }
 
@@ -389,7 +389,7 @@ impl Pty {
     }
 
     #[track_caller]
-    fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         self.wait_until(text, |screen| screen.contains(text));
     }
 
@@ -417,7 +417,7 @@ impl Pty {
 
     /// The exit code, once it has ended.
     #[track_caller]
-    fn end(&mut self) -> u32 {
+    pub(crate) fn end(&mut self) -> u32 {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["clock", "fleet", "text"]),
     // Adding a key to known_hosts takes a permit.
     ("remote", &["audit", "fleet", "inventory", "text"]),
-    ("scan", &["clock", "fleet", "inventory", "remote", "source", "text", "wire"]),
+    ("scan", &["clock", "fleet", "gather", "inventory", "remote", "source", "text", "wire"]),
     // Guided runs that are under way.
     ("store", &["fleet", "guide", "source", "text"]),
     ("practice", &["clock", "fleet"]),
@@ -65,6 +65,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Providers know nothing of the inventory, which knows their kinds.
     ("acme/dns", &["clock", "resolve", "text"]),
     ("resolve", &["text"]),
+    // Tokens are read as other secrets are; what the metrics are called is known where they are made.
+    ("gather", &["acme", "fleet", "inventory", "source", "text"]),
     (
         "perform",
         &[
@@ -101,6 +103,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnose",
             "filter",
             "fleet",
+            "gather",
             "guide",
             "inventory",
             "job",

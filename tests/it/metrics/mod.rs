@@ -2,6 +2,8 @@
 
 #[cfg(feature = "practice")]
 mod check;
+#[cfg(feature = "practice")]
+mod elsewhere;
 mod rules;
 #[cfg(feature = "practice")]
 mod scrape;

@@ -13,10 +13,10 @@ use crate::lab::{are_here, free_port, wait_for};
 use crate::serve::{Serve, binary};
 
 /// A process that is ended with the value.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(super) fn start(command: &mut Command) -> Self {
         Self(command.spawn().unwrap())
     }
 
@@ -34,15 +34,15 @@ impl Drop for Running {
 }
 
 /// An exporter, with where it listens.
-struct Exporter {
+pub(super) struct Exporter {
     running: Running,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// Read to its end by nobody, and open as long as the exporter runs.
     _said: BufReader<ChildStderr>,
 }
 
 impl Exporter {
-    fn start(fleet: &Serve, address: &str) -> Self {
+    pub(super) fn start(fleet: &Serve, address: &str) -> Self {
         let mut running = Running::start(
             fleet
                 .command(binary())
@@ -57,10 +57,27 @@ impl Exporter {
         Self { running, address: address.unwrap_or_else(|_| panic!("{line}")), _said: said }
     }
 
-    fn metrics(&self) -> Option<String> {
+    pub(super) fn metrics(&self) -> Option<String> {
         let (status, body) = get(self.address, "/metrics")?;
         (status == 200).then_some(body)
     }
+}
+
+/// A Prometheus that scrapes an exporter, and where it answers.
+pub(super) fn prometheus(fleet: &Serve, of: SocketAddr, rules: &str) -> (SocketAddr, Running) {
+    let config = format!(
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [{rules}]\n\
+         scrape_configs:\n- job_name: certdeck\n  static_configs: [{{targets: ['{of}']}}]\n",
+    );
+    fs::write(fleet.home().join("prometheus.yml"), config).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let running = Running::start(
+        fleet
+            .command("prometheus")
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
+            .args(["--log.level=error", &format!("--web.listen-address={address}")]),
+    );
+    (address, running)
 }
 
 #[test]
@@ -76,20 +93,7 @@ fn a_real_prometheus_scrapes_it_and_its_rules_fire() {
 
     let rules = fleet.certdeck(&["rules", "--days"]);
     fs::write(fleet.home().join("rules.yml"), rules.stdout).unwrap();
-    let config = format!(
-        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [rules.yml]\n\
-         scrape_configs:\n- job_name: certdeck\n  static_configs: [{{targets: ['{}']}}]\n",
-        exporter.address
-    );
-    fs::write(fleet.home().join("prometheus.yml"), config).unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let _prometheus = Running::start(
-        fleet
-            .command("prometheus")
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-            .args(["--log.level=error", &format!("--web.listen-address={address}")]),
-    );
-
+    let (address, _prometheus) = prometheus(&fleet, exporter.address, "rules.yml");
     wait_for("the target to be up", || query(address, "up{job=\"certdeck\"} == 1").len() == 1);
     // What it holds is what was served, sample by sample.
     for name in ["certdeck_host_up", "certdeck_place_verdict", "cert_renewal_failure"] {
