@@ -157,9 +157,15 @@ mod tests {
         let serving = std::thread::spawn(move || {
             for _ in 0..2 {
                 let (mut stream, _) = listener.accept().unwrap();
-                let mut request = [0; 1024];
-                let length = stream.read(&mut request).unwrap();
-                let request = String::from_utf8_lossy(&request[..length]);
+                let mut request = Vec::new();
+                // A shell writes it line by line.
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut part = [0; 1024];
+                    let length = stream.read(&mut part).unwrap();
+                    assert!(length > 0, "{}", String::from_utf8_lossy(&request));
+                    request.extend_from_slice(&part[..length]);
+                }
+                let request = String::from_utf8_lossy(&request);
                 assert!(request.starts_with("GET /x HTTP/1."), "{request}");
                 assert!(request.contains(&format!("Host: a.test:{port}\r\n")), "{request}");
                 stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nright").unwrap();
