@@ -52,6 +52,13 @@ fn step(scene: &Scene<'_>) -> Option<Step> {
     let log = format!("certdeck audit list --op {}", run.id);
     let expect = "nothing open that nobody has taken over";
     let if_not = "go back, or leave it open with `quit`: the run waits";
+    for it in scene.replaced().into_iter().take(SHOWN) {
+        step = step.tell(format!(
+            "left    {}: {}; nobody loads it any more, so remove it when there is time",
+            at(&it.host, it.place.as_ref()),
+            it.summary
+        ));
+    }
     let report = format!("certdeck incident --op {}", run.id);
     let step = step.command(report).command(log).expect(expect, if_not);
     let undo = SafeText::new("a closed run stays on record; another one can be begun at any time");

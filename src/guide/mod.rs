@@ -30,8 +30,9 @@ mod tell;
 
 use crate::action::Find;
 use crate::diagnose::{self, Diagnosis, Finding};
-use crate::fleet::{Fleet, Moment, Severity, Verdict};
+use crate::fleet::{Certificate, Fleet, Moment, Place, Severity, Verdict};
 use crate::inventory::Inventory;
+use crate::text::SafeText;
 
 pub use case::{Case, Spot};
 pub use proof::Proof;
@@ -129,7 +130,39 @@ impl<'a> Scene<'a> {
 
     /// What is wrong with what clients get.
     fn faults(&self) -> Vec<&Finding> {
-        self.findings().filter(|it| is_fault(it)).collect()
+        self.findings().filter(|it| is_fault(it) && !self.is_replaced(it)).collect()
+    }
+
+    /// Lineages that have ended and of which another place has taken over: nobody loads them.
+    fn replaced(&self) -> Vec<&Finding> {
+        self.findings().filter(|it| is_fault(it) && self.is_replaced(it)).collect()
+    }
+
+    /// Whether a finding is about the end of a lineage that nobody shows any more, where another
+    /// place of the host shows a certificate for the same names that is valid.
+    fn is_replaced(&self, it: &Finding) -> bool {
+        let is_end = matches!(it.verdict, Verdict::Expired | Verdict::Overdue | Verdict::Staging);
+        let (Some(name), Some(host)) = (&it.place, self.find.fleet.host(&it.host)) else {
+            return false;
+        };
+        let now = self.find.now;
+        let serves = |it: &&Place, names: &[SafeText]| {
+            let leaf = it.layers.disk.as_ref().map(|it| &it.chain.leaf);
+            let is_shown = |leaf: &Certificate| {
+                it.probes.iter().any(|probe| probe.leaf() == Some(leaf.sha256))
+            };
+            leaf.is_some_and(|leaf| {
+                leaf.left(now) > 0
+                    && is_shown(leaf)
+                    && names.iter().all(|it| leaf.covers(it.as_str()))
+            })
+        };
+        let mut old = host.places.iter().filter(|it| it.name == *name && it.probes.is_empty());
+        is_end
+            && old.any(|it| {
+                let names = it.leaf().map(|it| it.names.as_slice()).unwrap_or_default();
+                host.places.iter().any(|it| serves(&it, names))
+            })
     }
 
     /// What is right today and will not stay so.

@@ -94,6 +94,9 @@ impl Scene<'_> {
         let first = first.or(self.find.inventory.defaults.issuer.as_ref());
         let mut issuers: Vec<_> = self.find.inventory.issuers.iter().map(|it| &it.name).collect();
         issuers.sort_by_key(|it| Some(*it) != first);
+        let leaf = place.and_then(|it| it.layers.disk.as_ref()).map(|it| &it.chain.leaf);
+        let names =
+            leaf.map(|it| it.names.iter().map(SafeText::as_str).collect::<Vec<_>>().join(","));
         let remedy = |issuer: &String| {
             let whose = if is_own { "from another issuer" } else { "ordered by certdeck itself" };
             let why = format!("one order at {issuer}, {whose}; the key stays on the host");
@@ -101,6 +104,8 @@ impl Scene<'_> {
             it.why = SafeText::new(&why);
             if !is_own {
                 it.chosen.push(("by", OWN.to_owned()));
+                // Our own store knows nothing of the lineage yet.
+                it.chosen.extend(names.clone().map(|it| ("names", it)));
             }
             it.chosen.push(("issuer", issuer.clone()));
             it

@@ -1,8 +1,8 @@
 //! Proof on every node.
 
 use super::tell::SHOWN;
-use super::{Kind, Scene, Step};
-use crate::diagnose::at;
+use super::{Done, Kind, Scene, Step};
+use crate::diagnose::{Does, at, rank};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
@@ -46,8 +46,10 @@ impl Proof {
 }
 
 fn step(scene: &Scene<'_>) -> Option<Step> {
-    // After another change it is proven again.
-    let about = scene.run.done.len().to_string();
+    // After another change of what is served it is proven again.
+    let prevents = |it: &&Done| rank(&it.action).is_some_and(|it| it.does == Does::Prevents);
+    let changes = scene.run.done.iter().filter(|it| !prevents(it)).count();
+    let about = changes.to_string();
     let is_needed = scene.has_acted() || !scene.faults().is_empty();
     if !is_needed || scene.run.is_past(KIND.name, &about) {
         return None;
@@ -77,11 +79,7 @@ fn step(scene: &Scene<'_>) -> Option<Step> {
 
 /// Why what would mend it cannot be done from here.
 fn tell_refused(scene: &Scene<'_>, step: Step) -> Step {
-    let offers = scene.offers(
-        &KIND,
-        &scene.faults(),
-        &[crate::diagnose::Does::Mends, crate::diagnose::Does::Orders],
-    );
+    let offers = scene.offers(&KIND, &scene.faults(), &[Does::Mends, Does::Orders]);
     let mut step = step;
     for (what, why) in offers.refused.iter().take(SHOWN) {
         step = step.tell(format!("not possible: {what}: {}", why.text));

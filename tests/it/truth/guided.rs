@@ -306,6 +306,40 @@ fn an_expired_certificate_takes_one_order_and_then_the_timer() {
     assert!(unit.contains("UnitFileState=enabled"), "{unit}");
 }
 
+/// certbot does not run at all; the inventory has an issuer, and certdeck orders itself.
+#[test]
+fn where_certbot_is_broken_certdeck_orders_itself() {
+    let Some((mut scene, web)) = expired() else { return };
+    super::scene::program(
+        &web.path("bin/certbot"),
+        "#!/bin/sh\necho 'ImportError: acme' >&2\nexit 1\n",
+    );
+    scene.tell(&format!(
+        "[[host.source]]\nkind = 'certdeck'\ndir = '{}'\n\
+         [[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\nhttp-port = {}",
+        web.path("certdeck").display(),
+        web.ca.directory(),
+        web.ca.trust().display(),
+        web.nginx.http_port,
+    ));
+    let before = web.nginx.served("a.test");
+    let followed = follow(&scene, "a.test");
+    assert_eq!(
+        followed.offers.get(..2).unwrap_or_default(),
+        ["renew", "issue"],
+        "{}",
+        followed.said
+    );
+    assert!(
+        followed.said.contains("--by certdeck --names a.test --issuer lab"),
+        "{}",
+        followed.said
+    );
+    assert_ne!(web.nginx.served("a.test"), before, "{}", followed.said);
+    assert_eq!(web.ca.issued().len(), 1);
+    assert_eq!(followed.code, Some(0), "{}", followed.said);
+}
+
 #[test]
 fn what_is_fine_is_said_to_be_fine_and_nothing_is_offered() {
     let Some((scene, web)) = reload::healthy() else { return };
