@@ -33,6 +33,7 @@ fn certificate(name: &str, is_ca: bool) -> Arc<Certificate> {
         not_after: NOW.plus(1_000_000),
         key: KeyKind::Ecdsa(256),
         is_ca,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: is_ca.then(|| Arc::from([1, 2, 3].as_slice())),

@@ -382,6 +382,7 @@ mod tests {
             not_after: NOW.plus(left),
             key: KeyKind::Ecdsa(256),
             is_ca: false,
+            logged_at: None,
             is_for_clients: false,
             renewal_id: None,
             der: None,
@@ -446,6 +447,7 @@ mod tests {
             hooks: Vec::new(),
             lock: None,
             last_run: None,
+            unproven: Vec::new(),
         }
     }
 

@@ -28,6 +28,7 @@ pub(crate) fn leaf(tag: &str, names: &[&str], life: i64, left: i64) -> Certifica
         not_after: NOW.plus(left * DAY),
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,
@@ -126,6 +127,7 @@ pub(crate) fn automation() -> Automation {
         hooks: Vec::new(),
         lock: None,
         last_run: None,
+        unproven: Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a failure says about itself, for the words that explain it.
 
+use crate::fleet::Moment;
+
 /// The gaps in the words of a rule, filled from the output.
 #[derive(Debug)]
 pub(super) struct Facts<'o> {
@@ -71,6 +73,24 @@ impl<'o> Facts<'o> {
         })
     }
 
+    /// The name or domain for which a limit is used up.
+    pub(super) fn limited(&self) -> Option<&'o str> {
+        let paused = || self.after("requesting certificates for ")?.split_whitespace().next();
+        self.between("issued for \"", "\"")
+            .or_else(|| self.between("authorizations (", "\" in").and_then(quoted))
+            .or_else(paused)
+            .map(|it| it.trim().trim_end_matches(['.', ',']))
+            .filter(|it| !it.is_empty())
+    }
+
+    /// When the CA takes the next, as Boulder writes it: `retry after 2026-11-25 12:00:00 UTC`.
+    pub(super) fn retry(&self) -> Option<Moment> {
+        let words = self.after("retry after ")?;
+        let mut words = words.split_whitespace();
+        let (day, time) = (words.next()?, words.next()?);
+        Moment::parse(&format!("{day}T{}Z", time.get(..8)?))
+    }
+
     /// The first line of what a hook printed when it failed, with a colon before it.
     fn noise(&self) -> String {
         let printed = self.output.split_once("ran with error output:").map(|it| it.1);
@@ -85,6 +105,11 @@ impl<'o> Facts<'o> {
     fn host(&self) -> Option<&'o str> {
         self.between("(host='", "'").or_else(|| self.between("for url: https://", "/"))
     }
+}
+
+/// What stands behind the first quote.
+fn quoted(text: &str) -> Option<&str> {
+    Some(text.split_once('"')?.1)
 }
 
 /// A text up to the first of these words.

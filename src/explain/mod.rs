@@ -6,6 +6,7 @@ mod facts;
 mod rules;
 mod types;
 
+use crate::fleet::Moment;
 use crate::text::SafeText;
 
 use facts::Facts;
@@ -40,6 +41,33 @@ pub fn certbot(output: &str) -> Option<Explanation> {
 pub fn named(name: &str) -> Option<&'static str> {
     let types = types::ALL.iter().map(|it| it.name);
     rules::all().map(|it| it.name).chain(types).chain([acme::UNKNOWN_NAME]).find(|it| *it == name)
+}
+
+/// A limit of a CA for which it refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limited {
+    /// The name of the cause: `limit-exact-set`, `limit-domain`, `paused`, …
+    pub name: &'static str,
+    /// The name or domain that the CA tells.
+    pub about: Option<SafeText>,
+    /// When it takes the next, if it tells that.
+    pub until: Option<Moment>,
+}
+
+/// The limit for which a CA refused, by what a client printed or logged of it, or by what the CA
+/// itself said; `None` if it was not refused for a limit.
+pub fn limited(output: &str) -> Option<Limited> {
+    let lower = output.to_ascii_lowercase();
+    let rule = rules::CA.iter().find(|it| it.marks.iter().any(|mark| found(&lower, mark)))?;
+    if !(rule.name == "limit" || rule.name.starts_with("limit-") || rule.name == "paused") {
+        return None;
+    }
+    let facts = Facts::of(output);
+    Some(Limited {
+        name: rule.name,
+        about: facts.limited().map(SafeText::new),
+        until: facts.retry(),
+    })
 }
 
 /// Whether every part of a mark stands in one line of the output. Parts are parted by ` … `.
@@ -160,6 +188,20 @@ mod tests {
             "limit-exact-set",
             "the CA tells",
         );
+        let told = limited(&exact).unwrap();
+        assert_eq!((told.name, told.about), ("limit-exact-set", None));
+        assert_eq!(told.until, Moment::parse("2026-11-25T12:00:00Z"));
+        let told = limited(&domain).unwrap();
+        assert_eq!((told.name, told.about), ("limit-domain", Some(SafeText::new("example.com"))));
+        let paused = "Your account is temporarily prevented from requesting certificates for www.example.com and possibly others.";
+        let told = limited(paused).unwrap();
+        assert_eq!(told.about, Some(SafeText::new("www.example.com")));
+        assert_eq!((told.name, told.until), ("paused", None));
+        for other in ["", "Connection refused", "retry after 2026-11-25 12:00:00 UTC"] {
+            assert_eq!(limited(other), None, "{other}");
+        }
+        let odd = limited("too many new orders (300), retry after the 40th of May: see x").unwrap();
+        assert_eq!((odd.name, odd.until), ("limit-orders", None));
     }
 
     #[test]

@@ -144,6 +144,7 @@ mod tests {
             not_after: NOW.plus(2 * DAY),
             key: KeyKind::Ecdsa(256),
             is_ca: false,
+            logged_at: None,
             is_for_clients: false,
             renewal_id: None,
             der: None,
@@ -269,6 +270,7 @@ mod tests {
             }],
             lock: None,
             last_run: None,
+            unproven: Vec::new(),
         });
         check_on(&host, "hook:skipped", true);
         check_on(&host, "hook:*/reload", true);

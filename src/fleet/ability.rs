@@ -113,6 +113,7 @@ mod tests {
             hooks: vec![],
             lock: None,
             last_run: None,
+            unproven: Vec::new(),
         };
         let can = |source, version, ability| client(source, version).can(ability);
         assert_eq!(can("certbot", Some("2.1.0"), Ability::Ari), Some(false));

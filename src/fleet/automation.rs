@@ -22,6 +22,23 @@ pub struct Automation {
     pub lock: Option<Lock>,
     /// When the client last ran, by its log.
     pub last_run: Option<Moment>,
+    /// Names that the CA could not verify, by its log, oldest first.
+    pub unproven: Vec<Unproven>,
+}
+
+/// A name that a CA could not verify for a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproven {
+    /// When, by the host's clock.
+    pub at: Moment,
+    /// The name.
+    pub name: SafeText,
+    /// The lineage that it was ordered for, if that is known.
+    pub lineage: Option<SafeText>,
+    /// The ACME directory, if the client was told one.
+    pub server: Option<SafeText>,
+    /// Whether it was a dry run, or an order at a staging twin.
+    pub is_trial: bool,
 }
 
 /// What starts a client by itself.

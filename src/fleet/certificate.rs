@@ -87,6 +87,9 @@ pub struct Certificate {
     pub not_before: Moment,
     /// The last moment of validity.
     pub not_after: Moment,
+    /// When the last of the transparency logs took it in that have put their timestamps into it
+    /// (RFC 6962, section 3.3): the moment at which it was issued, to the second.
+    pub logged_at: Option<Moment>,
     /// The kind and size of its public key.
     pub key: KeyKind,
     /// Whether it may sign others.
@@ -174,6 +177,7 @@ impl Certificate {
             names: names(&it),
             not_before: Moment::from_unix(it.validity().not_before.timestamp()),
             not_after: Moment::from_unix(it.validity().not_after.timestamp()),
+            logged_at: logged_at(&it),
             key: key_kind(&it),
             is_ca: it.is_ca(),
             is_for_clients: is_for_clients(&it),
@@ -289,6 +293,17 @@ fn ip_address(bytes: &[u8]) -> Option<SafeText> {
         _ => return None,
     };
     Some(SafeText::new(&address.to_string()))
+}
+
+/// The latest of the timestamps of transparency logs.
+fn logged_at(it: &X509Certificate<'_>) -> Option<Moment> {
+    let stamps = it.iter_extensions().find_map(|it| match it.parsed_extension() {
+        ParsedExtension::SCT(stamps) => Some(stamps),
+        _ => None,
+    })?;
+    // Milliseconds since the epoch (RFC 6962, section 3.2).
+    let latest = stamps.iter().map(|it| it.timestamp / 1000).max()?;
+    i64::try_from(latest).ok().map(Moment::from_unix)
 }
 
 /// Whether the extended key usages name clients; a certificate without the extension is for nobody

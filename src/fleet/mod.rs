@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::text::SafeText;
 
 pub use ability::{Ability, Release};
-pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
+pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger, Unproven};
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable, pem};
 pub use chain::{Chain, ChainFault, Trust};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Told, ToldFinding, Unreached, Visit, Why};

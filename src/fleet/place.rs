@@ -391,6 +391,7 @@ mod tests {
             not_after: Moment::default(),
             key: KeyKind::Ed25519,
             is_ca: false,
+            logged_at: None,
             is_for_clients: false,
             renewal_id: None,
             der: None,

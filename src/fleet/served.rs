@@ -131,6 +131,7 @@ mod tests {
             not_after: Moment::from_unix(until),
             key: KeyKind::Ecdsa(256),
             is_ca: false,
+            logged_at: None,
             is_for_clients: false,
             renewal_id: None,
             der: None,

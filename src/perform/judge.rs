@@ -578,6 +578,7 @@ mod tests {
             not_after: NOW.plus(90 * fleet::DAY),
             key: KeyKind::Ecdsa(256),
             is_ca: false,
+            logged_at: None,
             is_for_clients: false,
             renewal_id: None,
             der: None,
@@ -607,6 +608,7 @@ mod tests {
             hooks: Vec::new(),
             lock: None,
             last_run: None,
+            unproven: Vec::new(),
         });
         let action = if promise == Promise::NewLeaf { "force-renew" } else { "hook" };
         let status = Status {

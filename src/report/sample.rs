@@ -76,6 +76,7 @@ pub(super) fn place(name: &str, begins: i64, ends: i64) -> Place {
         not_after: NOW.plus(ends),
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,

@@ -115,6 +115,7 @@ impl Source for AcmeSh {
             hooks: Vec::new(),
             lock: None,
             last_run: None,
+            unproven: Vec::new(),
         });
     }
 }

@@ -117,6 +117,7 @@ impl Source for Dehydrated {
             hooks: Vec::new(),
             lock: held.map(|(_, path)| Lock { path: SafeText::from_bytes(path), pid: None }),
             last_run: None,
+            unproven: Vec::new(),
         });
     }
 }

@@ -94,6 +94,7 @@ impl Source for Lego {
             hooks: Vec::new(),
             lock: None,
             last_run: None,
+            unproven: Vec::new(),
         });
     }
 }

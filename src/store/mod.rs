@@ -139,7 +139,7 @@ fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 const MAGIC: &[u8] = b"certdeck";
 /// Raised with every change of [`wire`].
-const VERSION: u16 = 7;
+const VERSION: u16 = 8;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 /// Twenty times what a thousand hosts with ten certificates each need.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -320,6 +320,7 @@ mod tests {
             }],
             lock: Some(Lock { path: text("/var/lock"), pid: Some(7) }),
             last_run: Some(at),
+            unproven: Vec::new(),
         }
     }
 
@@ -363,6 +364,7 @@ mod tests {
                 not_after: at.plus(1000),
                 key: if is_ca { KeyKind::Rsa(4096) } else { KeyKind::Ecdsa(256) },
                 is_ca,
+                logged_at: None,
                 is_for_clients: false,
                 renewal_id: Some(SafeText::new("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")),
                 der: is_ca.then(|| Arc::from([1, 2, 3].as_slice())),

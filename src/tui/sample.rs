@@ -378,6 +378,7 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         hooks: vec![hook],
         lock: None,
         last_run: Some(NOW.plus(-4 * HOUR)),
+        unproven: Vec::new(),
     };
     let probes = places.iter().flat_map(|it| probes(host, it, ago)).collect();
     let listen = |port| Listen { address: Ipv4Addr::UNSPECIFIED.into(), port };
@@ -443,6 +444,7 @@ fn place(name: &str, names: &[&str], issuer: &str, life: i64, left: i64) -> Plac
     let chain_end = if ends_first { NOW.plus(33 * DAY) } else { until.plus(500 * DAY) };
     let intermediate = Certificate {
         is_ca: true,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,
@@ -572,6 +574,7 @@ fn certificate(names: &[&str], issuer: &str, from: Moment, until: Moment) -> Cer
         not_after: until,
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,

@@ -71,6 +71,7 @@ pub(super) fn read(
         hooks: hooks(lineages),
         lock: lock(lineages),
         last_run: log.last_run,
+        unproven: log.unproven.clone(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::civil::DateTime;
 
-use crate::fleet::{DryRun, FailedHook, Failure, HookStage, Moment};
+use crate::fleet::{DryRun, FailedHook, Failure, HookStage, Moment, Unproven};
 use crate::text::SafeText;
 
 /// What the end of a log tells.
@@ -15,6 +15,8 @@ pub(super) struct Log {
     pub(super) last_run: Option<Moment>,
     /// The version that ran last.
     pub(super) version: Option<SafeText>,
+    /// Names that the CA could not verify, oldest first.
+    pub(super) unproven: Vec<Unproven>,
     failures: HashMap<String, Told>,
     successes: HashMap<String, Option<Moment>>,
     dry_runs: HashMap<String, DryRun>,
@@ -36,6 +38,9 @@ struct Run<'a> {
     is_trial: bool,
     is_dry: bool,
     lineage: Option<&'a str>,
+    server: Option<&'a str>,
+    /// The names that were refused for its present lineage: their lines may stand there twice.
+    named: Vec<&'a str>,
     hook: Option<&'a str>,
     /// A hook that failed before it was said for which lineage.
     early: Option<FailedHook>,
@@ -98,12 +103,14 @@ impl Log {
             *run = Run { number: run.number + 1, ..Run::default() };
         } else if let Some(arguments) = after(message, "Arguments: ") {
             run.is_dry |= arguments.contains("'--dry-run'");
+            run.server = argument(arguments, "--server");
             // A dry run says nothing about the certificate in use.
             run.is_trial |= ["--dry-run", "--test-cert", "--staging"]
                 .iter()
                 .any(|it| arguments.contains(&format!("'{it}'")));
         } else if let Some(domain) = message.trim_start().strip_prefix("Domain: ") {
             run.refused = Refused { domain: domain.trim(), ..Refused::default() };
+            self.take_in_unproven(run, at);
         } else if let Some(kind) = message.trim_start().strip_prefix("Type: ") {
             run.refused.kind = kind.trim();
         } else if let Some(detail) = message.trim_start().strip_prefix("Detail: ") {
@@ -111,6 +118,7 @@ impl Log {
         } else if let Some(path) = after(message, "Processing ") {
             run.lineage = path.rsplit('/').next().and_then(|it| it.strip_suffix(".conf"));
             run.refused = Refused::default();
+            run.named.clear();
         } else if let Some(command) = after(message, "-hook command: ") {
             run.hook = Some(command);
         } else if run.is_dry {
@@ -118,6 +126,24 @@ impl Log {
         } else if !run.is_trial {
             self.take_in_outcome(run, at, message);
         }
+    }
+
+    fn take_in_unproven(&mut self, run: &mut Run<'_>, at: Option<Moment>) {
+        let domain = run.refused.domain;
+        let Some(at) = at.filter(|_| !domain.is_empty() && !run.named.contains(&domain)) else {
+            return;
+        };
+        run.named.push(domain);
+        if self.unproven.len() >= MAX_UNPROVEN {
+            self.unproven.remove(0);
+        }
+        self.unproven.push(Unproven {
+            at,
+            name: SafeText::capped(domain, MAX_NAME),
+            lineage: run.lineage.map(|it| SafeText::capped(it, MAX_NAME)),
+            server: run.server.map(|it| SafeText::capped(it, MAX_NAME)),
+            is_trial: run.is_trial,
+        });
     }
 
     fn take_in_dry_run(&mut self, at: Option<Moment>, message: &str) {
@@ -198,6 +224,16 @@ fn after<'a>(message: &'a str, words: &str) -> Option<&'a str> {
     Some(message.split_once(words)?.1.trim_end())
 }
 
+/// The value of an option in certbot's list of arguments: `'--server', 'https://ca.test/dir'`.
+fn argument<'a>(arguments: &'a str, option: &str) -> Option<&'a str> {
+    let (_, rest) = arguments.split_once(&format!("'{option}"))?;
+    let (value, _) = match rest.strip_prefix('=') {
+        Some(value) => value.split_once('\'')?,
+        None => rest.strip_prefix("', '")?.split_once('\'')?,
+    };
+    Some(value)
+}
+
 /// The lineage and the error of a line that tells of a failed renewal.
 fn failed(message: &str) -> Option<(&str, &str)> {
     if let Some(rest) = after(message, "Failed to renew certificate ") {
@@ -245,6 +281,10 @@ fn split_stamp(line: &str, zone: i64) -> (Option<Moment>, &str) {
 /// More lineages than a host has.
 const MAX_LINEAGES: usize = 1000;
 
+/// More names than fail within the time that any limit looks back to; the newest are kept.
+const MAX_UNPROVEN: usize = 500;
+const MAX_NAME: usize = 255;
+
 /// Enough for the CA's detail with a URL in it.
 const MAX_TEXT: usize = 400;
 
@@ -286,6 +326,41 @@ mod tests {
         assert_eq!(log.last_run, Moment::parse("2026-11-23T20:22:26Z"));
         let failure = log.failure("shop.h001.lab.test").unwrap();
         assert_eq!(failure.at, Moment::parse("2026-11-23T20:22:26Z"));
+    }
+
+    #[test]
+    fn names_that_could_not_be_verified_are_told_each_once() {
+        let log = Log::read(FAILURES, 0);
+        let told: Vec<_> = log
+            .unproven
+            .iter()
+            .map(|it| {
+                let text = |it: &Option<SafeText>| it.as_ref().map(ToString::to_string);
+                (it.at.to_string(), it.name.to_string(), text(&it.lineage), text(&it.server))
+            })
+            .collect();
+        let shop = "shop.h001.lab.test";
+        let lineage = Some(shop.to_owned());
+        let server = Some("https://acme.lab.test:14000/dir".to_owned());
+        let name = |it: &str| it.to_owned();
+        assert_eq!(
+            told,
+            [
+                ("2026-11-23T21:22:10Z".to_owned(), name(shop), lineage.clone(), None),
+                ("2026-11-23T21:22:12Z".to_owned(), name(shop), lineage, None),
+                ("2026-11-23T21:22:15Z".to_owned(), name("nope.absent.test"), None, server),
+            ]
+        );
+        let run = "2026-11-23 21:22:24,1:DEBUG:x:certbot version: 2.1.0\n\
+            2026-11-23 21:22:24,1:DEBUG:x:Arguments: ['renew', '--dry-run', '--server=x']\n\
+            2026-11-23 21:22:25,1:DEBUG:x:Processing /etc/letsencrypt/renewal/a.conf\n\
+            \x20 Domain: a.test\n  Domain: a.test\n  Domain: b.test\n\
+            2026-11-23 21:22:26,1:DEBUG:x:Processing /etc/letsencrypt/renewal/b.conf\n\
+            \x20 Domain: a.test\n";
+        let log = Log::read(run.as_bytes(), 0);
+        let told: Vec<_> = log.unproven.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(told, ["a.test", "b.test", "a.test"]);
+        assert!(log.unproven.iter().all(|it| it.is_trial && it.server.as_ref().unwrap() == "x"));
     }
 
     const BEGIN: &str = "2026-11-23 21:22:24,1:DEBUG:x:certbot version: 2.1.0\n";

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Text, kind, moment, safe, text, text_if, unix};
-use crate::fleet::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger};
+use crate::fleet::{
+    Automation, Hook, HookStage, Lock, Moment, Schedule, Scheduler, Trigger, Unproven,
+};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WireAutomation {
@@ -16,6 +18,7 @@ pub(super) struct WireAutomation {
     hooks: Vec<WireHook>,
     lock: Option<WireLock>,
     last_run: Option<i64>,
+    unproven: Vec<WireUnproven>,
 }
 
 impl WireAutomation {
@@ -29,6 +32,7 @@ impl WireAutomation {
             hooks: it.hooks.iter().map(WireHook::of).collect(),
             lock: it.lock.as_ref().map(|it| WireLock { path: text(&it.path), pid: it.pid }),
             last_run: unix(it.last_run),
+            unproven: it.unproven.iter().map(WireUnproven::of).collect(),
         }
     }
 
@@ -44,6 +48,7 @@ impl WireAutomation {
             hooks: self.hooks.into_iter().map(WireHook::hook).collect(),
             lock: self.lock.map(|it| Lock { path: it.path.0, pid: it.pid }),
             last_run: moment(self.last_run),
+            unproven: self.unproven.into_iter().map(WireUnproven::unproven).collect(),
         })
     }
 }
@@ -116,6 +121,37 @@ impl WireHook {
             path: self.path.0,
             mode: self.mode,
             is_executable: self.is_executable,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WireUnproven {
+    at: i64,
+    name: Text,
+    lineage: Option<Text>,
+    server: Option<Text>,
+    is_trial: bool,
+}
+
+impl WireUnproven {
+    fn of(it: &Unproven) -> Self {
+        Self {
+            at: it.at.unix(),
+            name: text(&it.name),
+            lineage: text_if(it.lineage.as_ref()),
+            server: text_if(it.server.as_ref()),
+            is_trial: it.is_trial,
+        }
+    }
+
+    fn unproven(self) -> Unproven {
+        Unproven {
+            at: Moment::from_unix(self.at),
+            name: self.name.0,
+            lineage: safe(self.lineage),
+            server: safe(self.server),
+            is_trial: self.is_trial,
         }
     }
 }

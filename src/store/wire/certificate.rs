@@ -17,6 +17,7 @@ pub(super) struct WireCertificate {
     names: Vec<Text>,
     not_before: i64,
     not_after: i64,
+    logged_at: Option<i64>,
     #[serde(with = "WireKeyKind")]
     key: KeyKind,
     is_ca: bool,
@@ -36,6 +37,7 @@ impl WireCertificate {
             names: it.names.iter().map(text).collect(),
             not_before: it.not_before.unix(),
             not_after: it.not_after.unix(),
+            logged_at: unix(it.logged_at),
             key: it.key,
             is_ca: it.is_ca,
             is_for_clients: it.is_for_clients,
@@ -54,6 +56,7 @@ impl WireCertificate {
             names: self.names.into_iter().map(|it| it.0).collect(),
             not_before: Moment::from_unix(self.not_before),
             not_after: Moment::from_unix(self.not_after),
+            logged_at: moment(self.logged_at),
             key: self.key,
             is_ca: self.is_ca,
             is_for_clients: self.is_for_clients,
