@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::{Error, Office};
-use crate::budget::{FAILURES, Limit};
+use crate::budget::{self, Account, Ca, FAILURES, Limit, NameSet, Origin};
 use crate::fleet::{DAY, HOUR, Moment};
 use crate::text::SafeText;
 
@@ -132,6 +132,31 @@ impl Ledger {
             }
         }
         Ok(None)
+    }
+
+    /// Everything that counts against limits, as it was noted.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn events(&self, now: Moment) -> Result<Vec<budget::Event>, Error> {
+        let told = |it: Event| {
+            let what = match it.what {
+                What::Ordered => budget::What::Ordered,
+                What::Issued => budget::What::Issued(None),
+                What::Failed => budget::What::Failed,
+                What::Held(until) => budget::What::Refused {
+                    limit: "limit",
+                    about: None,
+                    until: Some(Moment::from_unix(until)),
+                },
+                // Which of the names it was is noted beside it.
+                What::Unproven | What::Rehearsed => return None,
+            };
+            let (at, ca) = (Moment::from_unix(it.at), Ca::of_directory(&it.ca));
+            let event = budget::Event::noted(at, ca, what, NameSet::new(it.names), Account::Own);
+            Some(event.seen(Origin::Ledger))
+        };
+        Ok(self.read(now)?.into_iter().filter_map(told).collect())
     }
 
     /// How many orders may be placed at a CA now, where its limit is known.

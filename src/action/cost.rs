@@ -1,42 +1,46 @@
-//! What an order uses up at the CA, as far as it is known without asking anybody.
+//! What an order uses up at the CA, by everything that is known without asking it.
 
-use std::fmt::Write as _;
-
-use super::{Refusal, Why};
-use crate::budget::{EXACT_SET, Limit, REGISTERED_DOMAIN};
-use crate::fleet::{Certificate, DAY, HOUR, Host, Moment, human};
+use super::{Refusal, Target, Why};
+use crate::budget::authority::{LETS_ENCRYPT as KNOWN, LETS_ENCRYPT_STAGING as KNOWN_STAGING};
+use crate::budget::{Account, Bucket, Ca, Limit, NameSet, Scope, Wanted, exact};
+use crate::fleet::Moment;
 use crate::text::SafeText;
 
-/// Let's Encrypt dates certificates back by an hour (boulder, `issuance.backdate`, 2026).
-const BACKDATED: i64 = HOUR;
-
 /// What an order uses up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cost {
+#[derive(Debug, Clone)]
+pub(super) struct Cost {
     /// In a line.
-    pub text: String,
-    /// When the CA takes such an order again, if by all that is known it would refuse it now.
-    pub refused_until: Option<Moment>,
-    /// Whether the limits of that CA are known here.
-    pub is_known: bool,
+    pub(super) text: String,
+    /// The limit for which the CA would refuse it now, if it would by all that is known.
+    empty: Option<Bucket>,
 }
 
 impl Cost {
     /// Refuses an order that the CA would refuse. `instead` ends the hint: what can be done until
     /// it takes such an order again.
     pub(super) fn check(&self, now: Moment, instead: &str) -> Result<(), Refusal> {
-        let Some(until) = self.refused_until else { return Ok(()) };
-        let text = format!(
-            "Let's Encrypt would refuse: the limit for this exact set of names is used up ({})",
-            self.text
-        );
-        let wait = human(until.since(now));
-        let hint = format!("order again after {until}, in {wait}; {instead}");
-        Err(Refusal::new(Why::Pointless, text).hint(hint))
+        let Some(bucket) = &self.empty else { return Ok(()) };
+        let what = match &bucket.scope {
+            Scope::Set(_) => "the limit for this exact set of names is used up".to_owned(),
+            Scope::Ca => "it has asked to be left alone".to_owned(),
+            _ if bucket.is_closed => format!("it has paused {}", bucket.scope),
+            scope => format!("the limit for {} ({scope}) is used up", bucket.kind.title),
+        };
+        let text = format!("{} would refuse: {what} ({})", bucket.ca, self.text);
+        let hint = match bucket.free_at(now) {
+            Some(until) => {
+                format!("order again after {until}, in {}; {instead}", exact(until.since(now)))
+            }
+            None => bucket.kind.instead.to_owned(),
+        };
+        Err(Refusal::new(Why::Pointless, SafeText::capped(&text, MAX_TEXT).as_str()).hint(hint))
     }
 }
 
-/// The CA that a directory belongs to, as far as its limits are concerned.
+/// A hundred names of 253 characters are longer than any text of a host.
+const MAX_TEXT: usize = 32 * 1024;
+
+/// The CA that a directory belongs to, as far as its name is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Authority {
     LetsEncrypt,
@@ -46,112 +50,92 @@ pub(super) enum Authority {
 
 impl Authority {
     pub(super) fn of(directory: &str) -> Self {
-        let host = directory.split("://").nth(1).unwrap_or_default();
-        match host.split(['/', ':']).next() {
-            Some("acme-v02.api.letsencrypt.org") => Self::LetsEncrypt,
-            Some("acme-staging-v02.api.letsencrypt.org") => Self::LetsEncryptStaging,
+        match Ca::of_directory(directory).authority().map(|it| it.directory) {
+            Some(LETS_ENCRYPT) => Self::LetsEncrypt,
+            Some(LETS_ENCRYPT_STAGING) => Self::LetsEncryptStaging,
             _ => Self::Other,
         }
     }
 }
 
-/// What one order for these names costs at that directory, by what lies on the host.
-pub fn of(directory: &str, names: &[SafeText], host: &Host, now: Moment) -> Cost {
-    let free = |text: String, is_known| Cost { text, refused_until: None, is_known };
-    match Authority::of(directory) {
+/// What one order for these names costs at that directory.
+pub(super) fn of(target: &Target<'_>, wanted: &Wanted) -> Cost {
+    let now = target.now;
+    let buckets = target.history.of_order(wanted, now);
+    let text = match wanted.ca.directory().map_or(Authority::Other, Authority::of) {
         Authority::LetsEncryptStaging => {
-            free("nothing in production; the limits of staging are far wider".to_owned(), true)
+            "nothing in production; the limits of staging are far wider".to_owned()
         }
+        Authority::LetsEncrypt => told(&buckets, wanted, now),
         Authority::Other => {
-            let directory = SafeText::new(directory);
-            let text = format!("unknown: the limits of {directory} are not known here, ask the CA");
-            free(text, false)
+            let orders = told(&buckets, wanted, now);
+            let ca = SafeText::new(wanted.ca.directory().unwrap_or_default());
+            match orders.as_str() {
+                "" => format!("unknown: the limits of {ca} are not known here, ask the CA"),
+                _ => format!("{orders}; other limits of {ca} are not known here"),
+            }
         }
-        Authority::LetsEncrypt => {
-            let issued = issued(names, host, now);
-            let is_renewal = issued.iter().any(|it| now.since(*it) < RENEWAL);
-            let since = |it: &&Moment| now.since(**it) < EXACT_SET.burst * EXACT_SET.refill;
-            let recent: Vec<_> = issued.iter().filter(since).copied().collect();
-            exact_set(&recent, is_renewal, now)
+    };
+    let empty = buckets.into_iter().filter(|it| it.is_empty(now));
+    // What is refused for the longest time decides, as it does at the CA.
+    let empty = empty.max_by_key(|it| (it.is_closed, it.free_at(now)));
+    Cost { text, empty }
+}
+
+/// An order of a client of the host, or of our own, for these names.
+pub(super) fn wanted(directory: &str, names: &[SafeText], account: Account) -> Wanted {
+    let names = NameSet::new(names.iter().map(SafeText::as_str));
+    Wanted::new(Ca::of_directory(directory), names, account)
+}
+
+/// What it takes of limits whose size is known, and how much of that is used.
+fn told(buckets: &[Bucket], wanted: &Wanted, now: Moment) -> String {
+    if wanted.is_replacing {
+        return "nothing, as long as it is ordered within the time that the CA suggests; after that 1 for this exact set of names".to_owned();
+    }
+    let lines = buckets.iter().filter_map(|it| line(it, now));
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+fn line(bucket: &Bucket, now: Moment) -> Option<String> {
+    let Limit { burst, .. } = bucket.limit?;
+    let (limit, used) = (bucket.limit?, bucket.used(now));
+    let of = match &bucket.scope {
+        Scope::Set(_) => "for this exact set of names".to_owned(),
+        Scope::Domain(it) => format!("for {it}"),
+        // The usual account is far from its limit: it is told of once it has used some.
+        Scope::Account(it) if used > 0 || !is_known(&bucket.ca) => format!("orders of {it}"),
+        _ => return None,
+    };
+    let text = format!("1 of {burst} {of} in {}", limit.window());
+    Some(match bucket.gauge.and_then(|it| it.next_at(now)) {
+        Some(next) => {
+            let by = if bucket.refused_until.is_some() {
+                "the CA's own word"
+            } else {
+                "what the fleet shows"
+            };
+            let back = exact(next.since(now));
+            format!("{text}; {used} used by {by}, next back in {back}")
         }
-    }
+        None if matches!(bucket.scope, Scope::Set(_)) => {
+            format!("{text}; it comes back in {}", exact(limit.refill()))
+        }
+        None => text,
+    })
 }
 
-fn exact_set(issued: &[Moment], is_renewal: bool, now: Moment) -> Cost {
-    let Limit { burst, refill, window } = EXACT_SET;
-    let used = EXACT_SET.used(issued, now);
-    let mut text = format!("1 of {burst} for this exact set of names in {window}");
-    if used > 0 {
-        let back = human(EXACT_SET.back_in(issued, now));
-        text = format!("{text}; {used} used by what this host shows, next back in {back}");
-    } else {
-        text = format!("{text}; it comes back in {}", human(refill));
-    }
-    if !is_renewal {
-        let Limit { burst, window, .. } = REGISTERED_DOMAIN;
-        let _ = write!(text, "; 1 of {burst} for each registered domain in {window}");
-    }
-    Cost { text, refused_until: EXACT_SET.free_at(issued, now), is_known: true }
+fn is_known(ca: &Ca) -> bool {
+    ca.authority().is_some()
 }
 
-/// A set that was issued within this time is renewed, in seconds (the page above).
-const RENEWAL: i64 = 120 * DAY;
-
-/// When certificates of Let's Encrypt for exactly these names were issued, by the versions that
-/// lie on the host, oldest first.
-fn issued(names: &[SafeText], host: &Host, now: Moment) -> Vec<Moment> {
-    let sorted = |names: &[SafeText]| {
-        let mut names: Vec<_> = names.iter().map(|it| it.as_str().to_lowercase()).collect();
-        names.sort();
-        names.dedup();
-        names
-    };
-    let wanted = sorted(names);
-    let is_one = |it: &Certificate| {
-        it.issuer.as_str().contains("O=Let's Encrypt")
-            && !it.is_of_staging()
-            && sorted(&it.names) == wanted
-    };
-    let versions = host.places.iter().flat_map(|it| &it.versions);
-    let mut issued: Vec<_> = versions
-        .filter_map(|it| it.certificate.as_deref())
-        .filter(|it| is_one(it))
-        .map(|it| it.not_before.plus(BACKDATED).min(now))
-        .collect();
-    issued.sort();
-    issued
-}
-
-/// The directories of Let's Encrypt (letsencrypt.org/docs/acme-protocol-updates, and
-/// staging-environment beside it).
-pub(super) const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
-pub(super) const LETS_ENCRYPT_STAGING: &str =
-    "https://acme-staging-v02.api.letsencrypt.org/directory";
+/// The directories of Let's Encrypt.
+pub(super) const LETS_ENCRYPT: &str = KNOWN.directory;
+pub(super) const LETS_ENCRYPT_STAGING: &str = KNOWN_STAGING.directory;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW: Moment = Moment::from_unix(1_795_403_564);
-
-    #[track_caller]
-    fn check(hours_ago: &[i64], expect: &str, refused_for: Option<i64>) {
-        let issued: Vec<_> = hours_ago.iter().map(|it| NOW.plus(-it * HOUR)).collect();
-        let cost = exact_set(&issued, true, NOW);
-        assert_eq!(cost.text, format!("1 of 5 for this exact set of names in 7 days; {expect}"));
-        assert_eq!(cost.refused_until, refused_for.map(|it| NOW.plus(it * HOUR)));
-    }
-
-    #[test]
-    fn the_bucket_fills_one_by_one() {
-        check(&[], "it comes back in 34h", None);
-        check(&[35], "it comes back in 34h", None);
-        check(&[10], "1 used by what this host shows, next back in 24h", None);
-        check(&[10, 10], "2 used by what this host shows, next back in 24h", None);
-        check(&[4, 3, 2, 1], "4 used by what this host shows, next back in 30h", None);
-        check(&[4, 4, 3, 2, 1], "5 used by what this host shows, next back in 30h", Some(30));
-        check(&[34, 34, 34, 34, 34], "4 used by what this host shows, next back in 34h", None);
-    }
 
     #[test]
     fn limits_are_known_of_one_authority() {

@@ -282,6 +282,7 @@ mod tests {
         let find = Find {
             inventory: &fleet.inventory,
             fleet: &fleet.fleet,
+            history: &crate::budget::History::default(),
             now: super::super::sample::NOW,
         };
         let target = find.target(&HostName::new("web-01"), Some("www.example.net")).unwrap();

@@ -6,6 +6,7 @@ use super::plan::{Expect, Promise};
 use super::{
     Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store, transplant,
 };
+use crate::budget::Account;
 use crate::fleet::{ProblemKind, human};
 
 pub(super) const KIND: Kind = Kind {
@@ -103,7 +104,8 @@ pub(super) fn renewal_plan(
     let renewal = lineage.renewal()?;
     let name = checked_name(lineage.place.name.as_str())?;
     let server = renewal.server.as_ref().map_or("", |it| it.as_str());
-    let cost = cost::of(server, &lineage.leaf.names, target.host, target.now);
+    let account = renewal.account.clone().map_or(Account::Unknown, Account::Client);
+    let cost = cost::of(target, &cost::wanted(server, &lineage.leaf.names, account));
     cost.check(target.now, "until then roll back, or issue with another set of names")?;
     let (hooks, impact) = card::renewal_effect(certbot);
     let method = renewal.authenticator.as_ref().map_or("", |it| it.as_str());
@@ -156,7 +158,7 @@ mod tests {
         Effect a new certificate from Let's Encrypt, by webroot
         Effect pre hook runs: /etc/letsencrypt/renewal-hooks/pre/10-note
         Effect deploy hook runs: nginx -t && systemctl reload nginx (reload)
-        Cost   1 of 5 for this exact set of names in 7 days; it comes back in 34h
+        Cost   1 of 5 for this exact set of names in 7 days; it comes back in 33h 36m
         Undo   version 2 stays in the archive: roll back to it until 2026-11-24T18:12:44Z
         Proof  the live files hold another certificate, and its key fits; TLS with www.example.net:443 (on the host, from here)
         Note   certbot judges by itself whether it is due; if it does not think so, nothing is renewed and that is told

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::{Chosen, Find, Plan, Refusal, Why, named};
+use crate::budget::{Event, History};
 use crate::fleet::{
     Automation, Certificate, Chain, ConfHook, DAY, Fingerprint, Fleet, HOUR, Hook, HookStage,
     HostName, KeyKind, KeySight, Listen, Load, Moment, Outcome, Place, Renewal, Schedule,
@@ -64,13 +65,15 @@ impact = "none"
 pub(super) struct Sample {
     pub(super) inventory: Inventory,
     pub(super) fleet: Fleet,
+    /// What else is known to have happened at CAs.
+    pub(super) kept: Vec<Event>,
 }
 
 /// A fleet in which every host has the lineage `www.example.net`, 39 hours before its end.
 pub(super) fn sample() -> Sample {
     let (inventory, complaints) = inventory::read(INVENTORY);
     assert!(complaints.is_empty(), "{complaints:?}");
-    let mut it = Sample { fleet: inventory.fleet(), inventory };
+    let mut it = Sample { fleet: inventory.fleet(), inventory, kept: Vec::new() };
     for name in ["web-01", "web-02", "web-03"] {
         it.see(
             name,
@@ -137,7 +140,9 @@ impl Sample {
         for (name, value) in choices {
             chosen.set(name, *value);
         }
-        let find = Find { inventory: &self.inventory, fleet: &self.fleet, now: NOW };
+        let Self { inventory, fleet, kept } = self;
+        let history = &History::new(fleet, &inventory.order_limits(), kept.clone(), NOW);
+        let find = Find { inventory, fleet, history, now: NOW };
         let target = find.target(&HostName::new(host), lineage).unwrap();
         named(action).unwrap().plan(&target, &chosen)
     }
@@ -183,6 +188,7 @@ pub(super) fn certificate(number: u32, begins: i64, ends: i64) -> Certificate {
         not_after: NOW.plus(ends),
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,
@@ -271,5 +277,6 @@ pub(super) fn automation() -> Automation {
         hooks: vec![hook(HookStage::Pre, "10-note")],
         lock: None,
         last_run: None,
+        unproven: Vec::new(),
     }
 }

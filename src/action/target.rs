@@ -1,6 +1,7 @@
 //! What an action is done to: a host, and a lineage there.
 
 use super::{Kind, Plan, Refusal, Subject, Tier, Why};
+use crate::budget::History;
 use crate::fleet::{self, Fleet, HostName, Moment, Place, Reach};
 use crate::inventory::{self, Group, Inventory, Protect};
 use crate::text::SafeText;
@@ -12,6 +13,8 @@ pub struct Target<'a> {
     pub inventory: &'a Inventory,
     /// What is known of all hosts.
     pub fleet: &'a Fleet,
+    /// What is known to have happened at CAs.
+    pub history: &'a History,
     /// What we were told of the host.
     pub told: &'a inventory::Host,
     /// What is known of the host.
@@ -31,6 +34,8 @@ pub struct Find<'a> {
     pub inventory: &'a Inventory,
     /// What is known.
     pub fleet: &'a Fleet,
+    /// What is known to have happened at CAs.
+    pub history: &'a History,
     /// The present.
     pub now: Moment,
 }
@@ -47,6 +52,7 @@ impl<'a> Find<'a> {
         Some(Target {
             inventory: self.inventory,
             fleet: self.fleet,
+            history: self.history,
             told,
             host,
             lineage,

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Alone turns errors into text and exit codes.
 
 mod audit;
+mod budget;
 mod check;
 mod completions;
 mod config;
@@ -142,6 +143,7 @@ enum Command {
     Plan(plan::Args),
     Preflight(preflight::Args),
     Run(run::Args),
+    Budget(budget::Args),
     Inventory(inventory::Args),
     Host(host::Command),
     Issuer(issuer::Args),
@@ -289,6 +291,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     }
     match command {
         Command::Audit(args) => audit::run(args, &context),
+        Command::Budget(args) => budget::run(&args, &context),
         Command::Check(args) => check::run(&args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Dashboard(args) => dashboard::run(&args),

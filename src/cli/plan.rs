@@ -56,7 +56,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     runtime()?.block_on(survey::visit(context, inventory.clone(), &mut fleet, hosts))?;
     let now = context.clock.now();
     let names = targets.names(&fleet, args.request.kind, now);
-    let find = Find { inventory: &inventory, fleet: &fleet, now };
+    let history = &survey::history(context, &inventory, &fleet);
+    let find = Find { inventory: &inventory, fleet: &fleet, history, now };
     let planned = args.request.plan(&names, find)?;
     let exit = planned.exit();
     let Planned { plans, refused } = planned;

@@ -160,7 +160,7 @@ impl Targets {
 }
 
 /// Every place whose renewal is due and which somebody renews, whatever else is wrong with it.
-fn due(fleet: &Fleet, now: Moment) -> Vec<Name> {
+pub(super) fn due(fleet: &Fleet, now: Moment) -> Vec<Name> {
     let is_due = |it: &&Place| {
         let leaf = it.layers.disk.as_ref().map(|it| &it.chain.leaf);
         it.renewal.is_some() && leaf.is_some_and(|leaf| it.renewal_opens(leaf) <= now)
@@ -328,7 +328,8 @@ mod tests {
         let (inventory, _) = crate::inventory::read("[[host]]\nname = \"web-01\"\n");
         let fleet = inventory.fleet();
         let now = Moment::parse("2026-11-23T02:14:07Z").unwrap();
-        let find = Find { inventory: &inventory, fleet: &fleet, now };
+        let history = &crate::budget::History::default();
+        let find = Find { inventory: &inventory, fleet: &fleet, history, now };
         let name = |it: &str| (HostName::new("web-01"), Some(it.to_owned()));
         let idle = |words: &[&str]| read(words).unwrap().plan(&[name("x")], find).err();
 

@@ -260,7 +260,8 @@ impl Desk<'_> {
         let now = self.context.clock.now();
         let inventory: &Inventory = &self.tools.inventory;
         let names = self.targets.names(fleet, self.request.kind, now);
-        let find = Find { inventory, fleet, now };
+        let history = &survey::history(self.context, inventory, fleet);
+        let find = Find { inventory, fleet, history, now };
         let chosen = unattended::choose(&self.request, &names, find, &self.tools.office)?;
         for line in &chosen.left {
             note(&format!("{line}\n"));
@@ -274,7 +275,8 @@ impl Desk<'_> {
         let request = &self.request;
         let names = self.targets.names(fleet, request.kind, now);
         let inventory: &Inventory = &self.tools.inventory;
-        let planned = request.plan(&names, Find { inventory, fleet, now })?;
+        let history = &survey::history(self.context, inventory, fleet);
+        let planned = request.plan(&names, Find { inventory, fleet, history, now })?;
         let exit = planned.exit();
         let Planned { plans, refused } = planned;
         let shown = Plans { action: request.kind, review: None, waves: &[], refused: &refused };

@@ -10,7 +10,9 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, Exit, Failure, log, open, runtime};
+use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
+use crate::budget::History;
 use crate::filter::Filter;
 use crate::fleet::{Fleet, HostName, human};
 use crate::inventory::Inventory;
@@ -51,6 +53,17 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
 pub(super) async fn learn_windows(context: &Context, inventory: &Inventory, fleet: &mut Fleet) {
     let office = Office::new(&context.paths.state, context.clock);
     fleet.learn(window::refresh(&office, inventory, fleet, PATIENCE).await);
+}
+
+/// What is known to have happened at CAs: what the fleet shows, and what was noted here.
+pub(super) fn history(context: &Context, inventory: &Inventory, fleet: &Fleet) -> History {
+    let office = Office::new(&context.paths.state, context.clock);
+    let now = context.clock.now();
+    let kept = Ledger::of(&office).events(now).unwrap_or_else(|error| {
+        note(&format!("warning: {error}; what was ordered from here is not counted\n"));
+        Vec::new()
+    });
+    History::new(fleet, &inventory.order_limits(), kept, now)
 }
 
 /// The way to the hosts, on which so many sessions stay open after their visits.

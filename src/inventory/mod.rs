@@ -18,7 +18,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::budget::{self, Limit};
+use crate::budget::{self, Limit, Told};
 use crate::fleet::{self, Expiry, Fleet, HostName, Roots, Vantage};
 use crate::source::Source;
 use crate::text::SafeText;
@@ -339,6 +339,19 @@ impl Inventory {
     pub fn groups_of<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Group> {
         let of = |name: &String| self.groups.iter().find(|it| it.name == *name);
         host.groups.iter().filter_map(of)
+    }
+
+    /// How many orders CAs take of one account, where that is told here.
+    pub fn order_limits(&self) -> Vec<Told> {
+        let told = |it: &Issuer| {
+            let urls = [Some(it.directory.clone()), it.staging.clone()];
+            let limit = it.order_limit;
+            urls.into_iter()
+                .flatten()
+                .filter_map(move |directory| Some(Told { directory, orders: limit? }))
+                .collect::<Vec<_>>()
+        };
+        self.issuers.iter().flat_map(told).collect()
     }
 
     /// Lets chains end at these authorities.

@@ -5,6 +5,7 @@
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 
 pub mod alerts;
+pub mod budget;
 mod csv;
 pub mod dashboard;
 pub mod incident;

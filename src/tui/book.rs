@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::action::DRY_RUN;
 pub use crate::audit::read::Record;
 use crate::audit::verify::{State, Verified};
+use crate::budget::Event;
 use crate::fleet::{HostName, Moment, Weight};
 use crate::text::SafeText;
 
@@ -24,6 +25,8 @@ pub struct Book {
     left_out: usize,
     /// Why it could not be read further.
     problem: Option<SafeText>,
+    /// What was noted beside it of what happened at CAs.
+    at_cas: Vec<Event>,
 }
 
 /// A book while it is read: the newest records, and every intent that is still open.
@@ -63,11 +66,24 @@ impl Reading {
         }
         let mut open: Vec<Record> = self.open.into_values().collect();
         open.sort_by_key(|it| it.seq);
-        Book { records, of, open, verified: Some(verified), left_out: self.left_out, problem }
+        let verified = Some(verified);
+        let left_out = self.left_out;
+        Book { records, of, open, verified, left_out, problem, at_cas: Vec::new() }
     }
 }
 
 impl Book {
+    /// Adds what was noted beside it of what happened at CAs.
+    #[must_use]
+    pub fn with(self, at_cas: Vec<Event>) -> Self {
+        Self { at_cas, ..self }
+    }
+
+    /// What was noted beside it of what happened at CAs.
+    pub fn at_cas(&self) -> &[Event] {
+        &self.at_cas
+    }
+
     /// Why it could not be read further, if it could not.
     pub fn problem(&self) -> Option<&SafeText> {
         self.problem.as_ref()

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::book::Book;
 use super::guided::Guided;
@@ -14,6 +14,7 @@ use super::part::Page;
 use super::part::hosts::{self, HostRow};
 use super::rows::{Arrangement, RowId, Rows};
 use super::theme::Theme;
+use crate::budget::History;
 use crate::diagnose::{Cause, Diagnosis, Finding, diagnose, gather};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
@@ -49,6 +50,8 @@ pub struct Desk {
     pub job_lines: Vec<JobId>,
     /// The audit log as it was last read.
     pub book: Book,
+    /// What is known to have happened at CAs, as long as nothing else was seen.
+    history: OnceLock<History>,
     /// By which words it is searched.
     pub search: String,
     /// The numbers of the records that have them, newest first.
@@ -86,6 +89,7 @@ impl Desk {
             jobs: Jobs::default(),
             job_lines: Vec::new(),
             book: Book::default(),
+            history: OnceLock::new(),
             search: String::new(),
             found: Vec::new(),
             guide: None,
@@ -100,8 +104,17 @@ impl Desk {
         desk
     }
 
+    /// What is known to have happened at CAs. Made when it is first asked for: whoever only looks
+    /// at the timeline does not wait for it.
+    pub fn history(&self) -> &History {
+        let told = || self.inventory.order_limits();
+        let kept = || self.book.at_cas().to_vec();
+        self.history.get_or_init(|| History::new(&self.fleet, &told(), kept(), self.now))
+    }
+
     /// Judges the fleet at the present, and arranges what is shown.
     pub fn judge(&mut self) {
+        self.history = OnceLock::new();
         if let Some(mask) = &mut self.mask {
             mask.learn(&self.fleet);
         }
@@ -159,6 +172,7 @@ impl Desk {
         }
         self.jobs.settle(|op| book.end_of(op));
         self.book = book;
+        self.history = OnceLock::new();
         self.found = self.book.search(&self.search);
         self.list_jobs();
         self.learn_guide();

@@ -146,7 +146,8 @@ pub fn with_target<T>(
 }
 
 fn find(desk: &Desk) -> Find<'_> {
-    Find { inventory: &desk.inventory, fleet: &desk.fleet, now: desk.now }
+    let (inventory, fleet, history) = (&*desk.inventory, &desk.fleet, desk.history());
+    Find { inventory, fleet, history, now: desk.now }
 }
 
 fn places(subject: Subject, row: &RowId, desk: &Desk) -> Vec<(HostName, Option<String>)> {

@@ -20,6 +20,7 @@ use super::guided::Note;
 use super::jobs::RunId;
 use super::msg::Msg;
 use crate::acme::Office;
+use crate::acme::ledger::Ledger;
 use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
@@ -250,12 +251,15 @@ impl Work {
             return;
         }
         self.reads = (true, false);
-        let state_dir = self.state_dir.clone();
+        let (state_dir, clock) = (self.state_dir.clone(), self.clock);
         self.tasks.spawn_blocking(move || {
             let mut reading = Reading::default();
             let read = audit::read::scan(&state_dir, &mut |it| reading.add(it));
             let verified = audit::verify::verify(&state_dir);
             let book = reading.book(verified, read.err().map(|it| in_words(&it)));
+            // Without it, a little is known less.
+            let ledger = Ledger::of(&Office::new(&state_dir, clock));
+            let book = book.with(ledger.events(clock.now()).unwrap_or_default());
             Done::Read(Msg::LogRead(Box::new(book)))
         });
     }

@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod budget;
 mod certificate;
 mod chain;
 mod change;

@@ -32,8 +32,11 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
         PREFLIGHT,
     ),
     ("certdeck run renew due --unattended", "tests/it/unattended.rs has lineages that are due"),
+    ("certdeck budget www.example.net", BUDGET),
+    ("certdeck budget due", BUDGET),
 ];
 
+const BUDGET: &str = "tests/it/budget.rs has certificates of a CA whose limits are known";
 const DNS: &str = "tests/it/dns.rs has DNS servers of its own";
 const PREFLIGHT: &str = "tests/it/preflight.rs has names and servers of its own";
 const ISSUER: &str = "tests/it/issuer.rs has a CA of its own";

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use certdeck::action::{self, Chosen, Find, Plan};
+use certdeck::budget::History;
 use certdeck::fleet::{
     Certificate, Chain, HostName, Moment, Outcome, Place, Seen, Sighting, Trust, Version, Visit,
 };
@@ -96,7 +97,8 @@ impl Lineage {
             outcome: Outcome::Seen(Box::new(seen)),
             probes: None,
         });
-        let find = Find { inventory: &inventory, fleet: &fleet, now: NOW };
+        let history = &History::default();
+        let find = Find { inventory: &inventory, fleet: &fleet, history, now: NOW };
         let mut chosen = Chosen::default();
         chosen.set("to", to);
         let target = find.target(&host, Some("www")).unwrap();

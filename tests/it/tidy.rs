@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "action",
             "audit",
+            "budget",
             "diagnose",
             "explain",
             "filter",
@@ -37,7 +38,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("explain", &["fleet", "text"]),
-    ("budget", &["fleet"]),
+    // What logs tell of limits.
+    ("budget", &["explain", "fleet", "text"]),
     // Commands as a shell reads them, and where a client keeps things.
     ("action", &["budget", "fleet", "inventory", "source", "text"]),
     // Which step is next is a matter of what is wrong and of what could be done.
@@ -99,6 +101,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "acme",
             "action",
             "audit",
+            "budget",
             "clock",
             "diagnose",
             "filter",
@@ -126,6 +129,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "acme/dns",
             "action",
             "audit",
+            "budget",
             "clock",
             "diagnose",
             "explain",
@@ -162,6 +166,7 @@ const FUZZ: &str = "fuzz";
 const REGISTRIES: &[&str] = &[
     "acme/dns",
     "action",
+    "budget",
     "diagnose",
     "guide",
     "inventory/import",

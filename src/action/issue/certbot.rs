@@ -10,6 +10,7 @@ use super::{
     KIND, Key, changes, checked_address, checked_path, is_word, issuer_named, list, renewal,
     same_set, wanted_names,
 };
+use crate::budget::Account;
 use crate::fleet::{HookStage, Place, ProblemKind};
 use crate::inventory::Impact;
 use crate::text::SafeText;
@@ -39,7 +40,8 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
     }
 
     let safe: Vec<_> = names.iter().map(|it| SafeText::new(it)).collect();
-    let cost = cost::of(&ca.directory, &safe, target.host, target.now);
+    let whose = account_at(target, &ca.directory);
+    let cost = cost::of(target, &cost::wanted(&ca.directory, &safe, whose));
     cost.check(target.now, "or add or leave out a name: another set has a limit of its own")?;
 
     let hooks = Hooks::of(&certbot, old.is_some(), chosen)?;
@@ -344,6 +346,16 @@ fn key_type(target: &Target<'_>, chosen: &Chosen) -> Result<Vec<String>, Refusal
     Ok(words.map(str::to_owned).collect())
 }
 
+/// The account of that CA that the certbot of the host has, if that is seen.
+fn account_at(target: &Target<'_>, directory: &str) -> Account {
+    let renewals = target.host.places.iter().filter(|it| it.source == super::CERTBOT);
+    let mut there = renewals
+        .filter_map(|it| it.renewal.as_ref())
+        .filter(|it| it.server.as_ref().is_some_and(|it| it.as_str() == directory));
+    let id = there.find_map(|it| it.account.clone());
+    id.map_or(Account::Unknown, Account::Client)
+}
+
 /// A warning where nobody has seen an account of that CA on the host.
 fn account(target: &Target<'_>, chosen: &Chosen, directory: &str) -> Option<String> {
     let has_account = target
@@ -416,7 +428,7 @@ mod tests {
         Effect names that are new: shop.example.net
         Effect names that it covers no more: example.net
         Effect deploy hook runs: nginx -t && systemctl reload nginx (reload)
-        Cost   1 of 5 for this exact set of names in 7 days; it comes back in 34h; 1 of 50 for each registered domain in 7 days
+        Cost   1 of 5 for this exact set of names in 7 days; it comes back in 33h 36m; 1 of 50 for example.net in 7 days
         Undo   version 2 stays in the archive: roll back to it until 2026-11-24T18:12:44Z
         Proof  the live files hold a new certificate, and its key fits; TLS with www.example.net:443 (on the host, from here)
         Note   no account at that CA is seen on the host: if there is none, certbot refuses until --email is given

@@ -324,6 +324,7 @@ mod tests {
         let target = Target {
             inventory: &fleet.inventory,
             fleet: &fleet.fleet,
+            history: &crate::budget::History::default(),
             told: &fleet.inventory.hosts[0],
             host: &host,
             lineage: Some("www.example.net"),

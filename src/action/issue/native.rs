@@ -12,6 +12,7 @@ use super::loading::Loading;
 use super::placed::{Placing, in_place};
 use super::way::Way;
 use super::{KIND, Key, changes, checked_address, issuer_named, list, wanted_names};
+use crate::budget::{self, Account, renewal_of};
 use crate::fleet::{Certificate, HookStage, Install, InstallKind, Place, Renewal};
 use crate::inventory::Issuer;
 use crate::text::SafeText;
@@ -196,7 +197,12 @@ impl Wanted<'_> {
             let hint = "give a lineage name of its own, as test.NAME";
             return Err(Refusal::new(Why::Pointless, text).hint(hint));
         }
-        let cost = cost::of(directory, &safe, target.host, target.now);
+        let wanted = cost::wanted(directory, &safe, Account::Own);
+        // Only an order for the same set, within the time that the CA has suggested.
+        let replacing = old.and_then(|it| renewal_of(it.place, target.now));
+        let is_replacing = replacing
+            .is_some_and(|it| it.is_replacing && it.ca == wanted.ca && it.names == wanted.names);
+        let cost = cost::of(target, &budget::Wanted { is_replacing, ..wanted });
         cost.check(target.now, "or add or leave out a name: another set has a limit of its own")?;
 
         let mut notes = old.map(|it| it.notes()).unwrap_or_default();

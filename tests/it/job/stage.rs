@@ -11,6 +11,7 @@ use certdeck::acme::Office;
 use certdeck::action::{self, Answer, Chosen, Confirmed, Find, Plan, Review};
 use certdeck::audit::Log;
 use certdeck::audit::read::{Record, open_intents, records};
+use certdeck::budget::History;
 use certdeck::clock::Clock;
 use certdeck::fleet::{Fleet, HostName};
 use certdeck::inventory;
@@ -168,7 +169,12 @@ impl Desk {
     pub(crate) async fn plans(&self, action: &str, hosts: &[&str]) -> (Vec<Plan>, Fleet) {
         let fleet = self.fleet().await;
         let now = self.tools.clock.now();
-        let find = Find { inventory: &self.tools.inventory, fleet: &fleet, now };
+        let find = Find {
+            inventory: &self.tools.inventory,
+            fleet: &fleet,
+            history: &History::default(),
+            now,
+        };
         let kind = action::named(action).unwrap();
         let plan = |host: &&str| {
             let target = find.target(&HostName::new(host), Some("www")).unwrap();

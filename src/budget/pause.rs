@@ -1,0 +1,23 @@
+//! `pause`: names that one account could not prove so often in a row that the CA does not try any
+//! more, until somebody says on its page that it is mended.
+
+use super::failures::{names_of, scope};
+use super::{Kind, Scope, What};
+
+pub(super) const KIND: Kind = Kind {
+    name: "pause",
+    title: "failures in a row",
+    about: "validations of one name that failed in a row, until its account is paused for it",
+    refusal: "paused",
+    instead: "somebody has to visit the page that the CA names, after the cause is mended",
+    limit: |it| it.pause,
+    takes: |it| match it.what {
+        What::Failed | What::Refused { .. } => names_of(it),
+        What::Issued(_) | What::Ordered => Vec::new(),
+    },
+    resets: |it| match it.what {
+        What::Issued(_) => it.names.iter().map(|name| scope(name, &it.account)).collect(),
+        _ => Vec::new(),
+    },
+    wants: |order| order.names.iter().map(|it| scope(it, &order.account)).collect::<Vec<Scope>>(),
+};
