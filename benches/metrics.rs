@@ -35,6 +35,7 @@ fn certificate(name: &str) -> Arc<Certificate> {
         not_after: NOW.plus(1_000_000),
         key: KeyKind::Ecdsa(256),
         is_ca: false,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kind, Refusal, Target, Why};
+use super::{Kind, OVER_BUDGET, Refusal, Target, Why};
 
 /// One thing that can be chosen.
 #[derive(Debug)]
@@ -17,6 +17,13 @@ pub struct Choice {
     pub is_required: bool,
     /// What can be chosen at this target, best first; empty where anything can be typed.
     pub offers: fn(&Target<'_>) -> Vec<Offer>,
+}
+
+impl Choice {
+    /// Whether it is only offered where something is refused without it.
+    pub fn is_override(&self) -> bool {
+        self.name == OVER_BUDGET
+    }
 }
 
 /// A value that can be chosen.

@@ -96,8 +96,9 @@ impl Review {
             (_, [one]) => Ask::Type(one.phrase.clone().unwrap_or_else(|| one.name().to_owned())),
             (_, many) => {
                 let action = many.first().map_or("", |it| it.action.name);
-                let moves = many.iter().any(|it| it.phrase.is_some());
-                let what = if moves { "move key" } else { action };
+                // What is typed for one of them, without its name.
+                let what = many.iter().find_map(|it| it.phrase.as_ref()?.strip_suffix(it.name()));
+                let what = what.map_or(action, str::trim_end);
                 Ask::Type(format!("{what} {}", many.len()))
             }
         }

@@ -1,25 +1,30 @@
 //! What an order uses up at the CA, by everything that is known without asking it.
 
-use super::{Refusal, Target, Why};
 use crate::budget::authority::{LETS_ENCRYPT as KNOWN, LETS_ENCRYPT_STAGING as KNOWN_STAGING};
-use crate::budget::{Account, Bucket, Ca, Limit, NameSet, Scope, Wanted, exact};
+use crate::budget::{Account, Bucket, Ca, History, Limit, NameSet, Scope, Wanted, exact};
 use crate::fleet::Moment;
 use crate::text::SafeText;
 
 /// What an order uses up.
 #[derive(Debug, Clone)]
-pub(super) struct Cost {
+pub struct Cost {
     /// In a line.
-    pub(super) text: String,
+    pub text: String,
+    /// Whether the limits of that CA are known here.
+    pub is_known: bool,
     /// The limit for which the CA would refuse it now, if it would by all that is known.
-    empty: Option<Bucket>,
+    pub empty: Option<Bucket>,
 }
 
 impl Cost {
-    /// Refuses an order that the CA would refuse. `instead` ends the hint: what can be done until
-    /// it takes such an order again.
-    pub(super) fn check(&self, now: Moment, instead: &str) -> Result<(), Refusal> {
-        let Some(bucket) = &self.empty else { return Ok(()) };
+    /// Whether it is for this exact set of names that the CA would refuse it.
+    pub(super) fn is_of_set(&self) -> bool {
+        self.empty.as_ref().is_some_and(|it| matches!(it.scope, Scope::Set(_)))
+    }
+
+    /// What the CA would refuse it for, and when it takes it again, if that is known.
+    pub(super) fn refusal(&self, now: Moment) -> Option<(String, Option<Moment>)> {
+        let bucket = self.empty.as_ref()?;
         let what = match &bucket.scope {
             Scope::Set(_) => "the limit for this exact set of names is used up".to_owned(),
             Scope::Ca => "it has asked to be left alone".to_owned(),
@@ -27,13 +32,7 @@ impl Cost {
             scope => format!("the limit for {} ({scope}) is used up", bucket.kind.title),
         };
         let text = format!("{} would refuse: {what} ({})", bucket.ca, self.text);
-        let hint = match bucket.free_at(now) {
-            Some(until) => {
-                format!("order again after {until}, in {}; {instead}", exact(until.since(now)))
-            }
-            None => bucket.kind.instead.to_owned(),
-        };
-        Err(Refusal::new(Why::Pointless, SafeText::capped(&text, MAX_TEXT).as_str()).hint(hint))
+        Some((SafeText::capped(&text, MAX_TEXT).to_string(), bucket.free_at(now)))
     }
 }
 
@@ -58,10 +57,9 @@ impl Authority {
     }
 }
 
-/// What one order for these names costs at that directory.
-pub(super) fn of(target: &Target<'_>, wanted: &Wanted) -> Cost {
-    let now = target.now;
-    let buckets = target.history.of_order(wanted, now);
+/// What one order costs, by what has happened at the CA.
+pub fn of(history: &History, wanted: &Wanted, now: Moment) -> Cost {
+    let buckets = history.of_order(wanted, now);
     let text = match wanted.ca.directory().map_or(Authority::Other, Authority::of) {
         Authority::LetsEncryptStaging => {
             "nothing in production; the limits of staging are far wider".to_owned()
@@ -79,7 +77,7 @@ pub(super) fn of(target: &Target<'_>, wanted: &Wanted) -> Cost {
     let empty = buckets.into_iter().filter(|it| it.is_empty(now));
     // What is refused for the longest time decides, as it does at the CA.
     let empty = empty.max_by_key(|it| (it.is_closed, it.free_at(now)));
-    Cost { text, empty }
+    Cost { text, is_known: is_known(&wanted.ca), empty }
 }
 
 /// An order of a client of the host, or of our own, for these names.

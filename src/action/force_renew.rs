@@ -2,6 +2,7 @@
 
 use super::card::Lineage;
 use super::certbot::Certbot;
+use super::gate::OVER;
 use super::renew::renewal_plan;
 use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, issue, renew};
 
@@ -12,19 +13,19 @@ pub(super) const KIND: Kind = Kind {
     about: "renew though it is not due; uses the CA's limits",
     tier: Tier::Risky,
     subject: Subject::Place,
-    choices: &[],
+    choices: &[OVER],
     plan,
 };
 
-fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
+fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     if renew::is_own(target) {
-        let mut plan = issue::renewal_plan(&KIND, target)?;
+        let mut plan = issue::renewal_plan(&KIND, target, chosen)?;
         plan.notes.extend(cheaper(&Lineage::of(target)?));
         return Ok(plan);
     }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;
-    let mut plan = renewal_plan(&KIND, &lineage, &certbot, &["--force-renewal"])?;
+    let mut plan = renewal_plan(&KIND, &lineage, &certbot, &["--force-renewal"], chosen)?;
     plan.notes.extend(cheaper(&lineage));
     if lineage.place.renewal.as_ref().is_some_and(|it| !it.is_enabled) {
         plan.notes.push("its renewal is switched off (autorenew = False), and stays so".to_owned());

@@ -20,6 +20,7 @@ mod dry_run;
 mod enable_hook;
 mod enable_timer;
 mod force_renew;
+mod gate;
 mod hook;
 mod issue;
 mod names;
@@ -72,6 +73,9 @@ pub const DRY_RUN: &str = dry_run::KIND.name;
 
 /// The name of the action that renews what is due: the only one that runs unattended.
 pub const RENEW: &str = renew::KIND.name;
+
+/// The choice to order though the CA would refuse, or though the same has failed twice.
+pub const OVER_BUDGET: &str = "over-budget";
 
 /// The choice that names where something is taken from.
 const FROM: &str = "from";
@@ -142,11 +146,26 @@ pub enum Why {
     ReadOnly,
     /// Nobody knows enough about the target, as when the host was not read.
     Unknown,
+    /// The CA would refuse it now, or it has failed for the same cause twice: somebody may say
+    /// that it is to be done all the same.
+    OverBudget,
     /// It would do nothing, or do harm.
     Pointless,
 }
 
+impl Why {
+    /// Whether another choice may change it.
+    pub const fn may_be_chosen(self) -> bool {
+        matches!(self, Self::BadRequest | Self::OverBudget)
+    }
+}
+
 impl Kind {
+    /// Whether it may order a certificate.
+    pub fn orders(&self) -> bool {
+        self.choices.iter().any(Choice::is_override)
+    }
+
     /// Which other hosts must be known to plan it: those that something is taken from.
     pub fn others(&self, chosen: &Chosen) -> Others {
         if !self.choices.iter().any(|it| it.name == FROM) {

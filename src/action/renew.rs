@@ -2,6 +2,7 @@
 
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
+use super::gate::{Gate, OVER};
 use super::plan::{Expect, Promise};
 use super::{
     Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store, transplant,
@@ -16,11 +17,11 @@ pub(super) const KIND: Kind = Kind {
     about: "renew what is due, as the timer would",
     tier: Tier::Change,
     subject: Subject::Place,
-    choices: &[],
+    choices: &[OVER],
     plan,
 };
 
-fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
+fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     if is_own(target) {
         let lineage = Lineage::of(target)?;
         refuse_cheaper(&lineage)?;
@@ -28,7 +29,7 @@ fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
         if let Some(plan) = transplant::of_sharers(&KIND, target, lineage.leaf)? {
             return Ok(plan);
         }
-        return issue::renewal_plan(&KIND, target);
+        return issue::renewal_plan(&KIND, target, chosen);
     }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;
@@ -41,7 +42,7 @@ fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
         return Err(Refusal::new(Why::Pointless, text).hint(hint));
     }
     refuse_early(&lineage)?;
-    let mut plan = renewal_plan(&KIND, &lineage, &certbot, &[])?;
+    let mut plan = renewal_plan(&KIND, &lineage, &certbot, &[], chosen)?;
     plan.notes.push(
         "certbot judges by itself whether it is due; if it does not think so, nothing is renewed and that is told".to_owned(),
     );
@@ -99,23 +100,23 @@ pub(super) fn renewal_plan(
     lineage: &Lineage<'_>,
     certbot: &Certbot<'_>,
     more: &[&str],
+    chosen: &Chosen,
 ) -> Result<Plan, Refusal> {
     let target = lineage.target;
     let renewal = lineage.renewal()?;
     let name = checked_name(lineage.place.name.as_str())?;
     let server = renewal.server.as_ref().map_or("", |it| it.as_str());
     let account = renewal.account.clone().map_or(Account::Unknown, Account::Client);
-    let cost = cost::of(target, &cost::wanted(server, &lineage.leaf.names, account));
-    cost.check(target.now, "until then roll back, or issue with another set of names")?;
+    let wanted = cost::wanted(server, &lineage.leaf.names, account);
+    let gate = Gate::open(target, &wanted, chosen)?;
     let (hooks, impact) = card::renewal_effect(certbot);
     let method = renewal.authenticator.as_ref().map_or("", |it| it.as_str());
     let authority = authority(server);
     let mut effect = vec![format!("a new certificate from {authority}, by {method}")];
     effect.extend(hooks);
     let endpoints = card::endpoints(target, &lineage.leaf.names);
-    Ok(Plan {
+    Ok(gate.put(Plan {
         effect,
-        cost: cost.text,
         undo: lineage.undo(),
         proof: card::proof("the live files hold another certificate, and its key fits", &endpoints),
         notes: lineage.notes(),
@@ -126,7 +127,7 @@ pub(super) fn renewal_plan(
         impact,
         endpoints,
         ..card::blank(kind, target, Some(certbot))
-    })
+    }))
 }
 
 /// Whom a directory belongs to, for a line.
@@ -239,7 +240,7 @@ mod tests {
                 })
                 .collect();
         });
-        many.refuses("force-renew", &[], Why::Pointless, "order again after 2026-11-2");
+        many.refuses("force-renew", &[], Why::OverBudget, "the CA takes it after 2026-11-2");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::{Chosen, Find, Plan, Refusal, Why, named};
-use crate::budget::{Event, History};
+use crate::budget::{Event, History, Try};
 use crate::fleet::{
     Automation, Certificate, Chain, ConfHook, DAY, Fingerprint, Fleet, HOUR, Hook, HookStage,
     HostName, KeyKind, KeySight, Listen, Load, Moment, Outcome, Place, Renewal, Schedule,
@@ -67,13 +67,16 @@ pub(super) struct Sample {
     pub(super) fleet: Fleet,
     /// What else is known to have happened at CAs.
     pub(super) kept: Vec<Event>,
+    /// What was tried there.
+    pub(super) tries: Vec<Try>,
 }
 
 /// A fleet in which every host has the lineage `www.example.net`, 39 hours before its end.
 pub(super) fn sample() -> Sample {
     let (inventory, complaints) = inventory::read(INVENTORY);
     assert!(complaints.is_empty(), "{complaints:?}");
-    let mut it = Sample { fleet: inventory.fleet(), inventory, kept: Vec::new() };
+    let mut it =
+        Sample { fleet: inventory.fleet(), inventory, kept: Vec::new(), tries: Vec::new() };
     for name in ["web-01", "web-02", "web-03"] {
         it.see(
             name,
@@ -140,8 +143,9 @@ impl Sample {
         for (name, value) in choices {
             chosen.set(name, *value);
         }
-        let Self { inventory, fleet, kept } = self;
-        let history = &History::new(fleet, &inventory.order_limits(), kept.clone(), NOW);
+        let Self { inventory, fleet, kept, tries } = self;
+        let history = History::new(fleet, &inventory.order_limits(), kept.clone(), NOW);
+        let history = &history.with_tries(tries.clone());
         let find = Find { inventory, fleet, history, now: NOW };
         let target = find.target(&HostName::new(host), lineage).unwrap();
         named(action).unwrap().plan(&target, &chosen)

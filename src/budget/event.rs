@@ -203,6 +203,19 @@ impl Timing {
     }
 }
 
+impl Origin {
+    /// The place on a host, or the host alone, if it is one.
+    pub fn place(&self) -> Option<(&HostName, Option<&str>)> {
+        match self {
+            Self::Version(host, place, _) | Self::InUse(host, place) => {
+                Some((host, Some(place.as_str())))
+            }
+            Self::Log(host) => Some((host, None)),
+            Self::Audit(_) | Self::Ledger => None,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

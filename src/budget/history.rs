@@ -7,6 +7,7 @@ use super::authority::RENEWED_WITHIN;
 use super::event::{Account, Ca, Event, Timing, What};
 use super::limit::Gauge;
 use super::names::NameSet;
+use super::tries::Try;
 use super::{ALL, Kind, Limit, Limits, Scope, Wanted, seen};
 use crate::fleet::{Fleet, HostName, Moment};
 use crate::text::SafeText;
@@ -17,6 +18,8 @@ pub struct History {
     /// Oldest first.
     events: Vec<Arc<Event>>,
     gaps: Vec<Gap>,
+    /// What was tried, oldest first.
+    pub(super) tries: Vec<Try>,
     told: BTreeMap<Ca, Limit>,
     /// By kind, as its place in [`ALL`], what took one of a scope, refused it or made it forget.
     index: HashMap<(usize, Ca, Scope), Vec<Arc<Event>>>,

@@ -18,6 +18,7 @@ mod pause;
 mod registered_domain;
 mod retry_after;
 mod seen;
+mod tries;
 
 use std::fmt;
 
@@ -28,6 +29,7 @@ pub use history::{Bucket, Certainty, Gap, History, Told};
 pub use limit::{FAILURES, Gauge, Limit, exact};
 pub use names::{NameSet, normal, registered_domain};
 pub use seen::renewal_of;
+pub use tries::{Guard, Try};
 
 /// Every kind of limit, in the order in which they are told.
 pub static ALL: &[Kind] = &[

@@ -12,10 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Context, Exit, Failure, log, open, runtime};
 use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
+use crate::audit;
 use crate::budget::History;
 use crate::filter::Filter;
 use crate::fleet::{Fleet, HostName, human};
 use crate::inventory::Inventory;
+use crate::perform::Tries;
 use crate::remote::{Sessions, Settings};
 use crate::scan::{Progress, Scan};
 use crate::store::Store;
@@ -63,7 +65,12 @@ pub(super) fn history(context: &Context, inventory: &Inventory, fleet: &Fleet) -
         note(&format!("warning: {error}; what was ordered from here is not counted\n"));
         Vec::new()
     });
-    History::new(fleet, &inventory.order_limits(), kept, now)
+    let mut tries = Tries::default();
+    let read = audit::read::scan(&context.paths.state, &mut |it| tries.add(&it));
+    if let Err(error) = read {
+        note(&format!("warning: {error}; what was tried before is not known\n"));
+    }
+    History::new(fleet, &inventory.order_limits(), kept, now).with_tries(tries.ended())
 }
 
 /// The way to the hosts, on which so many sessions stay open after their visits.

@@ -243,6 +243,7 @@ fn sighting(layer: &Layer, kind: &str, by: &SafeText, at: Moment) -> Option<Sigh
         not_after: layer.ends?,
         key: key(text("key").as_str()),
         is_ca: false,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,

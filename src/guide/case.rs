@@ -135,7 +135,8 @@ mod tests {
     #[track_caller]
     fn check(about: &str, expected: &[&str]) {
         let (inventory, fleet) = fleet();
-        let find = Find { inventory: &inventory, fleet: &fleet, now: NOW };
+        let history = &crate::budget::History::default();
+        let find = Find { inventory: &inventory, fleet: &fleet, history, now: NOW };
         let case = Case::of(about, find, &diagnose::diagnose(&fleet, NOW));
         let told = |it: &Spot| match &it.place {
             Some(place) => format!("{}/{place}", it.host),

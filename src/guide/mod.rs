@@ -30,8 +30,7 @@ mod tell;
 
 use crate::action::Find;
 use crate::diagnose::{self, Diagnosis, Finding};
-use crate::fleet::{Certificate, Fleet, Moment, Place, Severity, Verdict};
-use crate::inventory::Inventory;
+use crate::fleet::{Certificate, Place, Severity, Verdict};
 use crate::text::SafeText;
 
 pub use case::{Case, Spot};
@@ -77,9 +76,8 @@ pub struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// Looks at everything that is known.
-    pub fn new(inventory: &'a Inventory, fleet: &'a Fleet, run: &'a Run, now: Moment) -> Self {
-        let find = Find { inventory, fleet, now };
-        let diagnosis = diagnose::diagnose(fleet, now);
+    pub fn new(find: Find<'a>, run: &'a Run) -> Self {
+        let diagnosis = diagnose::diagnose(find.fleet, find.now);
         Self { find, run, case: Case::of(&run.about, find, &diagnosis), diagnosis }
     }
 

@@ -4,6 +4,8 @@
 use uuid::Uuid;
 
 use super::{Answer, Became, Done, Given, Run, Scene, Step};
+use crate::action::Find;
+use crate::budget::History;
 use crate::diagnose::sample::{host, leaf, live, nginx, probe, renewed, serve, signed};
 use crate::fleet::{Fleet, Host, HostName};
 use crate::inventory::{self, Inventory};
@@ -99,7 +101,9 @@ pub(super) fn done(action: &str, host: &str, became: Became) -> Done {
 
 impl Sample {
     pub(super) fn next(&self, run: &Run) -> Option<Step> {
-        Scene::new(&self.0, &self.1, run, NOW).next()
+        let Self(inventory, fleet, ..) = self;
+        let history = &History::new(fleet, &inventory.order_limits(), Vec::new(), NOW);
+        Scene::new(Find { inventory, fleet, history, now: NOW }, run).next()
     }
 }
 

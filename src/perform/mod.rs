@@ -25,6 +25,7 @@ mod reconcile;
 mod record;
 mod resume;
 mod solve;
+mod tries;
 
 use std::sync::{Arc, Mutex};
 
@@ -47,6 +48,7 @@ use crate::text::SafeText;
 pub use again::{Again, failed_of};
 pub use guided::{done_by, done_in};
 pub use reconcile::{Reconciled, reconcile};
+pub use tries::Tries;
 
 /// What performing needs.
 #[derive(Debug, Clone)]

@@ -1,9 +1,7 @@
 //! What an order would use up at the CA, and whether it has that much left.
 
 use super::{Case, Evidence, Kind, Outcome, Verdict};
-use crate::action;
-use crate::fleet::human;
-use crate::text::SafeText;
+use crate::budget::exact;
 
 pub(super) const KIND: Kind = Kind {
     name: "budget",
@@ -13,13 +11,15 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn judge(case: &Case, _evidence: &Evidence) -> Verdict {
-    let names: Vec<_> = case.names().map(SafeText::new).collect();
-    let cost = action::cost(&case.ca.directory, &names, &case.host, case.now);
-    match cost.refused_until {
-        Some(until) => {
-            let wait = human(until.since(case.now));
+    let cost = &case.cost;
+    match &cost.empty {
+        Some(bucket) => {
+            let when = bucket.free_at(case.now).map_or_else(
+                || "somebody has to visit the page that the CA names".to_owned(),
+                |until| format!("order again after {until}, in {}", exact(until.since(case.now))),
+            );
             Verdict::new(Outcome::Failed, &cost.text)
-                .fix(format!("order again after {until}, in {wait}"))
+                .fix(when)
                 .fix(
                     "a version that is kept, or a sibling, costs nothing: `rollback`, `transplant`",
                 )
@@ -38,11 +38,13 @@ mod tests {
     #[test]
     fn what_is_used_up_is_told_with_the_time_at_which_it_comes_back() {
         let mut case = case();
-        case.ca.directory = "https://acme-v02.api.letsencrypt.org/directory".into();
+        let directory = "https://acme-v02.api.letsencrypt.org/directory";
+        order_from(&mut case, directory);
         assert_eq!(KIND.judge(&case, &Evidence::default()).outcome, Outcome::Ok);
         for _ in 0..5 {
             issue(&mut case);
         }
+        order_from(&mut case, directory);
         let verdict = KIND.judge(&case, &Evidence::default());
         assert_eq!(verdict.outcome, Outcome::Failed, "{verdict:?}");
         assert!(verdict.fix[0].as_str().starts_with("order again after "), "{verdict:?}");

@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::action::{Chosen, Target, Way, Webroot, webroots_beside};
+use crate::action::{self, Chosen, Cost, Target, Way, Webroot, webroots_beside};
+use crate::budget::{self, Account, NameSet, Wanted, renewal_of};
 use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage};
 use crate::inventory::{self, Inventory, Issuer, Protect};
 use crate::text::SafeText;
@@ -24,6 +25,8 @@ pub struct Case {
     pub client: Client,
     /// From whom.
     pub ca: Ca,
+    /// What it would use up there.
+    pub cost: Cost,
     /// How control of each name would be proven.
     pub proofs: Vec<Proof>,
     /// The addresses by which hosts of the fleet are known.
@@ -117,6 +120,22 @@ impl Proven {
     }
 }
 
+/// The order, as its CA counts it.
+fn wanted(target: &Target<'_>, client: Client, ca: &Ca, names: &[String]) -> Wanted {
+    let renewed = target.place.and_then(|it| renewal_of(it, target.now));
+    let account = match client {
+        Client::Us => Account::Own,
+        Client::OnHost(_) => renewed.as_ref().map_or(Account::Unknown, |it| it.account.clone()),
+    };
+    let wanted = Wanted::new(budget::Ca::of_directory(&ca.directory), NameSet::new(names), account);
+    match renewed {
+        Some(it) if (&it.ca, &it.names) == (&wanted.ca, &wanted.names) => {
+            Wanted { is_replacing: it.is_replacing, ..wanted }
+        }
+        _ => wanted,
+    }
+}
+
 impl Case {
     /// What would be ordered for a target, for these names or those that it has.
     ///
@@ -154,7 +173,9 @@ impl Case {
             .collect();
         let mut groups = target.inventory.groups_of(target.told);
         let guarded = groups.find(|it| it.protect == Protect::ReadOnly);
+        let wanted = wanted(target, client, &ca, &names);
         Ok(Self {
+            cost: action::cost(target.history, &wanted, target.now),
             host,
             told: target.told.clone(),
             lineage: lineage.to_owned(),

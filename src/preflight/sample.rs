@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::host::Sight;
 use super::{Ca, Case, Client, Evidence, Kind, Name, Outcome, Proof, Proven};
-use crate::action::Webroot;
+use crate::action::{self, Cost, Webroot};
+use crate::budget::{self, Account, History, NameSet, Wanted};
 use crate::fleet::{
-    Automation, Certificate, Fingerprint, Host, HostName, KeyKind, Moment, Place, Renewal,
+    Automation, Certificate, Fingerprint, Fleet, Host, HostName, KeyKind, Moment, Place, Renewal,
     Schedule, Scheduler, Server, Version,
 };
 use crate::inventory;
@@ -42,6 +43,7 @@ pub(super) fn case() -> Case {
             issuer: inventory.issuers.first().cloned(),
             is_staging: false,
         },
+        cost: cost(&host, "https://ca.test/dir"),
         proofs: vec![Proof { name: "www.example.net".into(), by }],
         addresses: vec![
             (host.name.clone(), vec![address("192.0.2.1"), address("2001:db8::1")]),
@@ -85,18 +87,34 @@ pub(super) fn automation_of(case: &mut Case) -> &mut Automation {
             hooks: vec![],
             lock: None,
             last_run: None,
+            unproven: Vec::new(),
         });
     }
     &mut host.automation[0]
 }
 
 /// Adds a version that was issued by Let's Encrypt an hour ago.
+/// What an order for the name costs there, by what lies on the host.
+fn cost(host: &Host, directory: &str) -> Cost {
+    let history = History::new(&Fleet::new([host.clone()]), &[], Vec::new(), NOW);
+    let ca = budget::Ca::of_directory(directory);
+    let names = NameSet::new(["www.example.net"]);
+    action::cost(&history, &Wanted::new(ca, names, Account::Own), NOW)
+}
+
+/// Another CA, and what was issued by it so far counts.
+pub(super) fn order_from(case: &mut Case, directory: &str) {
+    directory.clone_into(&mut case.ca.directory);
+    case.cost = cost(&case.host, directory);
+}
+
 pub(super) fn issue(case: &mut Case) {
     let mut place = Place::new("certbot", SafeText::new("www"));
     let issuer = "CN=YE1,O=Let's Encrypt,C=US";
+    let number = case.host.places.len();
     let certificate = Certificate {
-        sha256: Fingerprint::of(b"leaf"),
-        spki_sha256: Fingerprint::of(b"key"),
+        sha256: Fingerprint::of(format!("leaf {number}").as_bytes()),
+        spki_sha256: Fingerprint::of(format!("key {number}").as_bytes()),
         serial: SafeText::default(),
         subject: SafeText::default(),
         issuer: SafeText::new(issuer),
@@ -105,6 +123,7 @@ pub(super) fn issue(case: &mut Case) {
         not_after: NOW.plus(90 * 86_400),
         key: KeyKind::Ed25519,
         is_ca: false,
+        logged_at: None,
         is_for_clients: false,
         renewal_id: None,
         der: None,

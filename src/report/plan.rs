@@ -243,6 +243,7 @@ fn ask(ask: &Ask) -> Value {
 fn refused(target: &str, refusal: &Refusal) -> Value {
     let why = match refusal.why {
         Why::BadRequest => "bad-request",
+        Why::OverBudget => "over-budget",
         Why::Pointless => "pointless",
         Why::ReadOnly => "read-only",
         Why::Unknown => "unknown",

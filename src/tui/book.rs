@@ -8,8 +8,9 @@ use uuid::Uuid;
 use crate::action::DRY_RUN;
 pub use crate::audit::read::Record;
 use crate::audit::verify::{State, Verified};
-use crate::budget::Event;
+use crate::budget::{Event, Try};
 use crate::fleet::{HostName, Moment, Weight};
+use crate::perform::Tries;
 use crate::text::SafeText;
 
 /// The audit log as it was last read.
@@ -27,6 +28,8 @@ pub struct Book {
     problem: Option<SafeText>,
     /// What was noted beside it of what happened at CAs.
     at_cas: Vec<Event>,
+    /// What was tried at them, and what came of it.
+    tries: Vec<Try>,
 }
 
 /// A book while it is read: the newest records, and every intent that is still open.
@@ -60,6 +63,9 @@ impl Reading {
     /// The book, and why it ends where it does, if it could not be read further.
     pub fn book(self, verified: Verified, problem: Option<SafeText>) -> Book {
         let records: Vec<Record> = self.newest.into();
+        let mut tries = Tries::default();
+        records.iter().rev().for_each(|it| tries.add(it));
+        let tries = tries.ended();
         let mut of: HashMap<Uuid, Vec<usize>> = HashMap::new();
         for (at, record) in records.iter().enumerate().rev() {
             of.entry(record.op).or_default().push(at);
@@ -68,7 +74,7 @@ impl Reading {
         open.sort_by_key(|it| it.seq);
         let verified = Some(verified);
         let left_out = self.left_out;
-        Book { records, of, open, verified, left_out, problem, at_cas: Vec::new() }
+        Book { records, of, open, verified, left_out, problem, at_cas: Vec::new(), tries }
     }
 }
 
@@ -82,6 +88,11 @@ impl Book {
     /// What was noted beside it of what happened at CAs.
     pub fn at_cas(&self) -> &[Event] {
         &self.at_cas
+    }
+
+    /// What was tried at CAs, and what came of it.
+    pub fn tries(&self) -> &[Try] {
+        &self.tries
     }
 
     /// Why it could not be read further, if it could not.

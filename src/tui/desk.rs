@@ -14,7 +14,7 @@ use super::part::Page;
 use super::part::hosts::{self, HostRow};
 use super::rows::{Arrangement, RowId, Rows};
 use super::theme::Theme;
-use crate::budget::History;
+use crate::budget::{Bucket, History};
 use crate::diagnose::{Cause, Diagnosis, Finding, diagnose, gather};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
@@ -52,6 +52,8 @@ pub struct Desk {
     pub book: Book,
     /// What is known to have happened at CAs, as long as nothing else was seen.
     history: OnceLock<History>,
+    /// What is left of limits of which something is used, the scarcest first.
+    buckets: OnceLock<Vec<Bucket>>,
     /// By which words it is searched.
     pub search: String,
     /// The numbers of the records that have them, newest first.
@@ -90,6 +92,7 @@ impl Desk {
             job_lines: Vec::new(),
             book: Book::default(),
             history: OnceLock::new(),
+            buckets: OnceLock::new(),
             search: String::new(),
             found: Vec::new(),
             guide: None,
@@ -109,12 +112,20 @@ impl Desk {
     pub fn history(&self) -> &History {
         let told = || self.inventory.order_limits();
         let kept = || self.book.at_cas().to_vec();
-        self.history.get_or_init(|| History::new(&self.fleet, &told(), kept(), self.now))
+        self.history.get_or_init(|| {
+            let history = History::new(&self.fleet, &told(), kept(), self.now);
+            history.with_tries(self.book.tries().to_vec())
+        })
+    }
+
+    /// What is left of limits of which something is used, the scarcest first.
+    pub fn buckets(&self) -> &Vec<Bucket> {
+        self.buckets.get_or_init(|| self.history().buckets(self.now))
     }
 
     /// Judges the fleet at the present, and arranges what is shown.
     pub fn judge(&mut self) {
-        self.history = OnceLock::new();
+        (self.history, self.buckets) = (OnceLock::new(), OnceLock::new());
         if let Some(mask) = &mut self.mask {
             mask.learn(&self.fleet);
         }
@@ -172,7 +183,7 @@ impl Desk {
         }
         self.jobs.settle(|op| book.end_of(op));
         self.book = book;
-        self.history = OnceLock::new();
+        (self.history, self.buckets) = (OnceLock::new(), OnceLock::new());
         self.found = self.book.search(&self.search);
         self.list_jobs();
         self.learn_guide();

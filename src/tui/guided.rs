@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::desk::Desk;
 use super::request::{Request, Wanted};
-use crate::action::Subject;
+use crate::action::{Find, Subject};
 use crate::audit::read::Record;
 use crate::fleet::HostName;
 use crate::guide::{Answer, Given, Kind, Mark, Run, Scene, Step};
@@ -45,7 +45,9 @@ impl Desk {
     /// Finds out which step is next, after anything has changed.
     pub(super) fn settle_guide(&mut self) {
         let Some(guided) = &self.guide else { return };
-        let scene = Scene::new(&self.inventory, &self.fleet, &guided.run, self.now);
+        let (inventory, fleet, history) = (&self.inventory, &self.fleet, self.history());
+        let find = Find { inventory, fleet, history, now: self.now };
+        let scene = Scene::new(find, &guided.run);
         let (step, marks, hosts) = (scene.next(), scene.marks(), scene.case().hosts());
         if let Some(guided) = &mut self.guide {
             (guided.step, guided.marks, guided.hosts) = (step, marks, hosts);

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::desk::Desk;
 use super::rows::RowId;
-use crate::action::{self, Chosen, Find, Kind, Plan, Refusal, Review, Subject, Target, Why};
+use crate::action::{self, Chosen, Find, Kind, Plan, Refusal, Review, Subject, Target};
 use crate::diagnose::Remedy;
 use crate::fleet::HostName;
 
@@ -108,10 +108,10 @@ impl Request {
             || Some(NOWHERE.to_owned()),
             |it| {
                 // What is missing may still be chosen.
-                Some(it.filter(|it| it.why != Why::BadRequest)?.text.clone())
+                Some(it.filter(|it| !it.why.may_be_chosen())?.text.clone())
             },
         )?;
-        refusals.all(|it| it.is_some_and(|it| it.why != Why::BadRequest)).then_some(first)
+        refusals.all(|it| it.is_some_and(|it| !it.why.may_be_chosen())).then_some(first)
     }
 }
 

@@ -47,6 +47,7 @@ fn what_is_asked_looks_as_recorded() {
     check("form", Stage::arm, "jai");
     check("menu", Stage::arm, "ja");
     check("refused", Stage::arm, "Gar");
+    check("over-budget", Stage::refuse, "jar");
 }
 
 #[test]
@@ -66,4 +67,6 @@ fn what_is_told_looks_as_recorded() {
     check("leave", Stage::run_jobs, "1q");
     check("audit", Stage::read_log, "5");
     check("audit-record", Stage::read_log, "5j\r");
+    check("budget", Stage::refuse, "6j");
+    check("budget-limit", Stage::refuse, "6\r");
 }

@@ -34,6 +34,7 @@ const TRIED_ELSEWHERE: &[(&str, &str)] = &[
     ("certdeck run renew due --unattended", "tests/it/unattended.rs has lineages that are due"),
     ("certdeck budget www.example.net", BUDGET),
     ("certdeck budget due", BUDGET),
+    ("certdeck plan renew web-01/www.example.net --over-budget", BUDGET),
 ];
 
 const BUDGET: &str = "tests/it/budget.rs has certificates of a CA whose limits are known";

@@ -55,6 +55,7 @@ const SHOTS: &[Shot] = &[
     Shot { name: "jobs", size: (120, 40), before: Stage::run_jobs, keys: "wjj", ..DARK },
     Shot { name: "audit", size: (120, 40), before: Stage::read_log, keys: "5j", ..DARK },
     Shot { name: "guide", size: (100, 40), before: Stage::guide, keys: "\r", ..DARK },
+    Shot { name: "budget", size: (120, 40), before: Stage::refuse, keys: "6jj", ..DARK },
     Shot { name: "help", size: (100, 40), keys: "?", ..DARK },
 ];
 

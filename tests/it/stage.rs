@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certdeck::acme::{self, Step};
+use certdeck::budget::{Account, Ca, Event, NameSet, Origin, What};
 use certdeck::explain::Explanation;
-use certdeck::fleet::{Fingerprint, Moment};
+use certdeck::fleet::{Fingerprint, HOUR, Moment};
 use certdeck::guide::Run;
 use certdeck::job::{Look, State, Status};
 use certdeck::perform::{Ending, Progress, Report};
@@ -95,6 +96,17 @@ impl Stage {
         let about = "edge-fra-2/api.example.net";
         let id = Uuid::from_u128(0x0193_a1b2_7c3d_7e00_8000_0000_004f_1c09);
         self.tell(Msg::Guide(Run::new(id, about, "ada@bastion", NOW)));
+    }
+
+    /// The CA has asked to be left alone, and the console is armed.
+    pub(crate) fn refuse(&mut self) {
+        self.arm();
+        let ca = Ca::of_directory("https://acme-v02.api.letsencrypt.org/directory");
+        let until = Some(NOW.plus(2 * HOUR));
+        let what = What::Refused { limit: "limit", about: None, until };
+        let event = Event::noted(NOW, ca, what, NameSet::default(), Account::Own);
+        let event = event.seen(Origin::Ledger);
+        self.tell(Msg::LogRead(Box::new(sample::book().with(vec![event]))));
     }
 
     /// Three rows are marked, and the filter hides one of them.

@@ -43,11 +43,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Commands as a shell reads them, and where a client keeps things.
     ("action", &["budget", "fleet", "inventory", "source", "text"]),
     // Which step is next is a matter of what is wrong and of what could be done.
-    ("guide", &["action", "diagnose", "filter", "fleet", "inventory", "text"]),
+    ("guide", &["action", "budget", "diagnose", "filter", "fleet", "inventory", "text"]),
     // How wide a wave is, is a matter of groups.
     ("rollout", &["action", "fleet", "inventory"]),
     // What was looked at, as those saw it who did: CAA records are judged where they are read.
-    ("preflight", &["action", "fleet", "inventory", "resolve", "source", "text"]),
+    ("preflight", &["action", "budget", "fleet", "inventory", "resolve", "source", "text"]),
     // Frames are those of a visit.
     ("job", &["fleet", "source", "text"]),
     // Effects.
@@ -120,8 +120,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     // Screens and parts draw what they are given.
-    ("tui/screen", &["diagnose", "fleet", "guide", "perform", "text", "tui", "tui/part"]),
-    ("tui/part", &["action", "diagnose", "filter", "fleet", "perform", "text", "tui"]),
+    ("tui/screen", &["budget", "diagnose", "fleet", "guide", "perform", "text", "tui", "tui/part"]),
+    ("tui/part", &["action", "budget", "diagnose", "filter", "fleet", "perform", "text", "tui"]),
     (
         "cli",
         &[

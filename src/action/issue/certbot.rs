@@ -3,6 +3,7 @@
 use super::super::card::{self, Lineage};
 use super::super::certbot::{Certbot, checked_name, is_exact};
 use super::super::cost::{self, Authority, LETS_ENCRYPT, LETS_ENCRYPT_STAGING};
+use super::super::gate::Gate;
 use super::super::plan::{Expect, Plan, Promise};
 use super::super::renew::authority;
 use super::super::{Chosen, Refusal, Target, Why};
@@ -41,8 +42,8 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
 
     let safe: Vec<_> = names.iter().map(|it| SafeText::new(it)).collect();
     let whose = account_at(target, &ca.directory);
-    let cost = cost::of(target, &cost::wanted(&ca.directory, &safe, whose));
-    cost.check(target.now, "or add or leave out a name: another set has a limit of its own")?;
+    let wanted = cost::wanted(&ca.directory, &safe, whose);
+    let gate = Gate::open(target, &wanted, chosen)?;
 
     let hooks = Hooks::of(&certbot, old.is_some(), chosen)?;
     let mut argv: Vec<String> = names.iter().flat_map(|it| ["-d".to_owned(), it.clone()]).collect();
@@ -70,13 +71,12 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
     notes.extend(account(target, chosen, &ca.directory));
     let endpoints = card::endpoints(target, &safe);
     let blank = card::blank(&KIND, target, Some(&certbot));
-    Ok(Plan {
+    Ok(gate.put(Plan {
         what: match old {
             Some(_) => blank.what.clone(),
             None => format!("{} (a new lineage)", blank.what),
         },
         effect,
-        cost: cost.text,
         undo: old.map_or_else(
             || format!("nothing loads it yet; `certbot delete --cert-name {name}` on the host removes it"),
             |it| it.undo(),
@@ -90,7 +90,7 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
         impact: hooks.impact,
         endpoints: if hooks.is_loaded { endpoints } else { Vec::new() },
         ..blank
-    })
+    }))
 }
 
 /// The lineage that is there, if certbot can go on with it. If not, certbot 2.1.0 orders a

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::card::Lineage;
 use super::certbot::KIND as CERTBOT;
+use super::gate::OVER;
 use super::store::KIND as STORE;
 use super::{
     Choice, Chosen, KeyType, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, names,
@@ -81,6 +82,7 @@ pub(super) const KIND: Kind = Kind {
             no,
         ),
         choice("serve", "no", "by certdeck: no server is told to load it", no),
+        OVER,
     ],
     plan,
 };

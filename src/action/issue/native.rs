@@ -4,6 +4,7 @@
 use super::super::card::{self, Lineage};
 use super::super::certbot::{Hook, checked_name};
 use super::super::cost;
+use super::super::gate::Gate;
 use super::super::order::{KeyPlan, Order};
 use super::super::plan::{Plan, Promise};
 use super::super::store::{self, Conf, Steps, Store, Version};
@@ -92,16 +93,17 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
         is_prechecked: !is_told_no("precheck")?,
         loading: Loading { names: &names, installs, hook, is_served: !is_told_no("serve")? },
     };
-    wanted.plan(target, &store, name, old)
+    wanted.plan(target, &store, name, old, chosen)
 }
 
 /// A plan that orders a lineage of our store again as its file tells.
 pub(in crate::action) fn renewal_plan(
     kind: &'static Kind,
     target: &Target<'_>,
+    chosen: &Chosen,
 ) -> Result<Plan, Refusal> {
     let known = Known::of(target)?;
-    known.wanted(kind)?.plan(target, &known.store, known.name, Some(known.lineage))
+    known.wanted(kind)?.plan(target, &known.store, known.name, Some(known.lineage), chosen)
 }
 
 /// A plan that tries at the staging twin whether it could be ordered again.
@@ -185,6 +187,7 @@ impl Wanted<'_> {
         store: &Store<'_>,
         name: &str,
         old: Option<Lineage<'_>>,
+        chosen: &Chosen,
     ) -> Result<Plan, Refusal> {
         let Self { issuer, names, .. } = *self;
         let safe: Vec<_> = names.iter().map(|it| SafeText::new(it)).collect();
@@ -202,8 +205,8 @@ impl Wanted<'_> {
         let replacing = old.and_then(|it| renewal_of(it.place, target.now));
         let is_replacing = replacing
             .is_some_and(|it| it.is_replacing && it.ca == wanted.ca && it.names == wanted.names);
-        let cost = cost::of(target, &budget::Wanted { is_replacing, ..wanted });
-        cost.check(target.now, "or add or leave out a name: another set has a limit of its own")?;
+        let wanted = budget::Wanted { is_replacing, ..wanted };
+        let gate = Gate::open(target, &wanted, chosen)?;
 
         let mut notes = old.map(|it| it.notes()).unwrap_or_default();
         let proofs = self.way.proofs(target, names, issuer.http_port, &mut notes);
@@ -230,8 +233,7 @@ impl Wanted<'_> {
         let plan = placing.plan(self.effect(store, name, old), conf)?;
         notes.extend(plan.notes.iter().cloned());
         let held = "the live files hold a new certificate, and its key fits";
-        Ok(Plan {
-            cost: cost.text,
+        Ok(gate.put(Plan {
             proof: card::proof(held, &plan.endpoints),
             notes,
             promise: Promise::NewLeaf,
@@ -256,7 +258,7 @@ impl Wanted<'_> {
                 is_prechecked: self.is_prechecked,
             }),
             ..plan
-        })
+        }))
     }
 
     /// A plan that lets the staging twin look whether control of the names could be proven, and

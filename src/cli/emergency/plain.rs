@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::lines::{Gone, Lines};
 use super::{is_known, not_taken, nothing, refused, words};
-use crate::action::{Answer as Typed, Ask, Confirmed, NotConfirmed, Plan, Review};
-use crate::cli::survey::note;
+use crate::action::{Answer as Typed, Ask, Confirmed, Find, NotConfirmed, Plan, Review};
+use crate::budget::History;
+use crate::cli::survey::{self, note};
 use crate::cli::{Context, Exit, Failure, progress};
 use crate::fleet::{Fleet, HostName};
 use crate::guide::{Answer, Does, Given, Proof, Run, Scene, Step};
@@ -26,6 +27,8 @@ pub(super) struct Guide<'a> {
     tools: Tools,
     run: Run,
     fleet: Fleet,
+    /// What is known to have happened at CAs, as of the last look at hosts.
+    history: History,
     lines: Lines,
     /// The hosts that were read in this session.
     read: BTreeSet<HostName>,
@@ -58,7 +61,8 @@ impl<'a> Guide<'a> {
         fleet: Fleet,
         lines: Lines,
     ) -> Self {
-        Self { context, tools, run, fleet, lines, read: BTreeSet::new(), shown: 0 }
+        let history = survey::history(context, &tools.inventory, &fleet);
+        Self { context, tools, run, fleet, history, lines, read: BTreeSet::new(), shown: 0 }
     }
 
     /// From the first look to the end, or until somebody leaves.
@@ -241,6 +245,7 @@ impl<'a> Guide<'a> {
         for visit in told.take_visits() {
             self.fleet.apply(visit);
         }
+        self.history = survey::history(self.context, &self.tools.inventory, &self.fleet);
         let outcomes = told.outcomes(&plans);
         let mut text = Vec::new();
         for it in &outcomes {
@@ -398,11 +403,14 @@ impl<'a> Guide<'a> {
         }
         // The snapshot is a memory, not a record: nothing depends on it.
         Store::new(&self.context.paths.state).save(&self.fleet).ok();
+        self.history = survey::history(self.context, &self.tools.inventory, &self.fleet);
         Ok(())
     }
 
     fn scene(&self) -> Scene<'_> {
-        Scene::new(&self.tools.inventory, &self.fleet, &self.run, self.context.clock.now())
+        let (inventory, fleet) = (&*self.tools.inventory, &self.fleet);
+        let (history, now) = (&self.history, self.context.clock.now());
+        Scene::new(Find { inventory, fleet, history, now }, &self.run)
     }
 }
 

@@ -19,7 +19,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::Tools;
+use crate::acme::ledger::Ledger;
 use crate::action::Find;
+use crate::budget::History;
 use crate::fleet::{Fleet, HostName, Reach, Visit};
 use crate::preflight::{self, Case, Evidence, Kind, Part, Refusal, Verdict};
 use crate::scan;
@@ -167,7 +169,7 @@ impl Shared {
 
     /// What would be ordered, by how its host is now.
     async fn case(&self, wanted: &Wanted) -> Result<Case, Refusal> {
-        let Tools { inventory, sessions, clock, .. } = &self.tools;
+        let Tools { inventory, sessions, clock, office, .. } = &self.tools;
         let unknown = || Refusal {
             text: SafeText::new(&format!("{}: it is not in the inventory", wanted.host)),
             hint: SafeText::new("`certdeck scan` lists hosts and lineages"),
@@ -178,7 +180,11 @@ impl Shared {
         self.say(Progress::Visited(visit.clone()));
         let mut fleet = self.fleet();
         fleet.apply(visit);
-        let find = Find { inventory, fleet: &fleet, now: clock.now() };
+        let now = clock.now();
+        // Without what was noted here, a little is known less.
+        let kept = Ledger::of(office).events(now).unwrap_or_default();
+        let history = &History::new(&fleet, &inventory.order_limits(), kept, now);
+        let find = Find { inventory, fleet: &fleet, history, now };
         let lineage = wanted.lineage.as_deref();
         let target = find.target(&wanted.host, lineage).ok_or_else(unknown)?;
         let host = fleet.shared(&wanted.host).ok_or_else(unknown)?;

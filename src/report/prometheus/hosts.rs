@@ -137,6 +137,7 @@ mod tests {
                 hooks: Vec::new(),
                 lock: None,
                 last_run: None,
+                unproven: Vec::new(),
             }];
             fleet.recall(host);
             samples(&fleet, &sample::diagnosis(), "", &AUTOMATION_ARMED, &Beside::default())

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::App;
-use crate::action::{self, Answer, Confirmed, Subject, Tier, Why};
+use crate::action::{self, Answer, Choice, Confirmed, Refusal, Subject, Tier, Why};
 use crate::diagnose::Remedy;
 use crate::fleet::Weight;
 use crate::perform::{Ending, Progress, Reconciled};
@@ -354,10 +354,12 @@ impl App {
 fn must_choose(request: &Request, planned: &[Planned]) -> bool {
     let lacks_name = request.kind.subject == Subject::Lineage
         && request.targets.iter().any(|it| it.lineage.is_none());
-    if request.kind.choices.is_empty() && !lacks_name {
-        return false;
+    let is_over = |it: &Planned| it.plan.as_ref().is_err_and(|it| it.why == Why::OverBudget);
+    if request.kind.choices.iter().all(Choice::is_override) && !lacks_name {
+        // There is something to choose only where it is refused without.
+        return planned.iter().all(is_over);
     }
-    let could_be = |it: &Planned| it.plan.as_ref().err().is_none_or(|it| it.why == Why::BadRequest);
+    let could_be = |it: &Planned| it.plan.as_ref().err().is_none_or(|it| it.why.may_be_chosen());
     let is_possible = planned.iter().any(|it| it.plan.is_ok());
     planned.iter().any(could_be) && !(request.is_filled && is_possible)
 }
@@ -365,7 +367,14 @@ fn must_choose(request: &Request, planned: &[Planned]) -> bool {
 /// What is wrong with what was chosen.
 fn complaint(request: &Request, planned: &[Planned]) -> Option<String> {
     let mut refusals = planned.iter().filter_map(|it| it.plan.as_ref().err());
-    let wrong = refusals.find(|it| it.why == Why::BadRequest).filter(|_| request.is_filled)?;
+    let is_told = |it: &&Refusal| match it.why {
+        Why::BadRequest => request.is_filled,
+        Why::OverBudget => {
+            request.is_filled || request.kind.choices.iter().all(Choice::is_override)
+        }
+        _ => false,
+    };
+    let wrong = refusals.find(is_told)?;
     let hint = wrong.hint.as_ref().map_or_else(String::new, |it| format!("; {it}"));
     Some(format!("{}{hint}", wrong.text))
 }

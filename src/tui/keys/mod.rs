@@ -121,6 +121,8 @@ pub enum Command {
     Screen4,
     /// The fifth screen.
     Screen5,
+    /// The sixth screen.
+    Screen6,
     /// Follows what a job prints, or no more.
     Follow,
     /// Keeps what a job printed in a file.
@@ -285,6 +287,7 @@ static TABLE: &[Binding] = table! {
     Screen3 "findings" Everywhere ["f" "3"] "findings": "what is wrong, one line per cause"
     Screen4 "jobs" Everywhere ["4" "w"] "jobs": "what was changed from here, and what is still running"
     Screen5 "audit" Everywhere ["5"] "audit": "the audit log: who changed what, and what came of it"
+    Screen6 "budget" Everywhere ["6"] "budget": "what CAs still allow, by names, domain and account"
     Back "history-back" Everywhere ["["] "back": "back on the trail of screens"
     Forward "history-forward" Everywhere ["]"] "forward": "forward on the trail of screens"
     LastScreen "last-screen" Everywhere ["backspace" "ctrl-o"] "last screen": "the screen before this one"

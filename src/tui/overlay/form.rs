@@ -59,8 +59,12 @@ impl Form {
             let offers = first.and_then(|it| with_target(it, desk, |it| (choice.offers)(it)));
             let offers = offers.unwrap_or_default();
             let had = request.chosen.get(choice.name);
+            if choice.is_override() && had.is_none() && complaint.is_none() {
+                continue;
+            }
             let chosen = offers.iter().position(|it| Some(it.value.as_str()) == had);
-            let suggested = (choice.is_required || is_alone) && had.is_none() && !offers.is_empty();
+            let is_usual = is_alone && !choice.is_override();
+            let suggested = (choice.is_required || is_usual) && had.is_none() && !offers.is_empty();
             let typed = had.filter(|_| chosen.is_none()).unwrap_or_default();
             entries.push(Entry {
                 name: Some(choice.name),
@@ -182,13 +186,15 @@ impl Overlay for Form {
         };
         let title = format!("{}: {}", self.request.kind.title, page.shown(&targets));
         let offers = self.entries.get(self.at).map_or(0, |it| it.offers.len());
-        let height = self.entries.len() + offers + 7;
+        // A refusal with what can be done meanwhile is longer than what a choice is about.
+        let told = if self.complaint.is_some() { COMPLAINT } else { ABOUT };
+        let height = self.entries.len() + offers + 4 + usize::from(told);
         let height = u16::try_from(height).unwrap_or(u16::MAX);
         let room = sheet::lay(&title, (90, height), theme, area, buf);
         let fields = u16::try_from(self.entries.len()).unwrap_or(u16::MAX);
         let [fields, about, list] = room.layout(&Layout::vertical([
-            Constraint::Length(fields.min(room.height.saturating_sub(3))),
-            Constraint::Length(3),
+            Constraint::Length(fields.min(room.height.saturating_sub(told))),
+            Constraint::Length(told),
             Constraint::Fill(1),
         ]));
         let first = sheet::first_shown(self.at, self.entries.len(), fields.height);
@@ -223,6 +229,11 @@ impl Overlay for Form {
         draw_offers(entry, desk, list, buf);
     }
 }
+
+/// The rows for what a choice is about, and for what was wrong with it, the empty one before
+/// them counted.
+const ABOUT: u16 = 3;
+const COMPLAINT: u16 = 8;
 
 fn draw_offers(entry: &Entry, desk: &Desk, area: Rect, buf: &mut Buffer) {
     let (theme, page) = (&desk.theme, desk.page());

@@ -4,6 +4,7 @@
 pub mod audit;
 mod automation;
 mod axis;
+pub mod budget;
 pub mod card;
 pub mod cause;
 pub mod detail;

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::split;
+use crate::budget::{Bucket, Ca, Scope};
 use crate::diagnose::Cause;
 use crate::fleet::{HostName, Severity, Verdict};
 use crate::text::SafeText;
@@ -195,6 +196,36 @@ impl Lines for Vec<JobId> {
 
     fn find(&self, id: &JobId) -> Option<usize> {
         self.iter().position(|it| it == id)
+    }
+}
+
+/// What a limit is, however much of it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BucketId {
+    kind: &'static str,
+    ca: Ca,
+    scope: Scope,
+}
+
+impl From<&Bucket> for BucketId {
+    fn from(it: &Bucket) -> Self {
+        Self { kind: it.kind.name, ca: it.ca.clone(), scope: it.scope.clone() }
+    }
+}
+
+impl Lines for Vec<Bucket> {
+    type Id = BucketId;
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn id(&self, position: usize) -> Option<BucketId> {
+        self.get(position).map(BucketId::from)
+    }
+
+    fn find(&self, id: &BucketId) -> Option<usize> {
+        self.iter().position(|it| BucketId::from(it) == *id)
     }
 }
 

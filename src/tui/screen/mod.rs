@@ -6,6 +6,7 @@
 //! 2. Two lines below: `mod` and the entry in [`ALL`]; a command in [`super::keys`] opens it.
 
 mod audit;
+mod budget;
 mod cause;
 mod certificate;
 mod findings;
@@ -34,7 +35,8 @@ use crate::fleet::HostName;
 use crate::guide::Answer;
 
 /// Every screen that has a key, in the order of the keys. The first is shown at the start.
-pub static ALL: &[Kind] = &[timeline::KIND, hosts::KIND, findings::KIND, jobs::KIND, audit::KIND];
+pub static ALL: &[Kind] =
+    &[timeline::KIND, hosts::KIND, findings::KIND, jobs::KIND, audit::KIND, budget::KIND];
 
 /// The first of the screens.
 pub fn home(desk: &Desk) -> Box<dyn Screen> {

@@ -26,7 +26,7 @@ impl Somebody {
         Self { app: app(), now: NOW, up: Duration::from_secs(1), runs: Vec::new() }
     }
 
-    fn armed() -> Self {
+    pub(super) fn armed() -> Self {
         let mut it = Self::new();
         it.press(":arm 15m<enter>");
         assert!(it.shows("ARMED 1"), "{}", it.screen());
@@ -83,12 +83,12 @@ impl Somebody {
     }
 
     #[track_caller]
-    fn assert_shows(&self, text: &str) {
+    pub(super) fn assert_shows(&self, text: &str) {
         assert!(self.shows(text), "no `{text}` in\n{}", self.screen());
     }
 
     /// Selects the row of a place.
-    fn select(&mut self, host: &str, place: &str) {
+    pub(super) fn select(&mut self, host: &str, place: &str) {
         self.press("1gg");
         let wanted = self.app.desk.row_at(&HostName::new(host), Some(place));
         assert!(wanted.is_some());
@@ -101,7 +101,7 @@ impl Somebody {
         panic!("{host} {place} is not on the timeline");
     }
 
-    fn begun(&self) -> usize {
+    pub(super) fn begun(&self) -> usize {
         self.runs.iter().map(|it| it.1.len()).sum()
     }
 
@@ -151,8 +151,8 @@ fn look(text: &str) -> Look {
     }
 }
 
-const HOST: &str = "edge-fra-2";
-const PLACE: &str = "api.example.net";
+pub(super) const HOST: &str = "edge-fra-2";
+pub(super) const PLACE: &str = "api.example.net";
 const OTHER: (&str, &str) = ("edge-ams-1", "legacy.example.org");
 
 #[test]

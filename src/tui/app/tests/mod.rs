@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyModifiers};
 use proptest::prelude::*;
 
+mod budget;
 mod change;
 mod guide;
 mod random;
