@@ -407,6 +407,9 @@ fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
             format!("the clock is {} s off ours", host.clock_offset.unwrap_or_default())
         }
         (_, None) => "it worked".to_owned(),
+        (_, Some(_)) if case.action == "reload" && !shown.is_empty() => {
+            format!("what lies on disk is loaded{shown}")
+        }
         (_, Some(_)) => format!("it worked, and the certificate is the one from before{shown}"),
     }
 }
@@ -743,6 +746,9 @@ mod tests {
         let new = Promise::NewLeaf;
         let (chosen, armed) = (Promise::Leaf(fingerprint(2)), Promise::TimerArmed);
         scene(Promise::SameLeaf).check(Ok, "", "the certificate is the one from before");
+        let mut reload = scene(Promise::SameLeaf).serves(&[Some(1)]);
+        reload.case.action = "reload".to_owned();
+        reload.check(Ok, "", "what lies on disk is loaded, and is served");
         scene(Promise::SameLeaf).live(2).check(Failed, "changed", "the certificate is another one");
         scene(new.clone()).live(2).check(Ok, "", "a new certificate is in place until");
         scene(new.clone()).check(Failed, "not-renewed", "still the one from before");
