@@ -38,10 +38,12 @@ pub fn draw(title: &str, rows: &[MenuRow], page: &Page<'_>, area: Rect, buf: &mu
         .put(&rule.repeat(2), theme.faint())
         .put(&format!(" {} ", page.shown(title)), theme.title())
         .fill(rule, theme.faint());
+    let widest = rows.iter().map(|it| it.title.len()).max().unwrap_or_default();
+    let wide = u16::try_from(widest + 1).unwrap_or(u16::MAX);
     for (y, row) in (1..area.height).zip(rows) {
         let mut pen = Pen::new(buf, area, y, page);
         let style = if row.refusal.is_some() { theme.dim() } else { theme.text() };
-        pen.skip(2).column(&row.key, 2, theme.key()).skip(1).column(row.title, 13, style);
+        pen.skip(2).column(&row.key, 2, theme.key()).skip(1).column(row.title, wide, style);
         pen.column(row.tier, 8, theme.dim());
         match &row.refusal {
             Some(why) => pen.put(&format!("not now: {}", page.shown(why)), theme.dim()),
