@@ -202,19 +202,25 @@ impl Certificate {
         now.since(self.not_before) as f64 / self.lifetime() as f64
     }
 
-    /// When renewal should begin where the CA does not say: with the last third of its life, or
-    /// the last half of less than ten days. That is where Let's Encrypt puts its ARI windows
-    /// (integration guide, and `boulder/core/objects.go`, 2026).
+    /// When renewal should begin where the CA does not say, see [`Self::renewal_of`].
     pub fn renewal_opens(&self) -> Moment {
-        let life = self.lifetime();
-        self.not_before.plus(if life < SHORT_LIVED { life / 2 } else { life / 3 * 2 })
+        self.not_before.plus(Self::renewal_of(self.lifetime()).0)
     }
 
-    /// When renewal should have happened: halfway from [`Self::renewal_opens`] to the end. A
-    /// client that runs twice a day and has failed for that long fails silently.
+    /// When renewal should have happened, see [`Self::renewal_of`].
     pub fn renewal_closes(&self) -> Moment {
-        let opens = self.renewal_opens();
-        opens.plus(self.not_after.since(opens) / 2)
+        self.not_before.plus(Self::renewal_of(self.lifetime()).1)
+    }
+
+    /// When in a life of so many seconds renewal should begin, and when it should have happened.
+    ///
+    /// It begins with the last third, or the last half of less than ten days: that is where Let's
+    /// Encrypt puts its ARI windows (integration guide, and `boulder/core/objects.go`, 2026). It
+    /// should have happened halfway from there to the end: a client that runs twice a day and has
+    /// failed for that long fails silently.
+    pub const fn renewal_of(lifetime: i64) -> (i64, i64) {
+        let opens = if lifetime < SHORT_LIVED { lifetime / 2 } else { lifetime / 3 * 2 };
+        (opens, opens + (lifetime - opens) / 2)
     }
 
     /// Whether it stands for a name that clients ask for; a wildcard stands for exactly one label

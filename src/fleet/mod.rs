@@ -8,6 +8,7 @@ mod chain;
 mod host;
 mod moment;
 mod name;
+mod pace;
 mod place;
 mod probe;
 mod roots;
@@ -27,6 +28,7 @@ pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable, pem};
 pub use chain::{Chain, ChainFault, Trust};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Told, ToldFinding, Unreached, Visit, Why};
 pub use moment::{DAY, HOUR, Moment, human, seconds};
+pub use pace::span;
 pub use place::{
     ConfHook, DryRun, FailedHook, Failure, Install, InstallKind, KeySight, Layers, Need, NeedKind,
     NeedState, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting, Version,

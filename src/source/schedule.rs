@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::script::number;
 use super::{Script, Section, quote};
-use crate::fleet::{Moment, Schedule, Scheduler, Trigger};
+use crate::fleet::{self, Moment, Schedule, Scheduler, Trigger};
 use crate::text::SafeText;
 
 /// How to tell that something starts a client.
@@ -306,28 +306,9 @@ fn waits(command: &str) -> i64 {
     longest.filter(|it| *it <= MAX_WAIT).unwrap_or(0)
 }
 
-/// A span of time as systemctl prints it, in seconds: `12h`, `1h 30min`, `0`, `infinity`.
+/// A span of time that nobody waits for longer than.
 fn span(text: &str) -> Option<i64> {
-    text.split_whitespace()
-        .map(|it| {
-            let end = it.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(it.len());
-            let (digits, unit) = it.split_at_checked(end)?;
-            let whole: i64 = digits.split('.').next()?.parse().ok()?;
-            let seconds = match unit {
-                "y" => 31_557_600,
-                "month" => 2_629_800,
-                "w" => 604_800,
-                "d" => 86_400,
-                "h" => 3600,
-                "min" => 60,
-                "s" => 1,
-                "" | "ms" | "us" => 0,
-                _ => return None,
-            };
-            whole.checked_mul(seconds)
-        })
-        .try_fold(0_i64, |sum, it| sum.checked_add(it?))
-        .filter(|it| *it <= MAX_WAIT)
+    fleet::span(text).filter(|it| *it <= MAX_WAIT)
 }
 
 /// A time as systemctl prints it: `Mon 2026-11-23 03:12:44 UTC`, `@1795403564`, `n/a`. It was
