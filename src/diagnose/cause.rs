@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 
-use super::{ALL, Finding, Remedy};
+use super::{ALL, Ack, Finding, Remedy};
 use crate::fleet::{HostName, PlaceName, Severity, Verdict};
 use crate::text::SafeText;
 
@@ -72,6 +72,32 @@ impl Cause {
             (Some(text), None) | (None, Some(text)) => SafeText::new(text),
             (None, None) => self.cause.clone(),
         }
+    }
+
+    /// What was said about how many of them by the same person, until the same moment.
+    pub fn acks<'a, T: Borrow<Finding>>(&'a self, findings: &'a [T]) -> Vec<(&'a Ack, usize)> {
+        let mut all: Vec<(&Ack, usize)> = Vec::new();
+        for ack in self.among(findings).filter_map(|it| it.ack.as_ref()) {
+            let is_same = |it: &&mut (&Ack, usize)| {
+                let (a, b) = (it.0, ack);
+                (a.kind, a.until, &a.who, &a.reason) == (b.kind, b.until, &b.who, &b.reason)
+            };
+            match all.iter_mut().find(is_same) {
+                Some(known) => known.1 += 1,
+                None => all.push((ack, 1)),
+            }
+        }
+        all
+    }
+
+    /// The same as lines for people: how many of its findings are known, and who says so.
+    pub fn known<T: Borrow<Finding>>(&self, findings: &[T]) -> Vec<SafeText> {
+        let all = self.findings.len();
+        let line = |(ack, count): (&Ack, usize)| {
+            let of = if all > 1 { format!("{count} of {all} ") } else { String::new() };
+            SafeText::new(&format!("{of}{ack}"))
+        };
+        self.acks(findings).into_iter().map(line).collect()
     }
 
     /// Where it is true, each once.

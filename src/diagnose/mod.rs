@@ -5,6 +5,7 @@
 //! 1. A file here with `KIND` and its `check`, with a test that it fires and one that it does not.
 //! 2. Two lines below: `mod` and the entry in [`ALL`].
 
+mod ack;
 mod around;
 mod authenticator;
 mod balancer;
@@ -53,6 +54,7 @@ use crate::explain;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, PlaceName, Reach, Severity, Verdict};
 use crate::text::SafeText;
 
+pub use ack::{Ack, AckKind, FindingId};
 pub use around::Around;
 pub use cause::{Cause, at, gather};
 pub use remedy::{Does, RANKS, Rank, Remedy, command, rank, word};
@@ -173,6 +175,8 @@ pub struct Finding {
     pub owner: Option<SafeText>,
     /// Where the runbook of its group is.
     pub runbook: Option<SafeText>,
+    /// What somebody has said about it, as long as that counts.
+    pub ack: Option<Ack>,
 }
 
 impl Finding {
@@ -198,6 +202,7 @@ impl Finding {
             advice: "",
             owner: None,
             runbook: None,
+            ack: None,
         }
     }
 
