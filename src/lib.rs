@@ -24,6 +24,7 @@
 //! | [`preflight`] | whether a CA would issue: checks, by what was looked at |
 //! | [`guide`] | the guided emergency renewal: which step comes next |
 //! | [`job`] | what is done on a host when nobody is connected: shell text, answers |
+//! | [`review`] | the weekly look: what changed, what ends, what crowds, what will be too slow |
 //! | [`report`] | what other programs and people read |
 //!
 //! Effects: each touches one part of the world.
@@ -39,7 +40,7 @@
 //! | [`acme`] | certificate authorities: accounts, orders, challenges |
 //! | [`perform`] | hosts: the only room that changes one |
 //! | [`gather`] | Prometheus servers, which know of fleets that are read elsewhere |
-//! | [`store`] | the snapshot of the last known fleet |
+//! | [`store`] | the snapshot of the last known fleet, and what was said in reviews |
 //! | [`practice`] | the embedded practice fleet |
 //! | [`export`] | whoever collects metrics: an HTTP port, a file |
 //!
@@ -107,6 +108,7 @@ pub mod preflight;
 pub mod remote;
 pub mod report;
 pub mod resolve;
+pub mod review;
 pub mod rollout;
 pub mod scan;
 pub mod source;
