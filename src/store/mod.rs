@@ -1,7 +1,10 @@
 //! The snapshot of the last known fleet: public facts of certificates and of how they are
 //! renewed, for the first picture of the next start. And guided runs that are under way. Losing
 //! them loses nothing that was audited.
+//! Beside it lies what was said in reviews: marks of those that were signed off, and what somebody
+//! knows about findings. The audit log has all of that, too, and first.
 
+mod review;
 mod runs;
 mod unattended;
 mod wire;
@@ -11,8 +14,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use crate::audit;
 use crate::fleet::{Fingerprint, Fleet, Moment};
 
 pub use runs::{Held, Holder, Kept, Runs, Trouble};
@@ -28,10 +33,13 @@ pub struct Store {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The bytes are not what was written.
-    #[error("{0}: the snapshot is damaged")]
+    #[error("{0}: the file is damaged")]
     Damaged(PathBuf),
+    /// The audit log refused, so nothing was changed.
+    #[error("nothing was changed")]
+    NotAudited(#[from] audit::Error),
     /// Another version of this program wrote it.
-    #[error("{0}: another version of certdeck wrote this snapshot")]
+    #[error("{0}: another version of certdeck wrote this file")]
     OtherVersion(PathBuf),
     /// It could not be read.
     #[error("cannot read {path}")]
@@ -78,18 +86,20 @@ impl Store {
     pub fn recall(&self, fleet: &mut Fleet) -> Result<Option<Moment>, Error> {
         fleet.unattended_at = self.unattended().map(|it| it.at);
         let path = self.path();
-        let mut bytes = Vec::new();
-        let read = File::open(&path).and_then(|it| it.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-        match read {
-            Err(it) if it.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::Read { path, source }),
-            Ok(size) if size as u64 > MAX_BYTES => Err(Error::TooLarge(path)),
-            Ok(_) => match decode(&bytes, fleet) {
-                Ok(scanned_at) => Ok(scanned_at),
-                Err(Unusable::Damaged) => Err(Error::Damaged(path)),
-                Err(Unusable::OtherVersion) => Err(Error::OtherVersion(path)),
-            },
-        }
+        let Some(bytes) = read(&path)? else { return Ok(None) };
+        decode(&bytes, fleet).map_err(|it| it.at(path))
+    }
+}
+
+/// Reads a file of this program; `None` if there is none.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|it| it.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Err(it) if it.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+        Ok(size) if size as u64 > MAX_BYTES => Err(Error::TooLarge(path.to_owned())),
+        Ok(_) => Ok(Some(bytes)),
     }
 }
 
@@ -100,20 +110,41 @@ enum Unusable {
     OtherVersion,
 }
 
+impl Unusable {
+    fn at(self, path: PathBuf) -> Error {
+        match self {
+            Self::Damaged => Error::Damaged(path),
+            Self::OtherVersion => Error::OtherVersion(path),
+        }
+    }
+}
+
 fn encode(fleet: &Fleet) -> io::Result<Vec<u8>> {
-    let body = postcard::to_stdvec(&wire::Snapshot::of(fleet)).map_err(io::Error::other)?;
+    seal((MAGIC, VERSION), &wire::Snapshot::of(fleet))
+}
+
+fn decode(bytes: &[u8], fleet: &mut Fleet) -> Result<Option<Moment>, Unusable> {
+    let body = unseal((MAGIC, VERSION), bytes)?;
+    let snapshot: wire::Snapshot = postcard::from_bytes(body).map_err(|_| Unusable::Damaged)?;
+    snapshot.fill(fleet)
+}
+
+/// Writes what it is, in which version, a digest, and the body.
+fn seal((magic, version): (&[u8], u16), body: &impl Serialize) -> io::Result<Vec<u8>> {
+    let body = postcard::to_stdvec(body).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(HEADER + body.len());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_be_bytes());
+    bytes.extend_from_slice(magic);
+    bytes.extend_from_slice(&version.to_be_bytes());
     bytes.extend_from_slice(Fingerprint::of(&body).digest());
     bytes.extend_from_slice(&body);
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8], fleet: &mut Fleet) -> Result<Option<Moment>, Unusable> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or(Unusable::Damaged)?;
+/// The body of what was written as that.
+fn unseal<'b>((magic, known): (&[u8], u16), bytes: &'b [u8]) -> Result<&'b [u8], Unusable> {
+    let rest = bytes.strip_prefix(magic).ok_or(Unusable::Damaged)?;
     let (version, rest) = rest.split_first_chunk().ok_or(Unusable::Damaged)?;
-    if u16::from_be_bytes(*version) != VERSION {
+    if u16::from_be_bytes(*version) != known {
         return Err(Unusable::OtherVersion);
     }
     let (digest, body) = rest.split_first_chunk::<32>().ok_or(Unusable::Damaged)?;
@@ -121,20 +152,24 @@ fn decode(bytes: &[u8], fleet: &mut Fleet) -> Result<Option<Moment>, Unusable> {
     if Fingerprint::of(body).digest() != digest {
         return Err(Unusable::Damaged);
     }
-    let snapshot: wire::Snapshot = postcard::from_bytes(body).map_err(|_| Unusable::Damaged)?;
-    snapshot.fill(fleet)
+    Ok(body)
 }
 
 /// Writes beside the file, then renames over it.
 fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    beside(folder, bytes)?.persist(path)?;
+    // The new name is on disk once the folder is.
+    File::open(folder)?.sync_all()
+}
+
+/// Writes a file that has no name of its own yet.
+fn beside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     // Temporary files are made with mode 0600.
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
-    // The new name is on disk once the folder is.
-    File::open(folder)?.sync_all()
+    Ok(file)
 }
 
 const MAGIC: &[u8] = b"certdeck";
