@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::{Kind, Report};
+use crate::diagnose::Finding;
 use crate::fleet::{Host, Moment, Place, Reach, Sighting, Verdict};
 
 pub(super) const KIND: Kind =
@@ -14,9 +15,12 @@ pub(super) const KIND: Kind =
 fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(out);
     table.write_record(COLUMNS)?;
-    for shown in report.shown().hosts {
+    let shown = report.shown();
+    let findings = shown.findings;
+    for shown in shown.hosts {
         let mut line = |place, verdict| {
-            let record = record(shown.host, place, verdict, report.now);
+            let mut record = record(shown.host, place, verdict, report.now).to_vec();
+            record.push(known(&findings, shown.host, place));
             table.write_record(record.iter().map(AsRef::<str>::as_ref))
         };
         if shown.places.is_empty() {
@@ -29,7 +33,18 @@ fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     table.flush()
 }
 
-const COLUMNS: [&str; 21] = [
+/// What somebody has said about findings of the place, or of the whole host.
+fn known<'a>(findings: &[&Finding], host: &Host, place: Option<&Place>) -> Cow<'a, str> {
+    let is_here = |it: &&&Finding| {
+        let at = it.place.as_ref();
+        it.host == host.name && at.is_none_or(|at| place.is_some_and(|it| it.name == *at))
+    };
+    let all = findings.iter().filter(is_here).filter_map(|it| it.ack.as_ref());
+    let all: Vec<_> = all.map(|it| format!("{}: {it}", it.id.rule)).collect();
+    Cow::Owned(guarded(&all.join("; ")).into_owned())
+}
+
+const COLUMNS: [&str; 22] = [
     "host",
     "address",
     "groups",
@@ -51,6 +66,7 @@ const COLUMNS: [&str; 21] = [
     "disk_sha256",
     "loaded_sha256",
     "wire_sha256",
+    "known",
 ];
 
 fn record<'a>(
@@ -58,7 +74,7 @@ fn record<'a>(
     place: Option<&'a Place>,
     verdict: Verdict,
     now: Moment,
-) -> [Cow<'a, str>; COLUMNS.len()] {
+) -> [Cow<'a, str>; COLUMNS.len() - 1] {
     let (reach, error) = match &host.reach {
         Reach::Never => ("never", ""),
         Reach::Up => ("up", ""),
@@ -106,7 +122,7 @@ fn owned(text: &str) -> Cow<'static, str> {
 }
 
 /// Text that no spreadsheet calculates (OWASP, "CSV Injection").
-fn guarded(text: &str) -> Cow<'_, str> {
+pub(super) fn guarded(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         Cow::Owned(format!("'{text}"))
     } else {
@@ -123,11 +139,11 @@ mod tests {
     #[test]
     fn every_place_has_a_line() {
         insta::assert_snapshot!(sample::write(&KIND, Page::default()), @r#"
-        host,address,groups,reach,error,seen_at,source,certificate,verdict,left_seconds,not_before,not_after,issuer,names,serial,sha256,location,chain_not_after,disk_sha256,loaded_sha256,wire_sha256
-        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,legacy.example.org,expired,-18000,2026-08-24T03:12:44Z,2026-11-22T22:12:44Z,"CN=R10,O=Let's Encrypt,C=US",legacy.example.org www.legacy.example.org,04aa,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,/etc/letsencrypt/live/legacy.example.org/fullchain.pem,,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,,
-        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,shop.example.net,ok,2592000,2026-09-24T03:12:44Z,2026-12-23T03:12:44Z,"CN=R10,O=Let's Encrypt,C=US",shop.example.net www.shop.example.net,04aa,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,/etc/letsencrypt/live/shop.example.net/fullchain.pem,,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,,
-        edge-syd-2,10.0.0.2,production,down,edge-syd-2: no answer within 10s,,,,unreachable,,,,,,,,,,,,
-        spare,10.0.0.3,,never,,,,,unknown,,,,,,,,,,,,
+        host,address,groups,reach,error,seen_at,source,certificate,verdict,left_seconds,not_before,not_after,issuer,names,serial,sha256,location,chain_not_after,disk_sha256,loaded_sha256,wire_sha256,known
+        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,legacy.example.org,expired,-18000,2026-08-24T03:12:44Z,2026-11-22T22:12:44Z,"CN=R10,O=Let's Encrypt,C=US",legacy.example.org www.legacy.example.org,04aa,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,/etc/letsencrypt/live/legacy.example.org/fullchain.pem,,53d93099650dd468e9c4948606ab8edc839f0e79e76151c6acc2c5e4509b0962,,,
+        edge-ams-1,edge-ams-1.example.net,production,up,,2026-11-23T03:12:39Z,certbot,shop.example.net,ok,2592000,2026-09-24T03:12:44Z,2026-12-23T03:12:44Z,"CN=R10,O=Let's Encrypt,C=US",shop.example.net www.shop.example.net,04aa,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,/etc/letsencrypt/live/shop.example.net/fullchain.pem,,1974bcb7cece4ea948be424e3589e2cf05e02f41092bb81f1815b4d6d4472146,,,
+        edge-syd-2,10.0.0.2,production,down,edge-syd-2: no answer within 10s,,,,unreachable,,,,,,,,,,,,,
+        spare,10.0.0.3,,never,,,,,unknown,,,,,,,,,,,,,
         "#);
     }
 

@@ -13,6 +13,7 @@ mod json;
 pub mod plan;
 pub mod preflight;
 pub mod prometheus;
+pub mod review;
 mod text;
 
 use std::collections::HashSet;

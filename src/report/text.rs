@@ -236,6 +236,9 @@ fn write_cause(
         writeln!(out, "{}", hanging("cause", cause.cause.as_str(), page))?;
     }
     write_places(cause, findings, page, out)?;
+    for (number, line) in cause.known(findings).iter().enumerate() {
+        writeln!(out, "{}", hanging(if number == 0 { "known" } else { "" }, line.as_str(), page))?;
+    }
     let Some(first) = cause.among(findings).next() else { return Ok(()) };
     let down = shown.hosts.iter().find(|it| it.host.name == first.host).map(|it| &it.host.reach);
     let hint = match down {

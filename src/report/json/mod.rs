@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use served::{WireChain, WireProbe, WireServer, listen};
 
 use super::{Kind, Report, ShownHost};
-use crate::diagnose::{Finding, Remedy, command};
+use crate::diagnose::{Ack, Finding, Remedy, command};
 use crate::fleet::{
     Automation, Host, Layers, Moment, Place, Problem, ProblemKind, Reach, Renewal, Scheduler,
     Sighting, Trigger, Verdict, Version, Window,
@@ -341,6 +342,8 @@ impl<'a> WireProblem<'a> {
 
 #[derive(Serialize)]
 struct WireFinding<'a> {
+    /// As it is named on the command line.
+    finding: String,
     host: &'a str,
     place: Option<&'a str>,
     rule: &'static str,
@@ -356,11 +359,14 @@ struct WireFinding<'a> {
     runbook: Option<&'a str>,
     remedies: Vec<&'static str>,
     repairs: Vec<WireRepair<'a>>,
+    /// What somebody has said about it, as long as that counts.
+    known: Option<Value>,
 }
 
 impl<'a> WireFinding<'a> {
     fn of(it: &'a Finding) -> Self {
         Self {
+            finding: it.id().to_string(),
             host: it.host.as_str(),
             place: it.place.as_ref().map(AsRef::as_ref),
             rule: it.rule,
@@ -375,8 +381,20 @@ impl<'a> WireFinding<'a> {
             runbook: it.runbook.as_ref().map(AsRef::as_ref),
             remedies: it.remedies.iter().map(|it| it.action).collect(),
             repairs: it.remedies.iter().map(WireRepair::of).collect(),
+            known: it.ack.as_ref().map(known),
         }
     }
+}
+
+/// What somebody has said about a finding.
+pub(super) fn known(it: &Ack) -> Value {
+    json!({
+        "kind": it.kind.word(),
+        "by": it.who.as_str(),
+        "at": it.at.to_string(),
+        "until": it.until.to_string(),
+        "reason": it.reason.as_str(),
+    })
 }
 
 /// A remedy in full.
@@ -406,8 +424,6 @@ impl<'a> WireRepair<'a> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::super::{Page, sample};
     use super::*;
 
