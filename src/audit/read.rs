@@ -12,7 +12,8 @@ use super::chain::Chain;
 use super::record::{self, ENVELOPE, Envelope};
 use super::segment::{self, Checker, Stop};
 use super::{Error, FOLDER, blob, head, tail};
-use crate::fleet::Moment;
+use crate::fleet::{HostName, Moment};
+use crate::text::SafeText;
 
 /// One record.
 #[derive(Debug, Clone)]
@@ -89,6 +90,28 @@ pub fn open(state_dir: &Path) -> Result<Vec<Record>, Error> {
     let mut open: Vec<_> = open.values().filter_map(whole).collect();
     open.sort_by_key(|it| it.seq);
     Ok(open)
+}
+
+/// When an action last went well at each lineage, by host; the oldest record first.
+pub fn last_done<'r>(
+    records: impl IntoIterator<Item = &'r Record>,
+    action: &str,
+) -> HashMap<(HostName, SafeText), Moment> {
+    let mut begun: HashMap<Uuid, (HostName, SafeText)> = HashMap::new();
+    let mut done = HashMap::new();
+    for it in records {
+        match (it.text("action"), it.text("host"), it.text("lineage")) {
+            (Some(what), Some(host), Some(lineage)) if it.kind == "intent" && what == action => {
+                let host = HostName::new(SafeText::new(host).as_str());
+                begun.insert(it.op, (host, SafeText::new(lineage)));
+            }
+            _ if it.is_end() && it.text("ending") == Some("ok") => {
+                done.extend(begun.remove(&it.op).map(|at| (at, it.at)));
+            }
+            _ => {}
+        }
+    }
+    done
 }
 
 /// The output that a record names by its hash; `None` if it is gone or was changed.

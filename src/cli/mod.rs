@@ -30,6 +30,7 @@ mod plan;
 mod preflight;
 mod progress;
 mod request;
+mod review;
 mod rules;
 mod run;
 mod scan;
@@ -139,6 +140,7 @@ enum Command {
     Export(export::Args),
     Rules(rules::Args),
     Dashboard(dashboard::Args),
+    Review(review::Args),
     Audit(audit::Args),
     Plan(plan::Args),
     Preflight(preflight::Args),
@@ -317,6 +319,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => plan::run(&args, &context),
         Command::Preflight(args) => preflight::run(&args, &context),
+        Command::Review(args) => review::run(&args, &context),
         Command::Rules(args) => rules::run(&args),
         Command::Run(args) => run::run(&args, &context),
         Command::Scan(args) => scan::run(&args, &context),

@@ -44,7 +44,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     let fleet = survey::survey(context, &filter)?;
     let now = context.clock.now();
-    let diagnosis = diagnose::diagnose(&fleet, now);
+    let mut diagnosis = diagnose::diagnose(&fleet, now);
+    survey::acknowledge(context, &mut diagnosis, now);
     let page = Page {
         columns: columns(),
         is_colored: context.depth != Depth::None,

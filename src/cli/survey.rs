@@ -14,8 +14,9 @@ use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
 use crate::audit;
 use crate::budget::History;
+use crate::diagnose::Diagnosis;
 use crate::filter::Filter;
-use crate::fleet::{Fleet, HostName, human};
+use crate::fleet::{Fleet, HostName, Moment, human};
 use crate::inventory::Inventory;
 use crate::perform::Tries;
 use crate::remote::{Sessions, Settings};
@@ -49,6 +50,17 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
         note(&format!("warning: {error:#}; the console will not remember this scan\n"));
     }
     Ok(fleet)
+}
+
+/// Marks the findings that somebody knows of.
+pub(super) fn acknowledge(context: &Context, diagnosis: &mut Diagnosis, now: Moment) {
+    match Store::new(&context.paths.state).acks() {
+        Ok(acks) => diagnosis.acknowledge(&acks, now),
+        Err(error) => {
+            let error = anyhow::Error::new(error);
+            note(&format!("warning: {error:#}; nothing is shown as acknowledged\n"));
+        }
+    }
 }
 
 /// Asks CAs when they want certificates to be renewed, of which that is due to be asked.
