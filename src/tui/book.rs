@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::action::DRY_RUN;
 pub use crate::audit::read::Record;
+use crate::audit::read::last_done;
 use crate::audit::verify::{State, Verified};
 use crate::budget::{Event, Try};
 use crate::fleet::{HostName, Moment, Weight};
@@ -198,6 +199,11 @@ impl Book {
             format!("; {name} line {line}: {what}")
         });
         Some((weight, SafeText::new(&format!("{words}{fault}"))))
+    }
+
+    /// When an action last went well at each lineage, by host.
+    pub fn last_done(&self, action: &str) -> HashMap<(HostName, SafeText), Moment> {
+        last_done(self.records.iter().rev(), action)
     }
 
     /// How the last dry run of a place ended, and when.

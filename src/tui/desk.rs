@@ -14,11 +14,13 @@ use super::part::Page;
 use super::part::hosts::{self, HostRow};
 use super::rows::{Arrangement, RowId, Rows};
 use super::theme::Theme;
+use crate::action::DRY_RUN;
 use crate::budget::{Bucket, History};
-use crate::diagnose::{Cause, Diagnosis, Finding, diagnose, gather};
+use crate::diagnose::{Ack, Cause, Diagnosis, Finding, diagnose, gather};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
 use crate::inventory::Inventory;
+use crate::review::{Asked, Mark, Review, Since};
 use crate::text::SafeText;
 
 /// What every screen looks at.
@@ -44,6 +46,14 @@ pub struct Desk {
     pub findings: Vec<Finding>,
     /// The same, by cause.
     pub causes: Vec<Cause>,
+    /// What somebody has said about findings.
+    pub acks: Vec<Ack>,
+    /// The last review that was signed off.
+    pub mark: Option<Mark>,
+    /// The review of what is known, once somebody has asked for it.
+    pub review: Option<Review>,
+    /// Who works here, as the audit log names them.
+    pub who: String,
     /// What is being changed, and what was.
     pub jobs: Jobs,
     /// The lines of that.
@@ -88,6 +98,10 @@ impl Desk {
             hosts: Vec::new(),
             findings: Vec::new(),
             causes: Vec::new(),
+            acks: Vec::new(),
+            mark: None,
+            review: None,
+            who: String::new(),
             jobs: Jobs::default(),
             job_lines: Vec::new(),
             book: Book::default(),
@@ -130,8 +144,25 @@ impl Desk {
             mask.learn(&self.fleet);
         }
         self.diagnosis = diagnose(&self.fleet, self.now);
+        self.diagnosis.acknowledge(&self.acks, self.now);
         self.arrange();
         self.settle_guide();
+        if self.review.is_some() {
+            self.look_back();
+        }
+    }
+
+    /// Makes the review of what is known. From here on it is kept up to date.
+    pub fn look_back(&mut self) {
+        let dry_runs = self.book.last_done(DRY_RUN);
+        self.review = Some(Review::of(&Asked {
+            fleet: &self.fleet,
+            diagnosis: &self.diagnosis,
+            issuers: &self.inventory.issuers,
+            since: self.mark.as_ref().map_or(Since::Beginning, Since::Mark),
+            dry_runs: &dry_runs,
+            now: self.now,
+        }));
     }
 
     /// Takes from what is known what the filter keeps, in order.

@@ -6,11 +6,13 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::action::Confirmed;
+use crate::diagnose::Ack;
 use crate::fleet::{Host, HostName, Moment, Visit};
 use crate::gather;
 use crate::guide::Run;
 use crate::inventory::Inventory;
 use crate::perform::{Progress, Reconciled};
+use crate::review::{Mark, Word};
 use crate::text::SafeText;
 
 use super::book::Book;
@@ -34,6 +36,17 @@ impl From<Moment> for Time {
     }
 }
 
+/// What was said in reviews, as it is kept.
+#[derive(Debug, Default)]
+pub struct Reviews {
+    /// About findings.
+    pub acks: Vec<Ack>,
+    /// The last that was signed off.
+    pub mark: Option<Mark>,
+    /// What could not be read, and why.
+    pub problem: Option<SafeText>,
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Msg {
@@ -43,6 +56,8 @@ pub enum Msg {
     GuideLost(SafeText),
     /// The audit log is open for appending, or refuses.
     LogOpened(Result<(), SafeText>),
+    /// What was said in reviews was read.
+    ReviewsRead(Box<Reviews>),
     /// The audit log was read, as far as it can be.
     LogRead(Box<Book>),
     /// Something confirmed tells how it goes on.
@@ -81,6 +96,9 @@ pub enum Msg {
 pub enum Effect {
     /// Look at a job that another console has started, until it ends.
     Attach(RunId, HostName, Uuid),
+    /// Put on record what was said in a review, and keep it. It was typed out and confirmed, and
+    /// changes nothing on any host.
+    Put(Vec<Word>),
     /// Offer this text to the clipboard; what it is, for people.
     Copy {
         /// What is copied, in a word or two.

@@ -18,7 +18,7 @@ use super::Deck;
 use super::book::Reading;
 use super::guided::Note;
 use super::jobs::RunId;
-use super::msg::Msg;
+use super::msg::{Msg, Reviews};
 use crate::acme::Office;
 use crate::acme::ledger::Ledger;
 use crate::action::Confirmed;
@@ -30,7 +30,8 @@ use crate::job;
 use crate::perform::jobs::NotDone;
 use crate::perform::{self, Progress, Run, Tools};
 use crate::remote::Sessions;
-use crate::store::{Held, Runs, Store, Trouble};
+use crate::review::Word;
+use crate::store::{self, Held, Runs, Store, Trouble};
 use crate::text::SafeText;
 
 /// What goes on beside the loop.
@@ -244,6 +245,31 @@ impl Work {
         });
     }
 
+    /// Puts on record what was said in a review, and keeps it. Without a session in the log nothing
+    /// is kept.
+    pub(super) fn put(&mut self, words: Vec<Word>) {
+        let Some((log, _)) = &self.session else { return };
+        let (log, store, who) = (Arc::clone(log), self.store.clone(), self.who.clone());
+        let to_told = self.to_told.clone();
+        self.tasks.spawn_blocking(move || {
+            let Ok(mut log) = log.lock() else { return Done::Tell(Msg::Told(SafeText::default())) };
+            let kept = words.iter().try_for_each(|it| store.keep(&mut log, it, &who, PUT));
+            let told = match (kept, words.as_slice()) {
+                (Ok(()), [one]) => one.told(),
+                (Ok(()), many) => format!("{} findings: it is on record", many.len()),
+                (Err(store::Error::NotAudited(error)), _) => {
+                    to_told.send(Done::Tell(read_reviews(&store))).ok();
+                    return Done::Tell(Msg::LogOpened(Err(in_words(&error))));
+                }
+                (Err(error), _) => {
+                    format!("it is on record and was not kept: {}", in_words(&error))
+                }
+            };
+            to_told.send(Done::Tell(read_reviews(&store))).ok();
+            Done::Tell(Msg::Told(SafeText::new(&told)))
+        });
+    }
+
     /// Reads the log once more after it has been read, if it is being read.
     pub(super) fn read_log(&mut self) {
         if self.reads.0 {
@@ -251,6 +277,8 @@ impl Work {
             return;
         }
         self.reads = (true, false);
+        let store = self.store.clone();
+        self.tasks.spawn_blocking(move || Done::Tell(read_reviews(&store)));
         let (state_dir, clock) = (self.state_dir.clone(), self.clock);
         self.tasks.spawn_blocking(move || {
             let mut reading = Reading::default();
@@ -376,6 +404,20 @@ fn keep(
     held.save(&note.run).map_err(words)
 }
 
+/// What was said in reviews, by others as well.
+fn read_reviews(store: &Store) -> Msg {
+    let mut reviews = Reviews::default();
+    match store.acks() {
+        Ok(acks) => reviews.acks = acks,
+        Err(error) => reviews.problem = Some(in_words(&error)),
+    }
+    match store.marks() {
+        Ok(mut marks) => reviews.mark = marks.pop(),
+        Err(error) => reviews.problem = Some(in_words(&error)),
+    }
+    Msg::ReviewsRead(Box::new(reviews))
+}
+
 /// Looks at a job until it has ended, and tells what it prints.
 async fn watch(
     id: RunId,
@@ -416,6 +458,8 @@ fn in_words(error: &dyn std::error::Error) -> SafeText {
     SafeText::new(&text)
 }
 
+/// How it was confirmed what is said in a review, for the audit log.
+const PUT: &str = "typed in the console";
 /// How it was confirmed that a job is to stop, for the audit log.
 const STOP: &str = "the key y in the console";
 /// How long a job is left alone between looks.

@@ -29,6 +29,9 @@ impl App {
         let job = self.trail.screen().job(&self.desk);
         let why = match command {
             Command::Act(number) => return self.action_refusal(number),
+            Command::Acknowledge | Command::Snooze | Command::TakeBack | Command::SignOff => {
+                return self.remark_refusal(command);
+            }
             Command::Again if job.is_none() => "no job is selected; w shows them",
             Command::Again if job.and_then(|it| self.desk.jobs.again(it)).is_none() => {
                 "nothing failed there"
@@ -63,7 +66,11 @@ impl App {
             return if reads { vec![Effect::ReadLog] } else { Vec::new() };
         }
         match command {
+            Command::Acknowledge | Command::Snooze | Command::TakeBack | Command::SignOff => {
+                self.remark(command);
+            }
             Command::Again => return self.again(),
+            Command::Review => self.open_review(),
             Command::Stop => return self.stop(),
             Command::Interrupt => return self.interrupt(),
             Command::Suspend => return vec![Effect::Suspend],
@@ -147,6 +154,10 @@ impl App {
                 self.below.push(overlay);
                 self.overlay = Some(above);
                 self.seen_at = None;
+            }
+            Answer::Put(asked, words) => {
+                self.uncover();
+                return self.put(asked, words);
             }
             Answer::Run(request, confirmed) => {
                 self.uncover();

@@ -3,6 +3,7 @@
 mod act;
 mod change;
 mod guide;
+mod remark;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -120,6 +121,7 @@ impl App {
             Msg::GuideLost(why) => self.lose_guide(&why),
             Msg::LogOpened(opened) => effects = self.take_log_opened(opened),
             Msg::LogRead(book) => self.desk.take_book(*book),
+            Msg::ReviewsRead(reviews) => self.take_reviews(*reviews),
             Msg::Ran(run, progress) => effects = self.take_progress(run, progress),
             Msg::RunEnded(run) => self.end_run(run),
             Msg::Reconciled(found) => effects = self.take_reconciled(found),

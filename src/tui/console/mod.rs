@@ -105,6 +105,7 @@ impl Console {
         let (theme, now) = (settings.theme.clone(), deck.clock.now());
         let mut desk = Desk::new(Arc::clone(&deck.inventory), fleet, theme, now);
         desk.ssh_config.clone_from(&settings.ssh_config);
+        desk.who = deck.session.who();
         desk.mask = settings.mask.clone().map(|mut mask| {
             mask.learn(&desk.fleet);
             mask
@@ -335,6 +336,10 @@ impl Console {
             }
             Effect::Guide(note) => {
                 self.work.keep_guide(note);
+                Ok(())
+            }
+            Effect::Put(words) => {
+                self.work.put(words);
                 Ok(())
             }
             Effect::ReadLog => {

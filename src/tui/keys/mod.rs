@@ -15,6 +15,8 @@ pub use stroke::{Chord, Stroke};
 /// Everything that a key can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Command {
+    /// Says of the selected finding that it is known.
+    Acknowledge,
     /// An action, as its place in [`action::ALL`]: shows what it would do.
     Act(usize),
     /// Shows what it would be to do again what failed.
@@ -107,6 +109,8 @@ pub enum Command {
     Quit,
     /// Draws the screen anew.
     Redraw,
+    /// Shows what changed since the last review, and what is to be looked at.
+    Review,
     /// Scans the selection or the marks again.
     Rescan,
     /// Scans every host again.
@@ -133,12 +137,18 @@ pub enum Command {
     StepBack,
     /// Opens the certificate or host that a cause is about.
     ShowPlace,
+    /// Signs off the review.
+    SignOff,
+    /// Puts off the selected finding.
+    Snooze,
     /// The next order.
     SortNext,
     /// Stops the running scan, or asks whether to stop the selected job.
     Stop,
     /// Hands the terminal back to the shell for a while.
     Suspend,
+    /// Takes back what was said about the selected finding.
+    TakeBack,
     /// To the first row.
     Top,
     /// To the last row.
@@ -288,6 +298,7 @@ static TABLE: &[Binding] = table! {
     Screen4 "jobs" Everywhere ["4" "w"] "jobs": "what was changed from here, and what is still running"
     Screen5 "audit" Everywhere ["5"] "audit": "the audit log: who changed what, and what came of it"
     Screen6 "budget" Everywhere ["6"] "budget": "what CAs still allow, by names, domain and account"
+    Review "review" Everywhere ["W"] "review": "since the last review: what changed, ends, crowds"
     Back "history-back" Everywhere ["["] "back": "back on the trail of screens"
     Forward "history-forward" Everywhere ["]"] "forward": "forward on the trail of screens"
     LastScreen "last-screen" Everywhere ["backspace" "ctrl-o"] "last screen": "the screen before this one"
@@ -299,6 +310,10 @@ static TABLE: &[Binding] = table! {
     Stop "stop" Everywhere ["x"] "stop": "stop the scan; on a job, ask whether to stop that"
     Again "again" Everywhere ["a a"] "again": "do again what failed in the selected job or wave"
     Emergency "emergency" Everywhere ["a e"] "emergency": "step by step, from the first look to proof on every node"
+    Acknowledge "acknowledge" Everywhere ["n n"] "acknowledge": "say that the selected finding is known, until when"
+    Snooze "snooze" Everywhere ["n z"] "snooze": "put off the selected finding until a day"
+    TakeBack "unack" Everywhere ["n u"] "take back": "take back what was said about the selected finding"
+    SignOff "sign-off" Everywhere ["n s"] "sign off": "sign off the review; the next is compared with it"
     Mark "mark" Timeline ["space"] "mark": "mark the row and go on to the next"
     MarkRange "mark-range" Timeline ["v"] "range": "mark from here to where you go; again marks it"
     MarkVisible "mark-visible" Timeline ["ctrl-a"] "mark all": "mark every row that the filter shows"

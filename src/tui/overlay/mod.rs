@@ -12,6 +12,7 @@ mod notice;
 mod palette;
 mod question;
 mod reason;
+mod remark;
 mod search;
 mod sheet;
 
@@ -30,6 +31,7 @@ use super::request::Request;
 use super::rows::{GroupBy, Sort};
 use crate::action::Confirmed;
 use crate::fleet::HostName;
+use crate::review::Word;
 
 pub(super) use card::Card;
 pub(super) use figures::Figures;
@@ -42,6 +44,7 @@ pub(super) use notice::Notice;
 pub(super) use palette::Palette;
 pub(super) use question::Question;
 pub(super) use reason::Reason;
+pub(super) use remark::{Asked, Remark};
 pub(super) use search::Search;
 
 /// Something that lies over a screen. It takes every key until it is closed.
@@ -109,6 +112,8 @@ pub(super) enum Answer {
     CloseAnd(String),
     /// Another overlay lies over this one, which comes back after it.
     Lay(Box<dyn Overlay>),
+    /// The overlay goes away, and what was said is put on record.
+    Put(Asked, Vec<Word>),
     /// The overlay goes away, and what was confirmed is done.
     Run(Request, Confirmed),
     /// The overlay goes away, and this is done.

@@ -75,6 +75,9 @@ pub fn strip(strip: &Strip<'_>, page: &Page<'_>) -> Vec<Line<'static>> {
             if !view.cause.cause.is_empty() {
                 add("cause", view.cause.cause.as_str());
             }
+            for line in view.cause.known(view.findings) {
+                add("known", line.as_str());
+            }
             if let Some(remedy) = view.cause.remedies(view.findings).first() {
                 let open = view.keys.key(Command::Open).unwrap_or_default();
                 let findings = view.keys.key(Command::Screen3).unwrap_or_default();
@@ -136,6 +139,9 @@ pub fn detail(view: &CauseView<'_>, chosen: usize, page: &Page<'_>) -> (Vec<Line
     let head = format!("{sign} {}  ", cause.verdict);
     sheet.pair((&head, bold), (&headline(view), theme.text().add_modifier(Modifier::BOLD)));
     sheet.text(2, cause.cause.as_str(), theme.text());
+    for line in cause.known(view.findings) {
+        sheet.text(2, &format!("known: {line}"), theme.title());
+    }
     let Some(first) = cause.among(view.findings).next() else { return (sheet.lines(), 0) };
     let places = cause.places(view.findings).len();
     if !first.evidence.is_empty() {

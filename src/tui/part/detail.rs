@@ -192,6 +192,7 @@ pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet
         let style = page.theme.weight(it.verdict.weight());
         sheet.styled_field(it.severity.word(), it.summary.as_str(), style);
         sheet.field("", it.cause.as_str());
+        sheet.maybe("known", it.ack.as_ref().map(ToString::to_string));
         for line in &it.evidence {
             sheet.styled_field("", line.as_str(), page.theme.dim());
         }

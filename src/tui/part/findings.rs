@@ -77,11 +77,17 @@ fn brief(cause: &Cause, findings: &[Finding]) -> String {
     let mut found = cause.findings.iter().filter_map(|it| findings.get(*it)).map(|it| &it.summary);
     let general = cause.cause.as_str();
     let Some(first) = found.next() else { return general.to_owned() };
+    let known = cause.acks(findings).iter().map(|it| it.1).sum::<usize>();
+    let known = match (known, cause.findings.len()) {
+        (0, _) => String::new(),
+        (known, all) if known == all => "[known] ".to_owned(),
+        (known, all) => format!("[{known} of {all} known] "),
+    };
     let is_told = matches!(cause.verdict, Verdict::Expired | Verdict::Overdue);
     match general {
-        "" => first.to_string(),
-        _ if is_told || found.any(|it| it != first) => general.to_owned(),
-        _ => format!("{first}. {general}"),
+        "" => format!("{known}{first}"),
+        _ if is_told || found.any(|it| it != first) => format!("{known}{general}"),
+        _ => format!("{known}{first}. {general}"),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod jobs;
 mod layers;
 pub mod menu;
 mod pen;
+pub mod review;
 pub(in crate::tui) mod sheet;
 pub mod timeline;
 pub mod window;

@@ -32,7 +32,7 @@ impl CauseDetail {
         Self { id, scroll: Scroll::default(), chosen: 0 }
     }
 
-    fn findings<'d>(&self, desk: &'d Desk) -> impl Iterator<Item = &'d Finding> + use<'d> {
+    fn all<'d>(&self, desk: &'d Desk) -> impl Iterator<Item = &'d Finding> + use<'d> {
         find(&self.id, desk).into_iter().flat_map(|it| it.among(&desk.findings))
     }
 
@@ -95,16 +95,20 @@ impl Screen for CauseDetail {
     }
 
     fn selected(&self, desk: &Desk) -> Option<RowId> {
-        self.findings(desk).next().map(|it| desk.row_of(it))
+        self.all(desk).next().map(|it| desk.row_of(it))
     }
 
     fn hosts(&self, desk: &Desk) -> Vec<HostName> {
-        let hosts: BTreeSet<_> = self.findings(desk).map(|it| it.host.clone()).collect();
+        let hosts: BTreeSet<_> = self.all(desk).map(|it| it.host.clone()).collect();
         hosts.into_iter().collect()
     }
 
     fn targets(&self, desk: &Desk) -> Vec<RowId> {
-        self.findings(desk).map(|it| desk.row_of(it)).collect()
+        self.all(desk).map(|it| desk.row_of(it)).collect()
+    }
+
+    fn findings<'d>(&self, desk: &'d Desk) -> Vec<&'d Finding> {
+        self.all(desk).collect()
     }
 
     fn mends<'d>(&self, action: &str, desk: &'d Desk) -> Vec<&'d Remedy> {

@@ -116,6 +116,10 @@ impl Screen for Findings {
         self.chosen(desk).map(|it| desk.row_of(it)).collect()
     }
 
+    fn findings<'d>(&self, desk: &'d Desk) -> Vec<&'d Finding> {
+        self.chosen(desk).collect()
+    }
+
     fn mends<'d>(&self, action: &str, desk: &'d Desk) -> Vec<&'d Remedy> {
         cause::mends(self.cause(desk), action, desk)
     }

@@ -16,6 +16,7 @@ mod hosts;
 mod job;
 mod jobs;
 mod list;
+mod review;
 mod scroll;
 mod timeline;
 
@@ -30,7 +31,7 @@ use super::jobs::JobId;
 use super::keys::{Command, Place};
 use super::part::detail::{self, Pane, Subject};
 use super::rows::RowId;
-use crate::diagnose::Remedy;
+use crate::diagnose::{Finding, Remedy};
 use crate::fleet::HostName;
 use crate::guide::Answer;
 
@@ -86,6 +87,16 @@ pub trait Screen: fmt::Debug + Send {
         Vec::new()
     }
 
+    /// What was found of what is selected.
+    fn findings<'d>(&self, _desk: &'d Desk) -> Vec<&'d Finding> {
+        Vec::new()
+    }
+
+    /// Whether it is the review, which can be signed off.
+    fn is_review(&self) -> bool {
+        false
+    }
+
     /// The job that is selected.
     fn job(&self, _desk: &Desk) -> Option<JobId> {
         None
@@ -139,6 +150,11 @@ pub enum Outcome {
     SkipStep,
     /// What the current step of the guided run would do is put up for review.
     Step,
+}
+
+/// The screen of the review.
+pub fn open_review() -> Box<dyn Screen> {
+    Box::new(review::ReviewScreen::default())
 }
 
 /// The screen about a job, or about all that were confirmed together.

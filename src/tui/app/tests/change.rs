@@ -44,7 +44,7 @@ impl Somebody {
     }
 
     /// Presses keys one after the other, without a look in between.
-    fn type_blindly(&mut self, keys: &str) -> Vec<Effect> {
+    pub(super) fn type_blindly(&mut self, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         for key in strokes(keys) {
             effects.extend(self.tell(Msg::Input(Input::Key(key.into()))));

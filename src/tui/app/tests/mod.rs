@@ -9,6 +9,7 @@ mod budget;
 mod change;
 mod guide;
 mod random;
+mod remark;
 
 use super::*;
 use crate::diagnose::Remedy;

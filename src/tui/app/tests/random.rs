@@ -29,6 +29,16 @@ fn happenings() -> impl Strategy<Value = Happens> {
         "www.example.com",
         "api.example.net",
         "renew 2",
+        "W",
+        "nn",
+        "nz",
+        "ns",
+        "nu",
+        "known\r\r",
+        "acknowledge",
+        "snooze",
+        "sign off",
+        "take back",
         "force-renew 2",
         "\x1b[200~y\x1b[201~",
         "\x1b[200~api.example.net\x1b[201~",
@@ -66,6 +76,11 @@ proptest! {
                     let had_card = desk.app.overlay.as_ref().is_some_and(|it| it.is_guarded());
                     let key = matches!(input, Input::Key(_)).then_some(input.clone());
                     for effect in desk.tell(Msg::Input(input)) {
+                        if matches!(effect, Effect::Put(_)) {
+                            prop_assert!(was_armed && key.is_some() && had_card);
+                            prop_assert!(seen >= Duration::from_millis(400));
+                            continue;
+                        }
                         let Effect::Run(_, confirmed) = &effect else {
                             prop_assert!(only_looks(&effect), "{effect:?}");
                             continue;
@@ -105,7 +120,7 @@ fn only_looks(effect: &Effect) -> bool {
         Effect::Panic => true,
         // It is asked for, too, but takes back rather than changes.
         Effect::Stop(..) => true,
-        Effect::Run(..) => false,
+        Effect::Put(_) | Effect::Run(..) => false,
     }
 }
 
