@@ -58,6 +58,17 @@ fn a_guided_run_looks_as_recorded() {
 }
 
 #[test]
+fn reviews_look_as_recorded() {
+    check("review", Stage::review, "W");
+    check("review-end", Stage::review, "WG");
+    check("review-first", Stage::arm, "W");
+    check("review-known", Stage::review, "3j");
+    check("remark", Stage::review, "3nnthe new key comes\r\rackno");
+    check("remark-read-only", Stage::read_log, "3nz");
+    check("sign-off", Stage::review, "Wnsall well\rsign o");
+}
+
+#[test]
 fn what_is_told_looks_as_recorded() {
     check("jobs", Stage::run_jobs, "wjj");
     check("job-running", Stage::run_jobs, "w\r");

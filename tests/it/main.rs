@@ -39,6 +39,7 @@ mod readme;
 mod relink;
 #[cfg(feature = "practice")]
 mod repair;
+mod review;
 mod screenshots;
 mod serve;
 mod source;

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use certdeck::acme::{self, Step};
 use certdeck::budget::{Account, Ca, Event, NameSet, Origin, What};
+use certdeck::diagnose::{Ack, AckKind};
 use certdeck::explain::Explanation;
 use certdeck::fleet::{Fingerprint, HOUR, Moment};
 use certdeck::guide::Run;
 use certdeck::job::{Look, State, Status};
 use certdeck::perform::{Ending, Progress, Report};
+use certdeck::review::{Mark, Spot};
 use certdeck::text::SafeText;
 use certdeck::tui::Settings;
 use certdeck::tui::app::App;
@@ -17,7 +19,7 @@ use certdeck::tui::desk::Desk;
 use certdeck::tui::input::Parser;
 use certdeck::tui::jobs::RunId;
 use certdeck::tui::keys::Keymap;
-use certdeck::tui::msg::{Effect, Msg, Time};
+use certdeck::tui::msg::{Effect, Msg, Reviews, Time};
 use certdeck::tui::sample::{self, NOW};
 use certdeck::tui::theme::{Depth, Theme};
 use ratatui::buffer::Buffer;
@@ -107,6 +109,36 @@ impl Stage {
         let event = Event::noted(NOW, ca, what, NameSet::default(), Account::Own);
         let event = event.seen(Origin::Ledger);
         self.tell(Msg::LogRead(Box::new(sample::book().with(vec![event]))));
+    }
+
+    /// A week ago a review was signed off, and since then somebody has said that a finding is
+    /// known.
+    pub(crate) fn review(&mut self) {
+        self.arm();
+        let (fleet, _) = sample::prod_eu();
+        let found = &self.app.desk().diagnosis.findings;
+        let said = ("alice@laptop", "the zone moves on Monday");
+        let end = (NOW.plus(-86_400), NOW.plus(6 * 86_400));
+        let ack = found.iter().find(|it| it.rule == "overdue");
+        let acks =
+            ack.map(|it| Ack::of(it, AckKind::Acknowledged, end, said)).into_iter().collect();
+        let mut mark = Mark::of(&fleet, 7, NOW.plus(-7 * 86_400), "alice@laptop", "all known");
+        mark.hosts.values_mut().for_each(|it| *it = Some(NOW.plus(-8 * 86_400)));
+        let mut spots = mark.places.keys().cloned();
+        let (new, gone) = (spots.next().unwrap(), spots.next().unwrap());
+        mark.places.remove(&new);
+        let place = SafeText::new("old.example.org");
+        let kept = mark.places[&gone].clone();
+        mark.places.insert(Spot { place, ..gone.clone() }, kept);
+        if let Some(Some(was)) = mark.places.get_mut(&gone) {
+            was.sha256 = Fingerprint::of(b"before");
+            was.names.push(SafeText::new("zz.example.net"));
+            was.not_before = was.not_before.plus(-60 * 86_400);
+            was.not_after = was.not_after.plus(-60 * 86_400);
+        }
+        let reviews = Reviews { acks, mark: Some(mark), problem: None };
+        self.tell(Msg::ReviewsRead(Box::new(reviews)));
+        self.app.refresh();
     }
 
     /// Three rows are marked, and the filter hides one of them.

@@ -33,10 +33,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "fleet",
             "inventory",
             "preflight",
+            "review",
             "rollout",
             "text",
         ],
     ),
+    // Lifetimes are tried on schedules, and crowds on the limits of CAs.
+    ("review", &["budget", "diagnose", "fleet", "inventory", "text"]),
     ("explain", &["fleet", "text"]),
     // What logs tell of limits.
     ("budget", &["explain", "fleet", "text"]),
@@ -56,8 +59,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Adding a key to known_hosts takes a permit.
     ("remote", &["audit", "fleet", "inventory", "text"]),
     ("scan", &["clock", "fleet", "gather", "inventory", "remote", "source", "text", "wire"]),
-    // Guided runs that are under way.
-    ("store", &["fleet", "guide", "source", "text"]),
+    ("scan", &["clock", "fleet", "inventory", "remote", "source", "text", "wire"]),
+    // Guided runs that are under way; what is said in a review, on record before it is kept.
+    ("store", &["audit", "diagnose", "fleet", "guide", "review", "source", "text"]),
     ("practice", &["clock", "fleet"]),
     // What is handed out is made elsewhere.
     ("export", &["clock", "fleet", "report"]),
@@ -112,6 +116,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "job",
             "perform",
             "remote",
+            "review",
             "scan",
             "source",
             "spanned",
@@ -120,8 +125,14 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     // Screens and parts draw what they are given.
-    ("tui/screen", &["budget", "diagnose", "fleet", "guide", "perform", "text", "tui", "tui/part"]),
-    ("tui/part", &["action", "budget", "diagnose", "filter", "fleet", "perform", "text", "tui"]),
+    (
+        "tui/screen",
+        &["budget", "diagnose", "fleet", "guide", "perform", "review", "text", "tui", "tui/part"],
+    ),
+    (
+        "tui/part",
+        &["action", "budget", "diagnose", "filter", "fleet", "perform", "review", "text", "tui"],
+    ),
     (
         "cli",
         &[
@@ -144,6 +155,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "preflight",
             "remote",
             "report",
+            "review",
             "rollout",
             "scan",
             "source",
@@ -173,6 +185,7 @@ const REGISTRIES: &[&str] = &[
     "practice/scenario",
     "preflight",
     "report",
+    "report/review",
     "source",
     "tui/screen",
 ];
@@ -301,6 +314,10 @@ fn the_readme_explains_what_there_is() {
     }
     for kind in certdeck::preflight::ALL {
         assert!(readme.contains(&format!("| `{}` |", kind.name)), "README lacks {}", kind.name);
+    }
+    for kind in certdeck::report::review::ALL {
+        let format = format!("`{}`", kind.name);
+        assert!(readme.contains(&format), "README lacks the format {} of reviews", kind.name);
     }
 }
 

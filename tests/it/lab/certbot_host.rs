@@ -80,6 +80,11 @@ impl CertbotHost {
 
     /// Runs certbot as somebody on the host would, with its folders.
     pub(crate) fn certbot(&self, words: &[&str]) -> Output {
+        self.certbot_at(&self.ca, words)
+    }
+
+    /// The same where another CA is trusted.
+    fn certbot_at(&self, ca: &Ca, words: &[&str]) -> Output {
         let mut command = Command::new("certbot");
         command.args(words).arg("-n");
         for (flag, folder) in
@@ -87,7 +92,7 @@ impl CertbotHost {
         {
             command.arg(flag).arg(self.path(folder));
         }
-        command.envs(environment(&self.dir, &self.ca)).stdin(Stdio::null()).output().unwrap()
+        command.envs(environment(&self.dir, ca)).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Issues a lineage by webroot, with more words for certbot, and serves it.
@@ -101,11 +106,21 @@ impl CertbotHost {
     /// Issues a lineage by webroot for the names that these words for certbot tell.
     #[track_caller]
     pub(crate) fn order(&self, lineage: &str, more: &[&str]) {
+        self.order_at(&self.ca, lineage, more);
+    }
+
+    /// Issues it at another CA, which must look at the same port.
+    #[track_caller]
+    pub(crate) fn order_at(&self, ca: &Ca, lineage: &str, more: &[&str]) {
         let webroot = self.nginx.webroot();
         let mut words = vec!["certonly", "--agree-tos", "--register-unsafely-without-email"];
         words.extend(["--webroot", "-w", webroot.to_str().unwrap(), "--cert-name", lineage]);
         words.extend(more);
-        let output = self.certbot(&words);
+        let directory = ca.directory();
+        if ca.port != self.ca.port {
+            words.extend(["--server", &directory]);
+        }
+        let output = self.certbot_at(ca, &words);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
