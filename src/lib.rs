@@ -32,12 +32,15 @@
 //! | room | touches |
 //! |---|---|
 //! | [`clock`] | the wall clock |
+//! | [`secret`] | secrets: files, variables, programs that print one |
+//! | [`https`] | servers that the inventory names, for rooms that know what to say there |
 //! | [`remote`] | hosts, over the system's ssh |
 //! | [`scan`] | nothing itself: concurrency and deadlines of visits |
 //! | [`audit`] | the audit log |
 //! | [`wire`] | what is served: TLS handshakes |
 //! | [`resolve`] | the DNS: questions only |
 //! | [`acme`] | certificate authorities: accounts, orders, challenges |
+//! | [`notice`] | webhooks, and what they are still to be told |
 //! | [`perform`] | hosts: the only room that changes one |
 //! | [`gather`] | Prometheus servers, which know of fleets that are read elsewhere |
 //! | [`store`] | the snapshot of the last known fleet, and what was said in reviews |
@@ -69,7 +72,8 @@
 //! # Laws
 //!
 //! 1. Pure rooms never wait, never fail on I/O, never read the clock: `now` is an argument.
-//! 2. Only `perform` changes a host, only `remote` speaks SSH, only `acme` speaks to a CA.
+//! 2. Only `perform` changes a host, only `remote` speaks SSH, only `acme` speaks to a CA,
+//!    only `notice` to a webhook.
 //! 3. No job is started, stopped or removed before its audit line is on disk: that takes an
 //!    [`audit::Permit`], and performing a plan takes an [`action::Confirmed`]. Each has one maker.
 //! 4. No screen can pass by review or audit: the console's only way to a run is an effect that
@@ -99,8 +103,10 @@ pub mod fleet;
 pub mod fuzz;
 pub mod gather;
 pub mod guide;
+pub mod https;
 pub mod inventory;
 pub mod job;
+pub mod notice;
 pub mod perform;
 #[cfg(feature = "practice")]
 pub mod practice;
@@ -111,6 +117,7 @@ pub mod resolve;
 pub mod review;
 pub mod rollout;
 pub mod scan;
+pub mod secret;
 pub mod source;
 pub mod spanned;
 pub mod store;

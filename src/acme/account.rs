@@ -16,9 +16,9 @@ use super::error::Error;
 use super::http::Http;
 use super::keep::{self, Kept};
 use super::nonce::until_taken;
-use super::secret::Secret;
 use crate::audit::Permit;
 use crate::inventory::Issuer;
+use crate::secret::Secret;
 use crate::text::SafeText;
 
 /// An account, ready to order with.

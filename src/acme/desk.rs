@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::dns::{self, Fault, Given, Provider, Spot};
-use super::secret::Secret;
 use super::{Stage, Step};
 use crate::audit::{self, Permit};
 use crate::clock::Clock;
 use crate::inventory::DnsZone;
 use crate::resolve::{self, Resolver, Server, Watched};
+use crate::secret::Secret;
 use crate::text::SafeText;
 
 /// A provider that is open, with whom to ask whether its records are seen.
@@ -112,7 +112,7 @@ impl Desk {
         let secret = match &told.secret {
             Some(place) => {
                 let read = Secret::read(place, &format!("dns {desk}")).await;
-                Some(read.map_err(|it| Error::Secret(SafeText::new(&it.to_string())))?)
+                Some(read.map_err(|it| Error::Secret(it.0))?)
             }
             None => None,
         };

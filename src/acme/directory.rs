@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::Office;
 use super::error::Error;
-use super::http::{Http, host_of};
+use super::http::Http;
+use crate::https::host_of;
 use crate::inventory::Issuer;
 use crate::text::SafeText;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::fleet::Moment;
 use crate::text::SafeText;
+use crate::{https, secret};
 
 /// Why something could not be done at a CA.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -250,6 +251,21 @@ impl Error {
                 Err(it) => Self::Impossible { ca, why: SafeText::new(&it.to_string()) },
             },
             it => Self::Impossible { ca, why: SafeText::new(&it.to_string()) },
+        }
+    }
+}
+
+impl From<secret::Error> for Error {
+    fn from(error: secret::Error) -> Self {
+        Self::Secret(error.0)
+    }
+}
+
+impl From<https::Error> for Error {
+    fn from(error: https::Error) -> Self {
+        match error {
+            https::Error::File { path, why } => Self::File { path, why },
+            https::Error::Tls(why) => Self::Impossible { ca: SafeText::new("TLS"), why },
         }
     }
 }

@@ -8,8 +8,9 @@ use http::Request;
 use http::header::DATE;
 
 use super::directory::{Directory, url_of};
-use super::{Error, Http, Office, Pace, wait};
+use super::{Error, Http, Office, Pace};
 use crate::fleet::Moment;
+use crate::https::http_date;
 use crate::inventory::Issuer;
 use crate::text::SafeText;
 
@@ -39,7 +40,7 @@ pub async fn look(office: &Office, issuer: &Issuer, is_staging: bool) -> Health 
         let answer = http.get(url).await?;
         let now = office.clock.now();
         let date = answer.headers.get(DATE).and_then(|it| it.to_str().ok());
-        offset = date.and_then(wait::http_date).map(|it| it.since(middle(before, now)));
+        offset = date.and_then(http_date).map(|it| it.since(middle(before, now)));
         Ok((Directory::read(url, &answer.body)?, http))
     };
     let asked: Result<(Directory, Http), Error> = asked.await;

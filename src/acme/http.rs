@@ -1,38 +1,28 @@
 //! The way to a CA: HTTPS with limits on time and size, and with the manners that CAs ask for.
 //! Knows statuses and headers; what an answer means to an order is not known here.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
-use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::error::{Error, Problem};
-use super::secret::local;
 use super::{Office, wait};
 use crate::clock::Clock;
+use crate::https::{self, Failure, Https, host_of, is_allowed, jittered, retry_after};
 use crate::inventory::Issuer;
 use crate::text::SafeText;
 
 /// A client of one CA. Cheap to clone.
 #[derive(Clone)]
 pub struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Https,
     clock: Clock,
     pace: Pace,
 }
@@ -75,55 +65,12 @@ pub struct Answer {
 impl Http {
     /// A client that trusts the public authorities, those of this machine, and these.
     pub fn new(roots: &[CertificateDer<'static>], clock: Clock) -> Result<Self, Error> {
-        let impossible =
-            |why: String| Error::Impossible { ca: SafeText::new("TLS"), why: SafeText::new(&why) };
-        let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        // What is odd among them is left out: nobody here has put it there.
-        store.add_parsable_certificates(SYSTEM.iter().cloned());
-        for root in roots {
-            store.add(root.clone()).map_err(|it| impossible(format!("a root of it: {it}")))?;
-        }
-        let config = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
-            .with_safe_default_protocol_versions()
-            .map_err(|it| impossible(it.to_string()))?
-            .with_root_certificates(store)
-            .with_no_client_auth();
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT));
-        // Not https alone: a CA on this machine may do without. What else may is checked below.
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(connector);
-        // A connection that the CA has closed meanwhile must not cost an order.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(10))
-            .build(connector);
-        Ok(Self { client, clock, pace: Pace::default() })
+        Ok(Self { client: Https::new(roots)?, clock, pace: Pace::default() })
     }
 
     /// A client of this issuer, which trusts the roots that the inventory names for it, too.
     pub fn of(office: &Office, issuer: &Issuer) -> Result<Self, Error> {
-        let mut roots = Vec::new();
-        for file in &issuer.roots {
-            let path = local(file);
-            let wrong = |why: String| Error::File { path: path.clone(), why: SafeText::new(&why) };
-            let mut text = Vec::new();
-            File::open(&path)
-                .and_then(|it| it.take(MAX_ROOTS).read_to_end(&mut text))
-                .map_err(|it| wrong(format!("cannot be read: {it}")))?;
-            let before = roots.len();
-            for der in CertificateDer::pem_slice_iter(&text) {
-                roots.push(der.map_err(|it| wrong(format!("is no PEM: {it}")))?);
-            }
-            if roots.len() == before {
-                return Err(wrong("holds no certificate".to_owned()));
-            }
-        }
-        Self::new(&roots, office.clock)
+        Self::new(&https::roots(&issuer.roots)?, office.clock)
     }
 
     /// The same with other limits on time.
@@ -181,18 +128,14 @@ impl Http {
         request: Request<Full<Bytes>>,
         ca: &SafeText,
     ) -> Result<Response<Bytes>, Error> {
-        let answer = self.client.request(request).await;
-        let answer = answer.map_err(|it| unreached(ca, &chain(&it)))?;
-        let (parts, body) = answer.into_parts();
-        match Limited::new(body, MAX_BYTES).collect().await {
-            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
-            Err(it) if it.is::<LengthLimitError>() => Err(Error::Answer {
+        self.client.send(request, MAX_BYTES).await.map_err(|it| match it {
+            Failure::TooLong(status) => Error::Answer {
                 ca: ca.clone(),
-                status: parts.status.as_u16(),
+                status,
                 why: SafeText::new("answers with more than 1 MiB"),
-            }),
-            Err(it) => Err(unreached(ca, &format!("the answer broke off: {it}"))),
-        }
+            },
+            Failure::Unreached(why) => unreached(ca, &why),
+        })
     }
 
     /// Takes out what is an error. A nonce that was refused is left to the library, which has to
@@ -215,7 +158,7 @@ impl Http {
         if is_busy || name == "rateLimited" {
             let now = self.clock.now();
             let header = |name| headers.get(name).and_then(|it: &HeaderValue| it.to_str().ok());
-            let told = header(RETRY_AFTER).and_then(|it| wait::retry_after(it, header(DATE), now));
+            let told = header(RETRY_AFTER).and_then(|it| retry_after(it, header(DATE), now));
             let said = problem.as_ref().and_then(|it| wait::in_words(it.detail.as_str()));
             let until = told.max(said);
             return Err(Error::Busy {
@@ -262,26 +205,6 @@ impl HttpClient for Http {
     }
 }
 
-/// The host of a URL, for people.
-pub(super) fn host_of(url: &Uri) -> SafeText {
-    let authority = url.authority().map_or("", http::uri::Authority::as_str);
-    // What stands before an `@` is no host, and perhaps a secret.
-    SafeText::capped(authority.rsplit('@').next().unwrap_or_default(), 253)
-}
-
-/// Whether that may be spoken to. A CA names the URLs of its resources itself, so it is not
-/// enough that the inventory's is right.
-fn is_allowed(url: &Uri) -> bool {
-    let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let is_here = host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    match url.scheme_str() {
-        Some("https") => true,
-        Some("http") => is_here,
-        _ => false,
-    }
-}
-
 /// Whether a signed request only asks: one with an empty payload (RFC 8555, section 6.3).
 fn is_post_as_get(body: &[u8]) -> bool {
     #[derive(Deserialize)]
@@ -322,40 +245,8 @@ fn unreached(ca: &SafeText, why: &str) -> Error {
     Error::Unreached { ca: ca.clone(), why: SafeText::capped(why, 300) }
 }
 
-/// An error of the library with what is behind it; the outer words say nothing themselves.
-fn chain(error: &hyper_util::client::legacy::Error) -> String {
-    let mut deepest: &dyn std::error::Error = error;
-    let mut texts = Vec::new();
-    while let Some(source) = deepest.source() {
-        let text = source.to_string();
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-        deepest = source;
-    }
-    if texts.is_empty() { error.to_string() } else { texts.join(": ") }
-}
-
-/// Somewhere between nothing and that, so that many do not come back at once.
-fn jittered(wait: Duration) -> Duration {
-    // The last 62 bits of a random UUID are random.
-    let random = Uuid::new_v4().as_u64_pair().1 & 0xFFFF;
-    wait.mul_f64(f64::from(u16::try_from(random).unwrap_or_default()) / f64::from(u16::MAX))
-}
-
-/// What this machine trusts: its own store, or `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-static SYSTEM: LazyLock<Vec<CertificateDer<'static>>> =
-    LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
-
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-    LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
-
 /// RFC 8555, section 6.1, wants the name and version of the client and of what it is made with.
 const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"), " instant-acme");
-/// How long connecting to one address may take.
-const CONNECT: Duration = Duration::from_secs(10);
-/// The bundle of all public authorities has 220 kB.
-const MAX_ROOTS: u64 = 4 << 20;
 /// The longest wait between two tries.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The longest chain of a CA has some kilobytes.
@@ -363,6 +254,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -518,13 +410,5 @@ mod tests {
         for other in [&br#"{"protected": "e30", "payload": "e30"}"#[..], b"", b"{}", b"["] {
             assert!(!is_post_as_get(other));
         }
-    }
-
-    #[test]
-    fn waits_are_spread() {
-        let waits: Vec<_> = (0..64).map(|_| jittered(Duration::from_secs(60))).collect();
-        assert!(waits.iter().all(|it| *it <= Duration::from_secs(60)));
-        assert!(waits.iter().any(|it| *it < Duration::from_secs(30)));
-        assert!(waits.iter().any(|it| *it > Duration::from_secs(30)));
     }
 }

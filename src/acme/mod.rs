@@ -19,7 +19,6 @@ mod keep;
 pub mod ledger;
 mod nonce;
 pub mod order;
-pub mod secret;
 mod wait;
 pub mod window;
 
@@ -37,7 +36,6 @@ pub use desk::Desk;
 pub use directory::Directory;
 pub use error::{Error, Problem, Subproblem};
 pub use http::{Answer, Http, Pace};
-pub use secret::Secret;
 
 /// What orders need of this machine: where accounts and orders are kept, and the time.
 #[derive(Debug, Clone)]

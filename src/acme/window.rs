@@ -16,11 +16,12 @@ use http::header::{DATE, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use super::Office;
 use super::directory::Directory;
 use super::error::Error;
 use super::http::{Http, Pace};
-use super::{Office, wait};
 use crate::fleet::{Certificate, DAY, Fingerprint, Fleet, HOUR, Moment, Place, Window};
+use crate::https::retry_after;
 use crate::inventory::{Inventory, Issuer};
 use crate::text::SafeText;
 
@@ -144,7 +145,7 @@ async fn get(
         why: SafeText::new("tells no renewal window"),
     })?;
     let header = |name| answer.headers.get(name).and_then(|it| it.to_str().ok());
-    let told = header(RETRY_AFTER).and_then(|it| wait::retry_after(it, header(DATE), now));
+    let told = header(RETRY_AFTER).and_then(|it| retry_after(it, header(DATE), now));
     // RFC 9773, section 4.3: what lies beyond a day may be taken for a day. And nobody is
     // asked more than four times a day, whatever they say.
     let again_at = told.unwrap_or_else(|| now.plus(12 * HOUR));

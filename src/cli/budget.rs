@@ -63,7 +63,7 @@ no host was ever read, or the limits of the CA are not known.";
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let inventory = open::inventory(context)?;
     let fleet = if args.scan {
-        survey::survey(context, &Filter::default())?
+        survey::survey(context, &Filter::default())?.fleet
     } else {
         plan::recalled(&inventory, context)
     };

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use super::{Context, Exit, Failure, print, survey};
+use super::survey::Survey;
+use super::{Context, Exit, Failure, notice, print, survey};
 use crate::diagnose::{self, Finding};
 use crate::fleet::{HostName, Moment, Place, Severity, Verdict, human};
 use crate::report::{Page, Report, Shown};
@@ -65,16 +66,16 @@ Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown. Whatever goes wrong in the p
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let filter = survey::filter(&args.filter, context)?;
-    let fleet = survey::survey(context, &filter)?;
+    let Survey { inventory, fleet, visited } = survey::survey(context, &filter)?;
     let now = context.clock.now();
     let diagnosis = diagnose::diagnose(&fleet, now);
     let page = Page::default();
     let report = Report { fleet: &fleet, diagnosis: &diagnosis, now, filter: &filter, page };
     let (state, text) = judge(&report, args);
-    if args.quiet && state == State::Ok {
-        return Ok(Exit::Code(state.code()));
-    }
-    say(state, &text)
+    let is_silent = args.quiet && state == State::Ok;
+    let said = if is_silent { Ok(Exit::Code(state.code())) } else { say(state, &text) };
+    notice::critical(&diagnosis, &visited, &inventory, context);
+    said
 }
 
 /// Says that it could not be told, whatever went wrong.

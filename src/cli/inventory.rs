@@ -79,7 +79,8 @@ fn check(path: &Path, context: &Context) -> Result<Exit, Failure> {
 
 /// What an inventory holds, as in `24 hosts, 3 groups`.
 fn summary(inventory: &Inventory) -> String {
-    let Inventory { defaults: _, groups, hosts, issuers, dns, fleets, hooks, expiries } = inventory;
+    let Inventory { defaults: _, groups, hosts, issuers, dns, fleets, hooks, notices, expiries } =
+        inventory;
     let counts = [
         (groups.len(), "group", "groups"),
         (hosts.iter().map(|it| it.told_sources).sum(), "source", "sources"),
@@ -88,6 +89,7 @@ fn summary(inventory: &Inventory) -> String {
         (dns.len(), "DNS provider", "DNS providers"),
         (fleets.len(), "fleet elsewhere", "fleets elsewhere"),
         (hooks.len(), "hook", "hooks"),
+        (notices.len(), "webhook", "webhooks"),
         (expiries.len(), "other expiry", "other expiries"),
     ];
     let count = |(number, one, many)| format!("{number} {}", if number == 1 { one } else { many });
@@ -123,7 +125,7 @@ mod tests {
         assert_eq!(
             summary(&inventory),
             "3 hosts, 2 groups, 8 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 fleet \
-             elsewhere, 1 hook, 2 other expiries"
+             elsewhere, 1 hook, 1 webhook, 2 other expiries"
         );
         assert_eq!(summary(&Inventory::default()), "0 hosts");
     }

@@ -23,6 +23,7 @@ mod jobs;
 mod keys;
 mod log;
 mod man;
+mod notice;
 mod open;
 mod outcome;
 mod paths;
@@ -152,6 +153,7 @@ enum Command {
     Dns(dns::Args),
     Jobs(jobs::Args),
     Incident(incident::Args),
+    Notice(notice::Args),
     Timer(timer::Args),
     Emergency(emergency::Args),
     Doctor(doctor::Args),
@@ -317,6 +319,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Timer(args) => timer::run(&args, &context),
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
+        Command::Notice(args) => notice::run(&args, &context),
         Command::Plan(args) => plan::run(&args, &context),
         Command::Preflight(args) => preflight::run(&args, &context),
         Command::Review(args) => review::run(&args, &context),

@@ -110,7 +110,7 @@ fn review(args: &Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     let marks = store(context).marks()?;
     let since = since(args.since.as_deref(), &marks, context.clock.now())?;
-    let fleet = survey::survey(context, &Filter::default())?;
+    let survey::Survey { fleet, .. } = survey::survey(context, &Filter::default())?;
     let now = context.clock.now();
     let mut diagnosis = diagnose(&fleet, now);
     survey::acknowledge(context, &mut diagnosis, now);

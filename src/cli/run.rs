@@ -14,7 +14,7 @@ use super::progress::Told;
 use super::request::{Name, Planned, Request, Targets};
 use super::survey::{self, Signals, note};
 use super::unattended::Choice;
-use super::{Context, Exit, Failure, open, outcome, print, progress, runtime, unattended};
+use super::{Context, Exit, Failure, notice, open, outcome, print, progress, runtime, unattended};
 use crate::acme::Office;
 use crate::action::{self, Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
 use crate::audit::{self, Log};
@@ -203,15 +203,19 @@ impl Desk<'_> {
         Store::new(&self.context.paths.state).save(&fleet).ok();
 
         let mut is_unknown = false;
+        let mut due = None;
         let review = if self.args.unattended {
-            let chosen = self.due(&fleet)?;
+            let mut chosen = self.due(&fleet)?;
             is_unknown = chosen.is_unknown;
-            if chosen.plans.is_empty() {
+            let plans = std::mem::take(&mut chosen.plans);
+            if plans.is_empty() {
                 note("nothing is to be renewed now\n");
                 unattended::keep(self.context, &Told::default(), 0);
+                self.tell(&chosen).await;
                 return Ok(if is_unknown { Exit::Unknown } else { Exit::Done });
             }
-            Review::new(chosen.plans).because(self.args.reason.clone())
+            due = Some(chosen);
+            Review::new(plans).because(self.args.reason.clone())
         } else {
             let Some(review) = self.review(&fleet)? else { return Ok(Exit::BadRequest) };
             review
@@ -239,9 +243,10 @@ impl Desk<'_> {
             "json" => outcome::write_json(self.request.kind.name, &outcomes, out),
             _ => outcomes.iter().try_for_each(|it| it.write(out)),
         })?;
-        if self.args.unattended {
+        if let Some(chosen) = &due {
             told.say_left();
             unattended::keep(self.context, &told, plans.len());
+            self.tell(chosen).await;
         }
         if let Some(op) = told.left_to_do() {
             let action = self.request.kind.name;
@@ -253,6 +258,13 @@ impl Desk<'_> {
             Exit::Done if is_unknown => Exit::Unknown,
             exit => exit,
         })
+    }
+
+    /// Tells webhooks what fails again and again.
+    async fn tell(&self, chosen: &Choice) {
+        let Tools { inventory, office, .. } = &self.tools;
+        let event = chosen.exhausted(office, self.context.clock.now());
+        notice::tell(&[event], inventory, self.context).await;
     }
 
     /// The plans of an unattended run: what is due, whose turn it is, and what the CA allows now.

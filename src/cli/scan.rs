@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal as _};
 use clap::builder::PossibleValue;
 use clap::builder::PossibleValuesParser;
 
-use super::{Context, Exit, Failure, print, survey};
+use super::survey::Survey;
+use super::{Context, Exit, Failure, notice, print, survey};
 use crate::diagnose;
 use crate::fleet::{Reach, Severity, Verdict};
 use crate::report::{self, Page, Report};
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let kind = report::ALL.iter().find(|it| it.name == args.format).ok_or_else(|| {
         Failure::say(Exit::BadRequest, format!("there is no format `{}`", args.format))
     })?;
-    let fleet = survey::survey(context, &filter)?;
+    let Survey { inventory, fleet, visited } = survey::survey(context, &filter)?;
     let now = context.clock.now();
     let mut diagnosis = diagnose::diagnose(&fleet, now);
     survey::acknowledge(context, &mut diagnosis, now);
@@ -52,7 +53,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         is_ascii: context.is_ascii,
     };
     let report = Report { fleet: &fleet, diagnosis: &diagnosis, now, filter: &filter, page };
-    print(|out| (kind.write)(&report, out))?;
+    let printed = print(|out| (kind.write)(&report, out));
+    notice::critical(&diagnosis, &visited, &inventory, context);
+    printed?;
     Ok(exit(&report))
 }
 

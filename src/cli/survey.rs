@@ -32,16 +32,27 @@ pub(super) fn filter(words: &[String], context: &Context) -> Result<Filter, Fail
     })
 }
 
+/// What is known after a look.
+pub(super) struct Survey {
+    /// What was told.
+    pub(super) inventory: Arc<Inventory>,
+    /// What is known.
+    pub(super) fleet: Fleet,
+    /// The hosts that were looked at.
+    pub(super) visited: Vec<HostName>,
+}
+
 /// Visits the hosts that the filter may keep. What the last snapshot knows of the others stays.
-pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failure> {
+pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Survey, Failure> {
     let inventory = Arc::new(open::inventory(context)?);
     let mut fleet = inventory.fleet();
     let store = Store::new(&context.paths.state);
     // A snapshot that cannot be used costs nothing but the memory of hosts that are down.
     store.recall(&mut fleet).ok();
-    let hosts = fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
+    let visited: Vec<_> =
+        fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
     runtime()?.block_on(async {
-        visit(context, Arc::clone(&inventory), &mut fleet, hosts).await?;
+        visit(context, Arc::clone(&inventory), &mut fleet, visited.clone()).await?;
         learn_windows(context, &inventory, &mut fleet).await;
         Ok::<_, Failure>(())
     })?;
@@ -49,7 +60,7 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Fleet, Failur
         let error = anyhow::Error::new(error);
         note(&format!("warning: {error:#}; the console will not remember this scan\n"));
     }
-    Ok(fleet)
+    Ok(Survey { inventory, fleet, visited })
 }
 
 /// Marks the findings that somebody knows of.

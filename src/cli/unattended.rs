@@ -22,6 +22,7 @@ use crate::acme::ledger::{Hold, Ledger};
 use crate::action::{Find, Order, Plan, Why};
 use crate::fleet::{Certificate, Moment, Place, human};
 use crate::inventory::Issuer;
+use crate::notice::Event;
 use crate::store::{Store, Unattended};
 use crate::text::SafeText;
 
@@ -33,6 +34,15 @@ pub(super) struct Choice {
     pub(super) left: Vec<SafeText>,
     /// Whether something was left because nobody can tell how it is now.
     pub(super) is_unknown: bool,
+    /// What would be ordered, now or later.
+    orders: Vec<Wanted>,
+}
+
+/// A certificate that is due.
+struct Wanted {
+    target: String,
+    directory: String,
+    names: Vec<String>,
 }
 
 /// Makes sure that this is the only unattended run on this machine, as long as the file is open;
@@ -77,7 +87,8 @@ pub(super) fn choose(
     find: Find<'_>,
     office: &Office,
 ) -> Result<Choice, Failure> {
-    let mut choice = Choice { plans: Vec::new(), left: Vec::new(), is_unknown: false };
+    let mut choice =
+        Choice { plans: Vec::new(), left: Vec::new(), is_unknown: false, orders: Vec::new() };
     let mut ready: Vec<(f64, Plan)> = Vec::new();
     let mut others = 0;
     for (host, lineage) in names {
@@ -128,6 +139,11 @@ pub(super) fn choose(
             choice.left.push(SafeText::new(&format!("{}: left: {why}", plan.target())));
         };
         if let Some((order, issuer, directory)) = order(&plan, find) {
+            choice.orders.push(Wanted {
+                target: plan.target(),
+                directory: directory.to_owned(),
+                names: order.names.clone(),
+            });
             let limit = issuer.orders(order.is_staging);
             let of_ledger = |it| Failure::new(Exit::Failed, it);
             // What failed before, and a CA that has asked to be left alone, are no failures of
@@ -153,6 +169,19 @@ pub(super) fn choose(
         choice.plans.push(plan);
     }
     Ok(choice)
+}
+
+impl Choice {
+    /// What has failed so often by now that it is left alone for a while.
+    pub(super) fn exhausted(&self, office: &Office, now: Moment) -> Event {
+        let ledger = Ledger::of(office);
+        // Whoever cannot read the ledger orders nothing either, and has said so.
+        let rest = |it: &Wanted| ledger.rest(&it.directory, &it.names, now).ok().flatten();
+        Event::exhausted(self.orders.iter().filter_map(|it| {
+            let Hold { until, why } = rest(it)?;
+            Some((it.target.as_str(), why, until))
+        }))
+    }
 }
 
 /// The order of a plan, if it has one, with its issuer and the directory that it asks.

@@ -19,8 +19,8 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::time::timeout;
 
 use super::Error;
-use crate::acme::{Secret, secret};
 use crate::inventory::Elsewhere;
+use crate::secret::{self, Secret};
 use crate::text::SafeText;
 
 /// A client of one server.

@@ -6,9 +6,9 @@ mod read;
 
 use std::sync::Arc;
 
-use crate::acme::Secret;
 use crate::fleet::Host;
 use crate::inventory::{Elsewhere, Inventory};
+use crate::secret::Secret;
 use crate::text::SafeText;
 
 use client::Client;

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::Door;
 use crate::budget::Limit;
-use crate::fleet::{Moment, seconds};
+use crate::fleet::{DAY, Moment, seconds};
 use crate::text::SafeText;
 
 /// Text that keeps to the grammar `G`.
@@ -61,9 +61,15 @@ pub(super) enum UrlText {}
 /// Where a server is that is asked over HTTP.
 #[derive(Debug, Clone)]
 pub(super) enum ServerText {}
+/// The URL of a webhook.
+#[derive(Debug, Clone)]
+pub(super) enum HookUrlText {}
 /// A length of time.
 #[derive(Debug, Clone)]
 pub(super) enum LengthText {}
+/// A length of time, or never.
+#[derive(Debug, Clone)]
+pub(super) enum PatienceText {}
 /// So many in a length of time.
 #[derive(Debug, Clone)]
 pub(super) enum RateText {}
@@ -87,6 +93,13 @@ impl<G> Checked<G> {
 impl Checked<RateText> {
     pub(super) fn limit(&self) -> Option<Limit> {
         Limit::parse(&self.0)
+    }
+}
+
+impl Checked<PatienceText> {
+    /// How many seconds; `None` is never.
+    pub(super) fn seconds(&self) -> Option<i64> {
+        seconds(&self.0)
     }
 }
 
@@ -297,25 +310,55 @@ impl Grammar for VariableText {
 
 impl Grammar for UrlText {
     const NAME: &'static str = "the URL of an ACME directory";
-    const PATTERN: &'static str =
-        r"^(https://[^/?#@\s]|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$))[^@\s]*$";
+    const PATTERN: &'static str = URL;
 
     fn fault(text: &str) -> Option<String> {
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Some("expected a URL that begins with `https://`".into());
-        };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if authority.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Some("this is not the URL of an ACME directory".into());
-        }
-        if authority.contains('@') {
-            return Some("a URL cannot hold a user or a password here".into());
-        }
-        match scheme {
-            "https" => None,
-            "http" if is_loopback(authority) => None,
-            "http" => Some("an ACME directory needs `https`; `http` only on this machine".into()),
-            _ => Some("expected a URL that begins with `https://`".into()),
+        url_fault(text, "an ACME directory")
+    }
+}
+
+impl Grammar for HookUrlText {
+    const NAME: &'static str = "the URL of a webhook";
+    const PATTERN: &'static str = URL;
+
+    fn fault(text: &str) -> Option<String> {
+        url_fault(text, "a webhook")
+    }
+}
+
+/// What a URL looks like that may be spoken to.
+const URL: &str =
+    r"^(https://[^/?#@\s]|http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$))[^@\s]*$";
+
+fn url_fault(text: &str, what: &str) -> Option<String> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Some("expected a URL that begins with `https://`".into());
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Some(format!("this is not the URL of {what}"));
+    }
+    if authority.contains('@') {
+        return Some("a URL cannot hold a user or a password here".into());
+    }
+    match scheme {
+        "https" => None,
+        "http" if is_loopback(authority) => None,
+        "http" => Some(format!("{what} needs `https`; `http` only on this machine")),
+        _ => Some("expected a URL that begins with `https://`".into()),
+    }
+}
+
+impl Grammar for PatienceText {
+    const NAME: &'static str = "a length of time, or never";
+    const PATTERN: &'static str = "^([0-9]+(\\.[0-9]+)?[smh]|never)$";
+
+    fn fault(text: &str) -> Option<String> {
+        match seconds(text) {
+            _ if text == "never" => None,
+            Some(1..=DAY) => None,
+            Some(_) => Some("expected a length of time up to 24h, or \"never\"".into()),
+            None => Some("expected a length of time, as in \"30m\", or \"never\"".into()),
         }
     }
 }

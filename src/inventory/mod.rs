@@ -3,6 +3,7 @@
 
 mod grammar;
 pub mod import;
+mod plain;
 mod provider;
 mod prune;
 mod read;
@@ -43,6 +44,8 @@ pub struct Inventory {
     pub fleets: Vec<Elsewhere>,
     /// Commands that may be run on hosts.
     pub hooks: Vec<NamedHook>,
+    /// Webhooks that are told of things.
+    pub notices: Vec<Notice>,
     /// Other things that expire.
     pub expiries: Vec<Expiry>,
 }
@@ -70,6 +73,9 @@ pub struct Defaults {
     pub resolvers: Vec<SocketAddr>,
     /// The issuer to order from, where nothing else is said.
     pub issuer: Option<String>,
+    /// After how many seconds of an incident that is not over the console says whom to call;
+    /// `None` is never.
+    pub escalate_after: Option<i64>,
 }
 
 impl Default for Defaults {
@@ -87,6 +93,7 @@ impl Default for Defaults {
             roots: Vec::new(),
             resolvers: Vec::new(),
             issuer: None,
+            escalate_after: Some(30 * 60),
         }
     }
 }
@@ -295,6 +302,62 @@ pub enum SecretPlace {
     Env(String),
     /// In a file.
     File(String),
+}
+
+/// A webhook that is told of things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its unique name.
+    pub name: String,
+    /// Its kind.
+    pub kind: NoticeKind,
+    /// Its URL, which may be a secret in itself.
+    pub url: String,
+    /// Where the key is kept with which notices are signed.
+    pub secret: SecretPlace,
+    /// Of what it is told.
+    pub on: Vec<Occasion>,
+    /// Files with authorities beside the public ones, in PEM: for the HTTPS of the webhook.
+    pub roots: Vec<String>,
+}
+
+/// How somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// By a POST with JSON.
+    Webhook,
+}
+
+/// Of what somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occasion {
+    /// A scan has found something critical that was not there before, or was otherwise.
+    CriticalFinding,
+    /// A guided emergency is over.
+    EmergencyEnded,
+    /// Renewals with nobody there have failed so often that they are left alone for a while.
+    RetriesExhausted,
+    /// Somebody tries whether a notice arrives; that needs not be asked for.
+    #[serde(skip)]
+    Test,
+}
+
+impl Occasion {
+    /// Every one that can be asked for, in the order of their names.
+    pub const ALL: [Self; 3] =
+        [Self::CriticalFinding, Self::EmergencyEnded, Self::RetriesExhausted];
+
+    /// Its name in the inventory and in notices.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CriticalFinding => "critical-finding",
+            Self::EmergencyEnded => "emergency-ended",
+            Self::RetriesExhausted => "retries-exhausted",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// A command that may be run on hosts.

@@ -11,14 +11,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::grammar::{Checked, CommandText, Count, LabelText, LengthText, PathText, VariableText};
+use super::plain::plain;
 use super::{
     Defaults, DnsZone, Elsewhere, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook,
-    SecretPlace,
+    Notice, Occasion, SecretPlace,
 };
 use super::{provider, prune, shape};
 use crate::fleet::{Expiry, HostName, Roots, Vantage};
 use crate::source;
-use crate::spanned::{self, Diagnostic, Table, did_you_mean, looks_secret};
+use crate::spanned::{self, Diagnostic, Table, did_you_mean};
 use crate::text::SafeText;
 
 /// Reads an inventory. The complaints are in the order of the file; only without any is the
@@ -64,7 +65,7 @@ struct Reader<'d, 't> {
 
 impl Reader<'_, '_> {
     fn inventory(&mut self, file: shape::File) -> Inventory {
-        let shape::File { defaults, group, host, issuer, dns, fleet, hook, expiry } = file;
+        let shape::File { defaults, group, host, issuer, dns, fleet, hook, notice, expiry } = file;
         let defaults = defaults.map(Spanned::into_inner).unwrap_or_default();
         let issuers = self.issuers(issuer);
         let defaults = self.defaults(defaults, &issuers);
@@ -77,6 +78,7 @@ impl Reader<'_, '_> {
             dns: self.dns(dns, &defaults.resolvers),
             fleets: self.fleets(fleet),
             hooks: self.hooks(hook),
+            notices: self.notices(notice),
             expiries: self.expiries(expiry),
             defaults,
         }
@@ -99,6 +101,7 @@ impl Reader<'_, '_> {
             roots: given.roots.into_iter().map(Checked::into_string).collect(),
             resolvers: given.resolvers.iter().filter_map(Checked::socket).collect(),
             issuer: self.issuer(given.issuer.as_ref(), issuers),
+            escalate_after: given.escalate_after.map_or(usual.escalate_after, |it| it.seconds()),
         }
     }
 
@@ -410,6 +413,40 @@ impl Reader<'_, '_> {
         hooks
     }
 
+    fn notices(&mut self, given: Vec<Spanned<shape::Notice>>) -> Vec<Notice> {
+        let mut names = Names::new("notice");
+        let mut notices = Vec::new();
+        for table in given {
+            let (span, notice) = (table.span(), table.into_inner());
+            let shape::Notice { secret_file, secret_env, secret_command, .. } = notice;
+            let secret = self.secret(secret_file, secret_env, secret_command);
+            let name = self.name(notice.name, &mut names, span.clone());
+            let kind = self.required(notice.kind, "notice", "kind", span.clone());
+            let url = self.required(notice.url, "notice", "url", span.clone());
+            if secret.is_none() && self.is_whole {
+                let message = "this `[[notice]]` does not say where its secret is";
+                let hint = "notices are signed with it: name the place with `secret-file`, \
+                            `secret-env` or `secret-command`";
+                self.complaints.push(Diagnostic::new(message, span).with_hint(hint));
+            }
+            let parts = (name, kind, url, secret);
+            if let (Some(name), Some(kind), Some(url), Some(secret)) = parts {
+                let mut on = notice.on.unwrap_or_else(|| Occasion::ALL.to_vec());
+                on.sort_unstable();
+                on.dedup();
+                notices.push(Notice {
+                    name,
+                    kind,
+                    url: url.into_string(),
+                    secret,
+                    on,
+                    roots: notice.roots.into_iter().map(Checked::into_string).collect(),
+                });
+            }
+        }
+        notices
+    }
+
     fn expiries(&mut self, given: Vec<Spanned<shape::Expiry>>) -> Vec<Expiry> {
         let mut expiries = Vec::new();
         for table in given {
@@ -502,86 +539,11 @@ fn collect<'d, 't>(
     }
 }
 
-/// Puts what the TOML reader says into words for people.
-fn plain(complaint: Diagnostic) -> Diagnostic {
-    let Diagnostic { message, span, hint } = complaint;
-    if let Some((key, expected)) = quoted_after("unknown field `", &message) {
-        let message = format!("unknown key `{}`", SafeText::capped(key, MAX_SHOWN));
-        let known: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
-        let near = did_you_mean(key, known.iter().copied());
-        let hint = match (near, known.as_slice()) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            _ if is_key_of_host(key) => BELOW.to_owned(),
-            (None, _) if looks_secret(key) => SECRETS.to_owned(),
-            (None, []) => "nothing can be set here".to_owned(),
-            (None, known) => format!("the keys here are {}", known.join(", ")),
-        };
-        return Diagnostic { message, span, hint: Some(hint) };
-    }
-    if message.starts_with("string values must be quoted") && span.is_empty() {
-        let hint = Some("write one, or take the line out".to_owned());
-        return Diagnostic { message: "there is no value after this `=`".into(), span, hint };
-    }
-    if let Some((word, expected)) = quoted_after("unknown variant `", &message) {
-        let message = format!("unknown value `{}`, {expected}", SafeText::capped(word, MAX_SHOWN));
-        return Diagnostic { message, span, hint };
-    }
-    if let Some((key, _)) = quoted_after("missing field `", &message) {
-        let (message, hint) =
-            (format!("there is no `{key}` here"), format!("add a line `{key} = …`"));
-        return Diagnostic::new(message, span).with_hint(hint);
-    }
-    let Some((found, expected)) =
-        message.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once(", expected "))
-    else {
-        return Diagnostic { message, span, hint };
-    };
-    let hint = match (found, expected) {
-        ("map", "a sequence") => Some("write its name in double brackets, as in `[[host]]`".into()),
-        (_, "a sequence") => Some("put it into brackets, as in `[\"…\"]`".into()),
-        ("sequence", "a table") => Some("write its name in single brackets".into()),
-        _ => hint,
-    };
-    let word = |it: &str| match it {
-        "map" => "a table".to_owned(),
-        "sequence" | "a sequence" => "an array".to_owned(),
-        "i64" => "a number".to_owned(),
-        it => it.to_owned(),
-    };
-    Diagnostic {
-        message: format!("expected {}, found {}", word(expected), word(found)),
-        span,
-        hint,
-    }
-}
-
 fn vantage(told: shape::From) -> Vantage {
     match told {
         shape::From::Loopback => Vantage::Loopback,
         shape::From::Public => Vantage::Public,
     }
-}
-
-/// Whether `[[host]]` takes that key. TOML puts what follows a `[[host.endpoint]]` into it, and
-/// it is easily overlooked.
-fn is_key_of_host(key: &str) -> bool {
-    let mut alone = DeTable::new();
-    alone.insert(Spanned::new(0..0, key.to_owned().into()), nothing());
-    match spanned::read::<shape::Host>(Spanned::new(0..0, DeValue::Table(alone))) {
-        Ok(_) => true,
-        Err(it) => !it.message.starts_with("unknown field"),
-    }
-}
-
-fn nothing<'t>() -> Spanned<DeValue<'t>> {
-    Spanned::new(0..0, DeValue::Boolean(false))
-}
-
-/// What stands in backticks after `start`, and what follows.
-fn quoted_after<'m>(start: &str, message: &'m str) -> Option<(&'m str, &'m str)> {
-    // The name may hold a backtick itself, the list of known names may not.
-    let rest = message.strip_prefix(start)?;
-    rest.split_once("`, ").or_else(|| rest.split_once('`'))
 }
 
 /// Secondaries ask at least that often where nobody notifies them (BIND: min-refresh-time).
@@ -593,15 +555,11 @@ pub(super) const MAX_SHOWN: usize = 80;
 /// The most groups that a mistyped name is compared with, so that no file takes long to read.
 const MAX_GUESSES: usize = 1000;
 
-const BELOW: &str = "a key of `[[host]]` must stand above its `[[host.source]]` and \
-                     `[[host.endpoint]]`";
-const SECRETS: &str = "secrets never stand in this file: keep it elsewhere and name the place with \
-                       `secret-file`, `secret-env` or `secret-command`";
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::plain::{BELOW, SECRETS};
     use super::*;
     use crate::inventory::{Become, Impact, Protect, StartTls};
 
@@ -714,6 +672,32 @@ mod tests {
             "user",
             BELOW,
         );
+    }
+
+    #[test]
+    fn a_webhook_is_safe_and_has_a_secret() {
+        let table = |lines: &str| format!("[[notice]]\nname = 'a'\nkind = 'webhook'\n{lines}\n");
+        let (inventory, complaints) = read(&table("url = 'https://a.test'\nsecret-env = 'A'"));
+        assert_eq!(complaints, []);
+        assert_eq!(inventory.notices[0].on, Occasion::ALL);
+        check(
+            &table("url = 'http://a.test/x'\nsecret-env = 'A'"),
+            &[("a webhook needs `https`; `http` only on this machine", "'http://a.test/x'")],
+        );
+        check(
+            &table("url = 'https://a.test'"),
+            &[("this `[[notice]]` does not say where its secret is", "[[notice]]")],
+        );
+        hints(
+            &table("url = 'https://a.test'\nsecret-env = 'A'\non = ['critical-findings']"),
+            "unknown value `critical-findings`, expected one of `critical-finding`, `emergency-ended`, \
+             `retries-exhausted`",
+            "'critical-findings'",
+            "did you mean `critical-finding`?",
+        );
+        let never = read("[defaults]\nescalate-after = 'never'\n").0;
+        assert_eq!(never.defaults.escalate_after, None);
+        assert_eq!(inventory.defaults.escalate_after, Some(1800));
     }
 
     #[test]

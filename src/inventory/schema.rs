@@ -121,6 +121,7 @@ mod tests {
     fn reader_and_schema_agree() {
         check("", true);
         check("[[host]]\nname = 'web-01'\n", true);
+        check("[defaults]\nescalate-after = 'never'\n", true);
         for wrong in [
             "[[host]]\nnmae = 'a'\n",
             "[[hots]]\nname = 'a'\n",
@@ -150,6 +151,12 @@ mod tests {
             "[[issuer]]\nname = 'a'\ndirectory = 'http://a.example'\n",
             "[[issuer]]\nname = 'a'\ndirectory = 'http://127.0.0.1.example'\n",
             "[[hook]]\nname = 'a'\nrun = 'x'\n",
+            "[[notice]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://a.example'\n",
+            "[[notice]]\nname = 'a'\nkind = 'mail'\nurl = 'https://a.example'\nsecret-env = 'A'\n",
+            "[[notice]]\nname = 'a'\nkind = 'webhook'\nurl = 'http://a.example'\nsecret-env = 'A'\n",
+            "[[notice]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://u:p@a.example'\nsecret-env = 'A'\n",
+            "[[notice]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://a.example'\nsecret-env = 'A'\non = ['x']\n",
+            "[defaults]\nescalate-after = 'soon'\n",
             "[[expiry]]\nname = 'a'\non = 2027-02-01T12:00:00\n",
             "[[expiry]]\nname = 'a'\non = 5\n",
         ] {

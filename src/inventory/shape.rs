@@ -11,10 +11,11 @@ use serde_json::json;
 use toml::Spanned;
 
 use super::grammar::{
-    AddressText, Checked, CommandText, Count, Day, DoorText, HostText, LabelText, LengthText,
-    MailText, PathText, RateText, ServerText, SocketText, UrlText, UserText, VariableText,
+    AddressText, Checked, CommandText, Count, Day, DoorText, HookUrlText, HostText, LabelText,
+    LengthText, MailText, PathText, PatienceText, RateText, ServerText, SocketText, UrlText,
+    UserText, VariableText,
 };
-use super::{Become, Impact, Protect, StartTls};
+use super::{Become, Impact, NoticeKind, Occasion, Protect, StartTls};
 use crate::acme::dns;
 
 /// The hosts of certdeck, and what it should know of them.
@@ -49,6 +50,10 @@ pub(super) struct File {
     #[schemars(with = "Vec<Hook>")]
     #[serde(default)]
     pub(super) hook: Vec<Spanned<Hook>>,
+    /// Webhooks that are told of things.
+    #[schemars(with = "Vec<Notice>")]
+    #[serde(default)]
+    pub(super) notice: Vec<Spanned<Notice>>,
     /// Other things that expire: API tokens, EAB keys, domains.
     #[schemars(with = "Vec<Expiry>")]
     #[serde(default)]
@@ -84,6 +89,9 @@ pub(super) struct Defaults {
     /// The name of the issuer to order from, where nothing else is said.
     #[schemars(with = "Option<Checked<LabelText>>")]
     pub(super) issuer: Option<Spanned<Checked<LabelText>>>,
+    /// After how long of an incident that is not over the console says whom to call; default
+    /// "30m", and "never".
+    pub(super) escalate_after: Option<Checked<PatienceText>>,
 }
 
 /// A group of hosts.
@@ -371,6 +379,44 @@ pub(super) struct Hook {
     /// What it does to the service.
     #[schemars(required)]
     pub(super) impact: Option<Impact>,
+}
+
+/// A webhook that is told of things. Its secret is kept elsewhere.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+#[schemars(extend("not" = { "anyOf": [
+    { "required": ["secret-file", "secret-env"] },
+    { "required": ["secret-file", "secret-command"] },
+    { "required": ["secret-env", "secret-command"] },
+] }, "anyOf" = [
+    { "required": ["secret-file"] },
+    { "required": ["secret-env"] },
+    { "required": ["secret-command"] },
+]))]
+pub(super) struct Notice {
+    /// Its unique name.
+    #[schemars(required, with = "Checked<LabelText>")]
+    pub(super) name: Option<Spanned<Checked<LabelText>>>,
+    /// How somebody is told: "webhook".
+    #[schemars(required)]
+    pub(super) kind: Option<NoticeKind>,
+    /// The URL of the webhook.
+    #[schemars(required)]
+    pub(super) url: Option<Checked<HookUrlText>>,
+    /// The file that holds the key with which notices are signed.
+    #[schemars(with = "Option<Checked<PathText>>")]
+    pub(super) secret_file: Option<Spanned<Checked<PathText>>>,
+    /// The environment variable that holds the key with which notices are signed.
+    #[schemars(with = "Option<Checked<VariableText>>")]
+    pub(super) secret_env: Option<Spanned<Checked<VariableText>>>,
+    /// The command that prints the key with which notices are signed.
+    #[schemars(with = "Option<Checked<CommandText>>")]
+    pub(super) secret_command: Option<Spanned<Checked<CommandText>>>,
+    /// Of what it is told; default: of everything.
+    pub(super) on: Option<Vec<Occasion>>,
+    /// Files with authorities beside the public ones, in PEM: for the HTTPS of the webhook.
+    #[serde(default)]
+    pub(super) roots: Vec<Checked<PathText>>,
 }
 
 /// Something else that expires.

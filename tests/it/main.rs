@@ -26,6 +26,7 @@ mod job;
 mod lab;
 mod metrics;
 mod mutation;
+mod notice;
 mod order;
 mod parts;
 mod picture;

@@ -67,12 +67,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("export", &["clock", "fleet", "report"]),
     // Redirects are followed by the names that a CA would find.
     ("wire", &["fleet", "inventory", "remote", "resolve", "text"]),
-    ("acme", &["audit", "budget", "clock", "fleet", "inventory", "resolve", "text"]),
+    ("secret", &["audit", "inventory", "text"]),
+    ("https", &["fleet", "secret", "text"]),
+    (
+        "acme",
+        &["audit", "budget", "clock", "fleet", "https", "inventory", "resolve", "secret", "text"],
+    ),
+    // What is critical is told as it was found.
+    ("notice", &["clock", "diagnose", "fleet", "https", "inventory", "secret", "text"]),
     // Providers know nothing of the inventory, which knows their kinds.
     ("acme/dns", &["clock", "resolve", "text"]),
     ("resolve", &["text"]),
     // Tokens are read as other secrets are; what the metrics are called is known where they are made.
-    ("gather", &["acme", "fleet", "inventory", "source", "text"]),
+    ("gather", &["fleet", "inventory", "secret", "source", "text"]),
     (
         "perform",
         &[
@@ -150,6 +157,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "guide",
             "inventory",
             "job",
+            "notice",
             "perform",
             "practice",
             "preflight",
@@ -158,6 +166,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "review",
             "rollout",
             "scan",
+            "secret",
             "source",
             "spanned",
             "store",

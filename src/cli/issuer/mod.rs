@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::errand::{self, Errand, say};
 use super::{Context, Exit, Failure, open, print, runtime};
-use crate::acme::{Directory, Error, Office, Secret, account};
+use crate::acme::{Directory, Error, Office, account};
 use crate::audit;
 use crate::inventory::{Inventory, Issuer};
 use crate::perform::Ending;
+use crate::secret::Secret;
 use crate::text::SafeText;
 
 /// List the CAs to order from, and keep the accounts there
@@ -203,7 +204,7 @@ impl Desk<'_> {
             (Change::Register { .. }, Some(external)) => {
                 let whose = format!("issuer {}", self.issuer.name);
                 let secret = Secret::read(&external.secret, &whose).await;
-                Some(secret.map_err(|it| self.failure(&it))?.guard())
+                Some(secret.map_err(|it| self.failure(&it.into()))?.guard())
             }
             _ => None,
         };

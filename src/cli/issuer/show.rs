@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::super::{Exit, Failure, print};
 use super::failure;
-use crate::acme::{Directory, Error, Office, Secret, account};
+use crate::acme::{Directory, Error, Office, account};
 use crate::inventory::{Inventory, Issuer};
+use crate::secret::Secret;
 use crate::text::SafeText;
 
 /// An issuer or its staging twin, as it is now.
@@ -109,7 +110,7 @@ async fn look<'a>(issuer: &'a Issuer, is_staging: bool, office: &Office) -> Row<
         None => External::NotNeeded,
         Some(it) => match Secret::read(&it.secret, &format!("issuer {}", issuer.name)).await {
             Ok(_) => External::Ready,
-            Err(error) => External::Unreadable(error),
+            Err(error) => External::Unreadable(error.into()),
         },
     };
     Row { issuer, is_staging, directory, account, external }

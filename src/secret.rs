@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
 
-use super::error::Error;
 use crate::audit;
 use crate::inventory::SecretPlace;
 use crate::text::SafeText;
@@ -20,23 +19,26 @@ use crate::text::SafeText;
 /// message can hold it by mistake; wiped when it is dropped.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
+/// Why there is no secret: never with a word of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(pub SafeText);
+
 impl Secret {
     /// Reads it from its place. `whose` says in messages what it is for: `dns zone-main`.
     ///
     /// # Errors
-    /// [`Error::Secret`] where it is not there, where others could read it, or where it is larger
-    /// than any secret.
+    /// Where it is not there, where others could read it, or where it is larger than any secret.
     pub async fn read(place: &SecretPlace, whose: &str) -> Result<Self, Error> {
         let read = match place {
             SecretPlace::Command(command) => of_command(command).await,
             SecretPlace::Env(name) => of_variable(name),
             SecretPlace::File(file) => of_file(&local(file)),
         };
-        let secret =
-            read.map_err(|why| Error::Secret(SafeText::new(&format!("{whose}: {why}"))))?;
+        let secret = read.map_err(|why| Error(SafeText::new(&format!("{whose}: {why}"))))?;
         if secret.0.is_empty() {
             let why = format!("{whose}: the secret in {} is empty", name_of(place));
-            return Err(Error::Secret(SafeText::new(&why)));
+            return Err(Error(SafeText::new(&why)));
         }
         Ok(secret)
     }
