@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::console::AUTO;
 use super::{Failure, open};
 use crate::spanned::{self, Diagnostic, did_you_mean};
+use crate::tui::bell::{self, Bell};
 use crate::tui::{keys, theme};
 
 /// What the settings say.
@@ -20,6 +21,7 @@ pub struct Config {
     pub mouse: bool,
     /// Whether to draw with ASCII characters only.
     pub ascii: bool,
+    bell: Option<Bell>,
     /// Commands of the console on other keys.
     pub keys: Vec<(keys::Command, Vec<keys::Chord>)>,
 }
@@ -31,6 +33,7 @@ struct Shape {
     theme: Option<Spanned<String>>,
     mouse: bool,
     ascii: bool,
+    bell: Option<Spanned<String>>,
     #[serde(rename = "keys")]
     _keys: IgnoredAny,
 }
@@ -43,6 +46,11 @@ impl Config {
         let (config, complaints) = parse(&text);
         open::draw(&complaints, &path, &text, is_colored)?;
         Ok(config)
+    }
+
+    /// How the terminal tells that something long has ended, if it is not left to its kind.
+    pub fn bell(&self) -> Option<Bell> {
+        self.bell
     }
 
     /// The theme, by name.
@@ -60,9 +68,22 @@ fn parse(text: &str) -> (Config, Vec<Diagnostic>) {
     };
     let (keys, mut complaints) = keys::parse_overrides(text);
     complaints.extend(shape.theme.iter().filter_map(unknown_theme));
+    let bell = shape.bell.as_ref().filter(|it| it.get_ref() != AUTO);
+    let bell = bell.and_then(|it| known_bell(it).map_err(|it| complaints.push(it)).ok());
     complaints.sort_by_key(|it| it.span.start);
     let theme = shape.theme.map(Spanned::into_inner);
-    (Config { theme, mouse: shape.mouse, ascii: shape.ascii, keys }, complaints)
+    (Config { theme, mouse: shape.mouse, ascii: shape.ascii, bell, keys }, complaints)
+}
+
+fn known_bell(name: &Spanned<String>) -> Result<Bell, Diagnostic> {
+    let known = bell::ALL.iter().find(|it| it.0 == name.get_ref());
+    known.map(|it| it.1).ok_or_else(|| {
+        let names: Vec<&str> = bell::ALL.iter().map(|it| it.0).collect();
+        let (name, span) = (name.get_ref(), name.span());
+        let message =
+            format!("unknown bell `{name}`, expected one of {AUTO}, {}", names.join(", "));
+        Diagnostic::new(message, span)
+    })
 }
 
 fn unknown_theme(theme: &Spanned<String>) -> Option<Diagnostic> {
@@ -106,13 +127,18 @@ mod tests {
     fn complaints_point_at_the_culprit() {
         complains(
             "theem = 'dark'",
-            "unknown field `theem`, expected one of `theme`, `mouse`, `ascii`, `keys`",
+            "unknown field `theem`, expected one of `theme`, `mouse`, `ascii`, `bell`, `keys`",
             "theem",
         );
         complains(
             "theme = 'drak'",
             "unknown theme `drak`, expected one of auto, dark, light, mono, high-contrast",
             "'drak'",
+        );
+        complains(
+            "bell = 'osc8'",
+            "unknown bell `osc8`, expected one of auto, off, bell, osc9, osc777",
+            "'osc8'",
         );
         complains("mouse = 'yes'", "invalid type: string \"yes\", expected a boolean", "'yes'");
         complains("[keys]\nhlep = '?'", "unknown command `hlep`", "hlep");

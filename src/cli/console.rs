@@ -123,6 +123,7 @@ fn settings(
         mask: options.privacy.then(tui::mask::Mask::default),
         is_read_only: options.read_only,
         mouse: config.mouse,
+        bell: config.bell().unwrap_or_else(|| environment.bell()),
         keys: config.keys.clone(),
         editor: environment.editor.clone(),
         pager: environment.pager.clone(),

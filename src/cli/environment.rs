@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::When;
+use crate::tui::bell::Bell;
 use crate::tui::theme::Depth;
 
 /// The variables that are looked at; those that are empty count as missing.
@@ -32,6 +33,8 @@ pub struct Environment {
     pub ssh_connection: Option<OsString>,
     /// `TERM`.
     pub term: Option<OsString>,
+    /// Whether the terminal is one of the GNOME family: `VTE_VERSION`.
+    is_vte: bool,
     no_color: bool,
     force_color: bool,
     colorterm: Option<OsString>,
@@ -58,6 +61,7 @@ impl Environment {
             sudo_user: var("SUDO_USER"),
             ssh_connection: var("SSH_CONNECTION"),
             term: var("TERM"),
+            is_vte: var("VTE_VERSION").is_some(),
             no_color: var("NO_COLOR").is_some(),
             force_color: var("FORCE_COLOR").is_some_and(|it| it != "0"),
             colorterm: var("COLORTERM"),
@@ -85,6 +89,12 @@ impl Environment {
     /// Whether the terminal cannot move its cursor.
     pub fn is_dumb(&self) -> bool {
         self.term.as_ref().is_some_and(|it| it == "dumb")
+    }
+
+    /// How the terminal tells something to whoever does not look at it.
+    pub fn bell(&self) -> Bell {
+        let term = self.term.as_ref().map(|it| it.to_string_lossy()).unwrap_or_default();
+        Bell::of(&term, self.is_vte)
     }
 
     /// Whether the terminal says that its background is light: rxvt and those who followed it

@@ -61,6 +61,11 @@ impl Notices {
         Self { webhooks, queue: Queue::below(state), clock, woken }
     }
 
+    /// The webhooks.
+    pub fn webhooks(&self) -> &[inventory::Notice] {
+        &self.webhooks
+    }
+
     /// Writes down what is news to a webhook that wants to know it; how many there are to send.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub enum Input {
     Wheel(i8),
     /// The window was given the keyboard.
     Focus,
+    /// The terminal has lost the focus.
+    Blur,
     /// The terminal is gone; nothing will follow.
     Vanished,
 }
@@ -258,6 +260,7 @@ fn sequence(bytes: &[u8]) -> Step {
     let code = match (last, first) {
         (b'~', Some(200)) => return Step::PasteBegins(used),
         (b'I', None) => return Step::Found(used, Input::Focus),
+        (b'O', None) => return Step::Found(used, Input::Blur),
         (b'Z', _) => Some(KeyCode::BackTab),
         (b'~', Some(number)) => tilde_key(number),
         (letter, _) => letter_key(*letter),
@@ -391,7 +394,7 @@ mod tests {
         );
         check(b"\x1b[1;5C", &[with(KeyCode::Right, KeyModifiers::CONTROL)]);
         check(b"\x1bj", &[key(KeyCode::Esc), character('j')]);
-        check(b"\x1b[I\x1b[O", &[Input::Focus]);
+        check(b"\x1b[I\x1b[O", &[Input::Focus, Input::Blur]);
         check(b"\x1b[<0;10;5M\x1b[<0;10;5m\x1b[<65;1;1M", &[Input::Click(9, 4), Input::Wheel(3)]);
     }
 

@@ -3,11 +3,13 @@
 
 pub mod app;
 pub mod arm;
+pub mod bell;
 pub mod book;
 mod commands;
 mod console;
 pub mod desk;
 mod editor;
+pub mod escalation;
 pub mod guided;
 pub mod input;
 pub mod jobs;
@@ -90,6 +92,8 @@ pub struct Settings {
     pub is_read_only: bool,
     /// Whether the mouse is listened to from the start.
     pub mouse: bool,
+    /// How the terminal tells that something long has ended.
+    pub bell: bell::Bell,
     /// Commands on other keys than those of the table, see [`keys::parse_overrides`].
     pub keys: Vec<(keys::Command, Vec<keys::Chord>)>,
     /// The `ssh_config` that is used instead of ssh's own, for commands that are shown and copied.

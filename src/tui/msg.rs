@@ -1,5 +1,7 @@
 //! What happens to the console, and what the console wants to be done. Values only.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +60,8 @@ pub enum Msg {
     LogOpened(Result<(), SafeText>),
     /// What was said in reviews was read.
     ReviewsRead(Box<Reviews>),
+    /// The hand-over is written: where, and the status; or why it is not.
+    HandedOver(Result<(PathBuf, String), SafeText>),
     /// The audit log was read, as far as it can be.
     LogRead(Box<Book>),
     /// Something confirmed tells how it goes on.
@@ -90,6 +94,17 @@ pub enum Msg {
     Tick,
 }
 
+/// Which hand-over is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandOver {
+    /// How many seconds back it goes.
+    pub seconds: i64,
+    /// The records that it is about; `None` is all of that time.
+    pub only: Option<BTreeSet<u64>>,
+    /// Where to; `None` is the folder of state.
+    pub path: Option<String>,
+}
+
 /// Something that the loop is to do. Only [`Effect::Run`] changes what a host serves, and it
 /// cannot be made without a plan that was confirmed.
 #[derive(Debug)]
@@ -117,6 +132,8 @@ pub enum Effect {
         /// The text.
         text: String,
     },
+    /// Write the hand-over of an incident.
+    HandOver(HandOver),
     /// Leave the program.
     Leave,
     /// Listen to the mouse, or no more.
@@ -126,10 +143,14 @@ pub enum Effect {
     /// Fall over, to see that the terminal survives it.
     #[cfg(debug_assertions)]
     Panic,
+    /// Tell webhooks what is critical on these hosts.
+    Notify(Vec<HostName>),
     /// Read the audit log.
     ReadLog,
     /// Draw everything anew.
     Redraw,
+    /// Tell whoever does not look at the terminal.
+    Ring(SafeText),
     /// Do what was confirmed.
     Run(RunId, Confirmed),
     /// Keep what is known for the next start.

@@ -10,6 +10,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::sync::Notify;
 
+use super::bell::Bell;
+use crate::text::SafeText;
+
 /// A terminal in our hands. It is given back when this is dropped.
 #[derive(Debug)]
 pub struct Terminal {
@@ -82,6 +85,14 @@ impl Terminal {
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
         let text = base64::engine::general_purpose::STANDARD.encode(text);
         self.write(format!("\x1b]52;c;{text}\x07").as_bytes())
+    }
+
+    /// Asks the terminal to tell something to whoever does not look at it.
+    pub fn ring(&mut self, bell: Bell, text: &SafeText) -> io::Result<()> {
+        match bell.bytes(text) {
+            silence if silence.is_empty() => Ok(()),
+            bytes => self.write(bytes.as_bytes()),
+        }
     }
 
     /// Whether the mouse is told to us, which takes text selection from the terminal.

@@ -3,7 +3,7 @@
 //! keeps the console from drawing.
 
 use std::future::poll_fn;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -16,20 +16,24 @@ use uuid::Uuid;
 
 use super::Deck;
 use super::book::Reading;
+use super::console::outside;
 use super::guided::Note;
 use super::jobs::RunId;
-use super::msg::{Msg, Reviews};
+use super::msg::{HandOver, Msg, Reviews};
 use crate::acme::Office;
 use crate::acme::ledger::Ledger;
 use crate::action::Confirmed;
-use crate::audit::{self, Log};
+use crate::audit::{self, Extract, Log, Selection};
 use crate::clock::Clock;
+use crate::diagnose::diagnose;
 use crate::fleet::{Fleet, HostName, Moment};
 use crate::inventory::{Host, Inventory};
 use crate::job;
+use crate::notice::{Event, Notices};
 use crate::perform::jobs::NotDone;
 use crate::perform::{self, Progress, Run, Tools};
 use crate::remote::Sessions;
+use crate::report::incident::{self, Incident};
 use crate::review::Word;
 use crate::store::{self, Held, Runs, Store, Trouble};
 use crate::text::SafeText;
@@ -57,6 +61,9 @@ pub(super) struct Work {
     /// Whether the snapshot is being written, and what is to be written after that.
     is_saving: bool,
     to_save: Option<Fleet>,
+    notices: Notices,
+    /// Whoever sends them. What is not sent when it is dropped is sent by the next console.
+    senders: JoinSet<()>,
 }
 
 /// What has ended or goes on.
@@ -72,6 +79,8 @@ pub(super) enum Done {
     Ran(RunId, Option<Progress>),
     /// A guided run was kept.
     Kept,
+    /// What webhooks are to be told was written down, or not, and why.
+    Noted(Option<SafeText>),
     /// This is to be told.
     Tell(Msg),
 }
@@ -91,7 +100,7 @@ impl Work {
             };
             Done::Opened(open().map_err(|it: audit::Error| in_words(&it)))
         });
-        Self {
+        let mut work = Self {
             sessions: Arc::clone(&deck.sessions),
             clock: deck.clock,
             who: deck.session.who(),
@@ -107,7 +116,13 @@ impl Work {
             notes: Vec::new(),
             is_saving: false,
             to_save: None,
+            notices: Notices::of(&deck.inventory, &deck.state_dir, deck.clock),
+            senders: JoinSet::new(),
+        };
+        if !deck.inventory.notices.is_empty() {
+            work.keep_sending(&deck.inventory);
         }
+        work
     }
 
     /// What has happened next; nothing for ever while nothing goes on. Nothing is lost when the
@@ -161,6 +176,9 @@ impl Work {
                 Msg::Told(saved.err()?)
             }
             Done::Kept => return None,
+            Done::Noted(why) => {
+                Msg::Told(SafeText::new(&format!("webhooks are not told: {}", why?)))
+            }
             Done::Tell(msg) => msg,
         })
     }
@@ -290,6 +308,46 @@ impl Work {
             let book = book.with(ledger.events(clock.now()).unwrap_or_default());
             Done::Read(Msg::LogRead(Box::new(book)))
         });
+    }
+
+    /// Writes the hand-over of an incident to a file.
+    pub(super) fn hand_over(&mut self, wanted: HandOver, inventory: &Arc<Inventory>) {
+        let (state_dir, now) = (self.state_dir.clone(), self.clock.now());
+        let inventory = Arc::clone(inventory);
+        self.tasks.spawn_blocking(move || {
+            let written = write_hand_over(&wanted, &state_dir, &inventory, now);
+            Done::Tell(Msg::HandedOver(written))
+        });
+    }
+
+    /// Tells webhooks what is critical on hosts that were looked at.
+    pub(super) fn notify(
+        &mut self,
+        hosts: Vec<HostName>,
+        fleet: &Fleet,
+        inventory: &Arc<Inventory>,
+    ) {
+        if inventory.notices.is_empty() {
+            return;
+        }
+        self.keep_sending(inventory);
+        let (notices, fleet, now) = (self.notices.clone(), fleet.clone(), self.clock.now());
+        self.tasks.spawn_blocking(move || {
+            let event = Event::critical(&diagnose(&fleet, now), hosts);
+            let told = notices.tell(&[event]);
+            Done::Noted(told.err().map(|it| in_words(&it)))
+        });
+    }
+
+    /// Sends what webhooks are to be told, beside everything else.
+    fn keep_sending(&mut self, inventory: &Inventory) {
+        if self.senders.is_empty() || self.notices.webhooks() != inventory.notices {
+            self.notices = Notices::of(inventory, &self.state_dir, self.clock);
+            self.senders.abort_all();
+            self.senders = JoinSet::new();
+            let notices = self.notices.clone();
+            self.senders.spawn(async move { notices.keep_sending().await });
+        }
     }
 
     /// Keeps what is known for the next start; the newest of what is asked for meanwhile once more.
@@ -445,6 +503,52 @@ async fn watch(
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Writes the hand-over where it is wanted; where it is, and what to say in the chat.
+fn write_hand_over(
+    wanted: &HandOver,
+    state_dir: &Path,
+    inventory: &Inventory,
+    now: Moment,
+) -> Result<(PathBuf, String), SafeText> {
+    let since = (wanted.seconds < i64::MAX).then(|| now.plus(-wanted.seconds));
+    let selection = Selection { since, ..Selection::default() };
+    let mut extract = Extract::read(state_dir, &selection);
+    if let Some(only) = &wanted.only {
+        extract.chosen.retain(|it| only.contains(it));
+    }
+    let extract = extract.with_tails(state_dir);
+    let asked = match since {
+        Some(since) => format!("since {since}"),
+        None => "what was searched for in the console".to_owned(),
+    };
+    let fleet = inventory.fleet();
+    let incident = Incident { extract: &extract, asked: &asked, fleet: &fleet, now };
+    let mut text = Vec::new();
+    if let Some(format) = incident::FORMATS.first() {
+        (format.write)(&incident, &mut text).map_err(|it| in_words(&it))?;
+    }
+    let text = String::from_utf8_lossy(&text);
+    let cannot =
+        |path: &Path, it: &std::io::Error| SafeText::new(&format!("{}: {it}", path.display()));
+    let path = match wanted.path.as_deref() {
+        None => {
+            let stamp: String = now.to_string().chars().filter(|it| it.is_alphanumeric()).collect();
+            let path = state_dir.join(format!("hand-over-{stamp}.md"));
+            outside::keep(&path, &text).map_err(|it| cannot(&path, &it))?;
+            path
+        }
+        Some(file) => {
+            let path = match (file.strip_prefix("~/"), std::env::home_dir()) {
+                (Some(rest), Some(home)) => home.join(rest),
+                _ => PathBuf::from(file),
+            };
+            outside::keep_new(&path, &text).map_err(|it| cannot(&path, &it))?;
+            path
+        }
+    };
+    Ok((path, incident.status().join("\n")))
 }
 
 /// An error with everything below it, in a line.

@@ -149,7 +149,7 @@ fn settings_that_are_wrong_are_drawn() {
     command.env("CERTDECK_CONFIG_DIR", ".").arg("keys");
     insta::assert_snapshot!(shown(&command.output().unwrap()), @r"
     -- stderr
-    error: unknown field `theem`, expected one of `theme`, `mouse`, `ascii`, `keys`
+    error: unknown field `theem`, expected one of `theme`, `mouse`, `ascii`, `bell`, `keys`
      --> ./config.toml:1:1
       |
     1 | theem = 'dark'

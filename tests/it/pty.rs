@@ -212,6 +212,78 @@ fn a_vanished_terminal_ends_it_without_a_signal() {
     wait_until("the console is gone", Duration::from_secs(2), || !is_alive(pid));
 }
 
+/// The hand-over is in a file, and its status on its way to the clipboard of whoever sits there.
+#[test]
+fn a_hand_over_is_written_and_its_status_copied() {
+    let fixture = Fixture::new();
+    let state = fixture.folder.path().join("state");
+    let mut console = Pty::of(fixture, 100, 30);
+    console.wait_for("2 hosts");
+    console.wait_until_quiet();
+    console.send("i");
+    console.wait_for("Copied, to be pasted into a chat:");
+    let files = fs::read_dir(&state).unwrap().map(|it| it.unwrap().path());
+    let name = |it: &Path| it.file_name().unwrap().to_string_lossy().into_owned();
+    let written: Vec<_> = files.filter(|it| name(it).starts_with("hand-over-")).collect();
+    let text = fs::read_to_string(&written[0]).unwrap();
+    assert!(text.starts_with("# Hand-over, ") && text.contains("## Open points"), "{text}");
+    let copied = fs::read_to_string(state.join("copied")).unwrap();
+    assert!(copied.starts_with("certdeck: nothing was changed"), "{copied}");
+    let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &copied);
+    wait_until("it is offered to the clipboard", PATIENCE, || {
+        let bytes = console.shown.lock().unwrap().bytes.clone();
+        String::from_utf8_lossy(&bytes).contains(&format!("\x1b]52;c;{encoded}\x07"))
+    });
+    let path = state.join("mine.md");
+    console.send("\x1b");
+    console.send(&format!(":incident 3h {}\r", path.display()));
+    console.wait_for("mine.md");
+    console.send("\x1b");
+    // What somebody else has written is never overwritten.
+    console.send(&format!(":incident 3h {}\r", path.display()));
+    console.wait_for("no hand-over was written");
+    console.send("q");
+    assert_eq!(console.end(), 0);
+    console.check_restored();
+}
+
+/// What failed half an hour ago and is not made good calls somebody who does not look.
+#[test]
+fn an_incident_that_goes_on_rings() {
+    for (bell, expect) in [
+        ("osc9", "\x1b]9;certdeck: 31m and not over: call for help\x1b\\\x07"),
+        ("osc777", "\x1b]777;notify;certdeck;31m and not over: call for help\x1b\\\x07"),
+        ("off", ""),
+    ] {
+        let fixture = Fixture::new();
+        let folder = fixture.folder.path();
+        fs::create_dir_all(folder.join("config")).unwrap();
+        fs::write(folder.join("config/config.toml"), format!("bell = '{bell}'\n")).unwrap();
+        let clock = certdeck::clock::Clock::default();
+        let before = certdeck::clock::Clock::fixed(clock.now().plus(-31 * 60 - 20));
+        let mut log = certdeck::audit::Log::open(&folder.join("state"), before).unwrap();
+        let body = |it: serde_json::Value| it.as_object().unwrap().clone();
+        let intent = serde_json::json!({"action": "renew", "host": "web-01", "lineage": "a.test"});
+        let permit = log.intent(&body(intent)).unwrap();
+        let failed = serde_json::json!({"ending": "failed", "summary": "the hook \u{1b}]9;x\u{7}"});
+        log.outcome(permit, &body(failed)).unwrap();
+        let mut console = Pty::of(fixture, 100, 30);
+        console.wait_for("31m and not over: call for help");
+        console.wait_for("the hook ^[]9,x^G".replace(',', ";").as_str());
+        console.wait_until_quiet();
+        let bytes = console.shown.lock().unwrap().bytes.clone();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(text.contains(expect), "{bell}");
+        let is_rung =
+            text.contains("\x1b]9;") || text.contains("\x1b]777;") || text.contains('\x07');
+        assert_eq!(is_rung, bell != "off", "{bell}");
+        console.send("\x1b");
+        console.send("q");
+        assert_eq!(console.end(), 0);
+        console.check_restored();
+    }
+}
+
 #[test]
 fn it_does_nothing_while_nothing_happens() {
     let mut console = Pty::console(120, 36);

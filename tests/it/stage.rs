@@ -15,6 +15,7 @@ use certdeck::review::{Mark, Spot};
 use certdeck::text::SafeText;
 use certdeck::tui::Settings;
 use certdeck::tui::app::App;
+use certdeck::tui::bell::Bell;
 use certdeck::tui::desk::Desk;
 use certdeck::tui::input::Parser;
 use certdeck::tui::jobs::RunId;
@@ -49,6 +50,7 @@ impl Stage {
             mask: None,
             is_read_only: false,
             mouse: false,
+            bell: Bell::Off,
             keys: Vec::new(),
             ssh_config: None,
             editor: None,

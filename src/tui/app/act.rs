@@ -9,7 +9,7 @@ use crate::filter::Filter;
 use crate::fleet::HostName;
 use crate::tui::commands;
 use crate::tui::keys::{Command, binding};
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, HandOver};
 use crate::tui::overlay::{
     Answer, Do, Figures, FilterLine, Help, Log, Overlay, Palette, Search, Under,
 };
@@ -105,6 +105,7 @@ impl App {
                 }
                 return vec![Effect::Page(self.masked(text))];
             }
+            Command::Incident => return self.hand_over(),
             Command::Rescan => return self.rescan(),
             Command::RescanAll => {
                 let all = self.desk.fleet.hosts().map(|it| it.name.clone()).collect();
@@ -182,6 +183,9 @@ impl App {
             Do::Command(command) => return self.act(command),
             Do::Arm(seconds) => self.arm(seconds),
             Do::Disarm => self.disarm(),
+            Do::HandOver(seconds, path) => {
+                return vec![Effect::HandOver(HandOver { seconds, only: None, path })];
+            }
             Do::Leave => return vec![Effect::Leave],
             Do::StopJob(host, op) => {
                 self.say(&format!("{host}: the job is asked to stop"));
@@ -379,7 +383,7 @@ impl App {
         format!("{host}\t{}\t{verdict}\t{until}", name_of(id))
     }
 
-    fn masked(&self, text: String) -> String {
+    pub(super) fn masked(&self, text: String) -> String {
         match &self.desk.mask {
             Some(mask) => mask.text(&text).into_owned(),
             None => text,

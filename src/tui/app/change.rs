@@ -246,7 +246,9 @@ impl App {
                     let word = ending_word(report.ending);
                     let text =
                         format!("{} {}: {word}; {}", run.action, job.target(), report.summary);
+                    let took = job.elapsed(self.desk.now);
                     self.say(&text);
+                    effects.extend(self.ring(took, &text));
                 }
                 effects.push(Effect::ReadLog);
             }

@@ -3,6 +3,7 @@
 mod act;
 mod change;
 mod guide;
+mod incident;
 mod remark;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use ratatui::widgets::Widget as _;
 use super::Settings;
 use super::arm::Arming;
 use super::desk::Desk;
+use super::escalation::Escalation;
 use super::input::Input;
 use super::jobs::{Job, RunView};
 use super::keys::{Command, Keymap, Lookup, Stroke, binding, table};
@@ -31,6 +33,7 @@ use super::part::{MINIMUM, detail, too_small};
 use super::record::Record;
 use crate::fleet::{HostName, Moment, Weight};
 use crate::text::SafeText;
+use incident::Attention;
 use trail::Trail;
 
 /// The whole console.
@@ -58,15 +61,17 @@ pub struct App {
     is_stale: bool,
     interrupted_at: Option<Moment>,
     hears_mouse: bool,
+    escalation: Escalation,
+    attention: Attention,
     /// What this program costs; the loop takes the figures.
     pub meter: Meter,
 }
 
 /// A scan that is running.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Scanning {
     hosts: usize,
-    ended: usize,
+    ended: Vec<HostName>,
     running: BTreeSet<HostName>,
 }
 
@@ -94,6 +99,8 @@ impl App {
             is_stale: false,
             interrupted_at: None,
             hears_mouse,
+            escalation: Escalation::default(),
+            attention: Attention::default(),
             meter: Meter::default(),
         };
         app.settle();
@@ -119,6 +126,7 @@ impl App {
             }
             Msg::Guide(run) => self.take_guide(run),
             Msg::GuideLost(why) => self.lose_guide(&why),
+            Msg::HandedOver(written) => effects = self.take_handed_over(written),
             Msg::LogOpened(opened) => effects = self.take_log_opened(opened),
             Msg::LogRead(book) => self.desk.take_book(*book),
             Msg::ReviewsRead(reviews) => self.take_reviews(*reviews),
@@ -134,15 +142,19 @@ impl App {
                 }
             }
             Msg::ScanBegan(hosts) => {
-                self.scan =
-                    Some(Scanning { hosts: hosts.len(), ended: 0, running: BTreeSet::new() });
+                let scan = Scanning { hosts: hosts.len(), ..Scanning::default() };
+                self.scan = Some(scan);
             }
             Msg::ScanEnded => {
-                if let Some(scan) = self.scan.take().filter(|it| it.ended < it.hosts) {
-                    self.say(&format!("stopped: {} of {} hosts were read", scan.ended, scan.hosts));
+                let scan = self.scan.take().unwrap_or_default();
+                let ended = scan.ended.len();
+                if ended < scan.hosts {
+                    self.say(&format!("stopped: {ended} of {} hosts were read", scan.hosts));
                 }
                 self.is_stale = true;
-                return vec![Effect::Save];
+                let mut effects = vec![Effect::Save];
+                effects.extend((ended > 0).then_some(Effect::Notify(scan.ended)));
+                return effects;
             }
             Msg::Gathered(by, told) => match told {
                 Ok(hosts) => {
@@ -162,8 +174,8 @@ impl App {
             }
             Msg::VisitEnded(visit, took) => {
                 if let Some(scan) = &mut self.scan {
-                    scan.ended += 1;
                     scan.running.remove(&visit.host);
+                    scan.ended.push(visit.host.clone());
                 }
                 self.record.add(&visit, took);
                 self.desk.fleet.apply(visit);
@@ -171,6 +183,7 @@ impl App {
                 return Vec::new();
             }
         }
+        effects.extend(self.escalate());
         self.settle();
         effects
     }
@@ -272,7 +285,12 @@ impl App {
                 }
                 effects
             }
+            Input::Blur => {
+                self.attention.has_focus = Some(false);
+                Vec::new()
+            }
             Input::Focus => {
+                self.attention.has_focus = Some(true);
                 self.is_stale = true;
                 Vec::new()
             }
@@ -295,6 +313,7 @@ impl App {
 
     fn take_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         self.toast = None;
+        self.attention.key_at = Some(self.up);
         self.arming.touch(self.desk.now);
         let stroke = Stroke::from(key);
         let place = self.trail.screen().place();
@@ -340,7 +359,7 @@ impl App {
             places: self.desk.fleet.places().count(),
             counts: weights.map(|it| (it, rows.count(it))),
             filtered: self.desk.is_filtered().then(|| (rows.shown(), rows.total())),
-            progress: self.scan.as_ref().map(|it| (it.ended, it.hosts)),
+            progress: self.scan.as_ref().map(|it| (it.ended.len(), it.hosts)),
             scanned_at: self.desk.fleet.scanned_at,
             now: self.desk.now,
         };

@@ -1,7 +1,7 @@
 //! The loop: waits for whatever happens, hands it to the [`App`], does what that asks for, and
 //! draws. The only part of the console that touches the world.
 
-mod outside;
+pub(super) mod outside;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -342,6 +342,15 @@ impl Console {
                 self.work.put(words);
                 Ok(())
             }
+            Effect::HandOver(wanted) => {
+                self.work.hand_over(wanted, &inventory);
+                Ok(())
+            }
+            Effect::Notify(hosts) => {
+                self.work.notify(hosts, &self.app.desk().fleet, &inventory);
+                Ok(())
+            }
+            Effect::Ring(text) => Ok(self.terminal.ring(self.deck.settings.bell, &text)?),
             Effect::ReadLog => {
                 self.work.read_log();
                 Ok(())

@@ -144,9 +144,16 @@ impl Console {
 }
 
 /// Writes a file that only its owner can read.
-pub(super) fn keep(path: &Path, text: &str) -> io::Result<()> {
+pub(in crate::tui) fn keep(path: &Path, text: &str) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+/// Writes a file that only its owner can read, and that is not there yet.
+pub(in crate::tui) fn keep_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
     options.open(path)?.write_all(text.as_bytes())
 }
 

@@ -57,6 +57,8 @@ pub enum Command {
     HalfUp,
     /// Shows the keys.
     Help,
+    /// Writes the hand-over of the last day.
+    Incident,
     /// Leaves, when pressed twice.
     Interrupt,
     /// The screen that was shown before this one.
@@ -344,6 +346,7 @@ static TABLE: &[Binding] = table! {
     CopyPem "copy-pem" Everywhere ["y p"] "copy PEM": "copy a command that prints the PEM there"
     CopyRow "copy-row" Everywhere ["y r"] "copy row": "copy the row as text"
     Log "log" Everywhere ["@"] "command log": "what ran on which host, what came back, how long it took"
+    Incident "incident" Everywhere ["i"] "hand-over": "hand-over of the last day, with a status for the chat"
     Edit "edit" Everywhere ["e"] "edit": "$EDITOR on the inventory, at the selected host"
     Pager "pager" Everywhere ["o"] "pager": "everything about the selection, in $PAGER"
     Mouse "mouse" Everywhere ["m"] "mouse": "mouse on or off; off, the terminal selects text"

@@ -141,6 +141,8 @@ pub(super) enum Do {
     Filter(String),
     /// Another grouping.
     Group(GroupBy),
+    /// Write the hand-over of so many seconds, to that file or to the folder of state.
+    HandOver(i64, Option<String>),
     /// Leave the program.
     Leave,
     /// Fall over, to see that the terminal survives it.

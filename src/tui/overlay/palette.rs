@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 
 use super::field::Field;
 use super::{Answer, Do, Overlay, Under, sheet};
-use crate::fleet::human;
+use crate::fleet::{human, seconds};
 use crate::tui::arm;
 use crate::tui::desk::Desk;
 use crate::tui::keys::{Command, table};
@@ -46,7 +46,7 @@ impl Palette {
                 does: Do::Filter(filter.to_owned()),
             }];
         }
-        if let Some(entry) = arming(typed) {
+        if let Some(entry) = arming(typed).or_else(|| hand_over(typed)) {
             return vec![entry];
         }
         let mut matcher = Matcher::new(Config::DEFAULT);
@@ -187,6 +187,16 @@ fn arming(typed: &str) -> Option<Entry> {
         },
         _ => None,
     }
+}
+
+/// What `incident 3h` and `incident 3h FILE` do.
+fn hand_over(typed: &str) -> Option<Entry> {
+    let rest = typed.strip_prefix("incident ")?.trim();
+    let (length, file) = rest.split_once(' ').unwrap_or((rest, ""));
+    let length = seconds(length).filter(|it| *it > 0)?;
+    let file = Some(file.trim()).filter(|it| !it.is_empty()).map(str::to_owned);
+    let about = "write the hand-over of that time, and copy a status for the chat";
+    Some(entry(format!("incident {rest}"), about, Do::HandOver(length, file)))
 }
 
 fn arm_entry(seconds: i64) -> Entry {

@@ -93,6 +93,7 @@ impl Screen for Audit {
             Command::Filter,
             Command::CopyRow,
             Command::Pager,
+            Command::Incident,
             Command::Screen4,
             Command::Help,
             Command::Quit,

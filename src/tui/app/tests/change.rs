@@ -105,13 +105,13 @@ impl Somebody {
         self.runs.iter().map(|it| it.1.len()).sum()
     }
 
-    fn ran(&mut self, progress: Progress) {
+    pub(super) fn ran(&mut self, progress: Progress) -> Vec<Effect> {
         let id = self.runs.last().unwrap().0;
-        self.tell(Msg::Ran(id, progress));
+        self.tell(Msg::Ran(id, progress))
     }
 }
 
-fn report(ending: Ending, summary: &str) -> Box<Report> {
+pub(super) fn report(ending: Ending, summary: &str) -> Box<Report> {
     let safe = |it: &str| SafeText::new(it);
     Box::new(Report {
         op: None,

@@ -8,12 +8,14 @@ use proptest::prelude::*;
 mod budget;
 mod change;
 mod guide;
+mod incident;
 mod random;
 mod remark;
 
 use super::*;
 use crate::diagnose::Remedy;
 use crate::fleet::{Fleet, Host, Outcome, Unreached, Visit, Why};
+use crate::tui::bell::Bell;
 use crate::tui::input::Parser;
 use crate::tui::request::{Request, Wanted};
 use crate::tui::rows::RowId;
@@ -33,6 +35,7 @@ fn app() -> App {
         mask: None,
         is_read_only: false,
         mouse: false,
+        bell: Bell::Osc9,
         keys: Vec::new(),
         ssh_config: None,
         editor: None,

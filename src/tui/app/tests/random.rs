@@ -106,12 +106,15 @@ fn only_looks(effect: &Effect) -> bool {
         | Effect::Edit(_)
         // An answer is kept; what a step would do is confirmed as everything else.
         | Effect::Guide(_)
+        | Effect::HandOver(_)
         | Effect::Keep { .. }
         | Effect::Leave
         | Effect::Mouse(_)
+        | Effect::Notify(_)
         | Effect::Page(_)
         | Effect::ReadLog
         | Effect::Redraw
+        | Effect::Ring(_)
         | Effect::Save
         | Effect::Scan(_)
         | Effect::StopScan
