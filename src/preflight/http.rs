@@ -60,7 +60,11 @@ fn judge(case: &Case, evidence: &Evidence) -> Verdict {
         // Port 80 was looked at all the same.
         tally.add(Outcome::Unknown, format!("no file was placed: {why}"));
     }
-    tally.verdict("the file is found by every name")
+    tally.verdict(if web.is_placed() {
+        "the file is found by every name"
+    } else {
+        "a server answers at port 80 for every name"
+    })
 }
 
 fn one(by: &Proven, it: &Fetch, web: &Web, tally: &mut Tally) {

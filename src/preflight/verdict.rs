@@ -19,9 +19,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them.
+    /// All of them, from bad to good.
     pub const ALL: [Self; 5] =
-        [Self::Ok, Self::Warning, Self::Failed, Self::Unknown, Self::NotNeeded];
+        [Self::Failed, Self::Unknown, Self::Warning, Self::Ok, Self::NotNeeded];
 
     /// Its name in JSON and on the command line.
     pub const fn name(self) -> &'static str {

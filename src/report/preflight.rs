@@ -70,7 +70,7 @@ impl Checks {
     /// How many checks are how.
     fn counts(&self) -> String {
         let count = |outcome| self.verdicts.iter().filter(|it| it.1.outcome == outcome).count();
-        let worded = Outcome::ALL.iter().rev().filter_map(|it| {
+        let worded = Outcome::ALL.iter().filter_map(|it| {
             let count = count(*it);
             (count > 0).then(|| format!("{count} {}", it.name()))
         });

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::book::Book;
+use super::checks::Looks;
 use super::guided::Guided;
 use super::jobs::{JobId, Jobs};
 use super::keys::Keymap;
@@ -58,6 +59,8 @@ pub struct Desk {
     pub jobs: Jobs,
     /// The lines of that.
     pub job_lines: Vec<JobId>,
+    /// What was looked at before orders.
+    pub looks: Looks,
     /// The audit log as it was last read.
     pub book: Book,
     /// What is known to have happened at CAs, as long as nothing else was seen.
@@ -104,6 +107,7 @@ impl Desk {
             who: String::new(),
             jobs: Jobs::default(),
             job_lines: Vec::new(),
+            looks: Looks::default(),
             book: Book::default(),
             history: OnceLock::new(),
             buckets: OnceLock::new(),

@@ -5,6 +5,7 @@ pub mod app;
 pub mod arm;
 pub mod bell;
 pub mod book;
+pub mod checks;
 mod commands;
 mod console;
 pub mod desk;

@@ -13,11 +13,13 @@ use crate::fleet::{Host, HostName, Moment, Visit};
 use crate::gather;
 use crate::guide::Run;
 use crate::inventory::Inventory;
-use crate::perform::{Progress, Reconciled};
+use crate::perform::preflight::Wanted;
+use crate::perform::{self, Progress, Reconciled};
 use crate::review::{Mark, Word};
 use crate::text::SafeText;
 
 use super::book::Book;
+use super::checks::ChecksId;
 use super::guided::Note;
 use super::input::Input;
 use super::jobs::RunId;
@@ -68,6 +70,10 @@ pub enum Msg {
     Ran(RunId, Progress),
     /// Everything confirmed at once has ended.
     RunEnded(RunId),
+    /// A look before an order tells how it goes on.
+    Looked(ChecksId, perform::preflight::Progress),
+    /// Nothing more comes of a look before an order.
+    LookEnded(ChecksId),
     /// What became of actions of which the log had no outcome.
     Reconciled(Result<Vec<Reconciled>, SafeText>),
     /// A second has passed, while something is shown that counts them.
@@ -106,7 +112,8 @@ pub struct HandOver {
 }
 
 /// Something that the loop is to do. Only [`Effect::Run`] changes what a host serves, and it
-/// cannot be made without a plan that was confirmed.
+/// cannot be made without a plan that was confirmed. [`Effect::Preflight`] places for a moment what
+/// nobody can use, unless it is told not to.
 #[derive(Debug)]
 pub enum Effect {
     /// Look at a job that another console has started, until it ends.
@@ -138,6 +145,8 @@ pub enum Effect {
     Leave,
     /// Listen to the mouse, or no more.
     Mouse(bool),
+    /// Look at what a CA will look at, and place nothing for the given reason, if there is one.
+    Preflight(ChecksId, Wanted, Option<SafeText>),
     /// Show this text in the pager.
     Page(String),
     /// Fall over, to see that the terminal survives it.

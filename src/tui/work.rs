@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::Deck;
 use super::book::Reading;
+use super::checks::ChecksId;
 use super::console::outside;
 use super::guided::Note;
 use super::jobs::RunId;
@@ -31,6 +32,7 @@ use crate::inventory::{Host, Inventory};
 use crate::job;
 use crate::notice::{Event, Notices};
 use crate::perform::jobs::NotDone;
+use crate::perform::preflight::{self, Preflight, Wanted};
 use crate::perform::{self, Progress, Run, Tools};
 use crate::remote::Sessions;
 use crate::report::incident::{self, Incident};
@@ -47,6 +49,7 @@ pub(super) struct Work {
     state_dir: PathBuf,
     session: Option<(Arc<Mutex<Log>>, Uuid)>,
     runs: Vec<(RunId, Run)>,
+    looks: Vec<(ChecksId, Preflight)>,
     tasks: JoinSet<Done>,
     /// What tasks tell before they end.
     told: mpsc::UnboundedReceiver<Done>,
@@ -77,6 +80,8 @@ pub(super) enum Done {
     Saved(Result<(), SafeText>),
     /// A run has told something; `None` at its end.
     Ran(RunId, Option<Progress>),
+    /// A look before an order has told something; `None` at its end.
+    Looked(ChecksId, Option<preflight::Progress>),
     /// A guided run was kept.
     Kept,
     /// What webhooks are to be told was written down, or not, and why.
@@ -107,6 +112,7 @@ impl Work {
             state_dir: deck.state_dir.clone(),
             session: None,
             runs: Vec::new(),
+            looks: Vec::new(),
             tasks,
             told,
             to_told,
@@ -128,11 +134,16 @@ impl Work {
     /// What has happened next; nothing for ever while nothing goes on. Nothing is lost when the
     /// future is dropped.
     pub(super) async fn next(&mut self) -> Done {
-        let Self { runs, tasks, told, .. } = self;
+        let Self { runs, looks, tasks, told, .. } = self;
         let ran = poll_fn(|context| {
             for (id, run) in &mut *runs {
                 if let Poll::Ready(progress) = pin!(run.next()).poll(context) {
                     return Poll::Ready(Done::Ran(*id, progress));
+                }
+            }
+            for (id, look) in &mut *looks {
+                if let Poll::Ready(progress) = pin!(look.next()).poll(context) {
+                    return Poll::Ready(Done::Looked(*id, progress));
                 }
             }
             Poll::Pending
@@ -168,6 +179,11 @@ impl Work {
                 self.runs.retain(|it| it.0 != id);
                 Msg::RunEnded(id)
             }
+            Done::Looked(id, Some(progress)) => Msg::Looked(id, progress),
+            Done::Looked(id, None) => {
+                self.looks.retain(|it| it.0 != id);
+                Msg::LookEnded(id)
+            }
             Done::Saved(saved) => {
                 self.is_saving = false;
                 if let Some(fleet) = self.to_save.take() {
@@ -188,6 +204,24 @@ impl Work {
         match self.tools(inventory) {
             Some(tools) => self.runs.push((id, Run::start(tools, confirmed))),
             None => self.tell(Msg::RunEnded(id)),
+        }
+    }
+
+    /// Looks at what a CA will look at. Without a session in the log nothing is looked at.
+    pub(super) fn preflight(
+        &mut self,
+        id: ChecksId,
+        wanted: Wanted,
+        read_only: Option<SafeText>,
+        inventory: &Arc<Inventory>,
+        fleet: Fleet,
+    ) {
+        match self.tools(inventory) {
+            Some(tools) => {
+                let look = Preflight::start(tools, fleet, vec![wanted], read_only);
+                self.looks.push((id, look));
+            }
+            None => self.tell(Msg::LookEnded(id)),
         }
     }
 
@@ -364,6 +398,16 @@ impl Work {
         });
     }
 
+    /// Looks at nothing more, and waits until what was placed is gone.
+    async fn give_up_looks(&mut self) {
+        for (_, look) in &mut self.looks {
+            look.stop();
+        }
+        for (_, look) in &mut self.looks {
+            while look.next().await.is_some() {}
+        }
+    }
+
     /// Waits until the snapshot is written.
     async fn saved(&mut self) {
         while self.is_saving
@@ -378,6 +422,8 @@ impl Work {
 
     /// Ends what must not be cut off, and the session in the log; what kept it from the latter.
     pub(super) async fn end(&mut self) -> Option<SafeText> {
+        // What was placed to be looked for goes; what does not, goes at the next start.
+        timeout(PATIENCE, self.give_up_looks()).await.ok();
         // A snapshot that is late is a memory less, and nothing to wait for.
         timeout(PATIENCE, self.saved()).await.ok();
         let (log, session) = self.session.take()?;

@@ -69,6 +69,13 @@ fn reviews_look_as_recorded() {
 }
 
 #[test]
+fn what_is_looked_at_before_an_order_looks_as_recorded() {
+    check("preflight", Stage::look, "");
+    check("preflight-done", Stage::look_to_the_end, "jjj");
+    check("preflight-check", Stage::look_to_the_end, "jjj\r");
+}
+
+#[test]
 fn what_is_told_looks_as_recorded() {
     check("jobs", Stage::run_jobs, "wjj");
     check("job-running", Stage::run_jobs, "w\r");

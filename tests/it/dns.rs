@@ -69,6 +69,26 @@ impl Named {
     }
 
     pub(crate) fn start(config: &str, zones: &[(&str, &str)]) -> Option<Self> {
+        let named = Self::begin("recursion no; dnssec-validation no", config, zones)?;
+        wait_for("named to serve a.test", || named.serves());
+        Some(named)
+    }
+
+    /// A resolver that asks this one for `a.test`, and expects it to be signed by that key.
+    pub(crate) fn resolver(&self, key: &str) -> Option<Self> {
+        let config = format!(
+            "trust-anchors {{ \"a.test\" static-key 257 3 13 \"{key}\"; }};\n\
+             zone \"a.test\" {{ type forward; forward only; \
+             forwarders {{ 127.0.0.1 port {}; }}; }};\n",
+            self.port
+        );
+        let options = "recursion yes; allow-recursion { any; }; dnssec-validation yes";
+        let named = Self::begin(options, &config, &[])?;
+        wait_for("named to answer", || named.answers());
+        Some(named)
+    }
+
+    fn begin(options: &str, config: &str, zones: &[(&str, &str)]) -> Option<Self> {
         if !are_here(&["named"]) {
             return None;
         }
@@ -77,8 +97,8 @@ impl Named {
         let path = folder.path().display();
         let text = format!(
             "options {{ directory \"{path}\"; listen-on port {port} {{ 127.0.0.1; }}; \
-             listen-on-v6 {{ none; }}; recursion no; pid-file none; session-keyfile none; \
-             dnssec-validation no; minimal-responses no; }};\ncontrols {{ }};\n{config}"
+             listen-on-v6 {{ none; }}; {options}; pid-file none; session-keyfile none; \
+             minimal-responses no; }};\ncontrols {{ }};\n{config}"
         );
         fs::write(folder.path().join("named.conf"), text).unwrap();
         for (name, records) in zones {
@@ -94,20 +114,28 @@ impl Named {
             .stderr(log)
             .spawn()
             .unwrap();
-        let named = Self { port, child, _folder: folder };
-        wait_for("named to serve a.test", || named.serves());
-        Some(named)
+        Some(Self { port, child, _folder: folder })
+    }
+
+    /// Whether it answers at all when it is asked for the SOA of `a.test`.
+    fn answers(&self) -> bool {
+        self.ask().is_some()
     }
 
     /// Whether it answers with authority when it is asked for the SOA of `a.test`.
     fn serves(&self) -> bool {
+        let is_authority = |it: [u8; 512]| it[2] & 4 != 0 && it[3].trailing_zeros() >= 4;
+        self.ask().is_some_and(is_authority)
+    }
+
+    fn ask(&self) -> Option<[u8; 512]> {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let question = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x06\0\x01";
         let mut answer = [0; 512];
         let asked = socket.send_to(question, ("127.0.0.1", self.port));
         let got = asked.and_then(|_| socket.recv(&mut answer));
-        got.is_ok_and(|it| it > 12 && answer[2] & 4 != 0 && answer[3].trailing_zeros() >= 4)
+        got.is_ok_and(|it| it > 12).then_some(answer)
     }
 }
 

@@ -22,6 +22,8 @@ use crate::truth::node;
 struct World {
     web: CertbotHost,
     names: Named,
+    /// The resolver, if it is another one.
+    resolver: Option<Named>,
     /// More lines for the inventory, before the host.
     more: String,
     /// Last, so that what is in it ends first.
@@ -65,11 +67,11 @@ impl World {
         node::found(&web.path(""), &web.path("nginx"));
         node::timer(&web.path(""));
         web.issue("www.a.test", &[]);
-        Some(Self { web, names, more: String::new(), lab })
+        Some(Self { web, names, resolver: None, more: String::new(), lab })
     }
 
     fn inventory(&self) -> String {
-        let port = self.names.port;
+        let port = self.resolver.as_ref().unwrap_or(&self.names).port;
         let (ca, http_port) = (&self.web.ca, self.web.nginx.http_port);
         let mut text = format!(
             "[defaults]\nresolvers = ['127.0.0.1:{port}']\n[[issuer]]\nname = 'lab'\n\
@@ -245,6 +247,17 @@ fn names_that_lead_astray_are_told_apart() {
 
     let alias = world.named("alias.a.test");
     alias.is("addresses", "ok", "leads by www.a.test to 127.0.0.1");
+}
+
+/// The zone is not signed, and the resolver was told by which key it should be.
+#[test]
+fn signatures_that_do_not_hold_are_told() {
+    let Some(mut world) = World::new() else { return };
+    world.resolver = world.names.resolver(KEY);
+    let broken = world.check(&[]);
+    broken.is("dnssec", "failed", "SERVFAIL with the check of signatures, an answer without");
+    broken.is("addresses", "failed", "the resolver answers SERVFAIL");
+    broken.is("authorities", "ok", "");
 }
 
 #[test]
@@ -452,6 +465,22 @@ fn a_file_goes_also_after_the_program_was_killed() {
     assert_eq!(world.placed(), Vec::<PathBuf>::new());
 }
 
+/// Nobody answers for the names of the practice fleet, and nobody is asked for them.
+#[cfg(feature = "practice")]
+#[test]
+fn in_practice_nothing_is_made_up() {
+    let serve = crate::serve::Serve::start(&[]);
+    let output = serve.certdeck(&["preflight", "blog.example.com", "--format", "json"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let value = serde_json::from_slice(&output.stdout).unwrap_or_else(|it| panic!("{it}: {said}"));
+    let told = Checked { code: output.status.code().unwrap(), value, said };
+    told.is("addresses", "unknown", "127.0.0.1:53");
+    told.is("ca", "unknown", "kept for examples");
+    told.is("webserver", "ok", "");
+    told.is("account", "ok", "");
+    assert_eq!(told.code, 3, "{:#}", told.value);
+}
+
 /// A CA of which nobody orders: what its paths answer with, `BASE` in it being its own address.
 fn authority(
     answer: impl Fn(&str) -> (&'static str, String, String) + Send + 'static,
@@ -478,6 +507,10 @@ fn authority(
     });
     (directory, serving)
 }
+
+/// Some public key of ECDSA on P-256, as a DNSKEY record has it.
+const KEY: &str =
+    "XK4IINJPuDqpz5qABXh0sSrpQcRimn0ATEkdDuyMYyrGKd048RvXtbJc9TgOs9vrERNOLm5D/NWJp3usmN8N1Q==";
 
 /// A process that holds a lock, until it is dropped.
 struct Holder(Child);

@@ -10,12 +10,15 @@ use certdeck::explain::Explanation;
 use certdeck::fleet::{Fingerprint, HOUR, Moment};
 use certdeck::guide::Run;
 use certdeck::job::{Look, State, Status};
+use certdeck::perform::preflight::Progress as Looked;
 use certdeck::perform::{Ending, Progress, Report};
+use certdeck::preflight::{self, Outcome, Verdict};
 use certdeck::review::{Mark, Spot};
 use certdeck::text::SafeText;
 use certdeck::tui::Settings;
 use certdeck::tui::app::App;
 use certdeck::tui::bell::Bell;
+use certdeck::tui::checks::ChecksId;
 use certdeck::tui::desk::Desk;
 use certdeck::tui::input::Parser;
 use certdeck::tui::jobs::RunId;
@@ -35,6 +38,7 @@ pub(crate) struct Stage {
     now: Moment,
     up: Duration,
     run: Option<RunId>,
+    look: Option<ChecksId>,
 }
 
 impl Stage {
@@ -57,7 +61,8 @@ impl Stage {
             pager: None,
         };
         let app = App::new(desk, settings, Keymap::default());
-        let mut stage = Self { app, theme, size, now: NOW, up: Duration::ZERO, run: None };
+        let mut stage =
+            Self { app, theme, size, now: NOW, up: Duration::ZERO, run: None, look: None };
         stage.tell(Msg::Resized(size.0, size.1));
         stage
     }
@@ -198,6 +203,43 @@ impl Stage {
         self.wait(2);
     }
 
+    /// What a CA will look at is being looked at, and some of it is known.
+    pub(crate) fn look(&mut self) {
+        self.arm();
+        self.press("jp");
+        self.checked("addresses", Outcome::Failed, AAAA, &["remove the AAAA record"]);
+        self.checked("authorities", Outcome::Warning, "ns2.example.net answers SERVFAIL", &[]);
+        self.checked("dnssec", Outcome::Ok, "no signature is in the way", &[]);
+        self.checked("dns-01", Outcome::NotNeeded, "no name is proven by a record", &[]);
+        self.wait(2);
+    }
+
+    /// All of it is known.
+    pub(crate) fn look_to_the_end(&mut self) {
+        self.look();
+        let fix =
+            "publish `example.net. CAA 0 issue \"ca.test\"`, or order from a CA that they allow";
+        let text = "api.example.net: CAA of example.net: 0 issue \"other.test\": forbids ca.test";
+        self.checked("caa", Outcome::Failed, text, &[fix]);
+        let known = ["addresses", "authorities", "dnssec", "dns-01", "caa"];
+        for kind in preflight::ALL.iter().filter(|it| !known.contains(&it.name)) {
+            let why = "edge-fra-2: connection timed out";
+            self.checked(kind.name, Outcome::Unknown, why, &[]);
+        }
+        let id = self.look.expect("something is looked at");
+        self.tell(Msg::Looked(id, Looked::Ended { at: 0 }));
+    }
+
+    fn checked(&mut self, name: &str, outcome: Outcome, text: &str, fix: &[&str]) {
+        let id = self.look.expect("something is looked at");
+        let kind = preflight::ALL.iter().find(|it| it.name == name).unwrap();
+        let text = SafeText::new(text);
+        let evidence = vec![text.clone(), SafeText::new("and some more that was seen")];
+        let fix = fix.iter().map(|it| SafeText::new(it)).collect();
+        let verdict = Verdict { outcome, text, evidence, fix };
+        self.tell(Msg::Looked(id, Looked::Checked { at: 0, kind, verdict }));
+    }
+
     fn wait(&mut self, seconds: i64) {
         self.now = self.now.plus(seconds);
         self.up += Duration::from_secs(seconds.unsigned_abs());
@@ -211,12 +253,17 @@ impl Stage {
 
     fn tell(&mut self, msg: Msg) {
         for effect in self.app.update(msg, Time { now: self.now, up: self.up }) {
-            if let Effect::Run(run, _) = effect {
-                self.run = Some(run);
+            match effect {
+                Effect::Preflight(look, ..) => self.look = Some(look),
+                Effect::Run(run, _) => self.run = Some(run),
+                _ => {}
             }
         }
     }
 }
+
+const AAAA: &str =
+    "api.example.net leads to 2001:db8::dead: no known address of a host of the fleet";
 
 fn failed(op: Uuid) -> Box<Report> {
     let safe = |it: &str| SafeText::new(it);

@@ -123,6 +123,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "job",
             "notice",
             "perform",
+            "preflight",
             "remote",
             "report",
             "review",
@@ -136,11 +137,33 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Screens and parts draw what they are given.
     (
         "tui/screen",
-        &["budget", "diagnose", "fleet", "guide", "perform", "review", "text", "tui", "tui/part"],
+        &[
+            "budget",
+            "diagnose",
+            "fleet",
+            "guide",
+            "perform",
+            "preflight",
+            "review",
+            "text",
+            "tui",
+            "tui/part",
+        ],
     ),
     (
         "tui/part",
-        &["action", "budget", "diagnose", "filter", "fleet", "perform", "review", "text", "tui"],
+        &[
+            "action",
+            "budget",
+            "diagnose",
+            "filter",
+            "fleet",
+            "perform",
+            "preflight",
+            "review",
+            "text",
+            "tui",
+        ],
     ),
     (
         "cli",

@@ -36,6 +36,10 @@ impl App {
             Command::Again if job.and_then(|it| self.desk.jobs.again(it)).is_none() => {
                 "nothing failed there"
             }
+            Command::Preflight => match self.looked_at() {
+                Ok(_) => return None,
+                Err(why) => why,
+            },
             Command::Stop if job.is_none() && !is_scanning => "no scan is running",
             Command::Rescan | Command::RescanAll if is_scanning => {
                 "a scan is running already; x stops it"
@@ -71,6 +75,7 @@ impl App {
             }
             Command::Again => return self.again(),
             Command::Review => self.open_review(),
+            Command::Preflight => return self.preflight(),
             Command::Stop => return self.stop(),
             Command::Interrupt => return self.interrupt(),
             Command::Suspend => return vec![Effect::Suspend],

@@ -8,9 +8,11 @@ use super::App;
 use crate::action::{self, Answer, Choice, Confirmed, Refusal, Subject, Tier, Why};
 use crate::diagnose::Remedy;
 use crate::fleet::Weight;
+use crate::perform::preflight::{self, Wanted};
 use crate::perform::{Ending, Progress, Reconciled};
 use crate::text::SafeText;
 use crate::tui::arm::Bar;
+use crate::tui::checks::ChecksId;
 use crate::tui::jobs::{JobId, RunId, State, ending_word};
 use crate::tui::keys::{Command, Lookup, binding};
 use crate::tui::msg::Effect;
@@ -74,6 +76,52 @@ impl App {
         // Told for every action at each key; a look at a few is enough.
         rows.truncate(FEW);
         self.request(kind, &rows).refusal(&self.desk)
+    }
+
+    /// The certificate that is to be looked at before an order, or why there is none.
+    pub(super) fn looked_at(&self) -> Result<(RowId, Wanted), &'static str> {
+        let rows = self.chosen_rows();
+        let [row] = rows.as_slice() else {
+            return Err(if rows.is_empty() { NOWHERE } else { "one at a time" });
+        };
+        let RowId::Place { host, place, .. } = row else {
+            return Err("select a certificate");
+        };
+        let (host, lineage) = (host.clone(), Some(place.to_string()));
+        Ok((row.clone(), Wanted { host, lineage, names: None }))
+    }
+
+    /// Looks at what a CA will look at. Nothing is placed anywhere from a console that is not
+    /// armed.
+    pub(super) fn preflight(&mut self) -> Vec<Effect> {
+        let Ok((row, wanted)) = self.looked_at() else { return Vec::new() };
+        let read_only = match (self.arming.bar(), self.arming.is_armed(self.desk.now)) {
+            (Some(bar), _) => Some(bar.to_string()),
+            (None, false) => Some("the console is read-only; :arm lets it be tried".to_owned()),
+            (None, true) => None,
+        };
+        let lineage = wanted.lineage.as_deref().unwrap_or_default();
+        let target = SafeText::new(&format!("{}/{lineage}", wanted.host)).to_string();
+        let id = self.desk.looks.begin(row, target, self.desk.now);
+        self.trail.open(screen::open_checks(id));
+        vec![Effect::Preflight(id, wanted, read_only.map(|it| SafeText::new(&it)))]
+    }
+
+    /// Takes in what a look before an order tells.
+    pub(super) fn take_look(&mut self, id: ChecksId, progress: preflight::Progress) -> Vec<Effect> {
+        let is_end = matches!(progress, preflight::Progress::Ended { .. });
+        if let preflight::Progress::Visited(visit) = progress {
+            self.desk.fleet.apply(visit);
+            self.is_stale = true;
+            return vec![Effect::Save];
+        }
+        self.desk.looks.take(id, progress);
+        if is_end && let Some(checks) = self.desk.looks.find(id) {
+            let text = format!("preflight {}: {}", checks.target, checks.summary());
+            self.say(&text);
+            return vec![Effect::ReadLog];
+        }
+        Vec::new()
     }
 
     /// The marked rows, or else those that are selected.

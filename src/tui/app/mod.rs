@@ -132,6 +132,8 @@ impl App {
             Msg::ReviewsRead(reviews) => self.take_reviews(*reviews),
             Msg::Ran(run, progress) => effects = self.take_progress(run, progress),
             Msg::RunEnded(run) => self.end_run(run),
+            Msg::Looked(id, progress) => effects = self.take_look(id, progress),
+            Msg::LookEnded(id) => self.desk.looks.end(id),
             Msg::Reconciled(found) => effects = self.take_reconciled(found),
             Msg::Second => {}
             Msg::Resized(width, height) => {

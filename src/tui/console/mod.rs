@@ -351,6 +351,11 @@ impl Console {
                 Ok(())
             }
             Effect::Ring(text) => Ok(self.terminal.ring(self.deck.settings.bell, &text)?),
+            Effect::Preflight(id, wanted, read_only) => {
+                let fleet = self.app.desk().fleet.clone();
+                self.work.preflight(id, wanted, read_only, &inventory, fleet);
+                Ok(())
+            }
             Effect::ReadLog => {
                 self.work.read_log();
                 Ok(())

@@ -85,6 +85,8 @@ pub enum Command {
     Open,
     /// A page down.
     PageDown,
+    /// Looks at what a CA will look at.
+    Preflight,
     /// Shows the text of the screen in the pager.
     Pager,
     /// A page up.
@@ -310,6 +312,7 @@ static TABLE: &[Binding] = table! {
     Rescan "rescan" Everywhere ["r"] "rescan": "look again at the marked hosts, or the selected one"
     RescanAll "rescan-all" Everywhere ["R"] "rescan all": "look again at every host"
     Stop "stop" Everywhere ["x"] "stop": "stop the scan; on a job, ask whether to stop that"
+    Preflight "preflight" Everywhere ["p"] "preflight": "look at what the CA will look at, before an order"
     Again "again" Everywhere ["a a"] "again": "do again what failed in the selected job or wave"
     Emergency "emergency" Everywhere ["a e"] "emergency": "step by step, from the first look to proof on every node"
     Acknowledge "acknowledge" Everywhere ["n n"] "acknowledge": "say that the selected finding is known, until when"

@@ -7,6 +7,7 @@ mod axis;
 pub mod budget;
 pub mod card;
 pub mod cause;
+pub mod checks;
 pub mod detail;
 pub mod findings;
 pub mod footer;

@@ -9,6 +9,7 @@ mod audit;
 mod budget;
 mod cause;
 mod certificate;
+mod checks;
 mod findings;
 mod guide;
 mod host;
@@ -26,6 +27,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
+use super::checks::ChecksId;
 use super::desk::Desk;
 use super::jobs::JobId;
 use super::keys::{Command, Place};
@@ -160,6 +162,11 @@ pub fn open_review() -> Box<dyn Screen> {
 /// The screen about a job, or about all that were confirmed together.
 pub fn open_job(id: JobId, desk: &Desk) -> Box<dyn Screen> {
     Box::new(job::JobDetail::new(id, desk))
+}
+
+/// The screen about a look before an order.
+pub fn open_checks(id: ChecksId) -> Box<dyn Screen> {
+    Box::new(checks::ChecksList::new(id))
 }
 
 /// The screen about the guided run.

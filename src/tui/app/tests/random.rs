@@ -25,6 +25,7 @@ fn happenings() -> impl Strategy<Value = Happens> {
         "am",
         "d",
         "aa",
+        "p",
         "y",
         "www.example.com",
         "api.example.net",
@@ -81,6 +82,11 @@ proptest! {
                             prop_assert!(seen >= Duration::from_millis(400));
                             continue;
                         }
+                        if let Effect::Preflight(_, _, None) = &effect {
+                            // What nobody can use, for a moment: as safe as a dry run.
+                            prop_assert!(was_armed && key.is_some());
+                            continue;
+                        }
                         let Effect::Run(_, confirmed) = &effect else {
                             prop_assert!(only_looks(&effect), "{effect:?}");
                             continue;
@@ -119,6 +125,7 @@ fn only_looks(effect: &Effect) -> bool {
         | Effect::Scan(_)
         | Effect::StopScan
         | Effect::Suspend => true,
+        Effect::Preflight(_, _, read_only) => read_only.is_some(),
         #[cfg(debug_assertions)]
         Effect::Panic => true,
         // It is asked for, too, but takes back rather than changes.
