@@ -44,10 +44,21 @@ pub(super) async fn follow(run: &mut Run, plans: &[Plan], signals: &mut Signals)
                 None => break,
             },
             number = signals.next() => {
-                told.signal = Some(number);
-                told.leave(plans);
-                break;
+                // Whoever asks again does not wait.
+                let is_first = told.signal.replace(number).is_none();
+                if is_first && told.ordering().next().is_some() {
+                    run.wind_up(told.ordering());
+                    note(STOPPING);
+                }
+                if !is_first {
+                    told.leave(plans);
+                    break;
+                }
             }
+        }
+        if told.signal.is_some() && told.ordering().next().is_none() {
+            told.leave(plans);
+            break;
         }
     }
     told
@@ -109,8 +120,17 @@ impl Told {
         }
     }
 
+    /// The actions for which a CA is being asked.
+    fn ordering(&self) -> impl Iterator<Item = Uuid> {
+        let ordering = self.ends.iter().filter(|it| it.is_ordering && it.report.is_none());
+        ordering.filter_map(|it| it.op)
+    }
+
     /// Says what goes on without us.
     fn leave(&self, plans: &[Plan]) {
+        if self.ends.iter().all(|it| it.report.is_some()) {
+            return;
+        }
         let mut text = String::from("\n");
         for (end, plan) in self.ends.iter().zip(plans) {
             let target = SafeText::new(&plan.target());
@@ -219,6 +239,9 @@ impl End {
         }
     }
 }
+
+const STOPPING: &str =
+    "\nstopping: what answers the CA is taken away first; once more leaves at once\n";
 
 /// A line that is longer than anybody reads is shown in parts.
 const MAX_LINE: usize = 8 * 1024;

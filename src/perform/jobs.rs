@@ -8,6 +8,7 @@ use super::conclude::{refused, report};
 use super::owner::UnderWay;
 use super::record::{self, with_log};
 use super::{Ending, Tools, follow};
+use crate::acme::order::Kept;
 use crate::audit::{self, Permit};
 use crate::fleet::{DAY, Moment, Unreached};
 use crate::inventory::{Host, Protect};
@@ -46,11 +47,15 @@ pub async fn look(
     follow::look(sessions, host, op, from).await
 }
 
-/// Asks a job to stop, and tells how it is right after. `how` is how that was confirmed.
+/// Asks a job to stop, and tells how it is right after. `how` is how that was confirmed. Where a
+/// CA is still being asked, its order is stopped, and the job never begins.
 pub async fn stop(tools: &Tools, host: &Host, op: Uuid, how: &str) -> Result<Look, NotDone> {
     let (permit, under_way) = begin(tools, "stop", host, &[op], how).await?;
+    // An order of another machine is not here: its job never begins all the same.
+    let is_ordering = Kept::ask_to_stop(&tools.office, op).unwrap_or(false);
     let look = follow::stop(&tools.sessions, host, op, &permit).await;
     let summary = match &look {
+        _ if is_ordering => "its order was asked to stop",
         Ok(look) if look.status.is_stopped => "it was asked to stop",
         Ok(look) if look.status.state == State::Void => "it had not begun, and never will",
         Ok(_) => "it had ended before",
@@ -80,9 +85,14 @@ pub async fn clean(
 /// Whether a job may be cleaned away: it has ended, or never will begin, and that is long ago.
 pub fn is_old(job: &Listed, before: Moment) -> bool {
     let is_over = !matches!(job.status.state, State::Running | State::Starting);
-    let (seconds, _) = job.op.get_timestamp().map_or((0, 0), |it| it.to_unix());
-    let begun = Moment::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let begun = begun(job.op);
     is_over && job.status.ended.unwrap_or(begun).max(begun) < before
+}
+
+/// When an action was begun, by its identity.
+pub(super) fn begun(op: Uuid) -> Moment {
+    let (seconds, _) = op.get_timestamp().map_or((0, 0), |it| it.to_unix());
+    Moment::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 async fn send_clean(

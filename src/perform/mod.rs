@@ -27,12 +27,14 @@ mod resume;
 mod solve;
 mod tries;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::acme::order::Kept;
 use crate::acme::{Office, Step};
 use crate::action::Confirmed;
 use crate::audit;
@@ -71,6 +73,9 @@ pub struct Tools {
 #[derive(Debug)]
 pub struct Run {
     progress: mpsc::UnboundedReceiver<Progress>,
+    office: Arc<Office>,
+    /// Somebody wants to leave: nothing more begins.
+    is_left: Arc<AtomicBool>,
     /// Owns the work.
     _work: JoinSet<()>,
 }
@@ -173,8 +178,19 @@ impl Run {
     pub fn start(tools: Tools, confirmed: Confirmed) -> Self {
         let (tell, progress) = mpsc::unbounded_channel();
         let mut work = JoinSet::new();
-        work.spawn(one::perform_all(tools, confirmed, tell));
-        Self { progress, _work: work }
+        let (office, is_left) = (tools.office.clone(), Arc::default());
+        work.spawn(one::perform_all(tools, confirmed, tell, Arc::clone(&is_left)));
+        Self { progress, office, is_left, _work: work }
+    }
+
+    /// Lets nothing more begin, and asks the orders of these actions to stop: of each that can
+    /// still be stopped the end is told soon.
+    pub fn wind_up(&self, ops: impl IntoIterator<Item = Uuid>) {
+        self.is_left.store(true, Ordering::Release);
+        for op in ops {
+            // An order that cannot be asked ends as if nobody had.
+            Kept::ask_to_stop(&self.office, op).ok();
+        }
     }
 
     /// What happened next; `None` once everything has ended. Nothing is lost when the future is

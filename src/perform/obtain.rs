@@ -10,10 +10,10 @@ use super::judge::explanation;
 use super::kept::KeptPlan;
 use super::record::{Body, lock};
 use super::solve::{Answers, Precheck};
-use super::{Tools, csr};
+use super::{Ending, Tools, csr};
 use crate::acme::caa::{self, Forbidden};
 use crate::acme::ledger::{Hold, Ledger, What};
-use crate::acme::order::{self, Csr, Failure, Kept, Kind, Tell, Unanswered, Wanted, Work};
+use crate::acme::order::{self, Csr, Failure, Kept, Kind, Passing, Tell, Unanswered, Wanted, Work};
 use crate::acme::{self, Problem, Stage, Step, Subproblem, account};
 use crate::action::{Order, Prover};
 use crate::audit::Permit;
@@ -35,6 +35,8 @@ pub(super) struct NotObtained {
     pub(super) left: Vec<String>,
     /// What that says of other orders.
     pub(super) reach: Reach,
+    /// [`Ending::Failed`], or [`Ending::Cancelled`] where somebody asked it to stop.
+    pub(super) ending: Ending,
 }
 
 /// What it says of other orders that there is no chain.
@@ -74,14 +76,23 @@ async fn carry_out(
     let _held = held(tools, permit).await?;
     let mut kept = Kept::read(office, op, false).map_err(of_ca)?.unwrap_or_else(|| {
         let job = serde_json::to_value(plan).unwrap_or_default();
-        Kept::new(op, &desk.wanted(false), job)
+        let mut new = Kept::new(op, &desk.wanted(false), job);
+        new.adopt(office);
+        new
     });
+    // Whoever stopped it did not come to say so.
+    if kept.passing == Passing::Stopped {
+        return Err(stopped());
+    }
     // Before anything is asked of anybody, the twin included: whoever comes later has to find it.
     kept.write(office).map_err(of_ca)?;
-    if kept.url.is_none()
+    if (kept.url.is_none() || kept.passing == Passing::Adopted)
         && let Err(mut not) = desk.look_up(tell).await
     {
-        not.left.extend(kept.forget(office).err().map(|it| it.to_string()));
+        if kept.passing == Passing::Adopted {
+            kept.passing = Passing::Stopped;
+        }
+        desk.put_away(&kept, &mut not);
         return Err(not);
     }
     desk.carry_out(&mut kept, tell).await
@@ -215,7 +226,12 @@ impl<'a> Desk<'a> {
             (true, false) => Precheck::Private,
         };
         let mut answers = Answers::new(tools, &order.proofs, precheck, permit);
-        let obtained = self.go_on(kept, &mut answers, tell).await;
+        let stop = Kept::stop_asked(office, permit.op(), kept.is_rehearsal);
+        let obtained = tokio::select! {
+            biased;
+            obtained = self.go_on(kept, &mut answers, tell) => obtained,
+            () = stop => Err(stopped()),
+        };
         let mut not = match obtained {
             Ok(chain) => {
                 // An order is forgotten once its job has ended.
@@ -233,14 +249,29 @@ impl<'a> Desk<'a> {
         if !order.is_rehearsal {
             csr::forget(tools, told, &order.folder, permit).await;
         }
-        let still = left(kept);
-        if still.is_none()
-            && let Err(error) = kept.forget(office)
-        {
-            not.left.push(error.to_string());
+        let is_known = kept.url.is_some() && !kept.is_rehearsal;
+        if is_known && not.ending == Ending::Cancelled {
+            kept.passing = Passing::Stopped;
         }
-        not.left.extend(still);
+        self.put_away(kept, &mut not);
         Err(not)
+    }
+
+    /// Forgets an order of which nothing came, unless somebody may go on with it, or something of
+    /// it is still in place.
+    fn put_away(&self, kept: &Kept, not: &mut NotObtained) {
+        let office = &*self.tools.office;
+        let still = left(kept);
+        let done = if kept.passing == Passing::Stopped {
+            Kept::release(office, kept.op);
+            kept.write(office)
+        } else if still.is_none() {
+            kept.forget(office)
+        } else {
+            Ok(())
+        };
+        not.left.extend(done.err().map(|it| it.to_string()));
+        not.left.extend(still);
     }
 
     async fn go_on(
@@ -279,7 +310,7 @@ impl<'a> Desk<'a> {
             return Err(not(text.to_string(), "caa", cause, hint.as_str()));
         }
         let csr = request.as_ref().map(|it| Csr { der: &it.der, spki: it.spki });
-        if kept.url.is_none() && !kept.is_rehearsal {
+        if (kept.url.is_none() || kept.passing == Passing::Adopted) && !kept.is_rehearsal {
             // Before it is asked: an answer that is lost counts at the CA all the same.
             self.note(What::Ordered)?;
         }
@@ -370,9 +401,23 @@ fn left(kept: &Kept) -> Option<String> {
     (!kept.placed.is_empty()).then(|| text.to_owned())
 }
 
+/// Somebody asked it to stop.
+fn stopped() -> NotObtained {
+    let cause = "somebody asked it to stop before the CA had the request of the host";
+    let next = "the same, begun again within a day, goes on with its order";
+    let not = not("the order was stopped".to_owned(), "stopped", cause, next);
+    NotObtained { ending: Ending::Cancelled, ..not }
+}
+
 fn not(summary: String, name: &'static str, cause: &str, next: &str) -> NotObtained {
     let explanation = explanation(name, cause, next);
-    NotObtained { summary, explanation, left: Vec::new(), reach: Reach::One }
+    NotObtained {
+        summary,
+        explanation,
+        left: Vec::new(),
+        reach: Reach::One,
+        ending: Ending::Failed,
+    }
 }
 
 /// What an order came to, in words.
@@ -383,7 +428,13 @@ fn of_order(failure: &Failure) -> NotObtained {
             let told: Vec<_> = names.iter().map(|(name, it)| format!("{name}: {it}")).collect();
             let summary = format!("{ca} could not verify {}", told.join("; "));
             let explanation = explained(&Problem::default(), names, None);
-            NotObtained { summary, explanation, left: Vec::new(), reach: Reach::One }
+            NotObtained {
+                summary,
+                explanation,
+                left: Vec::new(),
+                reach: Reach::One,
+                ending: Ending::Failed,
+            }
         }
         Failure::Unanswered(Unanswered { text, hint }) => {
             let cause = "the answer to the CA's challenge is not in place, so the CA was not asked \
@@ -433,7 +484,13 @@ fn of_ca(error: acme::Error) -> NotObtained {
         _ => false,
     };
     let reach = if is_away { Reach::Ca } else { Reach::One };
-    NotObtained { summary: error.to_string(), explanation, left: Vec::new(), reach }
+    NotObtained {
+        summary: error.to_string(),
+        explanation,
+        left: Vec::new(),
+        reach,
+        ending: Ending::Failed,
+    }
 }
 
 /// A problem in words.

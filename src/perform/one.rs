@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc::UnboundedSender;
@@ -33,6 +33,7 @@ pub(super) async fn perform_all(
     tools: Tools,
     confirmed: Confirmed,
     tell: UnboundedSender<Progress>,
+    is_left: Arc<AtomicBool>,
 ) {
     let run = record::Run {
         id: Uuid::now_v7(),
@@ -50,7 +51,7 @@ pub(super) async fn perform_all(
     };
     let refusal = AtomicBool::new(stopped.is_some());
     let away = confirmed.is_standing().then(Mutex::default);
-    let crew = Crew { tools, run, tell, refusal, taken, away };
+    let crew = Crew { tools, run, tell, refusal, is_left, taken, away };
     for (number, wave) in waves.iter().enumerate() {
         let wave_plans = wave.0.iter().filter_map(|at| Some((*at, plans.get(*at)?)));
         if let Some(why) = &stopped {
@@ -75,6 +76,8 @@ struct Crew {
     tell: UnboundedSender<Progress>,
     /// The log has refused: nothing more begins, and nothing more is said to it.
     refusal: AtomicBool,
+    /// Whoever began it wants to leave: nothing more begins.
+    is_left: Arc<AtomicBool>,
     /// Hosts at which somebody else is at something, and what.
     taken: HashMap<HostName, SafeText>,
     /// Where nobody is there to be told again and again: the issuers that cannot be asked now, by
@@ -102,7 +105,9 @@ impl Crew {
             self.say(Progress::NotBegun { at, why: why.clone() });
             return Some(why);
         }
-        if let Some(why) = self.held(plan) {
+        let left = || SafeText::new("the run was stopped");
+        let left = self.is_left.load(Ordering::Acquire).then(left);
+        if let Some(why) = left.or_else(|| self.held(plan)) {
             self.leave_out(at, plan, &why).await;
             return Some(why);
         }

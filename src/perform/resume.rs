@@ -12,8 +12,8 @@ use super::kept::KeptPlan;
 use super::obtain::{NotObtained, obtain};
 use super::record::{self, with_log};
 use super::solve::{Answers, Precheck};
-use super::{Ending, Report, Tools, csr, owner};
-use crate::acme::order::{self, Kept};
+use super::{Ending, Report, Tools, csr, jobs, owner};
+use crate::acme::order::{self, Kept, Passing};
 use crate::action::DRY_RUN;
 use crate::audit::read::Record;
 use crate::audit::{self, Permit};
@@ -131,6 +131,13 @@ pub(super) async fn sweep(tools: &Tools) -> Result<(), audit::Error> {
             continue;
         }
         let Ok(Some(mut kept)) = Kept::read(&tools.office, op, is_rehearsal) else { continue };
+        if kept.passing == Passing::Stopped && kept.placed.is_empty() {
+            // Somebody may go on with it, for a while.
+            if tools.clock.now().since(jobs::begun(op)) > OLDEST {
+                kept.forget(&tools.office).ok();
+            }
+            continue;
+        }
         let Ok(Some(_held)) = Kept::hold(&tools.office, op) else { continue };
         let mut body = record::Body::new();
         body.insert("action".to_owned(), json!("remove-challenges"));
@@ -143,7 +150,9 @@ pub(super) async fn sweep(tools: &Tools) -> Result<(), audit::Error> {
         drop(answers);
         let is_clear = kept.placed.is_empty();
         let (ending, summary) = if is_clear {
-            kept.forget(&tools.office).ok();
+            if kept.passing != Passing::Stopped {
+                kept.forget(&tools.office).ok();
+            }
             (Ending::Ok, "what had answered challenges is gone")
         } else {
             (Ending::Failed, "what had answered challenges is still there")
@@ -160,7 +169,7 @@ pub(super) fn not_obtained(case: &Case, not: NotObtained) -> Report {
     let mut state = vec!["nothing was changed on the host".to_owned()];
     state.extend(not.left);
     let state: Vec<&str> = state.iter().map(String::as_str).collect();
-    conclude::report(case, Ending::Failed, &not.summary, &state, Some(not.explanation))
+    conclude::report(case, not.ending, &not.summary, &state, Some(not.explanation))
 }
 
 /// Lets the host forget key and request of an order whose job did not come to its end, which takes
@@ -185,6 +194,7 @@ pub(super) fn forget(tools: &Tools, op: Uuid) {
     for is_rehearsal in [true, false] {
         if let Ok(Some(kept)) = Kept::read(&tools.office, op, is_rehearsal)
             && kept.placed.is_empty()
+            && kept.passing != Passing::Stopped
         {
             // What is left of it is no secret, and is read by nobody.
             kept.forget(&tools.office).ok();

@@ -254,6 +254,9 @@ impl Work {
         self.tasks.spawn(async move {
             let text = match perform::jobs::stop(&tools, &told, op, STOP).await {
                 Ok(look) if look.status.is_stopped => format!("{host}: the job was asked to stop"),
+                Ok(look) if look.status.state == job::State::Void => {
+                    format!("{host}: it never begins there; an order for it is stopped")
+                }
                 Ok(_) => format!("{host}: the job had ended before"),
                 Err(NotDone::Unreached(why)) => {
                     format!("{host}: whether the job stops is not known: {}", why.text)

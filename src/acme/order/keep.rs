@@ -42,8 +42,24 @@ pub struct Kept {
     pub placed: Vec<Placed>,
     /// The chain, once it is here: PEM.
     pub chain: Option<String>,
+    /// Whether it goes from one action to another.
+    #[serde(default)]
+    pub passing: Passing,
     /// What the host is then asked to do, as whoever performs the plan writes it.
     pub job: serde_json::Value,
+}
+
+/// Whose an order is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Passing {
+    /// The action's that began it.
+    #[default]
+    Own,
+    /// Nobody's: its action was stopped, and one for the same goes on with it.
+    Stopped,
+    /// An action's that goes on with it; the CA may have let it go meanwhile.
+    Adopted,
 }
 
 /// Something that answers a challenge.
@@ -86,6 +102,7 @@ impl Kept {
             url: None,
             placed: Vec::new(),
             chain: None,
+            passing: Passing::Own,
             job,
         }
     }
@@ -106,6 +123,7 @@ impl Kept {
             url: None,
             placed,
             chain: None,
+            passing: Passing::Own,
             job: serde_json::Value::Null,
         }
     }
@@ -183,8 +201,9 @@ impl Kept {
         }
     }
 
-    /// Takes away what [`Self::hold`] leaves.
+    /// Takes away what [`Self::hold`] and [`Self::ask_to_stop`] leave.
     pub fn release(office: &Office, op: Uuid) {
+        Self::unmark(office, op);
         // An empty file that is left says nothing to anybody.
         std::fs::remove_file(folder(office).join(format!("{op}.lock"))).ok();
     }
@@ -209,7 +228,7 @@ impl Kept {
     }
 }
 
-fn folder(office: &Office) -> PathBuf {
+pub(super) fn folder(office: &Office) -> PathBuf {
     office.state.join("orders")
 }
 
@@ -218,7 +237,7 @@ fn path_of(office: &Office, op: Uuid, is_rehearsal: bool) -> PathBuf {
     folder(office).join(format!("{op}{twin}.json"))
 }
 
-fn file(path: &Path, why: &str) -> Error {
+pub(super) fn file(path: &Path, why: &str) -> Error {
     Error::File { path: path.to_owned(), why: SafeText::new(why) }
 }
 

@@ -11,6 +11,7 @@
 mod chain;
 mod keep;
 mod patience;
+mod stop;
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use crate::fleet::Fingerprint;
 use crate::inventory::Issuer;
 use crate::text::SafeText;
 
-pub use keep::{Kept, Placed};
+pub use keep::{Kept, Passing, Placed};
 use patience::Patience;
 
 /// What is ordered.
@@ -231,8 +232,16 @@ impl Work<'_> {
         let (library, ca) = (&self.account.library, self.account.ca());
         if let Some(url) = kept.url.clone() {
             say(tell, kept.stage, &format!("the order is taken up at {ca}"));
-            let order = until_taken!(ca, library.order(url.clone()).await);
-            return Ok(order?);
+            let mut order = until_taken!(ca, library.order(url.clone()).await);
+            let is_over = match &mut order {
+                Ok(order) => order.state().status == OrderStatus::Invalid,
+                Err(error) => matches!(error, Error::Problem { .. }),
+            };
+            if kept.passing != Passing::Adopted || !is_over {
+                return Ok(order?);
+            }
+            say(tell, kept.stage, "it has ended there: another one is asked for");
+            (kept.url, kept.stage, kept.passing) = (None, Stage::Begun, Passing::Own);
         }
         if let Some(profile) = &kept.profile {
             self.account.directory().check_profile(profile)?;

@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::list::audited;
 use super::{Desk, Found, is_asked, is_typed, not_done, note, state};
+use crate::acme::Office;
+use crate::acme::order::Kept;
+use crate::audit::read::Record;
 use crate::cli::{Exit, Failure, print};
 use crate::fleet::Moment;
+use crate::inventory::Host;
 use crate::job::{Listed, Look, OUTPUT_BYTES, State, Status};
 use crate::perform::{self, Ending, Report, jobs};
 use crate::text::SafeText;
@@ -119,6 +124,9 @@ impl Desk<'_> {
     }
 
     pub(super) async fn stop(&self, id: &str, yes: bool) -> Result<Exit, Failure> {
+        if let Some((host, intent)) = self.ordering(id) {
+            return self.stop_order(host, intent, yes).await;
+        }
         let Found { host, job } = self.find(id).await?;
         let what = format!("{} at {}", job.status.title, host.name);
         if !matches!(job.status.state, State::Running | State::Starting) {
@@ -128,20 +136,7 @@ impl Desk<'_> {
         let about = "It gets SIGTERM. certbot takes back what is half done and removes its \
                      challenges; a hook that has begun may be cut short, and a certificate that \
                      is already there stays.";
-        let how = match (yes, is_asked()) {
-            (true, _) => "--yes",
-            (false, true) => {
-                if !is_typed(&format!("Stop {what}? {about}"), "stop")? {
-                    note("nothing was changed\n");
-                    return Ok(Exit::Failed);
-                }
-                "typed `stop`"
-            }
-            (false, false) => {
-                return Err(Failure::say(Exit::BadRequest, format!("{what} goes on. {about}"))
-                    .with_hint(format!("certdeck jobs stop {} --yes", job.op)));
-            }
-        };
+        let Some(how) = confirmed(&what, about, job.op, yes)? else { return Ok(Exit::Failed) };
         let look = jobs::stop(&self.tools()?, host, job.op, how).await;
         let look = look.map_err(|it| not_done(it, host))?;
         note(&match look.status.state {
@@ -155,6 +150,60 @@ impl Desk<'_> {
             _ => format!("{what}: {}\n", state(&Listed { op: job.op, status: look.status })),
         });
         Ok(Exit::Done)
+    }
+
+    /// The one action whose identity begins so, if a CA is being asked for it from this machine.
+    fn ordering(&self, id: &str) -> Option<(&Host, &Record)> {
+        let office = Office::new(&self.context.paths.state, self.context.clock);
+        let is_stoppable = |op, is_rehearsal| {
+            let kept = Kept::read(&office, op, is_rehearsal);
+            kept.is_ok_and(|it| it.is_some_and(|it| it.is_stoppable()))
+        };
+        let mut ops: Vec<_> = Kept::all(&office)
+            .into_iter()
+            .filter(|(op, is_rehearsal)| is_stoppable(*op, *is_rehearsal))
+            .map(|it| it.0)
+            .filter(|it| !id.is_empty() && it.to_string().starts_with(&id.to_ascii_lowercase()))
+            .collect();
+        // A rehearsal has the identity of its order.
+        ops.sort();
+        ops.dedup();
+        let [op] = ops.as_slice() else { return None };
+        let intent = self.records.iter().find(|it| it.kind == "intent" && it.op == *op)?;
+        Some((self.inventory.host(intent.text("host")?)?, intent))
+    }
+
+    async fn stop_order(&self, host: &Host, intent: &Record, yes: bool) -> Result<Exit, Failure> {
+        let text = |key| SafeText::new(intent.text(key).unwrap_or_default());
+        let what = format!("{} {} at {}", text("action"), text("lineage"), host.name);
+        let about = "A CA is being asked. What answers it is taken away first, the order is kept \
+                     for the next time, and nothing is changed on the host.";
+        let op = intent.op;
+        let Some(how) = confirmed(&what, about, op, yes)? else { return Ok(Exit::Failed) };
+        jobs::stop(&self.tools()?, host, op, how).await.map_err(|it| not_done(it, host))?;
+        note(&format!("{what} was asked to stop; `certdeck audit list` tells how it ended\n"));
+        Ok(Exit::Done)
+    }
+}
+
+/// How it was confirmed that something is stopped; `None` if it was not.
+fn confirmed(
+    what: &str,
+    about: &str,
+    op: Uuid,
+    yes: bool,
+) -> Result<Option<&'static str>, Failure> {
+    match (yes, is_asked()) {
+        (true, _) => Ok(Some("--yes")),
+        (false, true) if is_typed(&format!("Stop {what}? {about}"), "stop")? => {
+            Ok(Some("typed `stop`"))
+        }
+        (false, true) => {
+            note("nothing was changed\n");
+            Ok(None)
+        }
+        (false, false) => Err(Failure::say(Exit::BadRequest, format!("{what} goes on. {about}"))
+            .with_hint(format!("certdeck jobs stop {op} --yes"))),
     }
 }
 

@@ -229,8 +229,24 @@ impl App {
             self.say(&text);
             return Vec::new();
         }
+        let title = format!("{} {}, job {op}", run.action, job.target());
+        if job.state == State::Ordering {
+            let lines = vec![
+                title,
+                String::new(),
+                "A CA is being asked. What answers it is taken away first; nothing is changed on \
+                 the host."
+                    .to_owned(),
+                "The order is kept for a day: the same, begun again, goes on with it.".to_owned(),
+                "Once the CA has the request it is too late: the certificate comes, and is not \
+                 used."
+                    .to_owned(),
+            ];
+            self.lay(Question::stop(lines, Do::StopJob(job.host.clone(), op)));
+            return Vec::new();
+        }
         let lines = vec![
-            format!("{} {}, job {op}", run.action, job.target()),
+            title,
             String::new(),
             "It is sent SIGTERM, never SIGKILL. certbot then takes back what it has begun; a hook \
              or a service that is being reloaded may be left half way."

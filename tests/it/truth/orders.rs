@@ -528,3 +528,75 @@ fn a_hook_of_our_store_runs_again() {
     assert_eq!(fs::read_link(&live).unwrap(), newer);
     shop.assert_clear();
 }
+
+/// Somebody stops it while the CA is being asked: nothing is left, and the same goes on with the
+/// same order. So for an interrupt at the keyboard.
+#[test]
+fn an_order_is_stopped_and_gone_on_with() {
+    let Some(mut shop) = Shop::open() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start(&shop.ca, Strike::Never));
+    shop.scene.edit(&shop.ca.directory(), &proxy.directory());
+    // What answers it is in place, and the CA is silent when it is told to look.
+    let silent = || vec![Fault { at: "POST /chalZ", times: 99, what: What::Silence }];
+    let orders = || proxy.seen().iter().filter(|it| it.line == "POST /order-plz").count();
+    for is_interrupted in [false, true] {
+        let ordered = orders();
+        proxy.spoil(silent());
+        let mut child = shop.scene.spawn(&format!("exec {}", Shop::ISSUE));
+        let told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut told = told.peekable();
+        let op = told.find_map(|it| Some(it.split_once("begun as job ")?.1.to_owned())).unwrap();
+        assert!(told.any(|it| it.contains("looks at shop.example.test")));
+        if is_interrupted {
+            let pid = child.id().to_string();
+            assert!(shop.scene.shell(&format!("kill -INT {pid}")).status.success());
+        } else {
+            let output = shop.scene.shell(&format!("certdeck jobs stop {op} --yes"));
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(output.status.success() && said.contains("was asked to stop"), "{said}");
+        }
+        let rest: Vec<_> = told.collect();
+        let code = child.wait().unwrap().code();
+        assert_eq!(code, Some(if is_interrupted { 130 } else { 1 }), "{rest:#?}");
+        assert!(rest.iter().any(|it| it.contains(": cancelled")), "{rest:#?}");
+        assert!(files(&shop.nginx.webroot()).is_empty() && files(&shop.store("orders")).is_empty());
+        let log = fs::read_to_string(shop.scene.lab.path("state/audit/000001.jsonl")).unwrap();
+        let mut ends = log.lines().filter(|it| it.contains(&op) && it.contains("\"outcome\""));
+        assert!(ends.any(|it| it.contains("cancelled") && it.contains("the order was stopped")));
+        assert!(shop.ca.issued().len() == usize::from(is_interrupted), "{rest:#?}");
+
+        proxy.mend();
+        let again = if is_interrupted {
+            "certdeck run force-renew shop-1/shop"
+        } else {
+            Shop::ISSUE.split_once(" --yes").unwrap().0
+        };
+        let said = shop.scene.repair(again, "shop");
+        assert!(said.contains("the order is taken up at"), "{said}");
+        assert_eq!(orders(), ordered + 1, "{said}");
+        shop.assert_clear();
+    }
+    assert_eq!(shop.ca.issued().len(), 2);
+    assert!(shop.scene.shell("certdeck audit verify").status.success());
+}
+
+/// A dry run that is stopped leaves nothing at all.
+#[test]
+fn a_dry_run_is_stopped() {
+    let Some(mut shop) = Shop::open() else { return };
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start(&shop.ca, Strike::Never));
+    shop.scene.edit("http-port", &format!("staging = '{}'\nhttp-port", proxy.directory()));
+    proxy.spoil(vec![Fault { at: "POST /chalZ", times: 99, what: What::Silence }]);
+    let mut child = shop.scene.spawn("exec certdeck run dry-run shop-1/shop");
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(told.any(|it| it.contains("looks at shop.example.test")));
+    let pid = child.id().to_string();
+    assert!(shop.scene.shell(&format!("kill -INT {pid}")).status.success());
+    let rest: Vec<_> = told.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:#?}");
+    assert!(rest.iter().any(|it| it.contains(": cancelled")), "{rest:#?}");
+    shop.assert_clear();
+}
