@@ -199,6 +199,7 @@ impl Desk {
             fleet.tell(&by, hosts);
         }
         fleet.scanned_at = self.fleet.scanned_at;
+        fleet.unattended_at = self.fleet.unattended_at;
         fleet.learn(self.fleet.windows());
         self.fleet = fleet;
         self.inventory = inventory;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::action::Confirmed;
 use crate::diagnose::Ack;
-use crate::fleet::{Host, HostName, Moment, Visit};
+use crate::fleet::{Host, HostName, Moment, Visit, Window};
 use crate::gather;
 use crate::guide::Run;
 use crate::inventory::Inventory;
@@ -78,6 +78,9 @@ pub enum Msg {
     Reconciled(Result<Vec<Reconciled>, SafeText>),
     /// A second has passed, while something is shown that counts them.
     Second,
+    /// CAs have told when they want certificates to be renewed, and when this machine last renewed
+    /// with nobody there was looked up.
+    Learnt(Vec<Arc<Window>>, Option<Moment>),
     /// A scan of these hosts began.
     ScanBegan(Vec<HostName>),
     /// A visit to this host began.
@@ -141,6 +144,9 @@ pub enum Effect {
     },
     /// Write the hand-over of an incident.
     HandOver(HandOver),
+    /// Ask CAs when they want certificates to be renewed, of those that are due to be asked about,
+    /// and look up when this machine last renewed with nobody there.
+    Learn,
     /// Leave the program.
     Leave,
     /// Listen to the mouse, or no more.

@@ -21,8 +21,8 @@ use super::console::outside;
 use super::guided::Note;
 use super::jobs::RunId;
 use super::msg::{HandOver, Msg, Reviews};
-use crate::acme::Office;
 use crate::acme::ledger::Ledger;
+use crate::acme::{Office, window};
 use crate::action::Confirmed;
 use crate::audit::{self, Extract, Log, Selection};
 use crate::clock::Clock;
@@ -67,6 +67,8 @@ pub(super) struct Work {
     notices: Notices,
     /// Whoever sends them. What is not sent when it is dropped is sent by the next console.
     senders: JoinSet<()>,
+    /// Whether CAs are being asked.
+    is_learning: bool,
 }
 
 /// What has ended or goes on.
@@ -76,6 +78,8 @@ pub(super) enum Done {
     Opened(Result<(Arc<Mutex<Log>>, Uuid), SafeText>),
     /// The log was read.
     Read(Msg),
+    /// CAs were asked.
+    Learnt(Msg),
     /// The snapshot was written, or not, and why.
     Saved(Result<(), SafeText>),
     /// A run has told something; `None` at its end.
@@ -122,6 +126,7 @@ impl Work {
             notes: Vec::new(),
             is_saving: false,
             to_save: None,
+            is_learning: false,
             notices: Notices::of(&deck.inventory, &deck.state_dir, deck.clock),
             senders: JoinSet::new(),
         };
@@ -172,6 +177,10 @@ impl Work {
                 if once_more {
                     self.read_log();
                 }
+                msg
+            }
+            Done::Learnt(msg) => {
+                self.is_learning = false;
                 msg
             }
             Done::Ran(id, Some(progress)) => Msg::Ran(id, progress),
@@ -411,6 +420,20 @@ impl Work {
         }
     }
 
+    /// Asks CAs when they want certificates to be renewed, as often as they allow: mostly there is
+    /// nothing to ask. Nobody waits for it.
+    pub(super) fn learn(&mut self, fleet: Fleet, inventory: &Arc<Inventory>) {
+        if std::mem::replace(&mut self.is_learning, true) {
+            return;
+        }
+        let office = Office::new(&self.state_dir, self.clock);
+        let (store, inventory) = (self.store.clone(), Arc::clone(inventory));
+        self.tasks.spawn(async move {
+            let windows = window::refresh(&office, &inventory, &fleet, LEARNING).await;
+            Done::Learnt(Msg::Learnt(windows, store.unattended().map(|it| it.at)))
+        });
+    }
+
     /// Waits until the snapshot is written.
     async fn saved(&mut self) {
         while self.is_saving
@@ -615,6 +638,8 @@ fn in_words(error: &dyn std::error::Error) -> SafeText {
 const PUT: &str = "typed in the console";
 /// How it was confirmed that a job is to stop, for the audit log.
 const STOP: &str = "the key y in the console";
+/// How long CAs are waited for, by nobody: a slow line is no reason to ask again.
+const LEARNING: Duration = Duration::from_secs(60);
 /// How long a job is left alone between looks.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long leaving waits for the snapshot, and then for the log.

@@ -135,6 +135,15 @@ impl App {
             Msg::Looked(id, progress) => effects = self.take_look(id, progress),
             Msg::LookEnded(id) => self.desk.looks.end(id),
             Msg::Reconciled(found) => effects = self.take_reconciled(found),
+            Msg::Learnt(windows, unattended_at) => {
+                self.desk.fleet.unattended_at = unattended_at;
+                if !windows.is_empty() {
+                    self.desk.fleet.learn(windows);
+                    effects.push(Effect::Save);
+                }
+                self.is_stale = true;
+                return effects;
+            }
             Msg::Second => {}
             Msg::Resized(width, height) => {
                 self.size = (width, height);
@@ -154,7 +163,7 @@ impl App {
                     self.say(&format!("stopped: {ended} of {} hosts were read", scan.hosts));
                 }
                 self.is_stale = true;
-                let mut effects = vec![Effect::Save];
+                let mut effects = vec![Effect::Save, Effect::Learn];
                 effects.extend((ended > 0).then_some(Effect::Notify(scan.ended)));
                 return effects;
             }

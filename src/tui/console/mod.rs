@@ -380,6 +380,10 @@ impl Console {
                 self.ending = Some(Ending::Left);
                 Ok(())
             }
+            Effect::Learn => {
+                self.work.learn(self.app.desk().fleet.clone(), &inventory);
+                Ok(())
+            }
             Effect::Mouse(is_on) => Ok(self.terminal.listen_to_mouse(is_on)?),
             Effect::Page(text) => self.page(text).await,
             #[cfg(debug_assertions)]

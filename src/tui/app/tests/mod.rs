@@ -14,7 +14,7 @@ mod remark;
 
 use super::*;
 use crate::diagnose::Remedy;
-use crate::fleet::{Fleet, Host, Outcome, Unreached, Visit, Why};
+use crate::fleet::{Fleet, Host, Outcome, Unreached, Visit, Why, Window};
 use crate::tui::bell::Bell;
 use crate::tui::input::Parser;
 use crate::tui::request::{Request, Wanted};
@@ -320,8 +320,26 @@ fn a_running_scan_is_told_and_can_be_stopped() {
     assert_effects(&drive(&mut app, "r"), "[]");
     assert_effects(&drive(&mut app, "x"), "[StopScan]");
     assert_effects(&drive(&mut app, "<esc>"), "[StopScan]");
-    assert_effects(&app.update(Msg::ScanEnded, NOW), "[Save]");
+    assert_effects(&app.update(Msg::ScanEnded, NOW), "[Save, Learn]");
     assert_eq!(app.toast.as_ref().unwrap(), &"stopped: 0 of 3 hosts were read");
+}
+
+/// Nobody waits for a CA: what it tells is drawn when it comes, and kept.
+#[test]
+fn renewal_windows_come_when_they_come() {
+    let mut app = app();
+    let at = |app: &App| {
+        let place = app.desk.fleet.places().map(|it| it.1).find(|it| it.layers.disk.is_some());
+        let place = place.unwrap();
+        (place.window.clone(), place.layers.disk.as_ref().unwrap().chain.leaf.sha256)
+    };
+    let (_, of) = at(&app);
+    let (start, end) = (NOW.plus(5), NOW.plus(9));
+    let window = Arc::new(Window { of, start, end, explanation: None, asked_at: NOW });
+    assert_effects(&app.update(Msg::Learnt(vec![Arc::clone(&window)], Some(NOW)), NOW), "[Save]");
+    assert!(app.is_stale() && app.desk.fleet.unattended_at == Some(NOW));
+    assert_eq!(at(&app).0, Some(window));
+    assert_effects(&app.update(Msg::Learnt(Vec::new(), None), NOW), "[]");
 }
 
 #[test]

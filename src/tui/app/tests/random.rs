@@ -114,6 +114,7 @@ fn only_looks(effect: &Effect) -> bool {
         | Effect::Guide(_)
         | Effect::HandOver(_)
         | Effect::Keep { .. }
+        | Effect::Learn
         | Effect::Leave
         | Effect::Mouse(_)
         | Effect::Notify(_)
