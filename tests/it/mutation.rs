@@ -191,6 +191,7 @@ fn draw(fleet: &Fleet, diagnosis: &Diagnosis, filter: &Filter) {
             place: Some(place),
             verdict: *verdict,
             findings: &findings,
+            dry_run: None,
             expiries: &[],
             now: NOW,
         };

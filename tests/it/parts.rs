@@ -178,6 +178,7 @@ impl Stage {
             place,
             verdict,
             findings: &found,
+            dry_run: None,
             expiries: &self.fleet.expiries,
             now: NOW,
         });

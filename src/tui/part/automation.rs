@@ -117,7 +117,9 @@ pub(super) fn of_place(
         sheet.maybe("Failed", it.at.map(|it| when(it, now)));
         sheet.styled_field("Because", it.text.as_str(), page.theme.weight(Weight::Wrong));
     }
-    match &renewal.last_dry_run {
+    // What this program orders itself is tried dry from here, and no client's log tells of it.
+    let dry_runs = [renewal.last_dry_run, subject.dry_run];
+    match dry_runs.into_iter().flatten().max_by_key(|it| it.at) {
         Some(it) => {
             let how = if it.is_ok { "went well" } else { "failed" };
             let weight = if it.is_ok { Weight::Fine } else { Weight::Due };
@@ -260,9 +262,16 @@ mod tests {
         let findings: Vec<&Finding> = diagnosis.findings.iter().collect();
         let place = host.places.iter().find(|it| it.name == *name).unwrap();
         let verdict = Verdict::Ok;
-        let expiries = &fleet.expiries;
-        let subject =
-            Subject { host, place: Some(place), verdict, findings: &findings, expiries, now: NOW };
+        let (expiries, dry_run) = (&fleet.expiries, None);
+        let subject = Subject {
+            host,
+            place: Some(place),
+            verdict,
+            findings: &findings,
+            expiries,
+            dry_run,
+            now: NOW,
+        };
         tonight(&subject, place).1
     }
 
@@ -286,5 +295,20 @@ mod tests {
         check(host, place, |it| it.reach = Reach::Never, "not known: the host was not read");
         check("edge-nyc-1", "pay.example.com", |_| {}, "no: it was issued by hand");
         check("mon-hel-1", "/etc/grafana/tls/grafana.pem", |_| {}, "not known: no client");
+    }
+
+    #[test]
+    fn what_we_order_ourselves_hangs_on_this_machine() {
+        let (mut fleet, _) = sample::prod_eu();
+        let mut host = fleet.host(&HostName::new("edge-ams-3")).unwrap().clone();
+        host.places.iter_mut().for_each(|it| it.source = OWN);
+        fleet.recall(host);
+        let said = |fleet: &Fleet| said(fleet, "edge-ams-3", "www.example.com");
+        assert_eq!(said(&fleet), "not known: nothing is seen to renew it");
+        fleet.unattended_at = Some(NOW);
+        let yes = "yes, when it is due in 28.7d; a timer of this machine starts it";
+        assert_eq!(said(&fleet), yes);
+        fleet.unattended_at = Some(NOW.plus(-30 * 24 * 60 * 60));
+        assert!(said(&fleet).starts_with("not as it should: this machine has not renewed"));
     }
 }

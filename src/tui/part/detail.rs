@@ -15,7 +15,8 @@ use super::pen::Pen;
 use super::sheet::{Sheet, when};
 use crate::diagnose::Finding;
 use crate::fleet::{
-    Certificate, Chain, ChainFault, Expiry, Host, Moment, Place, Reach, Verdict, Weight, human,
+    Certificate, Chain, ChainFault, DryRun, Expiry, Host, Moment, Place, Reach, Verdict, Weight,
+    human,
 };
 use crate::text::SafeText;
 
@@ -78,6 +79,8 @@ pub struct Subject<'a> {
     pub findings: &'a [&'a Finding],
     /// The other things that expire, as far as renewals hang on them.
     pub expiries: &'a [Expiry],
+    /// The last dry run of the place that the audit log tells of.
+    pub dry_run: Option<DryRun>,
     /// The present.
     pub now: Moment,
 }

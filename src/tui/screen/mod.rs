@@ -34,7 +34,7 @@ use super::keys::{Command, Place};
 use super::part::detail::{self, Pane, Subject};
 use super::rows::RowId;
 use crate::diagnose::{Finding, Remedy};
-use crate::fleet::HostName;
+use crate::fleet::{DryRun, HostName};
 use crate::guide::Answer;
 
 /// Every screen that has a key, in the order of the keys. The first is shown at the start.
@@ -191,7 +191,12 @@ fn about(id: &RowId, pane: Pane, desk: &Desk) -> Vec<Line<'static>> {
     let Some((host, place)) = desk.find(id) else { return Vec::new() };
     let (verdict, findings) = desk.findings_of(id);
     let expiries = &desk.fleet.expiries;
-    let subject = Subject { host, place, verdict, findings: &findings, expiries, now: desk.now };
+    let dry_run = place.and_then(|it| {
+        let (record, at) = desk.book.dry_run(&host.name, it.name.as_str())?;
+        Some(DryRun { at, is_ok: record.text("ending") == Some("ok") })
+    });
+    let now = desk.now;
+    let subject = Subject { host, place, verdict, findings: &findings, expiries, dry_run, now };
     if place.is_some() {
         detail::place(&subject, pane, &desk.page())
     } else {
