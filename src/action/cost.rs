@@ -1,5 +1,7 @@
 //! What an order uses up at the CA, by everything that is known without asking it.
 
+use std::fmt::Write as _;
+
 use crate::budget::authority::{LETS_ENCRYPT as KNOWN, LETS_ENCRYPT_STAGING as KNOWN_STAGING};
 use crate::budget::{Account, Bucket, Ca, History, Limit, NameSet, Scope, Wanted, exact};
 use crate::fleet::Moment;
@@ -31,7 +33,11 @@ impl Cost {
             _ if bucket.is_closed => format!("it has paused {}", bucket.scope),
             scope => format!("the limit for {} ({scope}) is used up", bucket.kind.title),
         };
-        let text = format!("{} would refuse: {what} ({})", bucket.ca, self.text);
+        let mut text = format!("{} would refuse: {what}", bucket.ca);
+        // What it counts has nothing to do with it.
+        if bucket.scope != Scope::Ca {
+            let _ = write!(text, " ({})", self.text);
+        }
         Some((SafeText::capped(&text, MAX_TEXT).to_string(), bucket.free_at(now)))
     }
 }
