@@ -12,6 +12,7 @@ pub mod desk;
 mod editor;
 pub mod escalation;
 pub mod guided;
+mod hand_over;
 pub mod input;
 pub mod jobs;
 pub mod keys;

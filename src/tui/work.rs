@@ -3,7 +3,7 @@
 //! keeps the console from drawing.
 
 use std::future::poll_fn;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -17,14 +17,14 @@ use uuid::Uuid;
 use super::Deck;
 use super::book::Reading;
 use super::checks::ChecksId;
-use super::console::outside;
 use super::guided::Note;
+use super::hand_over;
 use super::jobs::RunId;
 use super::msg::{HandOver, Msg, Reviews};
 use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
 use crate::action::Confirmed;
-use crate::audit::{self, Extract, Log, Selection};
+use crate::audit::{self, Log};
 use crate::clock::Clock;
 use crate::diagnose::diagnose;
 use crate::fleet::{Fleet, HostName, Moment};
@@ -35,7 +35,6 @@ use crate::perform::jobs::NotDone;
 use crate::perform::preflight::{self, Preflight, Wanted};
 use crate::perform::{self, Progress, Run, Tools};
 use crate::remote::Sessions;
-use crate::report::incident::{self, Incident};
 use crate::review::Word;
 use crate::store::{self, Held, Runs, Store, Trouble};
 use crate::text::SafeText;
@@ -361,7 +360,7 @@ impl Work {
         let (state_dir, now) = (self.state_dir.clone(), self.clock.now());
         let inventory = Arc::clone(inventory);
         self.tasks.spawn_blocking(move || {
-            let written = write_hand_over(&wanted, &state_dir, &inventory, now);
+            let written = hand_over::write(&wanted, &state_dir, &inventory, now);
             Done::Tell(Msg::HandedOver(written))
         });
     }
@@ -577,54 +576,8 @@ async fn watch(
     }
 }
 
-/// Writes the hand-over where it is wanted; where it is, and what to say in the chat.
-fn write_hand_over(
-    wanted: &HandOver,
-    state_dir: &Path,
-    inventory: &Inventory,
-    now: Moment,
-) -> Result<(PathBuf, String), SafeText> {
-    let since = (wanted.seconds < i64::MAX).then(|| now.plus(-wanted.seconds));
-    let selection = Selection { since, ..Selection::default() };
-    let mut extract = Extract::read(state_dir, &selection);
-    if let Some(only) = &wanted.only {
-        extract.chosen.retain(|it| only.contains(it));
-    }
-    let extract = extract.with_tails(state_dir);
-    let asked = match since {
-        Some(since) => format!("since {since}"),
-        None => "what was searched for in the console".to_owned(),
-    };
-    let fleet = inventory.fleet();
-    let incident = Incident { extract: &extract, asked: &asked, fleet: &fleet, now };
-    let mut text = Vec::new();
-    if let Some(format) = incident::FORMATS.first() {
-        (format.write)(&incident, &mut text).map_err(|it| in_words(&it))?;
-    }
-    let text = String::from_utf8_lossy(&text);
-    let cannot =
-        |path: &Path, it: &std::io::Error| SafeText::new(&format!("{}: {it}", path.display()));
-    let path = match wanted.path.as_deref() {
-        None => {
-            let stamp: String = now.to_string().chars().filter(|it| it.is_alphanumeric()).collect();
-            let path = state_dir.join(format!("hand-over-{stamp}.md"));
-            outside::keep(&path, &text).map_err(|it| cannot(&path, &it))?;
-            path
-        }
-        Some(file) => {
-            let path = match (file.strip_prefix("~/"), std::env::home_dir()) {
-                (Some(rest), Some(home)) => home.join(rest),
-                _ => PathBuf::from(file),
-            };
-            outside::keep_new(&path, &text).map_err(|it| cannot(&path, &it))?;
-            path
-        }
-    };
-    Ok((path, incident.status().join("\n")))
-}
-
 /// An error with everything below it, in a line.
-fn in_words(error: &dyn std::error::Error) -> SafeText {
+pub(super) fn in_words(error: &dyn std::error::Error) -> SafeText {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(it) = below {
