@@ -30,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     plan: u16,
 
-    /// The [[issuer]] for names that have no certificate yet
+    /// The issuer of the inventory for names that have no certificate yet
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
 
