@@ -64,7 +64,10 @@ impl Nginx {
             .unwrap();
         let nginx = Self { dir: dir.to_owned(), http_port, tls_port, master };
         wait_for(&format!("nginx, see {dir_text}/error.log"), || {
-            TcpStream::connect(("127.0.0.1", http_port)).is_ok() && nginx.dir.join("pid").exists()
+            // It listens before it says who it is, and the file is there before its content.
+            let pid = fs::read_to_string(nginx.dir.join("pid"));
+            TcpStream::connect(("127.0.0.1", http_port)).is_ok()
+                && pid.is_ok_and(|it| it.trim().parse::<u32>().is_ok())
         });
         nginx
     }
