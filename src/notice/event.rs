@@ -37,7 +37,11 @@ impl Event {
     /// What is critical on the hosts that were looked at.
     pub fn critical(diagnosis: &Diagnosis, seen: impl IntoIterator<Item = HostName>) -> Self {
         let seen: BTreeSet<HostName> = seen.into_iter().collect();
-        let critical = diagnosis.findings.iter().filter(|it| it.severity == Severity::Critical);
+        // Whoever has acknowledged it knows.
+        let critical = diagnosis
+            .findings
+            .iter()
+            .filter(|it| it.severity == Severity::Critical && it.ack.is_none());
         let items = critical.filter(|it| seen.contains(&it.host)).map(|it| {
             let place = it.place.as_ref().map(ToString::to_string);
             let target = place

@@ -329,7 +329,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::diagnose::{Diagnosis, Finding};
+    use crate::diagnose::{Ack, AckKind, Diagnosis, Finding};
     use crate::fleet::{HostName, Severity, Verdict};
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
@@ -367,6 +367,18 @@ mod tests {
         assert!(tell(&[later, other]));
         // Another webhook knows nothing of that.
         assert!(queue.add("pager", &critical(&[one]), NOW).unwrap());
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_told_when_that_is_over() {
+        let state = tempfile::tempdir().unwrap();
+        let queue = Queue::below(state.path());
+        let one = finding("web-01", "expired", "x");
+        let days = (NOW, NOW.plus(DAY));
+        let ack = Ack::of(&one, AckKind::Acknowledged, days, ("anna@laptop", "at it"));
+        let known = Finding { ack: Some(ack), ..one.clone() };
+        assert!(!queue.add("chat", &critical(&[known]), NOW).unwrap());
+        assert!(queue.add("chat", &critical(&[one]), NOW).unwrap());
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod mask;
 pub mod msg;
 pub mod overlay;
 pub mod part;
+mod posting;
 pub mod record;
 pub mod request;
 pub mod rows;

@@ -21,16 +21,15 @@ use super::guided::Note;
 use super::hand_over;
 use super::jobs::RunId;
 use super::msg::{HandOver, Msg, Reviews};
+use super::posting::{self, Posting};
 use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
 use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
-use crate::diagnose::diagnose;
 use crate::fleet::{Fleet, HostName, Moment};
 use crate::inventory::{Host, Inventory};
 use crate::job;
-use crate::notice::{Event, Notices};
 use crate::perform::jobs::NotDone;
 use crate::perform::preflight::{self, Preflight, Wanted};
 use crate::perform::{self, Progress, Run, Tools};
@@ -63,9 +62,7 @@ pub(super) struct Work {
     /// Whether the snapshot is being written, and what is to be written after that.
     is_saving: bool,
     to_save: Option<Fleet>,
-    notices: Notices,
-    /// Whoever sends them. What is not sent when it is dropped is sent by the next console.
-    senders: JoinSet<()>,
+    posting: Posting,
     /// Whether CAs are being asked.
     is_learning: bool,
 }
@@ -108,7 +105,7 @@ impl Work {
             };
             Done::Opened(open().map_err(|it: audit::Error| in_words(&it)))
         });
-        let mut work = Self {
+        Self {
             sessions: Arc::clone(&deck.sessions),
             clock: deck.clock,
             who: deck.session.who(),
@@ -126,13 +123,8 @@ impl Work {
             is_saving: false,
             to_save: None,
             is_learning: false,
-            notices: Notices::of(&deck.inventory, &deck.state_dir, deck.clock),
-            senders: JoinSet::new(),
-        };
-        if !deck.inventory.notices.is_empty() {
-            work.keep_sending(&deck.inventory);
+            posting: Posting::open(deck),
         }
-        work
     }
 
     /// What has happened next; nothing for ever while nothing goes on. Nothing is lost when the
@@ -297,12 +289,12 @@ impl Work {
         let Some((log, _)) = &self.session else { return self.notes.push(note) };
         let (log, keeper) = (Arc::clone(log), Arc::clone(&self.guide));
         let (who, now) = (self.who.clone(), self.clock.now());
-        let to_told = self.to_told.clone();
+        let (to_told, notices) = (self.to_told.clone(), self.posting.known());
         self.tasks.spawn_blocking(move || {
-            let kept = keep(&log, &keeper, &note, (&who, now));
-            if let Err(why) = kept {
+            match keep(&log, &keeper, &note, (&who, now)) {
+                Ok(()) => return Done::Noted(posting::closed(&notices, &note, &who)),
                 // Nobody listens any more only while the console is being closed.
-                to_told.send(Done::Tell(Msg::GuideLost(why))).ok();
+                Err(why) => drop(to_told.send(Done::Tell(Msg::GuideLost(why)))),
             }
             Done::Kept
         });
@@ -372,27 +364,11 @@ impl Work {
         fleet: &Fleet,
         inventory: &Arc<Inventory>,
     ) {
-        if inventory.notices.is_empty() {
-            return;
-        }
-        self.keep_sending(inventory);
-        let (notices, fleet, now) = (self.notices.clone(), fleet.clone(), self.clock.now());
+        let Some(notices) = self.posting.notices(inventory) else { return };
+        let (store, fleet, now) = (self.store.clone(), fleet.clone(), self.clock.now());
         self.tasks.spawn_blocking(move || {
-            let event = Event::critical(&diagnose(&fleet, now), hosts);
-            let told = notices.tell(&[event]);
-            Done::Noted(told.err().map(|it| in_words(&it)))
+            Done::Noted(posting::critical(&notices, &fleet, hosts, &store, now))
         });
-    }
-
-    /// Sends what webhooks are to be told, beside everything else.
-    fn keep_sending(&mut self, inventory: &Inventory) {
-        if self.senders.is_empty() || self.notices.webhooks() != inventory.notices {
-            self.notices = Notices::of(inventory, &self.state_dir, self.clock);
-            self.senders.abort_all();
-            self.senders = JoinSet::new();
-            let notices = self.notices.clone();
-            self.senders.spawn(async move { notices.keep_sending().await });
-        }
     }
 
     /// Keeps what is known for the next start; the newest of what is asked for meanwhile once more.

@@ -12,9 +12,10 @@ use super::{is_known, not_taken, nothing, refused, words};
 use crate::action::{Answer as Typed, Ask, Confirmed, Find, NotConfirmed, Plan, Review};
 use crate::budget::History;
 use crate::cli::survey::{self, note};
-use crate::cli::{Context, Exit, Failure, progress};
+use crate::cli::{Context, Exit, Failure, notice, progress};
 use crate::fleet::{Fleet, HostName};
 use crate::guide::{Answer, Does, Given, Proof, Run, Scene, Step};
+use crate::notice::Event;
 use crate::perform::{self, Ending, Reconciled, Tools, done_by, done_in};
 use crate::report::plan::write_card;
 use crate::scan::{Progress, Scan};
@@ -165,7 +166,9 @@ impl<'a> Guide<'a> {
                 ("y" | "yes", Does::Change(plans)) => {
                     return self.change(plans.clone(), held).await;
                 }
-                ("y" | "yes", Does::End) => return self.end(step, held).map(Next::Ends),
+                ("y" | "yes", Does::End) => {
+                    return self.end(step, held).await.map(Next::Ends);
+                }
                 _ => say("y, n, skip, back, quit or ? is expected.\n"),
             }
         }
@@ -270,7 +273,7 @@ impl<'a> Guide<'a> {
     }
 
     /// Closes the run.
-    fn end(&mut self, step: &Step, held: &Held) -> Result<Exit, Failure> {
+    async fn end(&mut self, step: &Step, held: &Held) -> Result<Exit, Failure> {
         let proof = self.scene().proof();
         self.run.ended = Some(self.context.clock.now());
         self.given(step, Answer::Yes, None, held)?;
@@ -281,6 +284,10 @@ impl<'a> Guide<'a> {
         };
         self.record("end", &[("answer", json!(word))])?;
         say(&format!("The run is closed: {word}.\n"));
+        let summary = SafeText::new(&format!("closed by {}", self.tools.who));
+        let id = self.run.id.to_string();
+        let event = Event::emergency_ended(&id, &self.run.about, word, &summary);
+        notice::tell(&[event], &self.tools.inventory, self.context).await;
         Ok(exit)
     }
 
