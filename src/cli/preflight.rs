@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -10,8 +10,7 @@ use tokio::time::timeout;
 use super::plan::{FORMATS, recalled};
 use super::run::{open_log, refused};
 use super::survey::{self, Signals, note};
-use super::{Context, Exit, Failure, open, print, runtime};
-use crate::acme::Office;
+use super::{Context, Exit, Failure, open, print, session};
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Place};
 use crate::inventory::Inventory;
@@ -72,29 +71,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let inventory = Arc::new(open::inventory(context)?);
     let words = args.targets.iter().map(|it| Word::read(it, &inventory, context));
     let words: Vec<Word> = words.collect::<Result<_, _>>()?;
-    let mut log = open_log(context)?;
-    let who = context.session("preflight");
-    let session = log.begin_session(&who.body()).map_err(refused)?;
-    let log = Arc::new(Mutex::new(log));
-    let ended = runtime()?.block_on(async {
-        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
-        let tools = Tools {
-            inventory,
-            sessions: sessions.clone(),
-            log: log.clone(),
-            clock: context.clock,
-            who: who.who(),
-            office: Arc::new(Office::new(&context.paths.state, context.clock)),
-        };
-        let ended = check(args, context, tools, words).await;
-        sessions.close().await;
-        ended
-    });
-    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = log.end_session(session) {
-        note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
-    }
-    ended
+    let log = open_log(context)?;
+    session::attend("preflight", context, (inventory, log), async |tools| {
+        check(args, context, tools, words).await
+    })
 }
 
 async fn check(

@@ -2,7 +2,7 @@
 //! console.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::termios::QueueSelector;
@@ -14,8 +14,7 @@ use super::progress::Told;
 use super::request::{Name, Planned, Request, Targets};
 use super::survey::{self, Signals, note};
 use super::unattended::Choice;
-use super::{Context, Exit, Failure, notice, open, outcome, print, progress, runtime, unattended};
-use crate::acme::Office;
+use super::{Context, Exit, Failure, notice, open, outcome, print, progress, session, unattended};
 use crate::action::{self, Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
 use crate::audit::{self, Log};
 use crate::fleet::Fleet;
@@ -104,7 +103,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     };
     let inventory = Arc::new(open::inventory(context)?);
     let mut request = args.request.clone();
-    let (mut log, targets) = match args.failed_of {
+    let (log, targets) = match args.failed_of {
         None => {
             let targets = Targets::read(&request, &inventory, context)?;
             (open_log(context)?, targets)
@@ -115,28 +114,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             (log, targets)
         }
     };
-    let who = context.session("run");
-    let session = log.begin_session(&who.body()).map_err(refused)?;
-    let log = Arc::new(Mutex::new(log));
-    let ended = runtime()?.block_on(async {
-        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
-        let tools = Tools {
-            inventory,
-            sessions: sessions.clone(),
-            log: log.clone(),
-            clock: context.clock,
-            who: who.who(),
-            office: Arc::new(Office::new(&context.paths.state, context.clock)),
-        };
-        let ended = Desk { args, request, context, tools, targets }.work().await;
-        sessions.close().await;
-        ended
-    });
-    let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Err(error) = log.end_session(session) {
-        note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
-    }
-    ended
+    session::attend("run", context, (inventory, log), async |tools| {
+        Desk { args, request, context, tools, targets }.work().await
+    })
 }
 
 pub(super) fn open_log(context: &Context) -> Result<Log, Failure> {

@@ -2,11 +2,49 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Context;
-use crate::audit::Session;
+use super::run::refused;
+use super::survey::{self, note};
+use super::{Context, Exit, Failure, runtime};
+use crate::acme::Office;
+use crate::audit::{Log, Session};
 use crate::fleet::Fingerprint;
+use crate::inventory::Inventory;
+use crate::perform::Tools;
 use crate::text::SafeText;
+
+/// Works at hosts as a session of its own: its beginning is in the audit log before, and its end
+/// after, whatever came of the work.
+pub(super) fn attend(
+    what: &'static str,
+    context: &Context,
+    (inventory, mut log): (Arc<Inventory>, Log),
+    work: impl AsyncFnOnce(Tools) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let who = context.session(what);
+    let session = log.begin_session(&who.body()).map_err(refused)?;
+    let log = Arc::new(Mutex::new(log));
+    let ended = runtime()?.block_on(async {
+        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
+        let tools = Tools {
+            inventory,
+            sessions: sessions.clone(),
+            log: log.clone(),
+            clock: context.clock,
+            who: who.who(),
+            office: Arc::new(Office::new(&context.paths.state, context.clock)),
+        };
+        let ended = work(tools).await;
+        sessions.close().await;
+        ended
+    });
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = log.end_session(session) {
+        note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
+    }
+    ended
+}
 
 impl Context {
     /// Who works here, and with what.

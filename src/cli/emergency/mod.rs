@@ -6,14 +6,13 @@ mod plain;
 mod words;
 
 use std::io::{self, IsTerminal as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::survey::{self, Signals, note};
-use super::{Context, Exit, Failure, Options, console, open, plan, runtime};
-use crate::acme::Office;
-use crate::audit::{self, Log};
+use super::run::open_log;
+use super::survey::Signals;
+use super::{Context, Exit, Failure, Options, console, open, plan, runtime, session};
 use crate::fleet::Moment;
 use crate::guide::{Run, Scene};
 use crate::inventory::Inventory;
@@ -77,29 +76,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return on_console(args, context);
     }
     let inventory = Arc::new(open::inventory(context)?);
-    let mut log = Log::open(&context.paths.state, context.clock).map_err(refused)?;
-    let who = context.session("emergency");
-    let session = log.begin_session(&who.body()).map_err(refused)?;
-    let log = Arc::new(Mutex::new(log));
-    let ended = runtime()?.block_on(async {
-        let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
-        let tools = Tools {
-            inventory,
-            sessions: sessions.clone(),
-            log: log.clone(),
-            clock: context.clock,
-            who: who.who(),
-            office: Arc::new(Office::new(&context.paths.state, context.clock)),
-        };
-        let ended = walk(args, context, tools).await;
-        sessions.close().await;
-        ended
-    });
-    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = log.end_session(session) {
-        note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
-    }
-    ended
+    let log = open_log(context)?;
+    session::attend("emergency", context, (inventory, log), async |tools| {
+        walk(args, context, tools).await
+    })
 }
 
 /// The same in the console.
@@ -186,11 +166,6 @@ fn not_taken(trouble: Trouble) -> Failure {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     }
-}
-
-fn refused(error: audit::Error) -> Failure {
-    Failure::new(Exit::AuditRefused, error)
-        .with_hint("nothing was changed: no change without a record of it")
 }
 
 /// Nothing that is known bears the name.
