@@ -1,5 +1,5 @@
-//! HTTPS with limits on time and size, to servers that the inventory names: what clients of CAs
-//! and of webhooks have in common. Knows nothing of what is said there.
+//! HTTPS with limits on time and size, to servers that the inventory names: what clients of CAs,
+//! of webhooks and of Prometheus have in common. Knows nothing of what is said there.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -91,8 +92,7 @@ impl Https {
         request: Request<Full<Bytes>>,
         most: usize,
     ) -> Result<Response<Bytes>, Failure> {
-        let answer = self.0.request(request).await;
-        let (parts, mut body) = answer.map_err(|it| Failure::Unreached(chain(&it)))?.into_parts();
+        let (parts, mut body) = self.ask(request).await?.into_parts();
         let mut taken = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let broke = |it| Failure::Unreached(format!("the answer broke off: {it}"));
@@ -112,8 +112,7 @@ impl Https {
         request: Request<Full<Bytes>>,
         most: usize,
     ) -> Result<Response<Bytes>, Failure> {
-        let answer = self.0.request(request).await;
-        let (parts, mut body) = answer.map_err(|it| Failure::Unreached(chain(&it)))?.into_parts();
+        let (parts, mut body) = self.ask(request).await?.into_parts();
         let mut taken = BytesMut::new();
         while taken.len() < most
             && let Some(Ok(frame)) = body.frame().await
@@ -124,6 +123,11 @@ impl Https {
         }
         taken.truncate(most);
         Ok(Response::from_parts(parts, taken.freeze()))
+    }
+
+    /// Sends a request; the body of the answer is still to come.
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+        self.0.request(request).await.map_err(|it| Failure::Unreached(chain(&it)))
     }
 }
 

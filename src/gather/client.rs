@@ -1,31 +1,22 @@
 //! The way to a Prometheus server: questions with limits on time and size.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
 use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{self, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use http_body_util::Full;
 use tokio::time::timeout;
 
 use super::Error;
+use crate::https::{self, Failure, Https};
 use crate::inventory::Elsewhere;
-use crate::secret::{self, Secret};
+use crate::secret::Secret;
 use crate::text::SafeText;
 
 /// A client of one server.
 pub(super) struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    https: Https,
     by: SafeText,
     url: String,
     token: Option<HeaderValue>,
@@ -39,32 +30,11 @@ impl Client {
         roots: &[String],
     ) -> Result<Self, Error> {
         let by = SafeText::new(&fleet.name);
-        let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for file in roots {
-            let pem = read(file).map_err(|it| unreached(&by, &format!("{file}: {it}")))?;
-            store.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|it| unreached(&by, &it.to_string()))?
-            .with_root_certificates(store)
-            .with_no_client_auth();
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let https = https::roots(roots).and_then(|it| Https::new(&it));
+        let https = https.map_err(|it| unreached(&by, &it.to_string()))?;
         let token = secret.map(|it| bearer(&by, it)).transpose()?;
-        Ok(Self {
-            http: legacy::Client::builder(TokioExecutor::new()).build(connector),
-            by,
-            url: fleet.prometheus.trim_end_matches('/').to_owned(),
-            token,
-        })
+        let url = fleet.prometheus.trim_end_matches('/').to_owned();
+        Ok(Self { https, by, url, token })
     }
 
     /// What the server holds now of a metric: the answer of the query API, in JSON.
@@ -83,18 +53,13 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);
         }
-        let request = request.body(Empty::new()).map_err(|it| failed(&it.to_string()))?;
-        let answer = self.http.request(request).await.map_err(|it| failed(&deepest(&it)))?;
-        let (head, body) = answer.into_parts();
-        let body = match Limited::new(body, MAX_BYTES).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(it) if it.is::<LengthLimitError>() => {
-                return Err(failed("answers with more than 64 MiB"));
-            }
-            Err(it) => return Err(failed(&format!("the answer broke off: {it}"))),
-        };
-        match head.status {
-            StatusCode::OK => Ok(body),
+        let request = request.body(Full::default()).map_err(|it| failed(&it.to_string()))?;
+        let answer = self.https.send(request, MAX_BYTES).await.map_err(|it| match it {
+            Failure::Unreached(why) => failed(&why),
+            Failure::TooLong(_) => failed("answers with more than 64 MiB"),
+        })?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body()),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.token.is_none() => {
                 Err(failed("it wants a token: say where it is, as `secret-file`"))
             }
@@ -118,29 +83,11 @@ pub(super) fn unreached(by: &SafeText, why: &str) -> Error {
     Error::Unreached { fleet: by.clone(), why: SafeText::capped(why, 300) }
 }
 
-/// What lies behind an error of the library, whose own words say nothing.
-fn deepest(error: &legacy::Error) -> String {
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
-}
-
-fn read(file: &str) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(secret::local(file))?.take(MAX_ROOTS).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"));
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long one metric may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Ten thousand certificates take fifteen.
 const MAX_BYTES: usize = 64 << 20;
-/// The bundle of all public authorities has 220 kB.
-const MAX_ROOTS: u64 = 4 << 20;
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests write secrets")]
