@@ -33,12 +33,12 @@ pub async fn check(
         if let Ruling::Forbidden(why) =
             caa.judge(is_wildcard, &identities, Some(account.url()), method)
         {
+            let record = caa.to_publish(is_wildcard, first, Some(account.url()), method);
             let at = caa.at.unwrap_or_default();
-            let tag = if is_wildcard { "issuewild" } else { "issue" };
             return Err(Forbidden {
                 text: SafeText::new(&format!("{name}: {why}")),
                 hint: SafeText::new(&format!(
-                    "publish `{at} CAA 0 {tag} \"{first}\"`, or order from a CA that it allows"
+                    "publish `{at} CAA {record}`, or order from a CA that it allows"
                 )),
             });
         }

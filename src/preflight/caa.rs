@@ -71,11 +71,11 @@ fn judge(case: &Case, evidence: &Evidence) -> Verdict {
                 );
             }
             Ruling::Forbidden(_) => {
-                let record = record(caa, at, is_wildcard, (identity, account, method));
+                let record = caa.to_publish(is_wildcard, identity, account, method);
                 tally.mend(
                     Outcome::Failed,
                     format!("{shown}: forbids {identity} by {method}{}", whose(account, caa)),
-                    format!("publish `{record}`, or order from a CA that they allow"),
+                    format!("publish `{at}. CAA {record}`, or order from a CA that they allow"),
                 );
             }
         }
@@ -100,26 +100,6 @@ fn whose(account: Option<&str>, caa: &Caa) -> String {
         Some(account) => format!(" for the account {}", SafeText::new(account)),
         None => String::new(),
     }
-}
-
-/// The record that would allow it, as narrow as those that are there.
-fn record(
-    caa: &Caa,
-    at: &SafeText,
-    is_wildcard: bool,
-    (identity, account, method): (&str, Option<&str>, &str),
-) -> String {
-    let lines = caa.lines();
-    let has = |key: &str| lines.iter().any(|it| it.as_str().contains(key));
-    let tag = if is_wildcard && has(" issuewild ") { "issuewild" } else { "issue" };
-    let account = account.filter(|_| has("accounturi="));
-    let account = account.map(|it| format!("; accounturi={it}")).unwrap_or_default();
-    let method = if has("validationmethods=") {
-        format!("; validationmethods={method}")
-    } else {
-        String::new()
-    };
-    format!("{at}. CAA 0 {tag} \"{identity}{account}{method}\"")
 }
 
 #[cfg(test)]

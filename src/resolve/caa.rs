@@ -40,6 +40,27 @@ impl Record {
 }
 
 impl Caa {
+    /// What a record would have to say for the CA to be allowed: as narrow as those that are there.
+    pub fn to_publish(
+        &self,
+        is_wildcard: bool,
+        identity: &str,
+        account: Option<&str>,
+        method: &str,
+    ) -> String {
+        let lines = self.lines();
+        let has = |key: &str| lines.iter().any(|it| it.as_str().contains(key));
+        let tag = if is_wildcard && has(" issuewild ") { "issuewild" } else { "issue" };
+        let account = account.filter(|_| has("accounturi="));
+        let account = account.map(|it| format!("; accounturi={it}")).unwrap_or_default();
+        let method = if has("validationmethods=") {
+            format!("; validationmethods={method}")
+        } else {
+            String::new()
+        };
+        format!("0 {tag} \"{identity}{account}{method}\"")
+    }
+
     /// Whether a CA that goes by one of these names (`caaIdentities` of its directory) may issue
     /// for the name, for this account, by this method (`dns-01`).
     pub fn judge(
