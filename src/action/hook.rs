@@ -8,7 +8,7 @@ use super::{
     Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, issue, renew, server,
 };
 use crate::fleet::{Certificate, HookStage};
-use crate::inventory::Impact;
+use crate::inventory::{Impact, Inventory, NamedHook};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
@@ -55,15 +55,19 @@ fn of_store(target: &Target<'_>, wanted: Option<&str>) -> Result<Plan, Refusal> 
     };
     let store = Store::of(target)?;
     let name = checked_name(lineage.place.name.as_str())?;
-    let mut named = target.inventory.hooks.iter();
-    let named = named.find(|it| it.name == wanted).ok_or_else(|| {
-        let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
-        let hint =
-            "`deploy` is all that follows when a version becomes live: its hook, and reloads";
-        Refusal::new(Why::BadRequest, text).hint(hint)
+    let named = named(target.inventory, wanted).map_err(|it| {
+        it.hint("`deploy` is all that follows when a version becomes live: its hook, and reloads")
     })?;
     let hook = Hook::deploy(target.inventory, SafeText::new(&named.run));
     run(&[hook], &lineage, &store.live(name), store::blank(&KIND, &store, name))
+}
+
+/// A hook of the inventory.
+pub(super) fn named<'a>(inventory: &'a Inventory, wanted: &str) -> Result<&'a NamedHook, Refusal> {
+    inventory.hooks.iter().find(|it| it.name == wanted).ok_or_else(|| {
+        let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
+        Refusal::new(Why::BadRequest, text)
+    })
 }
 
 /// A plan that runs these hooks, and lets servers load what is live where the hooks do not.
@@ -88,7 +92,7 @@ fn run(hooks: &[Hook], lineage: &Lineage<'_>, live: &str, blank: Plan) -> Result
         tier: if impact == Impact::Restart { Tier::Risky } else { KIND.tier },
         effect,
         cost: "nothing at the CA".to_owned(),
-        undo: "what a hook has done stays done; running it twice must do no harm".to_owned(),
+        undo: UNDO.to_owned(),
         proof: card::proof(
             "every hook ends with 0, and the live certificate is the same",
             &endpoints,
@@ -203,6 +207,9 @@ const STAGES: [HookStage; 3] = [HookStage::Deploy, HookStage::Pre, HookStage::Po
 
 /// All deploy hooks.
 const DEPLOY: &str = "deploy";
+
+/// How hooks that are run again are undone.
+pub(super) const UNDO: &str = "what a hook has done stays done; running it twice must do no harm";
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use super::super::gate::Gate;
 use super::super::order::{KeyPlan, Order};
 use super::super::plan::{Plan, Promise};
 use super::super::store::{self, Conf, Steps, Store, Version};
-use super::super::{Chosen, Kind, Refusal, Target, Why, share};
+use super::super::{Chosen, Kind, Refusal, Target, Why, hook, share};
 use super::loading::Loading;
 use super::placed::{Placing, in_place};
 use super::way::Way;
@@ -62,11 +62,7 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
     let hook = match chosen.get("deploy-hook") {
         None => renewal.and_then(own_hook).map(|it| named_impact(target, it)),
         Some(wanted) => {
-            let mut hooks = target.inventory.hooks.iter();
-            let hook = hooks.find(|it| it.name == wanted).ok_or_else(|| {
-                let text = format!("the inventory has no hook `{}`", SafeText::new(wanted));
-                Refusal::new(Why::BadRequest, text)
-            })?;
+            let hook = hook::named(target.inventory, wanted)?;
             Some(named_impact(target, SafeText::new(&hook.run)))
         }
     };

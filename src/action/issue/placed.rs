@@ -4,7 +4,7 @@ use super::super::card::{self, Lineage};
 use super::super::certbot::checked_name;
 use super::super::plan::{Bring, Expect, Plan, Promise};
 use super::super::store::{self, Conf, Steps, Store, Version};
-use super::super::{Kind, Refusal, Target, Tier, Why, script, server};
+use super::super::{Kind, Refusal, Target, Tier, Why, hook, script, server};
 use super::loading::Loading;
 use super::native::{named_impact, nothing_loads, own_hook};
 use crate::fleet::{Certificate, Place, Renewal, human};
@@ -84,7 +84,7 @@ pub(in crate::action) fn again_plan(
     let plan = unordered(kind, target, leaf, &Version::Kept(number), None, effect)?;
     Ok(Plan {
         tier: if plan.impact == Impact::Restart { Tier::Risky } else { kind.tier },
-        undo: "what a hook has done stays done; running it twice must do no harm".to_owned(),
+        undo: hook::UNDO.to_owned(),
         proof: card::proof(
             "every step ends with 0, and the live certificate is the same",
             &plan.endpoints,
