@@ -178,8 +178,12 @@ impl Shared {
         let known = self.fleet().shared(&wanted.host).ok_or_else(unknown)?;
         let visit = scan::visit(sessions, told, known, *clock).await;
         self.say(Progress::Visited(visit.clone()));
-        let mut fleet = self.fleet();
-        fleet.apply(visit);
+        // A copy: hosts are shared, and the other certificates are not to wait for what follows.
+        let fleet = {
+            let mut fleet = self.fleet();
+            fleet.apply(visit);
+            fleet.clone()
+        };
         let now = clock.now();
         // Without what was noted here, a little is known less.
         let kept = Ledger::of(office).events(now).unwrap_or_default();
