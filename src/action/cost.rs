@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::budget::authority::{LETS_ENCRYPT as KNOWN, LETS_ENCRYPT_STAGING as KNOWN_STAGING};
-use crate::budget::{Account, Bucket, Ca, History, Limit, NameSet, Scope, Wanted, exact};
+use crate::budget::{Account, Bucket, Ca, History, NameSet, Scope, Wanted, exact};
 use crate::fleet::Moment;
 use crate::text::SafeText;
 
@@ -102,8 +102,8 @@ fn told(buckets: &[Bucket], wanted: &Wanted, now: Moment) -> String {
 }
 
 fn line(bucket: &Bucket, now: Moment) -> Option<String> {
-    let Limit { burst, .. } = bucket.limit?;
     let (limit, used) = (bucket.limit?, bucket.used(now));
+    let burst = limit.burst;
     let of = match &bucket.scope {
         Scope::Set(_) => "for this exact set of names".to_owned(),
         Scope::Domain(it) => format!("for {it}"),

@@ -37,7 +37,7 @@ pub struct Limits {
 }
 
 /// Every CA whose limits are known.
-pub static AUTHORITIES: &[Authority] = &[LETS_ENCRYPT, LETS_ENCRYPT_STAGING];
+static AUTHORITIES: &[Authority] = &[LETS_ENCRYPT, LETS_ENCRYPT_STAGING];
 
 /// Let's Encrypt. The page rounds how fast its limits fill up: "1 certificate every 34 hours" is
 /// one in a fifth of 168 hours, which is what its refusals say ("in the last 168h0m0s") and how

@@ -2,7 +2,7 @@
 //! certificate in time.
 
 use super::names::{normal, verified};
-use super::{Account, Event, Kind, Scope, What};
+use super::{Account, Event, Kind, Scope, Wanted, What};
 
 pub(super) const KIND: Kind = Kind {
     name: "failures",
@@ -16,8 +16,13 @@ pub(super) const KIND: Kind = Kind {
         What::Issued(_) | What::Ordered => Vec::new(),
     },
     resets: |_| Vec::new(),
-    wants: |order| order.names.iter().map(|it| scope(it, &order.account)).collect(),
+    wants: wanted,
 };
+
+/// The names that an order has to prove.
+pub(super) fn wanted(order: &Wanted) -> Vec<Scope> {
+    order.names.iter().map(|it| scope(it, &order.account)).collect()
+}
 
 /// The names that a failure or a refusal is about.
 pub(super) fn names_of(event: &Event) -> Vec<Scope> {

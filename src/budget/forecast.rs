@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::history::{Bucket, History};
 use super::limit::Gauge;
 use super::names::NameSet;
-use super::{Ca, Kind, Scope, Wanted};
+use super::{Ca, Scope, Wanted};
 use crate::fleet::Moment;
 
 /// What a batch of orders would come to, placed one after the other as early as each may be.
@@ -93,7 +93,8 @@ impl History {
             turn.is_known = wanted.is_replacing || self.limits(&wanted.ca).exact_set.is_some();
             for at in scopes {
                 let Some(used) = forecast.uses.get_mut(at) else { continue };
-                if !takes(used.bucket.kind) {
+                // Failures are only what an order may be refused for.
+                if !used.bucket.is_usual() {
                     continue;
                 }
                 used.wanted += 1;
@@ -122,11 +123,4 @@ fn turn(uses: &[Use], gauges: &[Option<Gauge>], scopes: &[usize], now: Moment) -
         }
     }
     turn
-}
-
-/// Whether an order that goes well takes one of a limit: failures are only what it may be refused
-/// for.
-fn takes(kind: &Kind) -> bool {
-    [super::exact_set::KIND.name, super::registered_domain::KIND.name, super::orders::KIND.name]
-        .contains(&kind.name)
 }

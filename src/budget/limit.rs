@@ -14,11 +14,6 @@ pub struct Limit {
     pub period: i64,
 }
 
-/// Names that could not be verified, by name, wherever they are ordered: a limit of this program
-/// for its own orders. Let's Encrypt lets five pass in an hour; the third of the same kind has
-/// never been of use to anybody.
-pub const FAILURES: Limit = Limit::new(2, HOUR);
-
 impl Limit {
     /// A limit of which as many come back in a period as there are.
     pub const fn new(burst: i64, period: i64) -> Self {
@@ -313,7 +308,7 @@ mod tests {
             prop_assert!((free - retry_in).abs() <= 1, "{} {}", free, retry_in);
             if let Some(next) = gauge.next_at(now_moment) {
                 prop_assert!(gauge.left(next) > remaining);
-                prop_assert!(gauge.left(next.plus(-2)) <= remaining.max(gauge.left(next.plus(-2))));
+                prop_assert_eq!(gauge.left(next.plus(-1)), remaining);
             }
         }
 

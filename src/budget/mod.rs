@@ -26,7 +26,7 @@ pub use authority::{Authority, Limits, orders_at};
 pub use event::{Account, Ca, Event, Origin, Timing, What};
 pub use forecast::{Forecast, Turn, Use};
 pub use history::{Bucket, Certainty, Gap, History, Told};
-pub use limit::{FAILURES, Gauge, Limit, exact};
+pub use limit::{Gauge, Limit, exact};
 pub use names::{NameSet, normal, registered_domain};
 pub use seen::renewal_of;
 pub use tries::{Guard, Try};

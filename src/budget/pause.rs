@@ -1,8 +1,8 @@
 //! `pause`: names that one account could not prove so often in a row that the CA does not try any
 //! more, until somebody says on its page that it is mended.
 
-use super::failures::{names_of, scope};
-use super::{Kind, Scope, What};
+use super::failures::{names_of, scope, wanted};
+use super::{Kind, What};
 
 pub(super) const KIND: Kind = Kind {
     name: "pause",
@@ -19,5 +19,5 @@ pub(super) const KIND: Kind = Kind {
         What::Issued(_) => it.names.iter().map(|name| scope(name, &it.account)).collect(),
         _ => Vec::new(),
     },
-    wants: |order| order.names.iter().map(|it| scope(it, &order.account)).collect::<Vec<Scope>>(),
+    wants: wanted,
 };

@@ -410,7 +410,10 @@ fn stopped() -> NotObtained {
 }
 
 fn not(summary: String, name: &'static str, cause: &str, next: &str) -> NotObtained {
-    let explanation = explanation(name, cause, next);
+    explained_by(summary, explanation(name, cause, next))
+}
+
+fn explained_by(summary: String, explanation: Explanation) -> NotObtained {
     NotObtained {
         summary,
         explanation,
@@ -427,14 +430,7 @@ fn of_order(failure: &Failure) -> NotObtained {
         Failure::Unproven { ca, names } => {
             let told: Vec<_> = names.iter().map(|(name, it)| format!("{name}: {it}")).collect();
             let summary = format!("{ca} could not verify {}", told.join("; "));
-            let explanation = explained(&Problem::default(), names, None);
-            NotObtained {
-                summary,
-                explanation,
-                left: Vec::new(),
-                reach: Reach::One,
-                ending: Ending::Failed,
-            }
+            explained_by(summary, explained(&Problem::default(), names, None))
         }
         Failure::Unanswered(Unanswered { text, hint }) => {
             let cause = "the answer to the CA's challenge is not in place, so the CA was not asked \
@@ -484,13 +480,7 @@ fn of_ca(error: acme::Error) -> NotObtained {
         _ => false,
     };
     let reach = if is_away { Reach::Ca } else { Reach::One };
-    NotObtained {
-        summary: error.to_string(),
-        explanation,
-        left: Vec::new(),
-        reach,
-        ending: Ending::Failed,
-    }
+    NotObtained { reach, ..explained_by(error.to_string(), explanation) }
 }
 
 /// A problem in words.
