@@ -20,7 +20,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use uuid::Uuid;
 
-use crate::fleet::{DAY, Moment};
+use crate::fleet::{DAY, Moment, server_of};
 use crate::secret::local;
 use crate::text::SafeText;
 
@@ -160,9 +160,7 @@ pub fn roots(files: &[String]) -> Result<Vec<CertificateDer<'static>>, Error> {
 
 /// The host of a URL, for people. What else is in it may be a secret.
 pub fn host_of(url: &Uri) -> SafeText {
-    let authority = url.authority().map_or("", http::uri::Authority::as_str);
-    // What stands before an `@` is no host, and perhaps a secret.
-    SafeText::capped(authority.rsplit('@').next().unwrap_or_default(), 253)
+    SafeText::capped(server_of(&url.to_string()).unwrap_or_default(), 253)
 }
 
 /// Whether that may be spoken to: https, and http on this machine.

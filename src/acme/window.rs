@@ -20,7 +20,7 @@ use super::Office;
 use super::directory::Directory;
 use super::error::Error;
 use super::http::{Http, Pace};
-use crate::fleet::{Certificate, DAY, Fingerprint, Fleet, HOUR, Moment, Place, Window};
+use crate::fleet::{Certificate, DAY, Fingerprint, Fleet, HOUR, Moment, Place, Window, host_of};
 use crate::https::retry_after;
 use crate::inventory::{Inventory, Issuer};
 use crate::text::SafeText;
@@ -195,16 +195,11 @@ fn maker<'a>(
 ) -> Option<(&'a Issuer, bool)> {
     let server = place.renewal.as_ref().and_then(|it| it.server.as_ref());
     if let Some(server) = server.filter(|it| it.as_str().contains("://")) {
-        let server = server.as_str();
-        return inventory.issuers.iter().find_map(|it| {
-            let is_twin = it.staging.as_deref() == Some(server);
-            (it.directory == server || is_twin).then_some((it, is_twin))
-        });
+        return inventory.issuer_at(server.as_str());
     }
     let (_, domain) = SIGNERS.iter().find(|it| leaf.issuer.as_str().contains(it.0))?;
     let is_of = |url: &str| {
-        let rest = url.split_once("://").map_or(url, |it| it.1);
-        let host = rest.split(['/', ':']).next().unwrap_or_default();
+        let host = host_of(url).unwrap_or_default();
         host == *domain || host.strip_suffix(domain).is_some_and(|it| it.ends_with('.'))
     };
     let is_staging = leaf.is_of_staging();

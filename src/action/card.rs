@@ -141,6 +141,8 @@ pub(super) fn blank(
         phrase: None,
         brings: None,
         order: None,
+        wanted: None,
+        over: Vec::new(),
     }
 }
 

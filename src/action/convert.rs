@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name, is_exact};
-use super::cost::Authority;
 use super::dry_run;
 use super::plan::{Command, Expect, Promise};
 use super::{
     Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, issue, script,
 };
+use crate::budget::authority::of_directory;
 use crate::fleet::{Place, ProblemKind, Renewal};
 use crate::text::SafeText;
 
@@ -75,7 +75,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let server = renewal.server.as_ref().map_or("", SafeText::as_str);
     let proof = dry_run::command(target, &certbot, name, server);
     let is_new = certbot.version().is_some_and(|it| it >= RECONFIGURE);
-    let is_known = Authority::of(server) != Authority::Other;
+    let is_known = of_directory(server).is_some();
     let conf = certbot.conf(name);
     let was = renewal.authenticator.as_ref().map_or("manual", SafeText::as_str);
     let mut effect = vec![format!("{name} renews by {} from now on; it was {was}", method.title)];

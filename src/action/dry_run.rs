@@ -2,8 +2,8 @@
 
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
-use super::cost::Authority;
 use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, issue, renew};
+use crate::budget::authority::of_directory;
 use crate::fleet::HookStage;
 
 pub(super) const KIND: Kind = Kind {
@@ -112,11 +112,11 @@ enum Twin<'a> {
 }
 
 fn twin<'a>(target: &Target<'a>, server: &str) -> Twin<'a> {
-    if Authority::of(server) != Authority::Other || server.is_empty() {
+    if of_directory(server).is_some() || server.is_empty() {
         return Twin::Known;
     }
-    let issuer = target.inventory.issuers.iter().find(|it| it.directory == server);
-    issuer.and_then(|it| it.staging.as_deref()).map_or(Twin::None, Twin::Told)
+    let issuer = target.inventory.issuer_at(server).filter(|it| !it.1);
+    issuer.and_then(|it| it.0.staging.as_deref()).map_or(Twin::None, Twin::Told)
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::cost::{self, Cost};
-use super::{Choice, Chosen, OVER_BUDGET, Offer, Plan, Refusal, Target, Tier, Why};
-use crate::budget::{Guard, Wanted, exact};
-use crate::fleet::Place;
-use crate::text::SafeText;
+use super::order::Counted;
+use super::{Choice, Chosen, OVER_BUDGET, Offer, Order, Plan, Refusal, Target, Tier, Why};
+use crate::budget::{Bucket, Guard, Scope, Wanted, exact};
+use crate::fleet::{Moment, Place};
 
 /// The choice to order all the same.
 pub(super) const OVER: Choice = Choice {
@@ -21,10 +21,25 @@ pub(super) const OVER: Choice = Choice {
 /// An order that may be planned.
 #[derive(Debug)]
 pub(super) struct Gate {
+    wanted: Wanted,
     /// What it costs, in a line.
     cost: String,
-    /// What speaks against it, line by line, where somebody orders all the same.
-    over: Vec<String>,
+    /// What speaks against it, where somebody orders all the same.
+    over: Vec<Against>,
+    now: Moment,
+}
+
+/// Something that speaks against an order now.
+#[derive(Debug)]
+struct Against {
+    /// What, in a line.
+    text: String,
+    /// What it costs as well, if that has to do with it.
+    cost: String,
+    /// From when on it does not, if that is known.
+    until: Option<Moment>,
+    /// The same, and what to do meanwhile.
+    hint: String,
 }
 
 impl Gate {
@@ -34,69 +49,107 @@ impl Gate {
         wanted: &Wanted,
         chosen: &Chosen,
     ) -> Result<Self, Refusal> {
-        let cost = cost::of(target.history, wanted, target.now);
-        let against = [by_budget(target, wanted, &cost), by_guard(target, wanted)];
-        let mut against = against.into_iter().flatten();
-        match chosen.get(OVER_BUDGET) {
-            Some("yes") => Ok(Self { over: against.map(|it| it.0).collect(), cost: cost.text }),
+        let is_renewal = wanted.is_renewal || target.history.is_renewal(wanted, target.now);
+        let wanted = Wanted { is_renewal, ..wanted.clone() };
+        let cost = cost::of(target.history, &wanted, target.now);
+        // What a CA refuses weighs more than what is only in vain.
+        let (ours, of_ca): (Vec<_>, Vec<_>) = cost.against.iter().partition(|it| it.kind.is_own);
+        let by_limit = |it| Against::by_limit(target, &wanted, &cost, it);
+        let of_ca: Vec<_> = of_ca.into_iter().map(by_limit).collect();
+        let guard = Against::by_guard(target, &wanted);
+        let ours = ours.into_iter().map(by_limit);
+        let against: Vec<_> = of_ca.into_iter().chain(guard).chain(ours).collect();
+        let over = match chosen.get(OVER_BUDGET) {
+            Some("yes") => against,
             Some(_) => {
                 let text = format!("--{OVER_BUDGET} takes no other value than `yes`");
-                Err(Refusal::new(Why::BadRequest, text).hint("leave it out to stay within it"))
+                let refusal = Refusal::new(Why::BadRequest, text);
+                return Err(refusal.hint("leave it out to stay within it"));
             }
-            None => match against.next() {
-                None => Ok(Self { over: Vec::new(), cost: cost.text }),
-                Some((text, hint)) => Err(Refusal::new(Why::OverBudget, text).hint(hint)),
+            None => match against.into_iter().next() {
+                None => Vec::new(),
+                Some(it) => {
+                    let text = format!("{}{}", it.text, it.cost);
+                    let refusal = Refusal::new(Why::OverBudget, text).hint(it.hint);
+                    return Err(Refusal { until: it.until, ..refusal });
+                }
             },
-        }
+        };
+        Ok(Self { cost: cost.text, over, wanted, now: target.now })
     }
 
     /// The plan with its cost; if something speaks against it, that is told, and has to be typed.
     pub(super) fn put(self, plan: Plan) -> Plan {
-        let plan = Plan { cost: self.cost, ..plan };
-        if self.over.is_empty() {
+        let Self { wanted, cost, over, now } = self;
+        let order = plan.order.map(|it| Order {
+            counted: Counted::of(&wanted),
+            // Only of what is told here; what the CA says from now on is another matter.
+            over: (!over.is_empty()).then_some(now),
+            ..it
+        });
+        let plan = Plan { cost, order, wanted: Some(wanted), ..plan };
+        if over.is_empty() {
             return plan;
         }
         let phrase = plan.phrase.clone().or_else(|| Some(format!("over budget {}", plan.name())));
-        let over = self.over.into_iter().map(|it| format!("all the same: {it}"));
-        let notes = over.chain(plan.notes).collect();
-        Plan { tier: plan.tier.max(Tier::Risky), phrase, notes, ..plan }
+        let over: Vec<_> = over.into_iter().map(|it| it.told(now)).collect();
+        let notes = over.iter().map(|it| format!("all the same: {it}"));
+        let notes = notes.chain(plan.notes).collect();
+        Plan { tier: plan.tier.max(Tier::Risky), phrase, notes, over, ..plan }
     }
 }
 
-/// What the CA would refuse it for, and what can be done meanwhile.
-fn by_budget(target: &Target<'_>, wanted: &Wanted, cost: &Cost) -> Option<(String, String)> {
-    let (what, until) = cost.refusal(target.now)?;
-    let meanwhile = meanwhile(target, wanted, cost.is_of_set());
-    let hint = match until {
-        Some(until) => {
-            let wait = exact(until.since(target.now));
-            format!("the CA takes it after {until}, in {wait}; until then {meanwhile}")
+impl Against {
+    /// A limit that is used up, and what can be done meanwhile.
+    fn by_limit(target: &Target<'_>, wanted: &Wanted, cost: &Cost, bucket: &Bucket) -> Self {
+        let (until, now) = (bucket.free_at(target.now), target.now);
+        let is_of_set = matches!(bucket.scope, Scope::Set(_));
+        let meanwhile = meanwhile(target, wanted, is_of_set);
+        let who = if bucket.kind.is_own { "it is tried" } else { "the CA takes it" };
+        let hint = match until {
+            Some(until) => {
+                let wait = exact(until.since(now));
+                format!("{who} after {until}, in {wait}; until then {meanwhile}")
+            }
+            None => {
+                format!("somebody has to visit the page that the CA names; until then {meanwhile}")
+            }
+        };
+        // What it counts has nothing to do with everything and with what failed here.
+        let is_counted = bucket.scope != Scope::Ca && !bucket.kind.is_own;
+        let cost = if is_counted { format!(" ({})", cost.text) } else { String::new() };
+        Self { text: bucket.refusal().to_string(), cost, until, hint }
+    }
+
+    /// What was tried in vain, and how it goes on.
+    fn by_guard(target: &Target<'_>, wanted: &Wanted) -> Option<Self> {
+        let (host, lineage, now) = (&target.host.name, target.lineage, target.now);
+        let guard = target.history.guard(host, lineage, &wanted.names, now)?;
+        let Guard { last, until, .. } = guard;
+        // What the client's own log tells of a dry run that went well counts as ours.
+        let dry_run = target.place.and_then(|it| it.renewal.as_ref()?.last_dry_run);
+        if dry_run.is_some_and(|it| it.is_ok && it.at > last) {
+            return None;
         }
-        None => format!("somebody has to visit the page that the CA names; until then {meanwhile}"),
-    };
-    Some((what, hint))
-}
-
-/// What was tried in vain, and how it goes on.
-fn by_guard(target: &Target<'_>, wanted: &Wanted) -> Option<(String, String)> {
-    let (host, lineage, now) = (&target.host.name, target.lineage, target.now);
-    let Guard { cause, times, last, until } =
-        target.history.guard(host, lineage, &wanted.names, now)?;
-    // What the client's own log tells of a dry run that went well counts as ours.
-    let dry_run = target.place.and_then(|it| it.renewal.as_ref()?.last_dry_run);
-    if dry_run.is_some_and(|it| it.is_ok && it.at > last) {
-        return None;
+        let text = format!("{guard}, the last time at {last}");
+        let wait = exact(until.since(now));
+        let meanwhile = meanwhile(target, wanted, false);
+        let hint = format!(
+            "mend the cause; a dry run that passes opens it again, or else {until}, in {wait}; until then {meanwhile}"
+        );
+        Some(Self { text, cost: String::new(), until: Some(until), hint })
     }
-    let cause = SafeText::new(&cause);
-    let text = format!(
-        "it has failed {times} times in a row for the same cause ({cause}), the last time at {last}"
-    );
-    let wait = exact(until.since(now));
-    let meanwhile = meanwhile(target, wanted, false);
-    let hint = format!(
-        "mend the cause; a dry run that passes opens it again, or else {until}, in {wait}; until then {meanwhile}"
-    );
-    Some((text, hint))
+
+    /// What speaks against it and for how long, for whoever goes on all the same.
+    fn told(self, now: Moment) -> String {
+        match self.until {
+            Some(until) => {
+                let wait = exact(until.since(now));
+                format!("{}; that is over after {until}, in {wait}", self.text)
+            }
+            None => format!("{}, until somebody visits the page that it names", self.text),
+        }
+    }
 }
 
 /// What can be done without an order of that kind, the cheapest first. Another set of names helps
@@ -152,6 +205,7 @@ mod tests {
     use super::*;
     use crate::budget::{Account, Ca, Event, NameSet, Try, What};
     use crate::fleet::{DAY, DryRun, Fingerprint, HOUR, HostName, Seen, Version};
+    use crate::text::SafeText;
 
     const OVER: (&str, &str) = (OVER_BUDGET, "yes");
     const TARGET: &str = "web-01/www.example.net";
@@ -192,8 +246,12 @@ mod tests {
         assert!(hint.contains("Z, in ") && hint.contains("--over-budget"), "{hint}");
         let plan = fleet.plan(action, TARGET, &[choices, &[OVER]].concat()).unwrap();
         assert_eq!(plan.tier, Tier::Risky);
-        let told = format!("all the same: {}", refusal.text);
-        assert!(plan.notes.contains(&told), "{:?}", plan.notes);
+        let what = refusal.text.split_once(" (").map_or(&*refusal.text, |it| it.0);
+        let told = format!("all the same: {what}");
+        let note = plan.notes.iter().find(|it| it.starts_with(&told)).unwrap();
+        let until = refusal.until.unwrap();
+        assert!(note.contains(&format!("that is over after {until}, in ")), "{note}");
+        assert_eq!(note.strip_prefix("all the same: "), plan.over.first().map(String::as_str));
         let review = Review::new(vec![plan.clone()]);
         assert_eq!(review.ask(), Ask::Type("over budget www.example.net".to_owned()));
         for short in ["www.example.net", "1", TARGET, "yes"] {

@@ -39,13 +39,13 @@ mod sync_clock;
 mod target;
 mod transplant;
 
-use crate::fleet::HostName;
+use crate::fleet::{HostName, Moment};
 
 pub use choice::{Choice, Chosen, Offer};
 pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
 pub use cost::{Cost, of as cost};
 pub use issue::{Way, webroots_beside};
-pub use order::{KeyPlan, KeyType, Order, Proof, Prover, Webroot};
+pub use order::{Counted, KeyPlan, KeyType, Order, Proof, Prover, Webroot};
 pub use plan::{Bring, Command, Expect, Plan, Promise};
 pub use server::test as configuration_test;
 pub use target::{Find, Target};
@@ -135,6 +135,8 @@ pub struct Refusal {
     pub text: String,
     /// What to do instead, as a line of its own.
     pub hint: Option<String>,
+    /// From when on nothing is in the way any more, where that is a matter of time.
+    pub until: Option<Moment>,
 }
 
 /// The kinds of reason that are told apart.
@@ -205,7 +207,7 @@ pub fn named(name: &str) -> Option<&'static Kind> {
 
 impl Refusal {
     fn new(why: Why, text: impl Into<String>) -> Self {
-        Self { why, text: text.into(), hint: None }
+        Self { why, text: text.into(), hint: None, until: None }
     }
 
     /// Says what to do instead.

@@ -2,7 +2,8 @@
 //! key and the request; the chain that comes back is what the commands of the plan find in the
 //! file that `CERTDECK_INPUT` names.
 
-use crate::fleet::HostName;
+use crate::budget::{Account, Ca, NameSet, Wanted};
+use crate::fleet::{HostName, Moment};
 
 /// What is ordered, by whom it is proven, and with which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,47 @@ pub struct Order {
     pub proofs: Vec<Proof>,
     /// Whether control over HTTP is looked at from here before the CA is asked to.
     pub is_prechecked: bool,
+    /// As what its CA counts it.
+    pub counted: Counted,
+    /// When somebody has said, in words that had to be typed, that it is placed though limits are
+    /// used up. That goes for what was known then, a time for which the CA has asked to be left
+    /// alone among it, and not for what the CA says from then on.
+    pub over: Option<Moment>,
+}
+
+impl Order {
+    /// The order as the CA of that directory counts it.
+    pub fn wanted(&self, directory: &str) -> Wanted {
+        let ca = Ca::of_directory(directory);
+        let wanted = Wanted::new(ca, NameSet::new(&self.names), Account::Own);
+        Wanted {
+            is_replacing: self.counted == Counted::Replacing,
+            is_renewal: self.counted == Counted::Renewal,
+            ..wanted
+        }
+    }
+}
+
+/// As what a CA counts an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// As any other.
+    New,
+    /// As one for names that had a certificate lately, which some limits do not count.
+    Renewal,
+    /// As one that comes within the time that the CA has suggested for what it replaces: not at
+    /// all.
+    Replacing,
+}
+
+impl Counted {
+    pub(super) fn of(wanted: &Wanted) -> Self {
+        match wanted {
+            Wanted { is_replacing: true, .. } => Self::Replacing,
+            Wanted { is_renewal: true, .. } => Self::Renewal,
+            _ => Self::New,
+        }
+    }
 }
 
 /// The private key, which never leaves its host.

@@ -1,6 +1,7 @@
 //! A plan: exactly what would happen, as data.
 
 use super::{Chosen, Kind, Order, Tier};
+use crate::budget::Wanted;
 use crate::fleet::{Fingerprint, HostName, PlaceName};
 use crate::inventory::{Endpoint, Impact};
 
@@ -51,6 +52,10 @@ pub struct Plan {
     pub brings: Option<Bring>,
     /// What is ordered from a CA first; its chain is handed to its commands.
     pub order: Option<Order>,
+    /// The order as its CA counts it, whoever places it.
+    pub wanted: Option<Wanted>,
+    /// What speaks against the order and was told, line by line, where it is placed all the same.
+    pub over: Vec<String>,
 }
 
 /// Files of another host that the commands of a plan need, in the file that `CERTDECK_INPUT` names.

@@ -8,6 +8,7 @@ use super::{
     Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store, transplant,
 };
 use crate::budget::Account;
+use crate::budget::authority::of_directory;
 use crate::fleet::{ProblemKind, human};
 
 pub(super) const KIND: Kind = Kind {
@@ -131,12 +132,12 @@ pub(super) fn renewal_plan(
 }
 
 /// Whom a directory belongs to, for a line.
-pub(super) fn authority(server: &str) -> &str {
-    match cost::Authority::of(server) {
-        cost::Authority::LetsEncrypt => "Let's Encrypt",
-        cost::Authority::LetsEncryptStaging => "Let's Encrypt staging, which no client trusts",
-        cost::Authority::Other if server.is_empty() => "certbot's own CA",
-        cost::Authority::Other => server,
+pub(super) fn authority(server: &str) -> String {
+    match of_directory(server) {
+        Some(it) if it.is_staging => format!("{}, which no client trusts", it.name),
+        Some(it) => it.name.to_owned(),
+        None if server.is_empty() => "certbot's own CA".to_owned(),
+        None => server.to_owned(),
     }
 }
 

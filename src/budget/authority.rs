@@ -1,7 +1,7 @@
 //! CAs and what they allow: data with date and source, and nothing else.
 
 use super::Limit;
-use crate::fleet::{DAY, HOUR};
+use crate::fleet::{DAY, HOUR, host_of};
 
 /// A CA whose limits are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub struct Authority {
     pub name: &'static str,
     /// The URL of its directory.
     pub directory: &'static str,
+    /// Whether it only tests: no client trusts what it signs.
+    pub is_staging: bool,
     /// What it allows.
     pub limits: Limits,
     /// Where that is written.
@@ -45,6 +47,7 @@ static AUTHORITIES: &[Authority] = &[LETS_ENCRYPT, LETS_ENCRYPT_STAGING];
 pub const LETS_ENCRYPT: Authority = Authority {
     name: "Let's Encrypt",
     directory: "https://acme-v02.api.letsencrypt.org/directory",
+    is_staging: false,
     limits: Limits {
         exact_set: Some(Limit::new(5, 7 * DAY)),
         registered_domain: Some(Limit::new(50, 7 * DAY)),
@@ -61,6 +64,7 @@ pub const LETS_ENCRYPT: Authority = Authority {
 pub const LETS_ENCRYPT_STAGING: Authority = Authority {
     name: "Let's Encrypt staging",
     directory: "https://acme-staging-v02.api.letsencrypt.org/directory",
+    is_staging: true,
     limits: Limits {
         exact_set: Some(Limit::new(30_000, 7 * DAY)),
         registered_domain: Some(Limit::new(30_000, 7 * DAY)),
@@ -91,11 +95,6 @@ pub fn orders_at(directory: &str) -> Option<Limit> {
     of_directory(directory)?.limits.orders
 }
 
-/// The host of a URL.
-pub(super) fn host_of(url: &str) -> Option<&str> {
-    url.split("://").nth(1)?.split(['/', ':']).next().filter(|it| !it.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +104,13 @@ mod tests {
         let orders = LETS_ENCRYPT.limits.orders;
         assert_eq!(orders_at("https://acme-v02.api.letsencrypt.org/directory"), orders);
         assert_eq!(orders_at("https://acme-v02.api.letsencrypt.org:443/x"), orders);
-        for other in ["", "https://acme-v02.api.letsencrypt.org.example/x", "https://ca.test/"] {
+        for other in [
+            "",
+            "x://y:1/",
+            "https://acme-v02.api.letsencrypt.org.example/x",
+            "https://acme-v02.api.letsencrypt.org@ca.test/x",
+            "https://ca.test/",
+        ] {
             assert_eq!(orders_at(other), None);
         }
     }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::authority::{self, Authority, LETS_ENCRYPT, LETS_ENCRYPT_STAGING, host_of};
+use super::authority::{self, Authority, LETS_ENCRYPT, LETS_ENCRYPT_STAGING};
 use super::names::NameSet;
-use crate::fleet::{Certificate, Fingerprint, HostName, Moment, PlaceName};
+use crate::fleet::{Certificate, Fingerprint, HostName, Moment, PlaceName, host_of};
 use crate::text::SafeText;
 
 /// A CA, by its directory; one of which only certificates are known, by who signed those.
@@ -69,6 +69,25 @@ pub enum What {
         /// When it takes the next, if it tells that.
         until: Option<Moment>,
     },
+    /// Control of the names was proven at the staging twin, in place of the CA.
+    Rehearsed,
+    /// Nothing came of an order for these names, because some of them could not be verified; which
+    /// of them is told beside it.
+    Unproven,
+}
+
+impl What {
+    /// Its word in reports for programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Issued(_) => "issued",
+            Self::Ordered => "ordered",
+            Self::Refused { .. } => "refused",
+            Self::Rehearsed => "rehearsed",
+            Self::Unproven => "unproven",
+        }
+    }
 }
 
 /// How it is known when something happened.
@@ -171,6 +190,48 @@ impl Event {
     pub fn noted(at: Moment, ca: Ca, what: What, names: NameSet, account: Account) -> Self {
         let (timing, from) = (Timing::Clock, Vec::new());
         Self { at, ca, what, names, account, timing, from, is_renewal: false }
+    }
+
+    /// What it was, in a few words.
+    pub fn words(&self) -> String {
+        let words = match &self.what {
+            What::Failed => "could not be verified",
+            What::Issued(_) if self.is_renewal => "renewed",
+            What::Issued(_) => "issued",
+            What::Ordered => "ordered",
+            What::Refused { until: Some(until), .. } => return format!("refused until {until}"),
+            What::Refused { until: None, .. } => "refused",
+            What::Rehearsed => "proven to the staging twin",
+            What::Unproven => "could not be proven",
+        };
+        words.to_owned()
+    }
+
+    /// The certificate that was issued, if it is known which.
+    pub fn leaf(&self) -> Option<Fingerprint> {
+        match self.what {
+            What::Issued(leaf) => leaf,
+            _ => None,
+        }
+    }
+
+    /// Whether it is what came of an order of this program, as it was noted here.
+    pub(super) fn is_end_of_ours(&self) -> bool {
+        let is_end = matches!(self.what, What::Issued(_) | What::Rehearsed | What::Unproven);
+        is_end && (self.account == Account::Own || self.from.contains(&Origin::Ledger))
+    }
+
+    /// Takes in what was noted of the same elsewhere.
+    pub(super) fn learn(&mut self, noted: Self) {
+        if self.timing == Timing::NotBefore {
+            (self.at, self.timing) = (noted.at, noted.timing);
+        }
+        // Whoever ordered it knows where and by whom better than what renews it now.
+        self.ca = noted.ca;
+        if noted.account != Account::Unknown {
+            self.account = noted.account;
+        }
+        self.from.extend(noted.from);
     }
 
     /// Says where it was seen.

@@ -7,6 +7,7 @@ pub(super) const KIND: Kind = Kind {
     name: "exact-set",
     title: "exact set of names",
     about: "certificates for exactly the same names, by anybody; renewals count as well",
+    is_own: false,
     refusal: "limit-exact-set",
     instead: "until then use a certificate that there is (rollback, transplant), or add or leave out a name: another set has a limit of its own",
     limit: |it| it.exact_set,
@@ -14,7 +15,7 @@ pub(super) const KIND: Kind = Kind {
     // `countCertificateIssued`).
     takes: |it| match it.what {
         What::Issued(_) | What::Refused { .. } => vec![Scope::Set(it.names.clone())],
-        What::Failed | What::Ordered => Vec::new(),
+        What::Failed | What::Ordered | What::Rehearsed | What::Unproven => Vec::new(),
     },
     resets: |_| Vec::new(),
     wants: |order| vec![Scope::Set(order.names.clone())],

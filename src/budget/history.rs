@@ -1,5 +1,6 @@
 //! Everything that is known to have happened at CAs, and what is left of a limit after it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct History {
     index: HashMap<(usize, Ca, Scope), Vec<Arc<Event>>>,
     /// When a set had certificates, oldest first.
     issued: HashMap<(Ca, NameSet), Vec<Moment>>,
+    /// What came of orders of our own for a set, oldest first.
+    pub(super) own: HashMap<(Ca, NameSet), Vec<Arc<Event>>>,
 }
 
 /// How many orders an account may place at a CA, as the inventory tells.
@@ -106,6 +109,10 @@ impl History {
     }
 
     fn add(&mut self, event: Arc<Event>) {
+        if event.is_end_of_ours() {
+            let key = (event.ca.clone(), event.names.clone());
+            self.own.entry(key).or_default().push(Arc::clone(&event));
+        }
         for (at, kind) in ALL.iter().enumerate() {
             let is_other = |limit: &str| limit != kind.refusal;
             let takes = match &event.what {
@@ -152,6 +159,15 @@ impl History {
         scopes.into_iter().map(|(kind, scope)| self.bucket(kind, &wanted.ca, &scope, now)).collect()
     }
 
+    /// The limits for which an order is not placed now, what holds it for the longest time first:
+    /// as at the CA, that decides.
+    pub fn against(&self, wanted: &Wanted, now: Moment) -> Vec<Bucket> {
+        let mut empty: Vec<_> =
+            self.of_order(wanted, now).into_iter().filter(|it| it.is_empty(now)).collect();
+        empty.sort_by_key(|it| Reverse((it.is_closed, it.free_at(now))));
+        empty
+    }
+
     /// The limits that have to do with an order, also those that it is free of.
     pub fn around(&self, wanted: &Wanted, now: Moment) -> Vec<Bucket> {
         let wanted = Wanted { is_renewal: false, is_replacing: false, ..wanted.clone() };
@@ -166,8 +182,9 @@ impl History {
         let mut wanted = wanted.clone();
         wanted.is_renewal |= self.is_renewal(&wanted, now);
         let scopes = |kind: &'static Kind| {
-            // Nothing is counted against it; a CA that asked to be left alone asked for all.
-            let is_free = wanted.is_replacing && kind.refusal != super::retry_after::KIND.refusal;
+            // Nothing is counted against it; a CA that asked to be left alone asked for all, and
+            // what fails again and again is no less in vain.
+            let is_free = wanted.is_replacing && kind != &super::retry_after::KIND && !kind.is_own;
             let scopes = if is_free { Vec::new() } else { (kind.wants)(&wanted) };
             scopes.into_iter().map(move |it| (kind, it))
         };
@@ -232,6 +249,11 @@ impl History {
         bucket
     }
 
+    /// How many orders our own account may place at a CA now, where that is known.
+    pub fn orders_left(&self, ca: &Ca, now: Moment) -> Option<i64> {
+        self.bucket(&super::orders::KIND, ca, &Scope::Account(Account::Own), now).left(now)
+    }
+
     fn certainty(&self, bucket: &Bucket) -> Certainty {
         let is_own = matches!(
             bucket.scope,
@@ -274,6 +296,28 @@ impl Bucket {
     /// Whether the CA would refuse, by all that is known.
     pub fn is_empty(&self, now: Moment) -> bool {
         self.is_closed || self.free_at(now).is_some()
+    }
+
+    /// Why an order is not placed while it is used up, in words.
+    pub fn refusal(&self) -> SafeText {
+        let Self { kind, ca, scope, .. } = self;
+        let what = match scope {
+            Scope::Name(name, _) if kind.is_own => {
+                let (times, window) = (self.counted.len(), self.limit.map(|it| it.window()));
+                let within = window.map_or_else(String::new, |it| format!(" within an {it}"));
+                return SafeText::capped(
+                    &format!(
+                        "{name} could not be verified {times} times{within} for certdeck, which leaves it alone for a while"
+                    ),
+                    MAX_TEXT,
+                );
+            }
+            Scope::Set(_) => "the limit for this exact set of names is used up".to_owned(),
+            Scope::Ca => "it has asked to be left alone".to_owned(),
+            scope if self.is_closed => format!("it has paused {scope}"),
+            scope => format!("the limit for {} ({scope}) is used up", kind.title),
+        };
+        SafeText::capped(&format!("{ca} would refuse: {what}"), MAX_TEXT)
     }
 
     /// Whether both are the same limit.
@@ -324,33 +368,46 @@ impl Certainty {
 /// Adds what was kept elsewhere. A certificate that lies on a host as well is counted once, and
 /// what is to come by a clock that was wrong has happened now.
 fn merge(events: &mut Vec<Event>, kept: Vec<Event>, now: Moment) {
-    let mut by_leaf: HashMap<_, usize> = HashMap::new();
-    for (at, event) in events.iter().enumerate() {
-        if let What::Issued(Some(leaf)) = event.what {
-            by_leaf.insert(leaf, at);
+    let kept = kept.into_iter().map(|it| Event { at: it.at.min(now), ..it });
+    // What tells which certificate it was comes first, so that the others find it.
+    let (whole, others): (Vec<_>, Vec<_>) = kept.partition(|it| it.leaf().is_some());
+    let mut by_leaf: HashMap<_, _> =
+        events.iter().enumerate().filter_map(|(at, it)| Some((it.leaf()?, at))).collect();
+    for event in whole {
+        let Some(leaf) = event.leaf() else { continue };
+        if let Some(known) = by_leaf.get(&leaf).and_then(|at| events.get_mut(*at)) {
+            known.learn(event);
+        } else {
+            by_leaf.insert(leaf, events.len());
+            events.push(event);
         }
     }
-    for mut event in kept {
-        event.at = event.at.min(now);
-        let known = match event.what {
-            What::Issued(Some(leaf)) => by_leaf.get(&leaf).copied(),
-            // What was noted without its certificate is that of these names at about that time.
-            What::Issued(None) => events.iter().position(|it| is_same(it, &event)),
-            _ => None,
-        };
-        match known.and_then(|it| events.get_mut(it)) {
-            Some(known) => known.from.extend(event.from),
+    let mut by_set: HashMap<_, Vec<usize>> = HashMap::new();
+    for (at, event) in events.iter().enumerate().filter(|it| it.1.leaf().is_some()) {
+        by_set.entry((event.ca.clone(), event.names.clone())).or_default().push(at);
+    }
+    for event in others {
+        let key = (event.ca.clone(), event.names.clone());
+        let is_issued = matches!(event.what, What::Issued(_));
+        let same = by_set.get_mut(&key).filter(|_| is_issued);
+        match same.and_then(|all| nearest(all, events, event.at)) {
+            Some(known) => known.learn(event),
             None => events.push(event),
         }
     }
 }
 
-/// Whether a certificate that is seen is the one of which the order was noted.
-fn is_same(seen: &Event, noted: &Event) -> bool {
-    matches!(seen.what, What::Issued(Some(_)))
-        && seen.ca == noted.ca
-        && seen.names == noted.names
-        && seen.at.since(noted.at).abs() < AROUND
+/// The certificate of these that is the one of which the order was noted, if it is there: for the
+/// same names, at about that time. Each is that of one order.
+fn nearest<'a>(
+    all: &mut Vec<usize>,
+    events: &'a mut [Event],
+    noted: Moment,
+) -> Option<&'a mut Event> {
+    let away = |at: &usize| Some(events.get(*at)?.at.since(noted).abs());
+    let near = all.iter().enumerate().filter_map(|(place, at)| Some((away(at)?, place)));
+    let (_, place) = near.filter(|it| it.0 < AROUND).min()?;
+    events.get_mut(all.swap_remove(place))
 }
 
 /// How far the clocks of this machine and of a CA may be apart, and an order may take, in seconds.
@@ -358,10 +415,12 @@ const AROUND: i64 = 15 * 60;
 
 /// Whether one of these moments lies within the time before that one in which a set is renewed.
 fn is_renewal(issued: Option<&Vec<Moment>>, at: Moment) -> bool {
-    issued.is_some_and(|it| {
-        it.iter().any(|before| *before < at && at.since(*before) <= RENEWED_WITHIN)
-    })
+    let last = issued.and_then(|it| it.get(..it.partition_point(|it| *it < at))?.last());
+    last.is_some_and(|it| at.since(*it) <= RENEWED_WITHIN)
 }
+
+/// A hundred names of 253 characters are longer than any text of a host.
+const MAX_TEXT: usize = 32 * 1024;
 
 /// Where a limit is not known, what happened within a week is told.
 const OF_UNKNOWN: i64 = 7 * crate::fleet::DAY;

@@ -3,7 +3,8 @@
 //!
 //! # Adding a limit
 //! 1. A file here with `KIND`: what takes one of it, and what an order would take.
-//! 2. Two lines below: `mod` and the entry in [`ALL`]; its size in [`Limits`], by CA.
+//! 2. Two lines below: `mod` and the entry in [`ALL`]; its size in [`Limits`], by CA, unless it is a
+//!    rule of our own.
 
 pub mod authority;
 mod event;
@@ -14,6 +15,7 @@ mod history;
 mod limit;
 mod names;
 mod orders;
+mod patience;
 mod pause;
 mod registered_domain;
 mod retry_after;
@@ -29,7 +31,7 @@ pub use history::{Bucket, Certainty, Gap, History, Told};
 pub use limit::{Gauge, Limit, exact};
 pub use names::{NameSet, normal, registered_domain};
 pub use seen::renewal_of;
-pub use tries::{Guard, Try};
+pub use tries::{Guard, Rest, Try};
 
 /// Every kind of limit, in the order in which they are told.
 pub static ALL: &[Kind] = &[
@@ -37,6 +39,7 @@ pub static ALL: &[Kind] = &[
     registered_domain::KIND,
     orders::KIND,
     failures::KIND,
+    patience::KIND,
     pause::KIND,
     retry_after::KIND,
 ];
@@ -52,6 +55,8 @@ pub struct Kind {
     pub about: &'static str,
     /// What can be done while it is used up.
     pub instead: &'static str,
+    /// Whether it is a rule of this program for its own orders, and not one of the CA.
+    pub is_own: bool,
     /// How a refusal for it is explained, as in [`crate::explain`].
     refusal: &'static str,
     limit: fn(&Limits) -> Option<Limit>,

@@ -7,6 +7,7 @@ pub(super) const KIND: Kind = Kind {
     name: "orders",
     title: "orders of an account",
     about: "new orders by one account",
+    is_own: false,
     refusal: "limit-orders",
     instead: "renewals of a set that has a certificate may still pass; find out what orders so often",
     limit: |it| it.orders,
@@ -17,7 +18,7 @@ pub(super) const KIND: Kind = Kind {
             vec![Scope::Account(it.account.clone())]
         }
         What::Refused { .. } => vec![Scope::Account(it.account.clone())],
-        What::Issued(_) | What::Ordered | What::Failed => Vec::new(),
+        _ => Vec::new(),
     },
     resets: |_| Vec::new(),
     wants: |order| {

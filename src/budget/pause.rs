@@ -8,12 +8,13 @@ pub(super) const KIND: Kind = Kind {
     name: "pause",
     title: "failures in a row",
     about: "validations of one name that failed in a row, until its account is paused for it",
+    is_own: false,
     refusal: "paused",
     instead: "somebody has to visit the page that the CA names, after the cause is mended",
     limit: |it| it.pause,
     takes: |it| match it.what {
         What::Failed | What::Refused { .. } => names_of(it),
-        What::Issued(_) | What::Ordered => Vec::new(),
+        _ => Vec::new(),
     },
     resets: |it| match it.what {
         What::Issued(_) => it.names.iter().map(|name| scope(name, &it.account)).collect(),

@@ -7,6 +7,7 @@ pub(super) const KIND: Kind = Kind {
     name: "registered-domain",
     title: "registered domain",
     about: "new certificates for names under one registered domain, by anybody",
+    is_own: false,
     refusal: "limit-domain",
     instead: "renewals of a set that has a certificate are free of it: renew that instead of ordering another set",
     limit: |it| it.registered_domain,
@@ -15,7 +16,7 @@ pub(super) const KIND: Kind = Kind {
         What::Refused { about: Some(name), .. } => domains(vec![registered_domain(name)]),
         // A refusal that does not tell which one may mean each of them.
         What::Refused { about: None, .. } => domains(it.names.domains()),
-        What::Issued(_) | What::Failed | What::Ordered => Vec::new(),
+        _ => Vec::new(),
     },
     resets: |_| Vec::new(),
     wants: |order| if order.is_renewal { Vec::new() } else { domains(order.names.domains()) },

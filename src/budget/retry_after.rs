@@ -6,13 +6,14 @@ pub(super) const KIND: Kind = Kind {
     name: "retry-after",
     title: "asked to be left alone",
     about: "the CA has asked this machine to be left alone for a while",
+    is_own: false,
     refusal: "limit",
     instead: "another [[issuer]] may take it; use a certificate that there is meanwhile (rollback, transplant)",
     limit: |_| None,
     takes: |it| match it.what {
         // What another client was told is for its account alone.
         What::Refused { .. } if it.account == Account::Own => vec![Scope::Ca],
-        What::Refused { .. } | What::Failed | What::Issued(_) | What::Ordered => Vec::new(),
+        _ => Vec::new(),
     },
     resets: |_| Vec::new(),
     wants: |_| vec![Scope::Ca],

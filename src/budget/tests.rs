@@ -285,6 +285,144 @@ fn a_batch_is_planned_to_the_minute() {
     assert_eq!((waits.bucket.kind.name, waits.wanted, waits.fits), ("exact-set", 4, 2));
 }
 
+/// What was noted here: minutes ago, and what.
+fn noted(events: &[(i64, What, &[&str])]) -> Vec<Event> {
+    let noted = |(ago, what, names): &(i64, What, &[&str])| {
+        let (at, names) = (NOW.plus(-ago * 60), NameSet::new(*names));
+        Event::noted(at, ca(), what.clone(), names, Account::Own).seen(Origin::Ledger)
+    };
+    events.iter().map(noted).collect()
+}
+
+/// What holds an order of our own for two names, by what was noted, and for how many minutes.
+#[track_caller]
+fn check_against(events: &[(i64, What, &[&str])], expect: &[(&str, i64)]) {
+    let history = History::new(&Fleet::default(), &[], noted(events), NOW);
+    let mut wanted = Wanted::new(ca(), NameSet::new(["a.example", "b.example"]), Account::Own);
+    let against = |wanted: &Wanted| -> Vec<_> {
+        let all = history.against(wanted, NOW).into_iter();
+        let minutes = |it: &Bucket| it.free_at(NOW).map_or(0, |it| (it.since(NOW) + 59) / 60);
+        all.map(|it| (it.kind.name, minutes(&it))).collect()
+    };
+    assert_eq!(against(&wanted), expect);
+    // Elsewhere, and for others, it is another matter.
+    let other = Ca::of_directory("https://ca.example/dir");
+    assert_eq!(against(&Wanted { ca: other, ..wanted.clone() }), []);
+    // What replaces a certificate in time is held by no count of the CA.
+    wanted.is_replacing = true;
+    let kept = expect.iter().filter(|it| ["patience", "retry-after"].contains(&it.0));
+    assert_eq!(against(&wanted), kept.copied().collect::<Vec<_>>());
+    let client = Account::Client(SafeText::new("f00d"));
+    let told = against(&Wanted { account: client, is_replacing: false, ..wanted });
+    assert!(told.iter().all(|it| it.0 != "patience" && it.0 != "orders"), "{told:?}");
+}
+
+#[test]
+fn what_was_noted_here_holds_orders_of_our_own() {
+    let held = |minutes: i64| What::Refused {
+        limit: "limit",
+        about: None,
+        until: Some(NOW.plus(minutes * 60)),
+    };
+    let both: &[&str] = &["a.example", "b.example"];
+    check_against(&[], &[]);
+    // The CA asked for it, twice; the longer time counts, and what is over does not.
+    check_against(&[(9, held(60), &[]), (5, held(7), &[])], &[("retry-after", 60)]);
+    check_against(&[(9, held(-1), &[])], &[]);
+    // Twice the same name, in whatever order; half an hour after the first it may be tried again.
+    check_against(&[(1, What::Failed, both)], &[]);
+    check_against(&[(9, What::Failed, both), (1, What::Failed, &["c.example"])], &[]);
+    check_against(
+        &[(1, What::Failed, &["a.example", "c.example"]), (10, What::Failed, &["*.a.example"])],
+        &[("patience", 20)],
+    );
+    check_against(&[(31, What::Failed, both), (30, What::Failed, both)], &[]);
+    // Five are one too many for the CA as well; it is told what holds it for the longest time.
+    let five = [5, 4, 3, 2, 1].map(|it| (it, What::Failed, &["b.example"] as &[&str]));
+    check_against(&five, &[("patience", 25), ("failures", 7)]);
+    let issued = [5, 4, 3, 2, 1].map(|it| (it, What::Issued(None), both));
+    check_against(&issued, &[("exact-set", 120_960 / 60 - 5)]);
+    let ordered: Vec<_> = (0..300).map(|_| (0, What::Ordered, &["n.example"] as &[&str])).collect();
+    check_against(&ordered, &[("orders", 1)]);
+}
+
+/// After how many failures in a row nobody tries again, and for how long.
+#[test]
+fn who_fails_again_and_again_is_tried_once_a_day() {
+    use What::{Failed, Issued, Ordered, Rehearsed, Unproven};
+    let both: &[&str] = &["a.example", "b.example"];
+    let check = |events: &[(i64, What)], rest: Option<(usize, i64)>, is_rehearsed: bool| {
+        let events: Vec<_> = events.iter().map(|it| (it.0, it.1.clone(), both)).collect();
+        let history = History::new(&Fleet::default(), &[], noted(&events), NOW);
+        let wanted = Wanted::new(ca(), NameSet::new(["B.example", "a.example"]), Account::Own);
+        let told = history.rest(&wanted, NOW).map(|it| (it.times, it.until.since(NOW) / 60));
+        assert_eq!(told, rest, "{events:?}");
+        assert_eq!(history.wants_rehearsal(&wanted), is_rehearsed, "{events:?}");
+        // Another set of names is another matter, and so is another CA.
+        let other = Wanted { names: NameSet::new(["a.example"]), ..wanted.clone() };
+        assert_eq!((history.rest(&other, NOW), history.wants_rehearsal(&other)), (None, false));
+        let other = Wanted { ca: Ca::of_directory("https://ca.example/dir"), ..wanted };
+        assert_eq!((history.rest(&other, NOW), history.wants_rehearsal(&other)), (None, false));
+    };
+    check(&[], None, false);
+    check(&[(9, Ordered), (9, Unproven), (9, Failed)], None, true);
+    check(&[(90, Unproven), (9, Ordered), (9, Unproven)], Some((2, 51)), true);
+    check(&[(90, Unproven), (60, Unproven)], None, true);
+    check(&[(99, Unproven), (98, Unproven), (60, Unproven)], Some((3, 180)), true);
+    let many: Vec<_> = (0..7).map(|it| (1000 - it * 100, Unproven)).collect();
+    check(&many, Some((7, 24 * 60 - 400)), true);
+    // What was proven at the twin need not be proven there again, and is no certificate yet.
+    check(&[(90, Unproven), (9, Unproven), (5, Rehearsed)], Some((2, 51)), false);
+    check(&[(90, Unproven), (9, Unproven), (5, Issued(None))], None, false);
+    check(&[(90, Unproven), (50, Issued(None)), (9, Unproven)], None, true);
+}
+
+/// What was noted of a certificate that is seen as well is the same certificate, and one that was
+/// noted and is seen nowhere counts.
+#[test]
+fn what_is_noted_and_seen_counts_once() {
+    let names: &[&str] = &["www.example.net"];
+    let own = |leaves: &[Certificate]| {
+        let mut at = place("www", leaves);
+        at.source = "certdeck";
+        fleet(vec![("a", keeping(vec![at]))])
+    };
+    let audit = |ago: i64, number: u32| {
+        let what = What::Issued(Some(leaf(number, names, 0).sha256));
+        let event = Event::noted(NOW.plus(-ago), ca(), what, NameSet::new(names), Account::Own);
+        event.seen(Origin::Audit(uuid::Uuid::from_u128(u128::from(number))))
+    };
+    let ledger = |minutes: i64| noted(&[(minutes, What::Issued(None), names)]).remove(0);
+    let seen = |number, minutes: i64| leaf(number, names, minutes * 60);
+    let cases: &[(&str, Vec<Certificate>, Vec<Event>, i64)] = &[
+        ("seen alone", vec![seen(1, 60)], vec![], 1),
+        ("in all three", vec![seen(1, 60)], vec![audit(50 * 60, 1), ledger(59)], 1),
+        ("the archive is gone", vec![], vec![audit(50 * 60, 1), ledger(50)], 1),
+        ("the ledger is gone", vec![seen(1, 60)], vec![audit(50 * 60, 1), audit(600, 2)], 2),
+        ("the audit log alone", vec![], vec![audit(50 * 60, 1), audit(600, 2), audit(60, 3)], 3),
+        ("the ledger alone", vec![], vec![ledger(50), ledger(40)], 2),
+        // Within minutes of each other: each line of the ledger is one certificate.
+        ("one of two is gone", vec![seen(1, 60)], vec![ledger(60), ledger(55)], 2),
+        ("both are there", vec![seen(1, 60), seen(2, 55)], vec![ledger(55), ledger(60)], 2),
+        ("another one", vec![seen(1, 60)], vec![ledger(20)], 2),
+    ];
+    for (what, leaves, kept, expect) in cases {
+        for kept in [kept.clone(), kept.iter().rev().cloned().collect()] {
+            let history = History::new(&own(leaves), &[], kept, NOW);
+            let it = bucket(&history, "exact-set", &set(names));
+            assert_eq!(
+                (it.used(NOW), it.left(NOW), it.counted.len()),
+                (*expect, Some(5 - *expect), usize::try_from(*expect).unwrap()),
+                "{what}"
+            );
+        }
+    }
+    // Where it is known from is told.
+    let history = History::new(&own(&[]), &[], vec![audit(600, 2)], NOW);
+    let it = bucket(&history, "exact-set", &set(names));
+    assert!(it.counted[0].from[0].to_string().starts_with("audit log, "), "{:?}", it.counted);
+}
+
 #[test]
 fn an_empty_fleet_has_all_of_it_left() {
     let history = history(&Fleet::default());

@@ -1,9 +1,12 @@
 //! What was tried and failed: whoever fails twice for the same cause does not try a third time,
 //! which only uses up what the CA allows.
 
-use super::History;
+use std::fmt;
+
 use super::names::NameSet;
-use crate::fleet::{DAY, HostName, Moment};
+use super::{History, Wanted, What};
+use crate::fleet::{DAY, HOUR, HostName, Moment};
+use crate::text::SafeText;
 
 /// An order or a rehearsal of one that was tried, as it is on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,15 @@ pub struct Guard {
     /// When it was the last time.
     pub last: Moment,
     /// From when on it is tried again all the same.
+    pub until: Moment,
+}
+
+/// Why nobody who is not asked for it orders again now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// How often in a row control of the names could not be proven.
+    pub times: usize,
+    /// From when on it is tried again.
     pub until: Moment,
 }
 
@@ -79,6 +91,47 @@ impl History {
     }
 }
 
+impl History {
+    /// Whether orders of our own for exactly these names have failed so often that nobody who is
+    /// not asked for it tries again now: after the second time in a row an hour later, then four,
+    /// then a day.
+    pub fn rest(&self, wanted: &Wanted, now: Moment) -> Option<Rest> {
+        let ends = self.own.get(&(wanted.ca.clone(), wanted.names.clone()))?;
+        let of_orders = ends.iter().rev().filter(|it| it.what != What::Rehearsed);
+        let failed: Vec<_> = of_orders.take_while(|it| it.what == What::Unproven).collect();
+        let times = failed.len();
+        let wait = match times {
+            0 | 1 => return None,
+            2 => HOUR,
+            3 => 4 * HOUR,
+            _ => PAUSE,
+        };
+        let until = failed.first()?.at.plus(wait);
+        (until > now).then_some(Rest { times, until })
+    }
+
+    /// Whether the last order of our own for these names failed to prove them, and nothing has
+    /// since: then the staging twin is asked first.
+    pub fn wants_rehearsal(&self, wanted: &Wanted) -> bool {
+        let ends = self.own.get(&(wanted.ca.clone(), wanted.names.clone()));
+        ends.and_then(|it| it.last()).is_some_and(|it| it.what == What::Unproven)
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cause, times, .. } = self;
+        let cause = SafeText::new(cause);
+        write!(f, "it has failed {times} times in a row for the same cause ({cause})")
+    }
+}
+
+impl fmt::Display for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "control could not be proven {} times in a row", self.times)
+    }
+}
+
 /// The third of the same kind has never been of use to anybody.
 const ENOUGH: usize = 2;
 
@@ -88,7 +141,6 @@ const PAUSE: i64 = DAY;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::HOUR;
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
 

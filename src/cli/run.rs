@@ -185,13 +185,13 @@ impl Desk<'_> {
         let mut is_unknown = false;
         let mut due = None;
         let review = if self.args.unattended {
-            let mut chosen = self.due(&fleet)?;
+            let mut chosen = self.due(&fleet);
             is_unknown = chosen.is_unknown;
             let plans = std::mem::take(&mut chosen.plans);
             if plans.is_empty() {
                 note("nothing is to be renewed now\n");
                 unattended::keep(self.context, &Told::default(), 0);
-                self.tell(&chosen).await;
+                self.tell(&chosen, &fleet).await;
                 return Ok(if is_unknown { Exit::Unknown } else { Exit::Done });
             }
             due = Some(chosen);
@@ -226,7 +226,7 @@ impl Desk<'_> {
         if let Some(chosen) = &due {
             told.say_left();
             unattended::keep(self.context, &told, plans.len());
-            self.tell(chosen).await;
+            self.tell(chosen, &fleet).await;
         }
         if let Some(op) = told.left_to_do() {
             let action = self.request.kind.name;
@@ -241,24 +241,25 @@ impl Desk<'_> {
     }
 
     /// Tells webhooks what fails again and again.
-    async fn tell(&self, chosen: &Choice) {
-        let Tools { inventory, office, .. } = &self.tools;
-        let event = chosen.exhausted(office, self.context.clock.now());
+    async fn tell(&self, chosen: &Choice, fleet: &Fleet) {
+        let inventory = &self.tools.inventory;
+        let history = survey::history(self.context, inventory, fleet);
+        let event = chosen.exhausted(&history, self.context.clock.now());
         notice::tell(&[event], inventory, self.context).await;
     }
 
     /// The plans of an unattended run: what is due, whose turn it is, and what the CA allows now.
-    fn due(&self, fleet: &Fleet) -> Result<Choice, Failure> {
+    fn due(&self, fleet: &Fleet) -> Choice {
         let now = self.context.clock.now();
         let inventory: &Inventory = &self.tools.inventory;
         let names = self.targets.names(fleet, self.request.kind, now);
         let history = &survey::history(self.context, inventory, fleet);
         let find = Find { inventory, fleet, history, now };
-        let chosen = unattended::choose(&self.request, &names, find, &self.tools.office)?;
+        let chosen = unattended::choose(&self.request, &names, find);
         for line in &chosen.left {
             note(&format!("{line}\n"));
         }
-        Ok(chosen)
+        chosen
     }
 
     /// The plans, if nothing is refused or what is may be left out.

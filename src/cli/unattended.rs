@@ -4,7 +4,6 @@
 //! first quarter of its window, always the same, so that a fleet that was issued in one night is
 //! not renewed in one. What the CA does not allow now is left for the next run.
 
-use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::time::Duration;
@@ -17,11 +16,9 @@ use super::progress::Told;
 use super::request::{Name, Request};
 use super::survey::{Signals, note};
 use super::{Context, Exit, Failure};
-use crate::acme::Office;
-use crate::acme::ledger::{Hold, Ledger};
-use crate::action::{Find, Order, Plan, Why};
-use crate::fleet::{Certificate, Moment, Place, human};
-use crate::inventory::Issuer;
+use crate::action::{Find, Plan, Why};
+use crate::budget::{History, Wanted, renewal_of};
+use crate::fleet::{Certificate, HostName, Moment, Place, human};
 use crate::notice::Event;
 use crate::store::{Store, Unattended};
 use crate::text::SafeText;
@@ -35,14 +32,14 @@ pub(super) struct Choice {
     /// Whether something was left because nobody can tell how it is now.
     pub(super) is_unknown: bool,
     /// What would be ordered, now or later.
-    orders: Vec<Wanted>,
+    orders: Vec<Due>,
 }
 
-/// A certificate that is due.
-struct Wanted {
-    target: String,
-    directory: String,
-    names: Vec<String>,
+/// A certificate that is due, and whose turn it is.
+struct Due {
+    host: HostName,
+    lineage: String,
+    wanted: Wanted,
 }
 
 /// Makes sure that this is the only unattended run on this machine, as long as the file is open;
@@ -81,12 +78,7 @@ pub(super) async fn spread(longest: Duration, signals: &mut Signals) -> Result<(
 }
 
 /// Chooses what is renewed now.
-pub(super) fn choose(
-    request: &Request,
-    names: &[Name],
-    find: Find<'_>,
-    office: &Office,
-) -> Result<Choice, Failure> {
+pub(super) fn choose(request: &Request, names: &[Name], find: Find<'_>) -> Choice {
     let mut choice =
         Choice { plans: Vec::new(), left: Vec::new(), is_unknown: false, orders: Vec::new() };
     let mut ready: Vec<(f64, Plan)> = Vec::new();
@@ -116,6 +108,11 @@ pub(super) fn choose(
             choice.left.push(leave(&format!("its turn is at {turn}")));
             continue;
         }
+        choice.orders.extend(renewal_of(place, find.now).map(|wanted| Due {
+            host: host.clone(),
+            lineage: place.name.to_string(),
+            wanted,
+        }));
         match request.kind.plan(&target, &request.chosen) {
             Ok(plan) if plan.phrase.is_some() => {
                 choice.left.push(leave("somebody has to confirm it"));
@@ -123,7 +120,7 @@ pub(super) fn choose(
             Ok(plan) => ready.push((leaf.urgency(find.now), plan)),
             Err(refusal) => {
                 choice.is_unknown |= refusal.why == Why::Unknown;
-                choice.left.push(leave(&refusal.text));
+                choice.left.push(left(&name, &refusal.text, refusal.until));
             }
         }
     }
@@ -132,63 +129,52 @@ pub(super) fn choose(
         choice.left.push(SafeText::new(&text));
     }
     ready.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let ledger = Ledger::of(office);
-    let mut rooms: BTreeMap<String, i64> = BTreeMap::new();
+    let mut wanted = Vec::new();
     for (_, plan) in ready {
-        let mut leave = |why: &str| {
-            choice.left.push(SafeText::new(&format!("{}: left: {why}", plan.target())));
-        };
-        if let Some((order, issuer, directory)) = order(&plan, find) {
-            choice.orders.push(Wanted {
-                target: plan.target(),
-                directory: directory.to_owned(),
-                names: order.names.clone(),
-            });
-            let limit = issuer.orders(order.is_staging);
-            let of_ledger = |it| Failure::new(Exit::Failed, it);
-            // What failed before, and a CA that has asked to be left alone, are no failures of
-            // this run: they are left until their time has come.
-            let hold = ledger.hold(directory, &order.names, limit, find.now).map_err(of_ledger)?;
-            let rest = ledger.rest(directory, &order.names, find.now).map_err(of_ledger)?;
-            if let Some(Hold { until, why }) = hold.or(rest) {
-                leave(&format!("{why}; the first run after {until} takes it up"));
-                continue;
-            }
-            if let Some(limit) = limit {
-                let left = match rooms.get(directory) {
-                    Some(left) => *left,
-                    None => ledger.orders_left(directory, limit, find.now).map_err(of_ledger)?,
-                };
-                if left <= 0 {
-                    leave("the orders that the CA allows now are used up; a later run takes it up");
-                    continue;
-                }
-                rooms.insert(directory.to_owned(), left - 1);
-            }
+        // What has failed before is no failure of this run: it is left until its time has come.
+        let rest = plan.wanted.as_ref().and_then(|it| find.history.rest(it, find.now));
+        if let Some(rest) = rest {
+            choice.left.push(left(&plan.target(), &rest.to_string(), Some(rest.until)));
+        } else {
+            wanted.extend(plan.wanted.clone());
+            choice.plans.push(plan);
         }
-        choice.plans.push(plan);
     }
-    Ok(choice)
+    // The most urgent first, as many as all limits together allow now.
+    let forecast = find.history.forecast(&wanted, find.now);
+    let mut turns = forecast.turns.iter();
+    let Choice { plans, left: told, .. } = &mut choice;
+    plans.retain(|plan| {
+        let Some(turn) = plan.wanted.as_ref().and_then(|_| turns.next()) else { return true };
+        if turn.at == Some(find.now) {
+            return true;
+        }
+        let waits_for = turn.waits_for.and_then(|it| forecast.uses.get(it));
+        let what = waits_for.map_or("what the CA allows", |it| it.bucket.kind.title);
+        let why = format!("more urgent ones take what is left now ({what})");
+        told.push(left(&plan.target(), &why, turn.at));
+        false
+    });
+    choice
+}
+
+/// That a lineage is left, why, and until when, if that is known.
+fn left(target: &str, why: &str, until: Option<Moment>) -> SafeText {
+    let until = until.map(|it| format!("; the first run after {it} takes it up"));
+    SafeText::new(&format!("{target}: left: {why}{}", until.unwrap_or_default()))
 }
 
 impl Choice {
     /// What has failed so often by now that it is left alone for a while.
-    pub(super) fn exhausted(&self, office: &Office, now: Moment) -> Event {
-        let ledger = Ledger::of(office);
-        // Whoever cannot read the ledger orders nothing either, and has said so.
-        let rest = |it: &Wanted| ledger.rest(&it.directory, &it.names, now).ok().flatten();
-        Event::exhausted(self.orders.iter().filter_map(|it| {
-            let Hold { until, why } = rest(it)?;
-            Some((it.target.as_str(), why, until))
+    pub(super) fn exhausted(&self, history: &History, now: Moment) -> Event {
+        Event::exhausted(self.orders.iter().filter_map(|Due { host, lineage, wanted }| {
+            let rest = history.rest(wanted, now).map(|it| (it.until, it.to_string()));
+            let guard = history.guard(host, Some(lineage), &wanted.names, now);
+            let guard = guard.map(|it| (it.until, it.to_string()));
+            let (until, why) = rest.max(guard)?;
+            Some((format!("{host}/{lineage}"), SafeText::new(&why), until))
         }))
     }
-}
-
-/// The order of a plan, if it has one, with its issuer and the directory that it asks.
-fn order<'a>(plan: &'a Plan, find: Find<'a>) -> Option<(&'a Order, &'a Issuer, &'a str)> {
-    let order = plan.order.as_ref()?;
-    let issuer = find.inventory.issuers.iter().find(|it| it.name == order.issuer)?;
-    Some((order, issuer, issuer.url(order.is_staging)?))
 }
 
 fn leaf(place: &Place) -> Option<&Certificate> {

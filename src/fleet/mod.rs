@@ -14,6 +14,7 @@ mod probe;
 mod roots;
 mod served;
 mod server;
+mod url;
 mod verdict;
 mod window;
 
@@ -36,6 +37,7 @@ pub use place::{
 pub use probe::{NotServed, Probe, Unserved, Vantage};
 pub use roots::Roots;
 pub use server::{Listen, Load, Loaded, Server, Site};
+pub use url::{host_of, server_of};
 pub use verdict::{Severity, Verdict, Weight};
 pub use window::Window;
 

@@ -404,6 +404,13 @@ impl Inventory {
         host.groups.iter().filter_map(of)
     }
 
+    /// The `[[issuer]]` whose directory that is, and whether it is that of its staging twin.
+    pub fn issuer_at(&self, directory: &str) -> Option<(&Issuer, bool)> {
+        let real = self.issuers.iter().find(|it| it.directory == directory);
+        let twin = || self.issuers.iter().find(|it| it.staging.as_deref() == Some(directory));
+        real.map(|it| (it, false)).or_else(|| Some((twin()?, true)))
+    }
+
     /// How many orders CAs take of one account, where that is told here.
     pub fn order_limits(&self) -> Vec<Told> {
         let told = |it: &Issuer| {

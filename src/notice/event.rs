@@ -74,9 +74,9 @@ impl Event {
 
     /// Renewals with nobody there that are left alone for a while, because they fail again and
     /// again: what, why, and until when.
-    pub fn exhausted<'a>(left: impl IntoIterator<Item = (&'a str, SafeText, Moment)>) -> Self {
+    pub fn exhausted(left: impl IntoIterator<Item = (String, SafeText, Moment)>) -> Self {
         let items = left.into_iter().map(|(target, why, until)| Item {
-            key: target.to_owned(),
+            key: target.clone(),
             // After another failure it is another time.
             print: format!("{why} {until}"),
             summary: SafeText::new(&format!("{target}: {why}; left alone until {until}")),

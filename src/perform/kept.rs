@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{KeyPlan, KeyType, Order, Proof, Prover, Webroot};
+use crate::action::{Counted, KeyPlan, KeyType, Order, Proof, Prover, Webroot};
 use crate::audit::Permit;
-use crate::fleet::{Fingerprint, HostName};
+use crate::fleet::{Fingerprint, HostName, Moment};
 use crate::job::{Call, Expect, Request};
 
 /// A plan with an order, as far as it is needed to go on. With a rehearsal nobody goes on.
@@ -30,6 +30,11 @@ struct KeptOrder {
     lineage: String,
     proofs: Vec<KeptProof>,
     is_prechecked: bool,
+    #[serde(default)]
+    counted: Option<String>,
+    /// Unix time.
+    #[serde(default)]
+    over: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,6 +88,11 @@ impl KeptPlan {
             lineage: it.lineage.clone(),
             proofs: it.proofs.iter().map(KeptProof::proof).collect(),
             is_prechecked: it.is_prechecked,
+            counted: COUNTED
+                .iter()
+                .find(|known| Some(known.1) == it.counted.as_deref())
+                .map_or(Counted::New, |it| it.0),
+            over: it.over.map(Moment::from_unix),
         })
     }
 
@@ -124,6 +134,8 @@ impl KeptOrder {
             lineage: it.lineage.clone(),
             proofs: it.proofs.iter().map(KeptProof::of).collect(),
             is_prechecked: it.is_prechecked,
+            counted: COUNTED.iter().find(|known| known.0 == it.counted).map(|it| it.1.to_owned()),
+            over: it.over.map(Moment::unix),
         }
     }
 }
@@ -185,6 +197,10 @@ const KEYS: [(KeyType, &str); 4] = [
     (KeyType::Rsa4096, "rsa-4096"),
 ];
 
+/// As what orders are counted; as any other, if nothing is written down.
+const COUNTED: [(Counted, &str); 2] =
+    [(Counted::Renewal, "renewal"), (Counted::Replacing, "replacing")];
+
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
@@ -212,6 +228,8 @@ mod tests {
             lineage: "a".to_owned(),
             proofs: proofs.map(proof).into(),
             is_prechecked: false,
+            counted: Counted::New,
+            over: Some(Moment::from_unix(7)),
         };
         let request = Request {
             op: Uuid::nil(),
@@ -226,6 +244,11 @@ mod tests {
         };
         for key in KEYS.iter().map(|it| KeyPlan::New(it.0)).chain([KeyPlan::Keep]) {
             order.key = key;
+            order.counted = match order.counted {
+                Counted::New => Counted::Renewal,
+                Counted::Renewal => Counted::Replacing,
+                Counted::Replacing => Counted::New,
+            };
             let text = serde_json::to_string(&KeptPlan::of(&order, &request)).unwrap();
             let kept = KeptPlan::read(&serde_json::from_str(&text).unwrap()).unwrap();
             assert_eq!(kept.order(), Some(order.clone()));

@@ -12,14 +12,14 @@ use super::record::{Body, lock};
 use super::solve::{Answers, Precheck};
 use super::{Ending, Tools, csr};
 use crate::acme::caa::{self, Forbidden};
-use crate::acme::ledger::{Hold, Ledger, What};
+use crate::acme::ledger::{Ledger, What};
 use crate::acme::order::{self, Csr, Failure, Kept, Kind, Passing, Tell, Unanswered, Wanted, Work};
 use crate::acme::{self, Problem, Stage, Step, Subproblem, account};
 use crate::action::{Order, Prover};
 use crate::audit::Permit;
-use crate::budget;
+use crate::budget::{self, Event, History, NameSet};
 use crate::explain::{self, Explanation, Named};
-use crate::fleet::Moment;
+use crate::fleet::{Fleet, Moment};
 use crate::inventory::{Host, Issuer};
 use crate::job::Secret;
 use crate::text::SafeText;
@@ -111,7 +111,7 @@ pub(super) fn rehearse<'a>(
         let desk = Desk::of(tools, told, order, permit)?;
         let _held = held(tools, permit).await?;
         let mut kept = Kept::new(permit.op(), &desk.wanted(true), serde_json::Value::Null);
-        let rehearsed = match desk.check_hold(true) {
+        let rehearsed = match desk.noted().and_then(|it| desk.check_hold(it, true)) {
             Ok(()) => desk.carry_out(&mut kept, tell).await,
             Err(not) => Err(not),
         };
@@ -166,31 +166,46 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Looks up whether the CA may be asked now.
-    fn check_hold(&self, is_staging: bool) -> Result<(), NotObtained> {
-        let Self { order, issuer, ledger, .. } = self;
-        let now = self.tools.clock.now();
-        let directory = self.directory(is_staging);
-        let limit = issuer.orders(is_staging);
-        let hold = ledger.hold(directory, &order.names, limit, now).map_err(of_ca)?;
-        if let Some(Hold { until, why }) = hold {
-            let summary = format!("{}: nothing is asked before {until}: {why}", issuer.name);
-            let next = format!(
-                "order after {until}, or from another [[issuer]] with --issuer; mend what failed \
-                 meanwhile"
-            );
-            return Err(not(summary, "held", why.as_str(), &next));
+    /// What has happened at CAs, as it was noted on this machine, up to now.
+    fn noted(&self) -> Result<Vec<Event>, NotObtained> {
+        self.ledger.events(self.tools.clock.now()).map_err(of_ca)
+    }
+
+    fn history(&self, noted: Vec<Event>) -> History {
+        let told = self.tools.inventory.order_limits();
+        History::new(&Fleet::default(), &told, noted, self.tools.clock.now())
+    }
+
+    /// Looks up whether the CA may be asked now: since the order was planned, others may have been
+    /// placed, or the CA may have asked to be left alone.
+    fn check_hold(&self, mut noted: Vec<Event>, is_staging: bool) -> Result<(), NotObtained> {
+        let Self { order, issuer, .. } = self;
+        if let Some(over) = order.over {
+            // Whoever has said that it is placed all the same was told of what was before. What the
+            // CA has said since then is news.
+            noted.retain(|it| it.at > over && matches!(it.what, budget::What::Refused { .. }));
         }
-        Ok(())
+        let wanted = order.wanted(self.directory(is_staging));
+        let now = self.tools.clock.now();
+        let Some(bucket) = self.history(noted).against(&wanted, now).into_iter().next() else {
+            return Ok(());
+        };
+        let (why, until) = (bucket.refusal(), bucket.free_at(now));
+        let when = until.map_or_else(String::new, |it| format!(" before {it}"));
+        let summary = format!("{}: nothing is asked{when}: {why}", issuer.name);
+        let after = until.map_or_else(String::new, |it| format!("order after {it}, or "));
+        let next = format!("{after}from another [[issuer]] with --issuer; {}", bucket.kind.instead);
+        Err(not(summary, "held", why.as_str(), &next))
     }
 
     /// Looks up what came of earlier orders: whether the CA may be asked now, and whether its
     /// twin is asked first.
     async fn look_up(&self, tell: &mut Tell<'_>) -> Result<(), NotObtained> {
-        let Self { order, issuer, ledger, .. } = self;
-        self.check_hold(order.is_staging)?;
-        let (now, directory) = (self.tools.clock.now(), self.directory(order.is_staging));
-        let is_wanted = ledger.wants_rehearsal(directory, &order.names, now).map_err(of_ca)?;
+        let Self { order, issuer, .. } = self;
+        let noted = self.noted()?;
+        self.check_hold(noted.clone(), order.is_staging)?;
+        let wanted = order.wanted(self.directory(order.is_staging));
+        let is_wanted = self.history(noted).wants_rehearsal(&wanted);
         if !is_wanted || order.is_staging || issuer.staging.is_none() {
             return Ok(());
         }
@@ -205,13 +220,15 @@ impl<'a> Desk<'a> {
     fn note(&self, what: What) -> Result<(), NotObtained> {
         let directory = self.directory(self.order.is_staging);
         let now = self.tools.clock.now();
-        self.ledger.note(directory, &self.order.names, what, now).map_err(of_ca)
+        let names = NameSet::new(&self.order.names);
+        self.ledger.note(directory, &names, what, now).map_err(of_ca)
     }
 
     /// Writes down that a CA has asked to be left alone.
     fn leave_alone(&self, is_staging: bool, until: Moment) -> Result<(), NotObtained> {
         let (directory, now) = (self.directory(is_staging), self.tools.clock.now());
-        self.ledger.note(directory, &[], What::Held(until.unix()), now).map_err(of_ca)
+        let nobody = NameSet::default();
+        self.ledger.note(directory, &nobody, What::Held(until.unix()), now).map_err(of_ca)
     }
 
     /// Carries out an order or a rehearsal, and cleans up after it.
@@ -337,7 +354,7 @@ impl<'a> Desk<'a> {
         match &obtained {
             Err(Failure::Unproven { names, .. }) => {
                 let directory = self.directory(kept.is_staging);
-                let names: Vec<_> = names.iter().map(|it| it.0.to_string()).collect();
+                let names = NameSet::new(names.iter().map(|it| it.0.as_str()));
                 let now = tools.clock.now();
                 self.ledger.note(directory, &names, What::Failed, now).map_err(of_ca)?;
                 if !kept.is_rehearsal {

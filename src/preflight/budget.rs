@@ -12,18 +12,18 @@ pub(super) const KIND: Kind = Kind {
 
 fn judge(case: &Case, _evidence: &Evidence) -> Verdict {
     let cost = &case.cost;
-    match &cost.empty {
+    match cost.against.first() {
         Some(bucket) => {
             let when = bucket.free_at(case.now).map_or_else(
                 || "somebody has to visit the page that the CA names".to_owned(),
                 |until| format!("order again after {until}, in {}", exact(until.since(case.now))),
             );
-            Verdict::new(Outcome::Failed, &cost.text)
+            Verdict::new(Outcome::Failed, format!("{} ({})", bucket.refusal(), cost.text))
                 .fix(when)
+                .fix(bucket.kind.instead)
                 .fix(
                     "a version that is kept, or a sibling, costs nothing: `rollback`, `transplant`",
                 )
-                .fix("another set of names has a limit of its own: add or leave out one")
         }
         None if !cost.is_known => Verdict::not_needed(&cost.text),
         None => Verdict::new(Outcome::Ok, &cost.text),

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::action::{self, Chosen, Cost, Target, Way, Webroot, webroots_beside};
+use crate::budget::authority::LETS_ENCRYPT;
 use crate::budget::{self, Account, NameSet, Wanted, renewal_of};
-use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage};
+use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage, host_of, server_of};
 use crate::inventory::{self, Inventory, Issuer, Protect};
 use crate::text::SafeText;
 
@@ -239,30 +240,30 @@ impl Ca {
         let renewal = target.place.and_then(|it| it.renewal.as_ref());
         let server = renewal.and_then(|it| it.server.as_ref()).map(SafeText::as_str);
         if let Some(server) = server {
-            let real = issuers.iter().find(|it| it.directory == server);
-            let twin = || issuers.iter().find(|it| it.staging.as_deref() == Some(server));
+            let (issuer, is_staging) = target.inventory.issuer_at(server).unzip();
             return Self {
                 directory: server.to_owned(),
-                issuer: real.or_else(twin).cloned(),
-                is_staging: real.is_none() && twin().is_some(),
+                issuer: issuer.cloned(),
+                is_staging: is_staging.unwrap_or_default(),
             };
         }
         let wanted = target.told.issuer.as_ref().or(target.inventory.defaults.issuer.as_ref());
         let named = issuers.iter().find(|it| Some(&it.name) == wanted);
         let issuer = named.or_else(|| issuers.first()).cloned();
-        let directory = issuer.as_ref().map_or(LETS_ENCRYPT, |it| &it.directory).to_owned();
+        // Where clients that name no CA order (certbot 2.1.0, `constants.py`).
+        let usual = LETS_ENCRYPT.directory;
+        let directory = issuer.as_ref().map_or(usual, |it| &it.directory).to_owned();
         Self { directory, issuer, is_staging: false }
     }
 
     /// The host of its directory.
     pub fn host(&self) -> &str {
-        let rest = self.directory.split("://").nth(1).unwrap_or_default();
-        rest.split('/').next().unwrap_or_default()
+        server_of(&self.directory).unwrap_or_default()
     }
 
     /// Whether it can be no CA of this world: its name is one for examples (RFC 2606, section 2).
     pub fn is_example(&self) -> bool {
-        let host = self.host().split(':').next().unwrap_or_default();
+        let host = host_of(&self.directory).unwrap_or_default();
         [".example", ".invalid"].iter().any(|it| host.ends_with(it))
     }
 }
@@ -329,6 +330,3 @@ fn addresses(host: &fleet::Host, inventory: &Inventory) -> (HostName, Vec<IpAddr
     all.dedup();
     (host.name.clone(), all)
 }
-
-/// Where clients that name no CA order (certbot 2.1.0, `constants.py`).
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";

@@ -122,6 +122,9 @@ impl Budget<'_> {
         let now = self.now;
         let scope = SafeText::capped(&bucket.scope.to_string(), MAX_SCOPE);
         writeln!(out, "  {:<18} {:<22} {scope}", bucket.kind.name, left_words(bucket, now))?;
+        if bucket.kind.is_own {
+            writeln!(out, "    a rule of certdeck for its own orders, not one of the CA")?;
+        }
         if let Some(line) = comes_back(bucket, now) {
             writeln!(out, "    {line}")?;
         }
@@ -227,13 +230,15 @@ impl Budget<'_> {
     fn bucket(&self, shown: &Shown) -> Value {
         let Shown { bucket, taken } = shown;
         let now = self.now;
-        let authority = bucket.ca.authority();
+        let is_own = bucket.kind.is_own;
+        let authority = bucket.ca.authority().filter(|_| !is_own);
+        let told = if is_own { "certdeck" } else { "inventory" };
         let limit = bucket.limit.map(|it| {
             json!({
                 "burst": it.burst,
                 "refill-seconds": it.refill(),
                 "window": it.window(),
-                "source": authority.map_or("inventory", |it| it.source),
+                "source": authority.map_or(told, |it| it.source),
                 "as-of": authority.map(|it| it.as_of),
             })
         });
@@ -304,14 +309,7 @@ fn comes_back(bucket: &Bucket, now: Moment) -> Option<String> {
 }
 
 fn event_line(event: &Event) -> String {
-    let what = match &event.what {
-        What::Failed => "could not be verified".to_owned(),
-        What::Issued(_) if event.is_renewal => "renewed".to_owned(),
-        What::Issued(_) => "issued".to_owned(),
-        What::Ordered => "ordered".to_owned(),
-        What::Refused { until: Some(until), .. } => format!("refused until {until}"),
-        What::Refused { until: None, .. } => "refused".to_owned(),
-    };
+    let what = event.words();
     let from: Vec<_> = event.from.iter().take(FEW_ORIGINS).map(ToString::to_string).collect();
     let more = event.from.len().saturating_sub(from.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -320,20 +318,14 @@ fn event_line(event: &Event) -> String {
 }
 
 fn counted(event: &Event) -> Value {
-    let (what, until) = match &event.what {
-        What::Failed => ("failed", None),
-        What::Issued(_) => ("issued", None),
-        What::Ordered => ("ordered", None),
-        What::Refused { until, .. } => ("refused", *until),
-    };
-    let sha256 = match event.what {
-        What::Issued(leaf) => leaf,
+    let until = match &event.what {
+        What::Refused { until, .. } => *until,
         _ => None,
     };
     json!({
         "at": event.at.to_string(),
-        "what": what,
-        "sha256": sha256.map(|it| it.to_string()),
+        "what": event.what.word(),
+        "sha256": event.leaf().map(|it| it.to_string()),
         "until": stamp(until),
         "names": event.names.iter().collect::<Vec<_>>(),
         "is-renewal": event.is_renewal,

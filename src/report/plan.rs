@@ -248,7 +248,13 @@ fn refused(target: &str, refusal: &Refusal) -> Value {
         Why::ReadOnly => "read-only",
         Why::Unknown => "unknown",
     };
-    json!({ "target": target, "why": why, "text": refusal.text, "hint": refusal.hint })
+    json!({
+        "target": target,
+        "why": why,
+        "text": refusal.text,
+        "hint": refusal.hint,
+        "until": refusal.until.map(|it| it.to_string()),
+    })
 }
 
 fn endpoint(endpoint: &Endpoint) -> Value {

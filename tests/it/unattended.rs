@@ -175,7 +175,11 @@ fn what_a_limit_leaves_is_taken_up_later() {
     let most = all - 4;
     let limit = format!("{most}/1h");
     let text = said(farm.command(&limit, None), 0);
-    let left = text.lines().filter(|it| it.contains("left: the orders that the CA allows now"));
+    let left = text.lines().filter(|it| {
+        it.contains(
+            "left: more urgent ones take what is left now (orders of an account); the first run",
+        )
+    });
     assert_eq!((left.count(), farm.issued(), farm.versions()), (4, most, all + most), "{text}");
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let later = Moment::from_unix(i64::try_from(seconds).unwrap() + 2 * 60 * 60);

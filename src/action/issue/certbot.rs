@@ -2,7 +2,7 @@
 
 use super::super::card::{self, Lineage};
 use super::super::certbot::{Certbot, checked_name, is_exact};
-use super::super::cost::{self, Authority, LETS_ENCRYPT, LETS_ENCRYPT_STAGING};
+use super::super::cost;
 use super::super::gate::Gate;
 use super::super::plan::{Expect, Plan, Promise};
 use super::super::renew::authority;
@@ -12,6 +12,7 @@ use super::{
     same_set, wanted_names,
 };
 use crate::budget::Account;
+use crate::budget::authority::{LETS_ENCRYPT, LETS_ENCRYPT_STAGING, of_directory};
 use crate::fleet::{HookStage, Place, ProblemKind};
 use crate::inventory::Impact;
 use crate::text::SafeText;
@@ -225,9 +226,9 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
         // A test that is made real goes to the CA of which it was the twin.
         (None, Some(server), _) => {
             let twin = issuers.iter().find(|it| it.staging.as_deref() == Some(server));
-            match (twin, Authority::of(server)) {
+            match (twin, of_directory(server)) {
                 (Some(issuer), _) => issuer.directory.clone(),
-                (None, Authority::LetsEncryptStaging) => LETS_ENCRYPT.to_owned(),
+                (None, Some(known)) if known.is_staging => LETS_ENCRYPT.directory.to_owned(),
                 _ => server.to_owned(),
             }
         }
@@ -236,7 +237,7 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
             notes.push(
                 "no CA was chosen and the inventory names none: it is Let's Encrypt".to_owned(),
             );
-            LETS_ENCRYPT.to_owned()
+            LETS_ENCRYPT.directory.to_owned()
         }
         (None, None, _) => {
             let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
@@ -257,8 +258,8 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
         (true, Some(issuer)) if issuer.staging.is_some() => {
             issuer.staging.clone().unwrap_or_default()
         }
-        (true, _) if Authority::of(&real) == Authority::LetsEncrypt => {
-            LETS_ENCRYPT_STAGING.to_owned()
+        (true, _) if of_directory(&real) == Some(&LETS_ENCRYPT) => {
+            LETS_ENCRYPT_STAGING.directory.to_owned()
         }
         (true, _) => {
             return bad(
@@ -268,11 +269,7 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
         }
     };
     Ok(Ca {
-        title: if is_staging {
-            format!("staging ({directory})")
-        } else {
-            authority(&directory).to_owned()
-        },
+        title: if is_staging { format!("staging ({directory})") } else { authority(&directory) },
         argv: ["--server", &directory].map(str::to_owned).into(),
         directory,
         is_staging,

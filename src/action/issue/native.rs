@@ -5,7 +5,7 @@ use super::super::card::{self, Lineage};
 use super::super::certbot::{Hook, checked_name};
 use super::super::cost;
 use super::super::gate::Gate;
-use super::super::order::{KeyPlan, Order};
+use super::super::order::{Counted, KeyPlan, Order};
 use super::super::plan::{Plan, Promise};
 use super::super::store::{self, Conf, Steps, Store, Version};
 use super::super::{Chosen, Kind, Refusal, Target, Why, hook, share};
@@ -13,6 +13,7 @@ use super::loading::Loading;
 use super::placed::{Placing, in_place};
 use super::way::Way;
 use super::{KIND, Key, changes, checked_address, issuer_named, list, wanted_names};
+use crate::budget::authority::of_directory;
 use crate::budget::{self, Account, renewal_of};
 use crate::fleet::{Certificate, HookStage, Install, InstallKind, Place, Renewal};
 use crate::inventory::Issuer;
@@ -252,6 +253,8 @@ impl Wanted<'_> {
                 lineage: name.to_owned(),
                 proofs,
                 is_prechecked: self.is_prechecked,
+                counted: Counted::New,
+                over: None,
             }),
             ..plan
         }))
@@ -274,9 +277,9 @@ impl Wanted<'_> {
         let mut notes = lineage.notes();
         let proofs = self.way.proofs(target, names, issuer.http_port, &mut notes);
         let file = self.way.webroot().map(|it| format!("{it}/.well-known/acme-challenge/*"));
-        let cost = match cost::Authority::of(twin) {
-            cost::Authority::Other => "nothing in production",
-            _ => "nothing in production; staging has limits of its own",
+        let cost = match of_directory(twin) {
+            None => "nothing in production",
+            Some(_) => "nothing in production; staging has limits of its own",
         };
         Ok(Plan {
             effect: vec![
@@ -307,6 +310,8 @@ impl Wanted<'_> {
                 lineage: (*name).to_owned(),
                 proofs,
                 is_prechecked: self.is_prechecked,
+                counted: Counted::New,
+                over: None,
             }),
             ..store::blank(kind, store, name)
         })
@@ -370,13 +375,10 @@ fn issuer<'a>(
     }
     let name = renewal.and_then(|it| it.account.as_ref()).map(SafeText::as_str);
     let server = renewal.and_then(|it| it.server.as_ref()).map(SafeText::as_str);
-    let is_of = |it: &&Issuer| {
-        Some(it.directory.as_str()) == server
-            || (server.is_some() && it.staging.as_deref() == server)
-    };
+    let of_server = || Some(target.inventory.issuer_at(server?)?.0);
     let own = issuers.iter().find(|it| Some(it.name.as_str()) == name);
     let told = || issuers.iter().find(|it| Some(&it.name) == target.told.issuer.as_ref());
-    if let Some(found) = own.or_else(|| issuers.iter().find(is_of)).or_else(told) {
+    if let Some(found) = own.or_else(of_server).or_else(told) {
         return Ok((found, is_staging));
     }
     match issuers.as_slice() {

@@ -7,9 +7,10 @@ use std::path::Path;
 use crate::acme::Office;
 use crate::acme::ledger::Ledger;
 use crate::audit::read::{self, Record};
+use crate::budget::{Ca, History};
 use crate::cli::Context;
 use crate::explain;
-use crate::fleet::HostName;
+use crate::fleet::{Fleet, HostName};
 use crate::inventory::Inventory;
 use crate::report::prometheus::{Attempt, Room};
 use crate::text::SafeText;
@@ -56,11 +57,13 @@ impl Told {
 
 /// How many orders the CAs of the inventory still take of our accounts.
 pub(super) fn rooms(context: &Context, inventory: &Inventory) -> Vec<Room> {
-    let ledger = Ledger::of(&Office::new(&context.paths.state, context.clock));
+    let office = Office::new(&context.paths.state, context.clock);
     let now = context.clock.now();
+    let Ok(noted) = Ledger::of(&office).events(now) else { return Vec::new() };
+    let history = History::new(&Fleet::default(), &inventory.order_limits(), noted, now);
     let room = |issuer: &crate::inventory::Issuer| {
         let limit = issuer.orders(false)?;
-        let left = ledger.orders_left(issuer.url(false)?, limit, now).ok()?;
+        let left = history.orders_left(&Ca::of_directory(&issuer.directory), now)?;
         let issuer = SafeText::new(&issuer.name);
         Some(Room { issuer, limit: "orders", left, size: limit.burst })
     };

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use super::Page;
 use super::pen::Pen;
 use super::sheet::Sheet;
-use crate::budget::{Bucket, Event, Gap, What, exact};
+use crate::budget::{Bucket, Event, Gap, exact};
 use crate::fleet::{Moment, Weight};
 use crate::text::SafeText;
 
@@ -88,6 +88,7 @@ pub fn lines(
     sheet.field("Counts", bucket.kind.about);
     let (ca, known) = (safe(bucket.ca.to_string()), bucket.ca.authority());
     let source = match (known, bucket.limit) {
+        _ if bucket.kind.is_own => format!("{ca}, a rule of certdeck for its own orders"),
         (Some(it), _) => format!("{ca}, limits of {} ({})", it.as_of, it.source),
         (None, Some(_)) => format!("{ca}, as the inventory tells"),
         (None, None) => format!("{ca}, of which no limit is known"),
@@ -128,14 +129,7 @@ pub fn lines(
 }
 
 fn event_line(event: &Event) -> String {
-    let what = match &event.what {
-        What::Failed => "could not be verified".to_owned(),
-        What::Issued(_) if event.is_renewal => "renewed".to_owned(),
-        What::Issued(_) => "issued".to_owned(),
-        What::Ordered => "ordered".to_owned(),
-        What::Refused { until: Some(until), .. } => format!("refused until {until}"),
-        What::Refused { until: None, .. } => "refused".to_owned(),
-    };
+    let what = event.words();
     let from: Vec<_> = event.from.iter().map(ToString::to_string).collect();
     let line = format!("{} {what}: {} ({})", event.at, from.join(", "), event.timing.about());
     SafeText::new(&line).to_string()
