@@ -18,7 +18,7 @@ use crate::diagnose::Diagnosis;
 use crate::filter::Filter;
 use crate::fleet::{Fleet, HostName, Moment, human};
 use crate::inventory::Inventory;
-use crate::perform::Tries;
+use crate::perform::{Noted, Past};
 use crate::remote::{Sessions, Settings};
 use crate::scan::{Progress, Scan};
 use crate::store::Store;
@@ -88,12 +88,14 @@ pub(super) fn history(context: &Context, inventory: &Inventory, fleet: &Fleet) -
         note(&format!("warning: {error}; what was ordered from here is not counted\n"));
         Vec::new()
     });
-    let mut tries = Tries::default();
-    let read = audit::read::scan(&context.paths.state, &mut |it| tries.add(&it));
+    let mut past = Past::default();
+    let read = audit::read::scan(&context.paths.state, &mut |it| past.add(&it));
     if let Err(error) = read {
         note(&format!("warning: {error}; what was tried before is not known\n"));
     }
-    History::new(fleet, &inventory.order_limits(), kept, now).with_tries(tries.ended())
+    let Noted { mut events, tries } = past.told();
+    events.extend(kept);
+    History::new(fleet, &inventory.order_limits(), events, now).with_tries(tries)
 }
 
 /// The way to the hosts, on which so many sessions stay open after their visits.

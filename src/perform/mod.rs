@@ -19,13 +19,14 @@ mod judge;
 mod kept;
 mod obtain;
 mod one;
+mod ordered;
 mod owner;
+mod past;
 pub mod preflight;
 mod reconcile;
 mod record;
 mod resume;
 mod solve;
-mod tries;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -49,8 +50,8 @@ use crate::text::SafeText;
 
 pub use again::{Again, failed_of};
 pub use guided::{done_by, done_in};
+pub use past::{Noted, Past};
 pub use reconcile::{Reconciled, reconcile};
-pub use tries::Tries;
 
 /// What performing needs.
 #[derive(Debug, Clone)]

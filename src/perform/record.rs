@@ -7,11 +7,12 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::case::{Case, endpoint};
-use super::{Ending, Report, Tools, owner};
+use super::{Ending, Report, Tools, ordered, owner};
 use crate::action::{Command, Expect, Plan};
 use crate::audit::{self, Log};
 use crate::fleet::{Certificate, Fingerprint};
 use crate::inventory;
+use crate::text::SafeText;
 
 /// The members of a record.
 pub(super) type Body = Map<String, Value>;
@@ -65,6 +66,13 @@ pub(super) fn intent(
     let chosen: Body = plan.chosen.all().map(|(name, it)| (name.to_owned(), it.into())).collect();
     if !chosen.is_empty() {
         add("chosen", chosen.into());
+    }
+    if let Some(wanted) = &plan.wanted {
+        add("orders", ordered::write(wanted));
+    }
+    if !plan.over.is_empty() {
+        let over = plan.over.iter().take(MAX_LINES).map(|it| SafeText::new(it).to_string());
+        add("over", over.collect());
     }
     add("argv", plan.commands.iter().map(|it| json!(it.argv)).collect());
     let env = plan.commands.iter().flat_map(|it| &it.env).map(|(name, _)| name.as_str());

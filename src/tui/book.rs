@@ -11,7 +11,7 @@ use crate::audit::read::last_done;
 use crate::audit::verify::{State, Verified};
 use crate::budget::{Event, Try};
 use crate::fleet::{HostName, Moment, Weight};
-use crate::perform::Tries;
+use crate::perform::{Noted, Past};
 use crate::text::SafeText;
 
 /// The audit log as it was last read.
@@ -27,10 +27,8 @@ pub struct Book {
     left_out: usize,
     /// Why it could not be read further.
     problem: Option<SafeText>,
-    /// What was noted beside it of what happened at CAs.
-    at_cas: Vec<Event>,
-    /// What was tried at them, and what came of it.
-    tries: Vec<Try>,
+    /// What was asked of CAs: what it tells itself, and what was noted beside it.
+    at_cas: Noted,
 }
 
 /// A book while it is read: the newest records, and every intent that is still open.
@@ -64,9 +62,9 @@ impl Reading {
     /// The book, and why it ends where it does, if it could not be read further.
     pub fn book(self, verified: Verified, problem: Option<SafeText>) -> Book {
         let records: Vec<Record> = self.newest.into();
-        let mut tries = Tries::default();
-        records.iter().rev().for_each(|it| tries.add(it));
-        let tries = tries.ended();
+        let mut past = Past::default();
+        records.iter().rev().for_each(|it| past.add(it));
+        let at_cas = past.told();
         let mut of: HashMap<Uuid, Vec<usize>> = HashMap::new();
         for (at, record) in records.iter().enumerate().rev() {
             of.entry(record.op).or_default().push(at);
@@ -75,25 +73,26 @@ impl Reading {
         open.sort_by_key(|it| it.seq);
         let verified = Some(verified);
         let left_out = self.left_out;
-        Book { records, of, open, verified, left_out, problem, at_cas: Vec::new(), tries }
+        Book { records, of, open, verified, left_out, problem, at_cas }
     }
 }
 
 impl Book {
     /// Adds what was noted beside it of what happened at CAs.
     #[must_use]
-    pub fn with(self, at_cas: Vec<Event>) -> Self {
-        Self { at_cas, ..self }
+    pub fn with(mut self, at_cas: Vec<Event>) -> Self {
+        self.at_cas.events.extend(at_cas);
+        self
     }
 
-    /// What was noted beside it of what happened at CAs.
+    /// What happened at CAs, as far as it was written down here.
     pub fn at_cas(&self) -> &[Event] {
-        &self.at_cas
+        &self.at_cas.events
     }
 
     /// What was tried at CAs, and what came of it.
     pub fn tries(&self) -> &[Try] {
-        &self.tries
+        &self.at_cas.tries
     }
 
     /// Why it could not be read further, if it could not.

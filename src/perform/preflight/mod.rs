@@ -13,15 +13,15 @@ mod trial;
 mod web;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::Tools;
+use super::{Past, Tools};
 use crate::acme::ledger::Ledger;
 use crate::action::Find;
-use crate::budget::History;
+use crate::budget::{Event, History};
 use crate::fleet::{Fleet, HostName, Reach, Visit};
 use crate::preflight::{self, Case, Evidence, Kind, Part, Refusal, Verdict};
 use crate::scan;
@@ -102,6 +102,7 @@ impl Preflight {
             tell,
             stopped,
             turns: Semaphore::new(AT_ONCE),
+            noted: OnceLock::new(),
         });
         for (at, it) in wanted.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
@@ -132,6 +133,19 @@ struct Shared {
     tell: mpsc::UnboundedSender<Progress>,
     stopped: watch::Receiver<bool>,
     turns: Semaphore,
+    /// What this machine has noted of CAs.
+    noted: OnceLock<Vec<Event>>,
+}
+
+/// What this machine has noted of what happened at CAs. Without it, a little is known less.
+fn noted(tools: &Tools) -> Vec<Event> {
+    let mut past = Past::default();
+    let records = super::record::lock(&tools.log).records().unwrap_or_default();
+    for it in &records {
+        past.add(it);
+    }
+    let ledger = Ledger::of(&tools.office).events(tools.clock.now()).unwrap_or_default();
+    past.told().events.into_iter().chain(ledger).collect()
 }
 
 impl Shared {
@@ -169,7 +183,7 @@ impl Shared {
 
     /// What would be ordered, by how its host is now.
     async fn case(&self, wanted: &Wanted) -> Result<Case, Refusal> {
-        let Tools { inventory, sessions, clock, office, .. } = &self.tools;
+        let Tools { inventory, sessions, clock, .. } = &self.tools;
         let unknown = || Refusal {
             text: SafeText::new(&format!("{}: it is not in the inventory", wanted.host)),
             hint: SafeText::new("`certdeck scan` lists hosts and lineages"),
@@ -185,9 +199,8 @@ impl Shared {
             fleet.clone()
         };
         let now = clock.now();
-        // Without what was noted here, a little is known less.
-        let kept = Ledger::of(office).events(now).unwrap_or_default();
-        let history = &History::new(&fleet, &inventory.order_limits(), kept, now);
+        let noted = self.noted.get_or_init(|| noted(&self.tools)).clone();
+        let history = &History::new(&fleet, &inventory.order_limits(), noted, now);
         let find = Find { inventory, fleet: &fleet, history, now };
         let lineage = wanted.lineage.as_deref();
         let target = find.target(&wanted.host, lineage).ok_or_else(unknown)?;

@@ -329,6 +329,93 @@ fn a_ca_that_is_busy_is_told_and_left_alone() {
     shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
 }
 
+/// What would be over the limit is refused with the time at which it is not, and goes through once
+/// somebody has typed that it is to be so; both are on record.
+#[test]
+fn who_types_it_orders_over_the_budget() {
+    let Some(mut shop) = Shop::open() else { return };
+    shop.scene.edit("http-port", "order-limit = '1/2h'\nhttp-port");
+    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
+    let run = |shop: &Shop, line: &str| {
+        let output = shop.scene.shell(line);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let again = "certdeck run force-renew shop-1/shop";
+    let (code, said) = run(&shop, &format!("{again} --yes shop"));
+    let used_up = "the limit for orders of an account (certdeck's own account) is used up";
+    assert!(code == Some(2) && said.contains(used_up), "{said}");
+    assert!(said.contains("hint: the CA takes it after 20") && said.contains("Z, in "), "{said}");
+    // Its name alone does not do, nor does the choice where nobody types anything.
+    let (code, said) = run(&shop, &format!("{again} --over-budget --yes shop"));
+    assert!(code == Some(2) && said.contains("--yes 'over budget shop'"), "{said}");
+    assert_eq!(shop.ca.issued().len(), 1);
+    let typed = format!("{again} --over-budget --yes 'over budget shop'");
+    let (code, said) = run(&shop, &typed);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("all the same: localhost would refuse: {used_up}")), "{said}");
+    assert_eq!(shop.ca.issued().len(), 2, "{said}");
+
+    // A CA that has asked to be left alone is asked all the same, by whoever was told of it.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let busy = answer(
+        "429 Too Many Requests",
+        "Retry-After: 7200\r\n",
+        r#"{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "busy"}"#,
+    );
+    let fault = Fault { at: "POST /order-plz", times: 1, what: busy };
+    let proxy = runtime.block_on(Proxy::start_with(&shop.ca, Strike::Never, vec![fault]));
+    shop.scene.edit(&shop.ca.directory(), &proxy.directory());
+    shop.scene.edit("order-limit = '1/2h'\n", "");
+    fs::remove_dir_all(shop.scene.lab.path("state/accounts")).ok();
+    let issue = "certdeck run issue shop-1/shop --issuer lab";
+    assert_eq!(run(&shop, &format!("{issue} --yes shop")).0, Some(1));
+    let (code, said) = run(&shop, &format!("{issue} --yes shop"));
+    let left_alone = "localhost would refuse: it has asked to be left alone";
+    assert!(code == Some(2) && said.contains(left_alone) && said.contains("Z, in "), "{said}");
+    let (code, said) = run(&shop, &format!("{issue} --over-budget --yes 'over budget shop'"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("all the same: {left_alone}; that is over after 20")), "{said}");
+    assert_eq!(shop.ca.issued().len(), 3, "{said}");
+
+    let log = fs::read_to_string(shop.scene.lab.path("state/audit/000001.jsonl")).unwrap();
+    let records = log.lines().map(|it| serde_json::from_str::<Value>(it).unwrap());
+    let over: Vec<_> = records.filter(|it| it["over"].is_array()).collect();
+    assert_eq!(over.len(), 2, "{over:#?}");
+    for (record, why) in over.iter().zip([used_up, left_alone]) {
+        assert!(record["over"][0].as_str().unwrap().contains(why), "{record:#}");
+        assert!(record["confirmed"].as_str().unwrap().contains("over budget shop"), "{record:#}");
+        assert_eq!(record["chosen"]["over-budget"], "yes");
+        assert_eq!(record["orders"]["names"], serde_json::json!([NAME]));
+    }
+    assert!(shop.scene.shell("certdeck audit verify").status.success());
+    shop.assert_clear();
+
+    // Each certificate counts once, wherever it is known from, and also where only this machine's
+    // own log knows of it.
+    let counted = || -> Vec<Value> {
+        let output = shop.scene.shell("certdeck budget --scan --format json");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let all = told["buckets"].as_array().unwrap().clone();
+        let sets = all.into_iter().filter(|it| it["kind"] == "exact-set");
+        sets.flat_map(|it| it["counted"].as_array().unwrap().clone()).collect()
+    };
+    let before = counted();
+    assert_eq!(before.len(), 3, "{before:#?}");
+    for it in &before {
+        let from = it["from"].to_string();
+        let all = ["audit log", "ledger of this machine"];
+        assert!(all.iter().all(|it| from.contains(it)), "{before:#?}");
+    }
+    let is_kept = |it: &&Value| it["from"].to_string().contains("shop-1/shop version");
+    assert!(before.iter().filter(is_kept).count() >= 2, "{before:#?}");
+    fs::remove_dir_all(shop.host.path("certdeck")).unwrap();
+    fs::remove_dir_all(shop.scene.lab.path("state/ledger")).unwrap();
+    let after = counted();
+    assert_eq!(after.len(), 3, "{after:#?}");
+    assert!(after.iter().all(|it| it["from"].to_string().contains("audit log")), "{after:#?}");
+}
+
 /// After a failure the twin is asked first; what comes of that costs nothing and leaves nothing.
 #[test]
 fn after_a_failure_it_is_rehearsed() {
