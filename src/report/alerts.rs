@@ -390,6 +390,16 @@ const GROUPS: &[Group] = &[
                 summary: "{{ $labels.issuer }}: {{ $value | humanizePercentage }} of the limit {{ $labels.limit }} is left",
                 description: "order nothing that can wait; find what orders so often",
             },
+            Alert {
+                name: "CertdeckBudgetUsedUp",
+                // Failures come back within the hour, and what failed is told by another alert.
+                expr: "certdeck_budget_scope_left{limit!~\"failures|patience\"} == 0",
+                hold: "",
+                severity: Some("warning"),
+                is_of_host: false,
+                summary: "{{ $labels.ca }} refuses {{ if $labels.scope }}{{ $labels.scope }}{{ else }}orders{{ end }} for now: nothing is left of its limit {{ $labels.limit }}",
+                description: "certdeck budget",
+            },
         ],
     },
     Group {

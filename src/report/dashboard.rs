@@ -361,7 +361,13 @@ const PANELS: &[Panel] = &[
         at: [12, 31, 12, 8],
         unit: "percentunit",
         colors: CALM,
-        asks: &[("certdeck_budget_left / certdeck_budget_size", "{{issuer}}, {{limit}}")],
+        asks: &[
+            ("certdeck_budget_left / certdeck_budget_size", "{{issuer}}, {{limit}}"),
+            (
+                "bottomk(10, certdeck_budget_scope_left / certdeck_budget_scope_size)",
+                "{{ca}}, {{limit}}, {{scope}} {{account}}",
+            ),
+        ],
     },
 ];
 

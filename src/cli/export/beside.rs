@@ -4,14 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use crate::acme::Office;
-use crate::acme::ledger::Ledger;
 use crate::audit::read::{self, Record};
 use crate::budget::{Ca, History};
-use crate::cli::Context;
 use crate::explain;
-use crate::fleet::{Fleet, HostName};
-use crate::inventory::Inventory;
+use crate::fleet::{HostName, Moment};
+use crate::inventory::{Inventory, Issuer};
 use crate::report::prometheus::{Attempt, Room};
 use crate::text::SafeText;
 
@@ -56,12 +53,8 @@ impl Told {
 }
 
 /// How many orders the CAs of the inventory still take of our accounts.
-pub(super) fn rooms(context: &Context, inventory: &Inventory) -> Vec<Room> {
-    let office = Office::new(&context.paths.state, context.clock);
-    let now = context.clock.now();
-    let Ok(noted) = Ledger::of(&office).events(now) else { return Vec::new() };
-    let history = History::new(&Fleet::default(), &inventory.order_limits(), noted, now);
-    let room = |issuer: &crate::inventory::Issuer| {
+pub(super) fn rooms(history: &History, inventory: &Inventory, now: Moment) -> Vec<Room> {
+    let room = |issuer: &Issuer| {
         let limit = issuer.orders(false)?;
         let left = history.orders_left(&Ca::of_directory(&issuer.directory), now)?;
         let issuer = SafeText::new(&issuer.name);
@@ -82,7 +75,6 @@ mod tests {
     use super::*;
     use crate::audit::Log;
     use crate::clock::Clock;
-    use crate::fleet::Moment;
 
     fn body(value: &Value) -> serde_json::Map<String, Value> {
         value.as_object().cloned().unwrap_or_default()

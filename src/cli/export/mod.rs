@@ -215,11 +215,13 @@ impl Exporter<'_> {
         let diagnosis = diagnose::diagnose(fleet, now);
         let page = report::Page::default();
         let report = Report { fleet, diagnosis: &diagnosis, now, filter: &self.filter, page };
+        let history = survey::history(self.context, inventory, fleet);
         let beside = Beside {
             took,
             every: self.every,
             attempts: beside::attempts(&self.context.paths.state),
-            rooms: beside::rooms(self.context, inventory),
+            rooms: beside::rooms(&history, inventory, now),
+            buckets: history.buckets(now),
         };
         Exposition::of(&Scanned::new(&report, &beside))
     }

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use crate::budget::Bucket;
 use crate::fleet::{HostName, Moment};
 use crate::text::SafeText;
 
 /// What is known beside the fleet; by default nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Beside {
     /// How long the scan took.
     pub took: Option<Duration>,
@@ -15,8 +16,10 @@ pub struct Beside {
     pub every: Option<Duration>,
     /// How this program's own attempts to renew ended, the last of each place.
     pub attempts: Vec<Attempt>,
-    /// What CAs still allow.
+    /// What CAs still allow our accounts.
     pub rooms: Vec<Room>,
+    /// Limits of which something is used.
+    pub buckets: Vec<Bucket>,
 }
 
 /// The last attempt of this program to renew something.

@@ -5,6 +5,7 @@
 //! 2. A line in [`ALL`], and one in README.md. Names and labels stay for ever.
 
 mod beside;
+mod budget;
 mod exposition;
 mod failures;
 mod hosts;
@@ -49,6 +50,9 @@ pub static ALL: &[Metric] = &[
     scans::EXPIRY,
     scans::BUDGET_LEFT,
     scans::BUDGET_SIZE,
+    budget::LEFT,
+    budget::SIZE,
+    budget::FREE,
     scans::HOSTS,
     scans::ENDED,
     scans::TOOK,

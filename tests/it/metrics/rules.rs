@@ -361,6 +361,30 @@ const CASES: &[Case] = &[
     },
     Case {
         series: &[
+            (
+                "certdeck_budget_scope_left{ca=\"CA\",limit=\"exact-set\",scope=\"a.test,b.test\",account=\"\"}",
+                "1 0 0 1x9",
+            ),
+            (
+                "certdeck_budget_scope_left{ca=\"CA\",limit=\"failures\",scope=\"a.test\",account=\"x\"}",
+                "0x9",
+            ),
+        ],
+        expected: &[
+            ("0h", "CertdeckBudgetUsedUp", None),
+            (
+                "2h",
+                "CertdeckBudgetUsedUp",
+                Some((
+                    &[("ca", "CA"), ("limit", "exact-set"), ("scope", "a.test,b.test")],
+                    "CA refuses a.test,b.test for now: nothing is left of its limit exact-set",
+                )),
+            ),
+            ("3h", "CertdeckBudgetUsedUp", None),
+        ],
+    },
+    Case {
+        series: &[
             ("certdeck_scan_timestamp_seconds{instance=\"i\"}", "0x99"),
             ("certdeck_scan_interval_seconds{instance=\"i\"}", "3600x99"),
         ],
