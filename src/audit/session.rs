@@ -25,6 +25,8 @@ pub struct Session {
     pub host: String,
     /// The number of this process.
     pub pid: u32,
+    /// Whether nothing of what is done is real.
+    pub practice: bool,
 }
 
 impl Session {
@@ -52,6 +54,7 @@ impl Session {
             ("pid", json!(self.pid)),
         ]
         .into_iter()
+        .chain(self.practice.then_some(("practice", json!(true))))
         .map(|(key, value)| (key.to_owned(), value))
         .collect()
     }

@@ -22,7 +22,7 @@ pub(super) fn attend(
     (inventory, mut log): (Arc<Inventory>, Log),
     work: impl AsyncFnOnce(Tools) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
-    let who = context.session(what);
+    let who = Session { practice: inventory.defaults.practice, ..context.session(what) };
     let session = log.begin_session(&who.body()).map_err(refused)?;
     let log = Arc::new(Mutex::new(log));
     let ended = runtime()?.block_on(async {
@@ -63,6 +63,7 @@ impl Context {
             ssh_client: text(self.environment.ssh_connection.as_ref()),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             pid: std::process::id(),
+            practice: false,
         }
     }
 }

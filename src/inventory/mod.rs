@@ -76,6 +76,8 @@ pub struct Defaults {
     /// After how many seconds of an incident that is not over the console says whom to call;
     /// `None` is never.
     pub escalate_after: Option<i64>,
+    /// Whether nothing behind it is real, so that everything has to say so.
+    pub practice: bool,
 }
 
 impl Default for Defaults {
@@ -94,6 +96,7 @@ impl Default for Defaults {
             resolvers: Vec::new(),
             issuer: None,
             escalate_after: Some(30 * 60),
+            practice: false,
         }
     }
 }

@@ -102,6 +102,7 @@ impl Reader<'_, '_> {
             resolvers: given.resolvers.iter().filter_map(Checked::socket).collect(),
             issuer: self.issuer(given.issuer.as_ref(), issuers),
             escalate_after: given.escalate_after.map_or(usual.escalate_after, |it| it.seconds()),
+            practice: given.practice.unwrap_or(usual.practice),
         }
     }
 

@@ -92,6 +92,8 @@ pub(super) struct Defaults {
     /// After how long of an incident that is not over the console says whom to call; default
     /// "30m", and "never".
     pub(super) escalate_after: Option<Checked<PatienceText>>,
+    /// Whether nothing behind it is real, so that everything says so; default false.
+    pub(super) practice: Option<bool>,
 }
 
 /// A group of hosts.
