@@ -23,6 +23,7 @@
 //! | [`rollout`] | plans for many places, in waves |
 //! | [`preflight`] | whether a CA would issue: checks, by what was looked at |
 //! | [`guide`] | the guided emergency renewal: which step comes next |
+//! | [`drill`] | emergencies to practise: what is to be solved, what it was worth |
 //! | [`job`] | what is done on a host when nobody is connected: shell text, answers |
 //! | [`review`] | the weekly look: what changed, what ends, what crowds, what will be too slow |
 //! | [`report`] | what other programs and people read |
@@ -95,6 +96,7 @@ pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod diagnose;
+pub mod drill;
 pub mod explain;
 pub mod export;
 pub mod filter;

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use super::{Context, Exit, Failure, open, runtime, survey};
+use crate::audit::Session;
+use crate::drill::Drill;
 use crate::guide::Run;
 use crate::inventory::Inventory;
 use crate::store::{Held, Store};
@@ -48,7 +50,17 @@ impl Options {
 pub(super) fn run(options: &Options, context: &Context) -> Result<Exit, Failure> {
     check_terminal(context)?;
     let inventory = open::inventory(context)?;
-    runtime()?.block_on(open_console(options, context, inventory, (false, None)))
+    let left = runtime()?.block_on(open_console(options, context, inventory, With::default()))?;
+    Ok(Exit::Code(left.ending.code()))
+}
+
+/// What a console begins with beside the fleet.
+#[derive(Debug, Default)]
+pub(super) struct With {
+    /// A guided run to go on with.
+    pub(super) guide: Option<(Run, Option<Held>)>,
+    /// A drill.
+    pub(super) drill: Option<Drill>,
 }
 
 /// Opens the console on an inventory until somebody leaves.
@@ -56,9 +68,15 @@ pub(super) async fn open_console(
     options: &Options,
     context: &Context,
     inventory: Inventory,
-    (is_practice, guide): (bool, Option<(Run, Option<Held>)>),
-) -> Result<Exit, Failure> {
+    With { guide, drill }: With,
+) -> Result<tui::Left, Failure> {
     let paths = &context.paths;
+    let practice = inventory.defaults.practice;
+    let what = match (&drill, practice) {
+        (Some(_), _) => "practice",
+        (None, true) => "demo",
+        (None, false) => "console",
+    };
     let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
     let deck = Deck {
         inventory: Arc::new(inventory),
@@ -71,13 +89,14 @@ pub(super) async fn open_console(
         store: Store::new(&paths.state),
         state_dir: paths.state.clone(),
         clock: context.clock,
-        session: context.session(if is_practice { "demo" } else { "console" }),
+        session: Session { practice, ..context.session(what) },
         guide,
-        settings: settings(options, context, is_practice)?,
+        drill,
+        settings: settings(options, context, practice)?,
     };
     let left = tui::run(deck).await?;
     tell(&left);
-    Ok(Exit::Code(left.ending.code()))
+    Ok(left)
 }
 
 /// Says what goes on without the console, once the terminal is its own again.

@@ -65,7 +65,9 @@ pub(super) fn run(args: &Args, before: Options, context: Context) -> Result<Exit
         }
         let context = Context { paths: paths(&practice), ..context };
         let inventory = open::inventory(&context)?;
-        console::open_console(&options, &context, inventory, (true, None)).await
+        let with = console::With::default();
+        let left = console::open_console(&options, &context, inventory, with).await?;
+        Ok(Exit::Code(left.ending.code()))
     })
 }
 
@@ -77,7 +79,7 @@ async fn prepare(args: &Args, clock: Clock) -> anyhow::Result<Practice> {
 
 /// Where things are kept for as long as the fleet runs: in its own folder, so that neither the
 /// snapshot nor the audit log of real hosts ever hears of it.
-fn paths(practice: &Practice) -> Paths {
+pub(super) fn paths(practice: &Practice) -> Paths {
     let folder = practice.folder();
     Paths {
         inventory: practice.inventory_path().to_owned(),
@@ -110,10 +112,17 @@ fn tell(practice: &Practice, out: &mut dyn Write) -> io::Result<()> {
     let show = |path: &Path| path.display().to_string();
     let paths = paths(practice);
     writeln!(out, "{} hosts run until Ctrl-C. In another shell:\n", hosts.len())?;
-    writeln!(out, "  export CERTDECK_INVENTORY={}", show(&paths.inventory))?;
-    writeln!(out, "  export CERTDECK_SSH_CONFIG={}", show(practice.ssh_config()))?;
-    writeln!(out, "  export CERTDECK_STATE_DIR={}", show(&paths.state))?;
+    write_exports(&paths, out)?;
     writeln!(out, "  certdeck scan\n")?;
     writeln!(out, "  ssh -F {} {first} certbot --version", show(practice.ssh_config()))?;
     out.flush()
+}
+
+/// How another shell comes to use the fleet.
+pub(super) fn write_exports(paths: &Paths, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "  export CERTDECK_INVENTORY={}", paths.inventory.display())?;
+    if let Some(config) = &paths.ssh_config {
+        writeln!(out, "  export CERTDECK_SSH_CONFIG={}", config.display())?;
+    }
+    writeln!(out, "  export CERTDECK_STATE_DIR={}", paths.state.display())
 }

@@ -28,6 +28,8 @@ mod open;
 mod outcome;
 mod paths;
 mod plan;
+#[cfg(feature = "practice")]
+mod practice;
 mod preflight;
 mod progress;
 mod request;
@@ -76,6 +78,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   certdeck demo                          the console on a practice fleet; needs no servers
+  certdeck practice                      an emergency to practise, on hosts that are not real
   certdeck                               the console on your inventory
   certdeck scan --format json            everything, for programs
   certdeck scan 'state:expired,overdue'  what is wrong now
@@ -136,6 +139,8 @@ pub enum When {
 enum Command {
     #[cfg(feature = "practice")]
     Demo(demo::Args),
+    #[cfg(feature = "practice")]
+    Practice(practice::Args),
     Scan(scan::Args),
     Check(check::Args),
     Export(export::Args),
@@ -320,6 +325,8 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Keys(args) => keys::run(&args, &context),
         Command::Man(args) => man::run(&args),
         Command::Notice(args) => notice::run(&args, &context),
+        #[cfg(feature = "practice")]
+        Command::Practice(args) => practice::run(&args, console, context),
         Command::Plan(args) => plan::run(&args, &context),
         Command::Preflight(args) => preflight::run(&args, &context),
         Command::Review(args) => review::run(&args, &context),
@@ -334,7 +341,7 @@ impl Command {
     const fn is_console(&self) -> bool {
         match self {
             #[cfg(feature = "practice")]
-            Self::Demo(_) => true,
+            Self::Demo(_) | Self::Practice(_) => true,
             _ => false,
         }
     }

@@ -30,7 +30,7 @@ mod tell;
 
 use crate::action::Find;
 use crate::diagnose::{self, Diagnosis, Finding};
-use crate::fleet::{Certificate, Place, Severity, Verdict};
+use crate::fleet::{Certificate, HostName, Place, Reach, Severity, Verdict};
 use crate::text::SafeText;
 
 pub use case::{Case, Spot};
@@ -97,6 +97,19 @@ impl<'a> Scene<'a> {
     /// Whether clients get what they should, as far as can be told.
     pub fn proof(&self) -> Proof {
         Proof::of(self)
+    }
+
+    /// Whether every host that it is about has been read.
+    pub fn is_read(&self) -> bool {
+        let hosts = self.case.hosts();
+        let is_up =
+            |it: &HostName| self.find.fleet.host(it).is_some_and(|it| it.reach == Reach::Up);
+        !hosts.is_empty() && hosts.iter().all(is_up)
+    }
+
+    /// Whether a rule has something to say of it that is worth a warning.
+    pub fn says(&self, rule: &str) -> bool {
+        self.findings().any(|it| it.rule == rule && it.severity >= Severity::Warning)
     }
 
     /// Every step with where it stands, for a list beside the current one.

@@ -9,6 +9,33 @@ use super::stage::{Manner, Shared, Stage};
 use super::{CA, Error, HOSTS, certbot, programs, scenario};
 use crate::fleet::{DAY, Moment};
 
+/// A fleet that is to be built.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    pub(super) hosts: Vec<Wanted>,
+    /// What else expires: its name, and in how many days.
+    pub(super) expiries: &'static [(&'static str, i64)],
+}
+
+/// A host that is to be built.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    pub(super) groups: &'static [&'static str],
+    /// What the inventory says of it, for people.
+    pub(super) about: Option<&'static str>,
+    pub(super) recipe: Recipe,
+}
+
+/// How a host is built.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Recipe {
+    /// As nobody else is.
+    Own(fn(&mut Stage<'_>) -> Result<(), Error>),
+    /// As one of the crowd, with that number.
+    Crowd(usize),
+}
+
 /// A host whose folder is written.
 #[derive(Debug)]
 pub(super) struct Built {
@@ -16,7 +43,7 @@ pub(super) struct Built {
     pub(super) root: PathBuf,
     pub(super) manner: Manner,
     groups: &'static [&'static str],
-    about: String,
+    about: Option<&'static str>,
     inventory: String,
 }
 
@@ -35,25 +62,24 @@ pub(super) struct Ground<'a> {
     pub(super) ports: &'a Ports,
 }
 
-/// Builds that many hosts, on as many threads as the machine has processors.
-pub(super) fn all(ground: &Ground<'_>, hosts: usize) -> Result<Vec<Built>, Error> {
+/// Builds these hosts, on as many threads as the machine has processors.
+pub(super) fn all(ground: &Ground<'_>, hosts: &[Wanted]) -> Result<Vec<Built>, Error> {
     let authorities = &Authorities::new(ground.now).map_err(Error::Issue)?;
     authorities.keep(&ground.folder.join(CA))?;
     let threads = std::thread::available_parallelism().map_or(1, Into::into);
-    let numbers: Vec<usize> = (0..hosts).collect();
-    let share = hosts.div_ceil(threads).max(1);
+    let share = hosts.len().div_ceil(threads).max(1);
     std::thread::scope(|scope| {
-        let workers: Vec<_> = numbers
+        let workers: Vec<_> = hosts
             .chunks(share)
-            .map(|numbers| {
+            .map(|hosts| {
                 scope.spawn(move || {
                     let shared = Shared::default();
-                    let one = |&it| one(ground, it, authorities, &shared);
-                    numbers.iter().map(one).collect::<Result<Vec<_>, _>>()
+                    let one = |it| one(ground, it, authorities, &shared);
+                    hosts.iter().map(one).collect::<Result<Vec<_>, _>>()
                 })
             })
             .collect();
-        let mut all = Vec::with_capacity(hosts);
+        let mut all = Vec::with_capacity(hosts.len());
         for worker in workers {
             match worker.join() {
                 Ok(built) => all.extend(built?),
@@ -66,46 +92,42 @@ pub(super) fn all(ground: &Ground<'_>, hosts: usize) -> Result<Vec<Built>, Error
 
 fn one(
     ground: &Ground<'_>,
-    number: usize,
+    wanted: &Wanted,
     authorities: &Authorities,
     shared: &Shared,
 ) -> Result<Built, Error> {
-    let kind = scenario::ALL.get(number);
-    let (name, groups) = match kind {
-        Some(kind) => (kind.host.to_owned(), kind.groups),
-        None => scenario::crowd::name(number - scenario::ALL.len()),
-    };
-    let root = ground.folder.join(HOSTS).join(&name);
+    let Wanted { name, groups, about, recipe } = wanted;
+    let root = ground.folder.join(HOSTS).join(name);
     let mut stage = Stage::new(authorities, shared, ground, root);
-    match kind {
-        Some(kind) => (kind.build)(&mut stage)?,
-        None => scenario::crowd::build(&mut stage, number - scenario::ALL.len())?,
+    match recipe {
+        Recipe::Own(build) => build(&mut stage)?,
+        Recipe::Crowd(number) => scenario::crowd::build(&mut stage, *number)?,
     }
     programs::complete(&stage)?;
-    let about = kind.map(|it| format!("# {}\n", it.about)).unwrap_or_default();
     let Stage { root, manner, inventory, .. } = stage;
-    Ok(Built { name, root, manner, groups, about, inventory })
+    Ok(Built { name: name.clone(), root, manner, groups, about: *about, inventory })
 }
 
 /// The inventory of these hosts, and of what else expires around them.
-pub(super) fn inventory(hosts: &[Built], folder: &Path, now: Moment) -> String {
+pub(super) fn inventory(
+    hosts: &[Built],
+    expiries: &[(&str, i64)],
+    folder: &Path,
+    now: Moment,
+) -> String {
     let roots = folder.join(CA).join(ROOTS);
     let mut text = HEAD.replace("ROOTS", &roots.display().to_string());
     for host in hosts {
         let groups: Vec<String> = host.groups.iter().map(|it| format!("\"{it}\"")).collect();
+        let about = host.about.map_or_else(String::new, |it| format!("# {it}\n"));
         let _ = write!(
             text,
-            "\n{}[[host]]\nname = \"{}\"\ngroups = [{}]\n{}",
-            host.about,
+            "\n{about}[[host]]\nname = \"{}\"\ngroups = [{}]\n{}",
             host.name,
             groups.join(", "),
             host.inventory
         );
     }
-    let day = |days: i64| {
-        let date = now.plus(days * DAY).to_string();
-        date.get(..10).unwrap_or_default().to_owned()
-    };
     let _ = write!(
         text,
         r#"
@@ -136,33 +158,24 @@ impact = "reload"
 name = "restart-postfix"
 run = "systemctl restart postfix"
 impact = "restart"
-
-[[expiry]]
-name = "CDN API token"
-on = {}
-
-[[expiry]]
-name = "example.org domain"
-on = {}
-
-[[expiry]]
-name = "EAB key of rehearsal"
-on = {}
 "#,
         certbot::directory(Ca::Public),
         certbot::directory(Ca::Staging),
         certbot::directory(Ca::Second),
         folder.display(),
-        day(9),
-        day(57),
-        day(140),
     );
+    for (name, days) in expiries {
+        let date = now.plus(days * DAY).to_string();
+        let date = date.get(..10).unwrap_or_default();
+        let _ = write!(text, "\n[[expiry]]\nname = \"{name}\"\non = {date}\n");
+    }
     text
 }
 
 const HEAD: &str = r#"# The practice fleet: SSH servers inside certdeck, gone when it ends.
 
 [defaults]
+practice = true
 connect-timeout = "10s"
 scan-timeout = "15s"
 # Both ends of every connection run on this machine.

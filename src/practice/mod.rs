@@ -9,6 +9,7 @@ mod authority;
 mod build;
 mod certbot;
 mod client;
+pub mod drill;
 mod ending;
 mod journal;
 mod nginx;
@@ -38,6 +39,7 @@ use tokio::runtime::Runtime;
 
 use crate::clock::Clock;
 use crate::fleet::Moment;
+use build::Fleet;
 use ports::Ports;
 
 pub use client::run_certbot;
@@ -109,7 +111,20 @@ impl Practice {
     /// Starts a fleet: the scenarios of [`ALL`] first, then as many other hosts as are missing.
     /// All dates are seen from `now`. `program` is certdeck itself: on the hosts it is certbot.
     pub async fn start(hosts: usize, now: Moment, program: PathBuf) -> Result<Self, Error> {
-        let build = tokio::task::spawn_blocking(move || Self::start_now(hosts, now, &program));
+        Self::start_with(scenario::fleet(hosts), now, program).await
+    }
+
+    /// Starts the small fleet of a drill, in the same way.
+    pub async fn start_drill(
+        kind: &drill::Kind,
+        now: Moment,
+        program: PathBuf,
+    ) -> Result<Self, Error> {
+        Self::start_with(kind.fleet(), now, program).await
+    }
+
+    async fn start_with(fleet: Fleet, now: Moment, program: PathBuf) -> Result<Self, Error> {
+        let build = tokio::task::spawn_blocking(move || Self::start_now(&fleet, now, &program));
         build.await.map_err(|it| Error::Folder(it.into()))?
     }
 
@@ -138,7 +153,7 @@ impl Practice {
         &self.hosts
     }
 
-    fn start_now(hosts: usize, now: Moment, program: &Path) -> Result<Self, Error> {
+    fn start_now(fleet: &Fleet, now: Moment, program: &Path) -> Result<Self, Error> {
         raise_file_limit();
         let folder = new_folder().map_err(Error::Folder)?;
         let client = new_key()?;
@@ -150,7 +165,7 @@ impl Practice {
         let ports = Ports::new(folder.path());
         let ground =
             build::Ground { folder: folder.path(), program, now, clock_offset, ports: &ports };
-        let built = build::all(&ground, hosts)?;
+        let built = build::all(&ground, &fleet.hosts)?;
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -202,7 +217,7 @@ impl Practice {
             }
         }
 
-        let inventory = build::inventory(&built, folder.path(), now);
+        let inventory = build::inventory(&built, fleet.expiries, folder.path(), now);
         let key = client.to_openssh(LineEnding::LF).map_err(Error::Key)?;
         for (name, text) in [
             (INVENTORY, inventory.as_str()),

@@ -4,6 +4,7 @@
 //! Beside it lies what was said in reviews: marks of those that were signed off, and what somebody
 //! knows about findings. The audit log has all of that, too, and first.
 
+mod practised;
 mod review;
 mod runs;
 mod unattended;
@@ -20,6 +21,7 @@ use tempfile::NamedTempFile;
 use crate::audit;
 use crate::fleet::{Fingerprint, Fleet, Moment};
 
+pub use practised::Practised;
 pub use runs::{Held, Holder, Kept, Runs, Trouble};
 pub use unattended::Unattended;
 

@@ -15,9 +15,10 @@ use super::part::Page;
 use super::part::hosts::{self, HostRow};
 use super::rows::{Arrangement, RowId, Rows};
 use super::theme::Theme;
-use crate::action::DRY_RUN;
+use crate::action::{DRY_RUN, Find};
 use crate::budget::{Bucket, History};
 use crate::diagnose::{Ack, Cause, Diagnosis, Finding, diagnose, gather};
+use crate::drill::Drill;
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Moment, Place, Verdict};
 use crate::inventory::Inventory;
@@ -73,6 +74,8 @@ pub struct Desk {
     pub found: Vec<u64>,
     /// The guided run that this console is at.
     pub guide: Option<Guided>,
+    /// The drill that somebody is at, where nothing is real.
+    pub drill: Option<Drill>,
     /// Which rows of the timeline are marked.
     pub marks: BTreeSet<RowId>,
     /// The present, as of the last message.
@@ -114,6 +117,7 @@ impl Desk {
             search: String::new(),
             found: Vec::new(),
             guide: None,
+            drill: None,
             marks: BTreeSet::new(),
             now,
             theme,
@@ -151,9 +155,23 @@ impl Desk {
         self.diagnosis.acknowledge(&self.acks, self.now);
         self.arrange();
         self.settle_guide();
+        self.settle_drill();
         if self.review.is_some() {
             self.look_back();
         }
+    }
+
+    /// Finds out whether the drill is solved.
+    fn settle_drill(&mut self) {
+        let Some(mut drill) = self.drill.take() else { return };
+        let (inventory, fleet, history) = (&self.inventory, &self.fleet, self.history());
+        drill.look(Find { inventory, fleet, history, now: self.now });
+        self.drill = Some(drill);
+    }
+
+    /// Whether nothing here is real.
+    pub fn is_practice(&self) -> bool {
+        self.inventory.defaults.practice
     }
 
     /// Makes the review of what is known. From here on it is kept up to date.

@@ -43,6 +43,7 @@ use rustix::process::Signal;
 
 use crate::audit::Session;
 use crate::clock::Clock;
+use crate::drill::Drill;
 use crate::guide::Run;
 use crate::inventory::Inventory;
 use crate::remote::Sessions;
@@ -72,6 +73,8 @@ pub struct Deck {
     pub session: Session,
     /// A guided run to go on with.
     pub guide: Option<(Run, Option<Held>)>,
+    /// A drill, where nothing is real.
+    pub drill: Option<Drill>,
     /// Choices.
     pub settings: Settings,
 }
@@ -135,6 +138,8 @@ pub struct Left {
     pub goes_on: Vec<String>,
     /// What the audit log was not told.
     pub problem: Option<SafeText>,
+    /// The drill, as far as it went.
+    pub drill: Option<Drill>,
 }
 
 /// Why a console cannot run.

@@ -102,6 +102,11 @@ impl Theme {
         self.palette.alarm
     }
 
+    /// That nothing here is real: no other part has these colours.
+    pub const fn practice(&self) -> Style {
+        self.palette.practice
+    }
+
     /// A key that can be pressed.
     pub const fn key(&self) -> Style {
         self.palette.title
@@ -145,6 +150,7 @@ struct Palette {
     badge: Style,
     calm: Style,
     alarm: Style,
+    practice: Style,
     selected: Style,
     now: Style,
     culprit: Style,
@@ -294,6 +300,7 @@ const MONO: Palette = Palette {
     badge: BOLD.add_modifier(Modifier::REVERSED),
     calm: BOLD,
     alarm: BOLD.add_modifier(Modifier::REVERSED),
+    practice: BOLD.add_modifier(Modifier::REVERSED),
     selected: BOLD,
     now: PLAIN,
     culprit: PLAIN.add_modifier(Modifier::UNDERLINED),
@@ -318,6 +325,7 @@ fn dark(depth: Depth) -> Palette {
             badge: BOLD.fg(Color::Black).bg(Color::Gray),
             calm: BOLD.fg(Color::Cyan),
             alarm: BOLD.fg(Color::Black).bg(Color::LightRed),
+            practice: BOLD.fg(Color::Black).bg(Color::LightGreen),
             selected: BOLD,
             now: PLAIN.fg(Color::White),
             culprit: PLAIN.fg(Color::LightRed).add_modifier(Modifier::UNDERLINED),
@@ -337,6 +345,7 @@ fn dark(depth: Depth) -> Palette {
         badge: BOLD.fg(rgb(0x0016_1a21)).bg(rgb(0x00d5_dae3)),
         calm: BOLD.fg(rgb(0x0062_c3ce)),
         alarm: BOLD.fg(rgb(0x0016_1a21)).bg(rgb(0x00ff_5f50)),
+        practice: BOLD.fg(rgb(0x0016_1a21)).bg(rgb(0x00cc_79a7)),
         selected: BOLD.bg(rgb(0x0023_2936)),
         now: PLAIN.fg(rgb(0x00ff_ffff)),
         culprit: PLAIN.fg(rgb(0x00ff_5f50)).add_modifier(Modifier::UNDERLINED),
@@ -358,6 +367,7 @@ fn light(depth: Depth) -> Palette {
             badge: BOLD.fg(Color::White).bg(Color::Black),
             calm: BOLD.fg(Color::Blue),
             alarm: BOLD.fg(Color::White).bg(Color::Red),
+            practice: BOLD.fg(Color::White).bg(Color::Magenta),
             selected: BOLD,
             now: PLAIN.fg(Color::Black),
             culprit: PLAIN.fg(Color::Red).add_modifier(Modifier::UNDERLINED),
@@ -377,6 +387,7 @@ fn light(depth: Depth) -> Palette {
         badge: BOLD.fg(rgb(0x00ff_ffff)).bg(rgb(0x0024_2932)),
         calm: BOLD.fg(rgb(0x0000_6470)),
         alarm: BOLD.fg(rgb(0x00ff_ffff)).bg(rgb(0x00de_1433)),
+        practice: BOLD.fg(rgb(0x00ff_ffff)).bg(rgb(0x006a_2c8f)),
         selected: BOLD.bg(rgb(0x00f3_f5f8)),
         now: PLAIN.fg(rgb(0x0000_0000)),
         culprit: PLAIN.fg(rgb(0x00de_1433)).add_modifier(Modifier::UNDERLINED),
@@ -407,6 +418,7 @@ fn high_contrast(depth: Depth) -> Palette {
         badge: BOLD.fg(rgb(0x0000_0000)).bg(rgb(0x00ff_ffff)),
         calm: BOLD.fg(rgb(0x006f_e7f2)),
         alarm: BOLD.fg(rgb(0x0000_0000)).bg(rgb(0x00ff_8070)),
+        practice: BOLD.fg(rgb(0x0000_0000)).bg(rgb(0x00f0_9cd0)),
         selected: BOLD.bg(rgb(0x0000_2d5c)),
         now: PLAIN.fg(rgb(0x00ff_ffff)),
         culprit: PLAIN.fg(rgb(0x00ff_8070)).add_modifier(Modifier::UNDERLINED),
@@ -503,7 +515,7 @@ mod tests {
                     assert!(contrast >= 4.5, "{} {style:?}: {contrast:.2}", theme.name);
                 }
             }
-            for style in [theme.badge(), theme.alarm()] {
+            for style in [theme.badge(), theme.alarm(), theme.practice()] {
                 let contrast = contrast(linear(style.fg), linear(style.bg));
                 assert!(contrast >= 4.5, "{} {style:?}: {contrast:.2}", theme.name);
             }

@@ -58,6 +58,41 @@ fn a_guided_run_looks_as_recorded() {
 }
 
 #[test]
+fn a_drill_looks_as_recorded() {
+    check("practice", Stage::practise, "");
+    check("practice-screen", Stage::practise, "\x1b");
+    check("practice-hint", Stage::practise, "\x1b:hint\r");
+    check("practice-end", Stage::practise, "\x1b:give-up\r");
+}
+
+/// On every screen, under every overlay, at every size and without colours.
+#[test]
+fn nobody_can_take_a_drill_for_production() {
+    let screens =
+        ["\x1b", "\x1b2", "\x1b3", "\x1b4", "\x1b5", "\x1b6", "\x1bW", "\x1bj\r", "\x1bae"];
+    let overlays = ["", "\x1b?", "\x1b:", "\x1b/x", "\x1b@", "\x1bjaf", "\x1bja"];
+    for (is_ascii, text) in
+        [(false, "PRACTICE · nothing here is real"), (true, "PRACTICE - nothing here is real")]
+    {
+        for size in [(200, 60), (120, 40), (80, 24), (60, 14), (59, 14), (60, 13), (40, 2), (40, 1)]
+        {
+            for keys in screens.into_iter().chain(overlays) {
+                let theme = Theme::named("mono", Depth::None, is_ascii).unwrap();
+                let mut stage = Stage::new(theme, is_ascii, size);
+                stage.practise();
+                stage.press(keys);
+                let shown = picture::dump(&stage.draw());
+                assert!(shown.contains(text), "{size:?} {keys:?}\n{shown}");
+                assert!(shown.contains("bold reversed"), "{size:?} {keys:?}\n{shown}");
+            }
+        }
+    }
+    let theme = Theme::named("dark", Depth::True, false).unwrap();
+    let real = Stage::new(theme, false, (80, 24)).draw();
+    assert!(!picture::dump(&real).contains("PRACTICE"));
+}
+
+#[test]
 fn reviews_look_as_recorded() {
     check("review", Stage::review, "W");
     check("review-end", Stage::review, "WG");

@@ -18,6 +18,8 @@ mod cli;
 mod cloud;
 mod console;
 mod dns;
+#[cfg(feature = "practice")]
+mod drill;
 mod fuzz_seeds;
 #[cfg(feature = "practice")]
 mod incident;

@@ -24,7 +24,7 @@ fn start(hosts: usize) -> (tokio::runtime::Runtime, Practice) {
 }
 
 /// What is certbot on the hosts.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_certdeck"))
 }
 
@@ -471,7 +471,7 @@ fn sessions(practice: &Practice) -> Arc<Sessions> {
 }
 
 /// Reads every host of a fleet once.
-fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
+pub(crate) fn scan(runtime: &tokio::runtime::Runtime, practice: &Practice) -> Fleet {
     let (inventory, complaints) = certdeck::inventory::read(practice.inventory_text());
     assert!(complaints.is_empty(), "{complaints:?}");
     let inventory = Arc::new(inventory);

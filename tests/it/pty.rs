@@ -336,6 +336,10 @@ impl Fixture {
         fixture
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn inventory(&self) -> std::path::PathBuf {
         self.folder.path().join("inventory.toml")
     }
@@ -395,7 +399,7 @@ impl Pty {
         Self::start(fixture, &[program, "--inventory", &inventory], columns, rows)
     }
 
-    fn start(fixture: Fixture, words: &[&str], cols: u16, rows: u16) -> Self {
+    pub(crate) fn start(fixture: Fixture, words: &[&str], cols: u16, rows: u16) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::from_argv(words.iter().map(Into::into).collect());
@@ -452,7 +456,7 @@ impl Pty {
         self.shown.lock().unwrap().screen.screen_mut().set_size(rows, cols);
     }
 
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.shown.lock().unwrap().screen.screen().contents()
     }
 
@@ -466,7 +470,7 @@ impl Pty {
     }
 
     #[track_caller]
-    fn wait_until(&self, what: &str, is_so: impl Fn(&str) -> bool) {
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&str) -> bool) {
         let began = Instant::now();
         while !is_so(&self.screen()) {
             assert!(began.elapsed() < PATIENCE, "never: {what}\n{}", self.screen());
@@ -475,7 +479,7 @@ impl Pty {
     }
 
     /// Waits until nothing was written for half a second.
-    fn wait_until_quiet(&self) {
+    pub(crate) fn wait_until_quiet(&self) {
         let began = Instant::now();
         let mut last = (Instant::now(), self.written());
         while last.0.elapsed() < Duration::from_millis(500) {

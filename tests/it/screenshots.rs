@@ -56,6 +56,13 @@ const SHOTS: &[Shot] = &[
     Shot { name: "audit", size: (120, 40), before: Stage::read_log, keys: "5j", ..DARK },
     Shot { name: "review", size: (120, 40), before: Stage::review, keys: "Wjjjj", ..DARK },
     Shot { name: "guide", size: (100, 40), before: Stage::guide, keys: "\r", ..DARK },
+    Shot {
+        name: "practice",
+        size: (100, 32),
+        before: Stage::practise,
+        keys: "\x1b:hint\r",
+        ..DARK
+    },
     Shot { name: "budget", size: (120, 40), before: Stage::refuse, keys: "6jj", ..DARK },
     Shot { name: "help", size: (100, 40), keys: "?", ..DARK },
 ];

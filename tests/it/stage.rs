@@ -6,6 +6,7 @@ use std::time::Duration;
 use certdeck::acme::{self, Step};
 use certdeck::budget::{Account, Ca, Event, NameSet, Origin, What};
 use certdeck::diagnose::{Ack, AckKind};
+use certdeck::drill::{Drill, Task};
 use certdeck::explain::Explanation;
 use certdeck::fleet::{Fingerprint, HOUR, Moment};
 use certdeck::guide::Run;
@@ -29,6 +30,22 @@ use certdeck::tui::theme::{Depth, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use uuid::Uuid;
+
+/// A drill about one of the sample's certificates.
+static TASK: Task = Task {
+    name: "sample-drill",
+    page: "03:07 api.example.net refuses clients: browsers say that its certificate is about to end",
+    about: "api.example.net",
+    cause: "overdue",
+    hints: [
+        "Why did nobody renew it for weeks?",
+        "Look at the client's log.",
+        "Put the challenge where the CA looks for it.",
+    ],
+    orders: 1,
+    wrong: &[],
+    lesson: "Look at the log before you order.",
+};
 
 /// The console, and what time it is.
 pub(crate) struct Stage {
@@ -97,6 +114,20 @@ impl Stage {
     pub(crate) fn read_log(&mut self) {
         self.tell(Msg::LogOpened(Ok(())));
         self.tell(Msg::LogRead(Box::new(sample::book())));
+    }
+
+    /// Nothing is real, and somebody is to find out what is wrong.
+    pub(crate) fn practise(&mut self) {
+        let (fleet, _) = sample::prod_eu();
+        let mut inventory = sample::inventory();
+        inventory.defaults.practice = true;
+        let mut settings = self.app.settings().clone();
+        "practice".clone_into(&mut settings.fleet_name);
+        let mut desk = Desk::new(Arc::new(inventory), fleet, self.theme.clone(), NOW);
+        desk.drill = Some(Drill::new(&TASK, Some(7), NOW.plus(-130)));
+        self.app = App::new(desk, settings, Keymap::default());
+        self.tell(Msg::Resized(self.size.0, self.size.1));
+        self.read_log();
     }
 
     /// A guided run about a certificate that is overdue has begun.

@@ -47,6 +47,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("action", &["budget", "fleet", "inventory", "source", "text"]),
     // Which step is next is a matter of what is wrong and of what could be done.
     ("guide", &["action", "budget", "diagnose", "filter", "fleet", "inventory", "text"]),
+    // What was done in a drill is what the audit log has of it.
+    ("drill", &["action", "audit", "diagnose", "fleet", "guide", "text"]),
     // How wide a wave is, is a matter of groups.
     ("rollout", &["action", "fleet", "inventory"]),
     // What was looked at, as those saw it who did: CAA records are judged where they are read.
@@ -61,7 +63,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scan", &["clock", "fleet", "gather", "inventory", "remote", "source", "text", "wire"]),
     // Guided runs that are under way; what is said in a review, on record before it is kept.
     ("store", &["audit", "diagnose", "fleet", "guide", "review", "source", "text"]),
-    ("practice", &["clock", "fleet"]),
+    // What a drill is to its scorer, it is to whoever makes the trouble.
+    ("practice", &["clock", "drill", "fleet"]),
     // What is handed out is made elsewhere.
     ("export", &["clock", "fleet", "report"]),
     // Redirects are followed by the names that a CA would find.
@@ -114,6 +117,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "budget",
             "clock",
             "diagnose",
+            "drill",
             "filter",
             "fleet",
             "gather",
@@ -174,6 +178,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "budget",
             "clock",
             "diagnose",
+            "drill",
             "explain",
             "export",
             "filter",
@@ -215,6 +220,7 @@ const REGISTRIES: &[&str] = &[
     "diagnose",
     "guide",
     "inventory/import",
+    "practice/drill",
     "practice/scenario",
     "preflight",
     "report",

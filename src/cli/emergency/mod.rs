@@ -13,6 +13,8 @@ use uuid::Uuid;
 use super::run::open_log;
 use super::survey::Signals;
 use super::{Context, Exit, Failure, Options, console, open, plan, runtime, session};
+#[cfg(feature = "practice")]
+use crate::drill::Drill;
 use crate::fleet::Moment;
 use crate::guide::{Run, Scene};
 use crate::inventory::Inventory;
@@ -95,8 +97,26 @@ fn on_console(args: &Args, context: &Context) -> Result<Exit, Failure> {
         (Run::new(Uuid::now_v7(), args.name.as_deref().unwrap_or_default(), &who, now), None)
     };
     let options = Options::default();
-    let opened = console::open_console(&options, context, inventory, (false, Some(guide)));
-    runtime()?.block_on(opened)
+    let with = console::With { guide: Some(guide), ..console::With::default() };
+    let left = runtime()?.block_on(console::open_console(&options, context, inventory, with))?;
+    Ok(Exit::Code(left.ending.code()))
+}
+
+/// A drill with plain prompts: the guided run that it is about.
+#[cfg(feature = "practice")]
+pub(super) fn practise(context: &Context, drill: &mut Drill) -> Result<Exit, Failure> {
+    let inventory = Arc::new(open::inventory(context)?);
+    let log = open_log(context)?;
+    session::attend("practice", context, (inventory, log), async |tools| {
+        let signals = Signals::catch()?;
+        let runs = Runs::new(&context.paths.state);
+        let now = context.clock.now();
+        let run = Run::new(Uuid::now_v7(), drill.task.about, &tools.who, now);
+        let fleet = plan::recalled(&tools.inventory, context);
+        let lines = lines::Lines::read(signals, io::stdin().is_terminal());
+        let guide = plain::Guide::new(context, tools, run, fleet, lines);
+        guide.for_practice(drill).walk(&runs, None).await
+    })
 }
 
 async fn walk(args: &Args, context: &Context, tools: Tools) -> Result<Exit, Failure> {

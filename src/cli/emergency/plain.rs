@@ -14,6 +14,7 @@ use crate::budget::History;
 use crate::cli::run::refused;
 use crate::cli::survey::{self, note};
 use crate::cli::{Context, Exit, Failure, notice, progress};
+use crate::drill::Drill;
 use crate::fleet::{Fleet, HostName};
 use crate::guide::{Answer, Does, Given, Proof, Run, Scene, Step};
 use crate::notice::Event;
@@ -35,6 +36,8 @@ pub(super) struct Guide<'a> {
     /// The hosts that were read in this session.
     read: BTreeSet<HostName>,
     shown: usize,
+    /// The drill that it is part of, where nothing is real.
+    drill: Option<&'a mut Drill>,
 }
 
 /// How the walk goes on.
@@ -64,7 +67,14 @@ impl<'a> Guide<'a> {
         lines: Lines,
     ) -> Self {
         let history = survey::history(context, &tools.inventory, &fleet);
-        Self { context, tools, run, fleet, history, lines, read: BTreeSet::new(), shown: 0 }
+        let (read, drill) = (BTreeSet::new(), None);
+        Self { context, tools, run, fleet, history, lines, read, shown: 0, drill }
+    }
+
+    /// The same as part of a drill.
+    #[cfg(feature = "practice")]
+    pub(super) fn for_practice(self, drill: &'a mut Drill) -> Self {
+        Self { drill: Some(drill), ..self }
     }
 
     /// From the first look to the end, or until somebody leaves.
@@ -87,6 +97,7 @@ impl<'a> Guide<'a> {
             runs.begin(&self.run, &self.tools.who, now).map_err(not_taken)?
         };
         self.record(if is_new { "begin" } else { "resume" }, &[("about", json!(self.run.about))])?;
+        say(self.reminder());
         say(&format!(
             "Guided run about {}. Nothing is changed before you confirm it.\n\
              Anybody on this machine goes on with: {}\n",
@@ -113,6 +124,7 @@ impl<'a> Guide<'a> {
                 continue;
             }
             self.shown += 1;
+            say(self.reminder());
             say(&words::step(&step, self.shown, width()));
             if let Next::Ends(exit) = self.answer(&step, held).await? {
                 return Ok(exit);
@@ -129,6 +141,7 @@ impl<'a> Guide<'a> {
                 Err(gone) => return Ok(Next::of(gone)),
             };
             match (line.to_ascii_lowercase().as_str(), &step.does) {
+                ("hint", _) if self.drill.is_some() => self.hint(),
                 ("?" | "h" | "help", _) => say(&words::help(&self.run.resume())),
                 ("q" | "quit", _) => return Ok(Next::Ends(Exit::Failed)),
                 ("b" | "back", _) if !self.run.can_go_back() => {
@@ -412,7 +425,30 @@ impl<'a> Guide<'a> {
         // The snapshot is a memory, not a record: nothing depends on it.
         Store::new(&self.context.paths.state).save(&self.fleet).ok();
         self.history = survey::history(self.context, &self.tools.inventory, &self.fleet);
+        self.look();
         Ok(())
+    }
+
+    /// Says that a drill is solved, as soon as it is.
+    fn look(&mut self) {
+        let (inventory, fleet, history) = (&*self.tools.inventory, &self.fleet, &self.history);
+        let find = Find { inventory, fleet, history, now: self.context.clock.now() };
+        let is_solved = self.drill.as_mut().is_some_and(|it| it.look(find));
+        if is_solved {
+            say(
+                "\nSOLVED: all is well again, and proven. What is left of the guide may be left.\n",
+            );
+        }
+    }
+
+    fn hint(&mut self) {
+        let hint = self.drill.as_mut().and_then(|it| it.hint());
+        say(&format!("  {}\n", hint.unwrap_or("there is no plainer hint")));
+    }
+
+    /// What stands before every step where nothing is real.
+    fn reminder(&self) -> &'static str {
+        if self.tools.inventory.defaults.practice { PRACTICE } else { "" }
     }
 
     fn scene(&self) -> Scene<'_> {
@@ -464,6 +500,8 @@ fn width() -> Option<usize> {
 /// How long a job is left alone before it is asked again.
 const BETWEEN: Duration = Duration::from_secs(2);
 const FIRST: &str = "certificate";
+/// It stands alone, so that a screen reader reads it as a sentence.
+const PRACTICE: &str = "\nPRACTICE: nothing here is real.\n";
 /// So many cards beside the first are shown before a question.
 const CARDS: usize = 2;
 const NARROW: usize = 40;

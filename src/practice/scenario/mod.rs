@@ -9,13 +9,14 @@ pub(super) mod crowd;
 mod files;
 mod hostile;
 mod nodes;
-mod pem;
+pub(super) mod pem;
 mod public;
 mod reach;
 mod renewal;
 mod served;
 
 use super::Error;
+use super::build::{Fleet, Recipe, Wanted};
 use super::stage::Stage;
 
 /// Every scenario.
@@ -74,6 +75,25 @@ pub struct Kind {
     pub groups: &'static [&'static str],
     pub(super) build: fn(&mut Stage<'_>) -> Result<(), Error>,
 }
+
+/// That many hosts: every scenario first, then a crowd.
+pub(super) fn fleet(hosts: usize) -> Fleet {
+    let own = ALL.iter().map(|it| Wanted {
+        name: it.host.to_owned(),
+        groups: it.groups,
+        about: Some(it.about),
+        recipe: Recipe::Own(it.build),
+    });
+    let crowd = (0..).map(|number| {
+        let (name, groups) = crowd::name(number);
+        Wanted { name, groups, about: None, recipe: Recipe::Crowd(number) }
+    });
+    Fleet { hosts: own.chain(crowd).take(hosts).collect(), expiries: EXPIRIES }
+}
+
+/// What else expires around them.
+const EXPIRIES: &[(&str, i64)] =
+    &[("CDN API token", 9), ("example.org domain", 57), ("EAB key of rehearsal", 140)];
 
 const EDGE: &[&str] = &["production", "edge"];
 const PRODUCTION: &[&str] = &["production"];

@@ -51,14 +51,22 @@ pub(super) const EXPIRED_INTERMEDIATE: Kind = Kind {
 };
 
 /// Puts a certificate where PEM files lie, with its key beside it.
-pub(super) fn put(stage: &Stage<'_>, name: &str, issued: &Issued) -> Result<(), Error> {
+pub(in crate::practice) fn put(
+    stage: &Stage<'_>,
+    name: &str,
+    issued: &Issued,
+) -> Result<(), Error> {
     let full = format!("{}{}", issued.certificate, issued.chain);
     stage.file(&format!("{FOLDER}/{name}.pem"), 0o644, full)?;
     stage.file(&format!("{FOLDER}/{name}.key"), 0o600, &issued.key)
 }
 
 /// Has nginx serve these, and tells the inventory of the files.
-pub(super) fn serve(stage: &mut Stage<'_>, names: &[&str], port: u16) -> Result<(), Error> {
+pub(in crate::practice) fn serve(
+    stage: &mut Stage<'_>,
+    names: &[&str],
+    port: u16,
+) -> Result<(), Error> {
     programs::install_nginx(stage)?;
     programs::install_systemd(stage, "nginx")?;
     nginx::configure(stage)?;

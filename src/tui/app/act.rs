@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::App;
+use crate::drill::Drill;
 use crate::filter::Filter;
 use crate::fleet::HostName;
 use crate::tui::commands;
@@ -40,6 +41,12 @@ impl App {
                 Ok(_) => return None,
                 Err(why) => why,
             },
+            Command::Practice | Command::Hint | Command::GiveUp if self.desk.drill.is_none() => {
+                "this is no drill; `certdeck practice` begins one"
+            }
+            Command::GiveUp if self.desk.drill.as_ref().is_some_and(Drill::is_over) => {
+                "it is over already"
+            }
             Command::Stop if job.is_none() && !is_scanning => "no scan is running",
             Command::Rescan | Command::RescanAll if is_scanning => {
                 "a scan is running already; x stops it"
@@ -74,6 +81,7 @@ impl App {
                 self.remark(command);
             }
             Command::Again => return self.again(),
+            Command::Practice | Command::Hint | Command::GiveUp => self.drill(command),
             Command::Review => self.open_review(),
             Command::Preflight => return self.preflight(),
             Command::Stop => return self.stop(),

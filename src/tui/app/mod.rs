@@ -2,6 +2,7 @@
 
 mod act;
 mod change;
+mod drill;
 mod guide;
 mod incident;
 mod remark;
@@ -29,7 +30,7 @@ use super::msg::{Effect, Msg, Time};
 use super::overlay::{Meter, Notice, Overlay, Under};
 use super::part::footer::{self, FooterView};
 use super::part::header::{self, HeaderView, Mode};
-use super::part::{MINIMUM, detail, too_small};
+use super::part::{MINIMUM, detail, practice, too_small};
 use super::record::Record;
 use crate::fleet::{HostName, Moment, Weight};
 use crate::text::SafeText;
@@ -63,6 +64,8 @@ pub struct App {
     hears_mouse: bool,
     escalation: Escalation,
     attention: Attention,
+    /// Whether the end of the drill was shown.
+    is_drill_told: bool,
     /// What this program costs; the loop takes the figures.
     pub meter: Meter,
 }
@@ -101,8 +104,10 @@ impl App {
             hears_mouse,
             escalation: Escalation::default(),
             attention: Attention::default(),
+            is_drill_told: false,
             meter: Meter::default(),
         };
+        app.open_drill();
         app.settle();
         app
     }
@@ -232,6 +237,7 @@ impl App {
             self.is_stale = false;
             self.desk.judge();
             self.settle();
+            self.tell_drill();
         }
     }
 
@@ -245,6 +251,11 @@ impl App {
         self.hears_mouse
     }
 
+    /// The choices that hold as long as the console runs.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What is known now.
     pub fn desk(&self) -> &Desk {
         &self.desk
@@ -256,9 +267,13 @@ impl App {
         buf.set_style(area, self.desk.theme.base());
         if area.width < MINIMUM.0 || area.height < MINIMUM.1 {
             too_small(&page, area, buf);
+            if self.desk.is_practice() {
+                practice::draw(&page, Rect { y: area.bottom().max(1) - 1, ..area }, buf);
+            }
             return;
         }
         let parts = self.areas(area);
+        practice::draw(&page, parts.practice, buf);
         self.draw_header(parts.header, buf);
         self.draw_banner(parts.banner, buf);
         self.trail.screen().draw(&self.desk, parts.body, buf);
@@ -308,6 +323,7 @@ impl App {
             Input::Vanished => vec![Effect::Leave],
         };
         self.settle();
+        self.follow_drill();
         effects
     }
 
@@ -435,14 +451,15 @@ impl App {
             self.desk.is_filtered() || self.overlay.as_ref().is_some_and(|it| it.is_line());
         let banner =
             self.banner().map_or(0, |it| detail::height(&[it], area.width).min(MAX_BANNER));
-        let [header, banner, body, filter, footer] = area.layout(&Layout::vertical([
+        let [practice, header, banner, body, filter, footer] = area.layout(&Layout::vertical([
+            Constraint::Length(u16::from(self.desk.is_practice())),
             Constraint::Length(1),
             Constraint::Length(banner),
             Constraint::Fill(1),
             Constraint::Length(u16::from(has_filter)),
             Constraint::Length(1),
         ]));
-        Areas { header, banner, body, filter, footer }
+        Areas { practice, header, banner, body, filter, footer }
     }
 
     fn whole(&self) -> Rect {
@@ -490,6 +507,8 @@ const MAX_BANNER: u16 = 4;
 
 /// Where things are drawn.
 struct Areas {
+    /// That nothing here is real.
+    practice: Rect,
     header: Rect,
     /// That the audit log refuses.
     banner: Rect,

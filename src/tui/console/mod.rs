@@ -74,7 +74,8 @@ impl Console {
         // Nothing is worth a terminal that hangs: the log may be held by somebody else.
         console.terminal.leave();
         let problem = console.work.end().await;
-        Ok(Left { ending: ended?, goes_on: console.app.goes_on(), problem })
+        let goes_on = console.app.goes_on();
+        Ok(Left { ending: ended?, goes_on, problem, drill: console.app.into_drill() })
     }
 
     async fn go(&mut self) -> Result<Ending, Error> {
@@ -106,6 +107,7 @@ impl Console {
         let mut desk = Desk::new(Arc::clone(&deck.inventory), fleet, theme, now);
         desk.ssh_config.clone_from(&settings.ssh_config);
         desk.who = deck.session.who();
+        desk.drill.clone_from(&deck.drill);
         desk.mask = settings.mask.clone().map(|mut mask| {
             mask.learn(&desk.fleet);
             mask

@@ -49,6 +49,8 @@ pub enum Command {
     Fold,
     /// Forward on the trail.
     Forward,
+    /// Ends the drill unsolved.
+    GiveUp,
     /// The next grouping.
     GroupNext,
     /// Half a page down.
@@ -57,6 +59,8 @@ pub enum Command {
     HalfUp,
     /// Shows the keys.
     Help,
+    /// Gives the next hint of a drill.
+    Hint,
     /// Writes the hand-over of the last day.
     Incident,
     /// Leaves, when pressed twice.
@@ -85,6 +89,8 @@ pub enum Command {
     Open,
     /// A page down.
     PageDown,
+    /// Shows what is to be solved in a drill, and what it was worth.
+    Practice,
     /// Looks at what a CA will look at.
     Preflight,
     /// Shows the text of the screen in the pager.
@@ -352,6 +358,9 @@ static TABLE: &[Binding] = table! {
     Incident "incident" Everywhere ["i"] "hand-over": "hand-over of the last day, with a status for the chat"
     Edit "edit" Everywhere ["e"] "edit": "$EDITOR on the inventory, at the selected host"
     Pager "pager" Everywhere ["o"] "pager": "everything about the selection, in $PAGER"
+    Practice "practice" Everywhere ["P"] "practice": "in a drill: what is to be solved, and what it was worth"
+    Hint "hint" Everywhere ["f2"] "hint": "in a drill: the next hint, for ten points"
+    GiveUp "give-up" Everywhere [] "give up": "in a drill: end it unsolved, and see what it was"
     Mouse "mouse" Everywhere ["m"] "mouse": "mouse on or off; off, the terminal selects text"
     Diagnostics "diagnostics" Everywhere ["f12"] "figures": "what this program costs: frames, rows, memory"
     Redraw "redraw" Everywhere ["ctrl-l"] "redraw": "draw the screen anew"

@@ -287,6 +287,8 @@ impl Card {
         let host = self.items.get(self.selected).map(|it| &it.target.host);
         let told = host.and_then(|it| desk.inventory.host(it.as_str()));
         let groups = told.map(|it| it.groups.join(" ").to_uppercase()).unwrap_or_default();
+        // Not even a card is to look as it does where things are real.
+        let groups = if desk.is_practice() { "PRACTICE".to_owned() } else { groups };
         let rule = desk.theme.glyphs().rule;
         if groups.is_empty() {
             format!("{action} {what}")

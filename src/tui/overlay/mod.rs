@@ -2,6 +2,7 @@
 //! texts to be read. While one does, the screen below keeps its order.
 
 mod card;
+mod drill;
 mod field;
 mod figures;
 mod filter;
@@ -34,6 +35,7 @@ use crate::fleet::HostName;
 use crate::review::Word;
 
 pub(super) use card::Card;
+pub(super) use drill::DrillSheet;
 pub(super) use figures::Figures;
 pub use figures::Meter;
 pub(super) use filter::FilterLine;

@@ -19,6 +19,7 @@ pub mod jobs;
 mod layers;
 pub mod menu;
 mod pen;
+pub mod practice;
 pub mod review;
 pub(in crate::tui) mod sheet;
 pub mod timeline;
