@@ -23,6 +23,9 @@ pub(super) fn attend(
     work: impl AsyncFnOnce(Tools) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let who = Session { practice: inventory.defaults.practice, ..context.session(what) };
+    if who.practice {
+        note("PRACTICE: nothing here is real\n");
+    }
     let session = log.begin_session(&who.body()).map_err(refused)?;
     let log = Arc::new(Mutex::new(log));
     let ended = runtime()?.block_on(async {

@@ -98,8 +98,7 @@ impl Score {
             self.add(-WRONG, format!("wrong: {wrong}"));
         }
         if self.hints > 0 {
-            let word = if self.hints == 1 { "hint" } else { "hints" };
-            self.add(-HINT * as_points(self.hints), format!("{} {word}", self.hints));
+            self.add(-HINT * as_points(self.hints), many(self.hints, "hint"));
         }
         let sum: i64 = self.items.iter().map(|it| it.points).sum();
         self.points = sum.clamp(0, CAUSE + PROOF);
@@ -115,7 +114,8 @@ impl Score {
         let mut lines = vec![format!("{}: {became}, {} of 100 points", self.name, self.points)];
         lines.extend(self.items.iter().map(|it| format!("  {:>+4}  {}", it.points, it.what)));
         let (used, least) = (orders(self.orders), self.least);
-        lines.push(format!("   {used}, {least} needed; {} wrong moves", self.wrong.len()));
+        let wrong = many(self.wrong.len(), "wrong move");
+        lines.push(format!("  {used}, {least} needed; {wrong}"));
         lines.push(format!("  {}", self.lesson));
         lines
     }
@@ -170,11 +170,15 @@ fn wrong(drill: &Drill, changes: &[Change<'_>]) -> Vec<SafeText> {
     changes.iter().filter_map(line).collect()
 }
 
-fn orders(many: usize) -> String {
-    match many {
-        0 => "no order".to_owned(),
-        1 => "1 order".to_owned(),
-        many => format!("{many} orders"),
+fn orders(count: usize) -> String {
+    many(count, "order")
+}
+
+fn many(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
     }
 }
 
@@ -261,7 +265,7 @@ mod tests {
         // What came after the proof is no part of it, and what only tries is no change.
         let after =
             [intent(50, "dry-run", "web-01"), cause(60), intent(900, "force-renew", "web-01")];
-        check(&solved(120), &after, 100, &["no order, 0 needed; 0 wrong moves"]);
+        check(&solved(120), &after, 100, &["no order, 0 needed; no wrong move"]);
     }
 
     #[test]

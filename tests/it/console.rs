@@ -65,6 +65,29 @@ fn a_drill_looks_as_recorded() {
     check("practice-end", Stage::practise, "\x1b:give-up\r");
 }
 
+#[test]
+fn a_cause_is_looked_at_where_it_is_opened_and_not_where_it_only_stands() {
+    for (keys, points) in [
+        // The timeline, the findings with the cause selected, another certificate.
+        ("", "+0  the cause was not looked at"),
+        ("3", "+0  the cause was not looked at"),
+        ("\r\x1b", "+0  the cause was not looked at"),
+        // Its certificate, its host, the cause itself.
+        ("j\r", "+30  the cause, after 2m"),
+        ("2/host:edge-fra-2\r\r", "+30  the cause, after 2m"),
+        ("/host:edge-fra-2\rf\r", "+30  the cause, after 2m"),
+    ] {
+        let theme = Theme::named("mono", Depth::None, false).unwrap();
+        let mut stage = Stage::new(theme, false, (120, 40));
+        stage.practise();
+        stage.press("\x1b");
+        stage.press(keys);
+        stage.press(":give-up\r");
+        let shown = picture::dump(&stage.draw());
+        assert!(shown.contains(points), "{keys:?}\n{shown}");
+    }
+}
+
 /// On every screen, under every overlay, at every size and without colours.
 #[test]
 fn nobody_can_take_a_drill_for_production() {

@@ -135,8 +135,12 @@ fn follow_guide(console: &mut Pty, name: &str) {
             console.wait_until("it is confirmed", |it| !it.contains("Keep as is"));
             last.clear();
         } else if screen.contains("Happened") && screen.contains("Audit") {
-            console.send("q");
-            console.wait_until("the guide goes on", |it| !it.contains("Happened"));
+            // Not before it could have been told that this was the last of it.
+            console.wait_until_quiet();
+            if !console.screen().contains("solved, ") {
+                console.send("q");
+                console.wait_until("the guide goes on", |it| !it.contains("Happened"));
+            }
         } else if let Some(step) = step(&screen).filter(|it| *it != last) {
             console.send("\r");
             last = step;

@@ -137,6 +137,20 @@ fn every_change_in_the_log_is_handed_over_once() {
     assert!(json(&serve, &["host:web-*"])["timeline"].as_array().unwrap().is_empty());
 }
 
+/// Whoever is given a hand-over of a drill is told so first, in a chat as well.
+#[test]
+fn nobody_takes_practice_for_an_incident() {
+    let serve = night();
+    let text = incident(&serve, &[]);
+    assert!(text.lines().nth(2) == Some("**PRACTICE: nothing of this is real.**"), "{text}");
+    let json = json(&serve, &[]);
+    assert_eq!(json["practice"], true);
+    assert_eq!(json["status"][0], "PRACTICE: nothing of this is real.");
+    let output = serve.certdeck(&["run", "dry-run", "edge-fra-1/www.example.net"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("PRACTICE: nothing here is real\n"), "{said}");
+}
+
 #[test]
 fn a_damaged_log_is_handed_over_as_far_as_it_is_good() {
     let serve = night();

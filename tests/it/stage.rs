@@ -127,7 +127,7 @@ impl Stage {
         desk.drill = Some(Drill::new(&TASK, Some(7), NOW.plus(-130)));
         self.app = App::new(desk, settings, Keymap::default());
         self.tell(Msg::Resized(self.size.0, self.size.1));
-        self.read_log();
+        self.tell(Msg::LogOpened(Ok(())));
     }
 
     /// A guided run about a certificate that is overdue has begun.

@@ -69,8 +69,8 @@ Examples:
 
 Points: 30 for the cause, if it was looked at before the first change; 70 for the proof. Less 15 for
 each order too many, 20 for each wrong move, 10 for each hint, and 1 for each minute after the first
-ten. The cause counts as looked at when it was opened (f, Enter) or when the guide's step about it
-was answered.
+ten. The cause counts as looked at when it was opened (f, Enter), or the certificate or host that it
+is about, or when the guide's step about it was answered.
 
 Exit codes: 0 solved, 1 not solved, 2 the request was wrong.";
 

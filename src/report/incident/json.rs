@@ -33,6 +33,7 @@ pub(super) fn write(story: &Story<'_>, out: &mut dyn Write) -> io::Result<()> {
         "certdeck": env!("CARGO_PKG_VERSION"),
         "written-at": story.now.to_string(),
         "asked": story.asked,
+        "practice": story.is_practice(),
         "from": story.span().map(|it| it.0.to_string()),
         "to": story.span().map(|it| it.1.to_string()),
         "status": story.status(),

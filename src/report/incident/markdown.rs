@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::story::{Entry, Kind, Story, ask, many, short};
+use super::story::{Entry, Kind, PRACTICE, Story, ask, many, short};
 use crate::audit::verify::State;
 use crate::fleet::human;
 
@@ -51,6 +51,9 @@ fn head(story: &Story<'_>, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     writeln!(out, "# Hand-over, {from} to {to}\n")?;
+    if story.is_practice() {
+        writeln!(out, "**{PRACTICE}**\n")?;
+    }
     writeln!(
         out,
         "Made by certdeck at {} from its audit log: {}. All times are UTC.\n",

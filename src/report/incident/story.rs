@@ -236,6 +236,14 @@ impl<'a> Story<'a> {
         self.timeline.iter().filter(|it| it.kind == Kind::Change && !it.is_host_key())
     }
 
+    /// Whether nothing of it was real: whoever worked here did so to practise.
+    pub(super) fn is_practice(&self) -> bool {
+        let begun = |it: &&Record| it.kind == "session" && it.text("event") == Some("start");
+        let mut sessions = self.extract.records.iter().filter(begun).peekable();
+        let is_practice = |it: &Record| it.body.get("practice") == Some(&Value::Bool(true));
+        sessions.peek().is_some() && sessions.all(is_practice)
+    }
+
     /// The first and the last moment of it.
     pub(super) fn span(&self) -> Option<(Moment, Moment)> {
         let mut chosen = self.extract.chosen();
@@ -275,7 +283,10 @@ impl<'a> Story<'a> {
             did.push(format!("{} of host keys or settings", many(changes, "change")));
         }
         let hosts = many(self.hosts().len(), "host");
-        let mut lines = vec![format!("certdeck, {from} to {to}: {} on {hosts}.", did.join(", "))];
+        // It is pasted where nobody sees from what it was made.
+        let mut lines: Vec<_> =
+            self.is_practice().then(|| PRACTICE.to_owned()).into_iter().collect();
+        lines.push(format!("certdeck, {from} to {to}: {} on {hosts}.", did.join(", ")));
         let mut targets: Vec<String> = self.targets().into_iter().collect();
         // Certificates say more than hosts.
         targets.sort_by_key(|it| !it.contains(ON));
@@ -560,6 +571,8 @@ fn uncalling(text: &str) -> String {
 }
 
 /// The members in which records say why something was done, in spite of what, or left out.
+/// Above everything that is made of the log of a practice fleet.
+pub(super) const PRACTICE: &str = "PRACTICE: nothing of this is real.";
 const REASONS: &[&str] = &["reason", "override", "overrides", "skip", "skipped", "waived"];
 /// Members that have a place of their own, or that say nothing to people.
 const TOLD: &[&str] = &["who", "host", "lineage", "pid", "pid-began", "run", "confirmed"];

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::drill::Drill;
-use crate::tui::keys::Command;
+use crate::tui::keys::{Command, Place};
 use crate::tui::overlay::DrillSheet;
 
 impl App {
@@ -35,16 +35,26 @@ impl App {
         self.lay(DrillSheet::default());
     }
 
-    /// Takes in what somebody looks at: a screen of its own about one thing, not a line of a list.
+    /// Takes in what somebody has opened: a cause, or the certificate or host of one. What only
+    /// stands in a list was not opened.
     pub(super) fn follow_drill(&mut self) {
-        if self.desk.drill.is_none() || self.trail.number().is_some() {
+        if self.desk.drill.is_none() {
             return;
         }
-        let found = self.trail.screen().findings(&self.desk);
-        let rules: Vec<_> = found.iter().map(|it| it.rule).collect();
-        if let Some(drill) = &mut self.desk.drill {
-            drill.opened(&rules, self.desk.now);
+        if self.trail.number().is_none() {
+            let screen = self.trail.screen();
+            let mut found = screen.findings(&self.desk);
+            if screen.place() == Place::Details
+                && let Some(id) = screen.selected(&self.desk)
+            {
+                found.extend(self.desk.findings_of(&id).1);
+            }
+            let rules: Vec<_> = found.iter().map(|it| it.rule).collect();
+            if let Some(drill) = &mut self.desk.drill {
+                drill.opened(&rules, self.desk.now);
+            }
         }
+        self.tell_drill();
     }
 
     /// Shows that the drill is solved: once, and not over a dialog or between two keys.
