@@ -16,9 +16,12 @@ use crate::report::{Page, Report, Shown};
 /// host that could not be read is unknown. Lists of verdicts change that. Critical comes before
 /// warning, warning before unknown, unknown before ok.
 ///
+/// What somebody has acknowledged or snoozed (`certdeck review ack`) does not count until then, and
+/// is told of: how many, and what was said about it.
+///
 /// With --places every certificate has a line and its own performance data, with the times at
 /// which its renewal is due and overdue as thresholds.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// What to look at, as in the console: fra, state:due,overdue, left<7d, group=prod
@@ -43,6 +46,10 @@ pub(super) struct Args {
     )]
     fail_on: Vec<Verdict>,
 
+    /// Count what is acknowledged or snoozed as well
+    #[arg(long)]
+    with_acknowledged: bool,
+
     /// A line for each certificate, and performance data of each
     #[arg(long)]
     places: bool,
@@ -58,6 +65,7 @@ Examples:
   certdeck check group=production --critical expired,overdue --warning due
   certdeck check --places host:edge-*
   certdeck check --quiet --fail-on expired,overdue,key,chain
+  certdeck check --with-acknowledged    as if nobody had said that it is known
 
 Verdicts: ok, due, automation, clock, unknown, unreachable, staging, unloaded, drift, overdue,
 name, chain, key, revoked, expired.
@@ -68,7 +76,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let filter = survey::filter(&args.filter, context)?;
     let Survey { inventory, fleet, visited } = survey::survey(context, &filter)?;
     let now = context.clock.now();
-    let diagnosis = diagnose::diagnose(&fleet, now);
+    let mut diagnosis = diagnose::diagnose(&fleet, now);
+    survey::acknowledge(context, &mut diagnosis, now);
     let page = Page::default();
     let report = Report { fleet: &fleet, diagnosis: &diagnosis, now, filter: &filter, page };
     let (state, text) = judge(&report, args);
@@ -129,8 +138,13 @@ fn say(state: State, text: &str) -> Result<Exit, Failure> {
 struct Subject<'a> {
     host: &'a HostName,
     place: Option<&'a Place>,
+    /// The worst of what counts about it.
     verdict: Verdict,
     state: State,
+    /// What counts about it, worst first.
+    open: Vec<&'a Finding>,
+    /// What makes it worse, and does not count because somebody knows of it.
+    known: Option<&'a Finding>,
 }
 
 fn judge(report: &Report<'_>, args: &Args) -> (State, String) {
@@ -148,36 +162,47 @@ fn judge(report: &Report<'_>, args: &Args) -> (State, String) {
         if certificates == 1 { "" } else { "s" },
         if hosts == 1 { "" } else { "s" }
     );
+    let known = shown.findings.iter().filter(|it| !args.counts(it));
+    let known = known.filter(|it| it.severity > Severity::Info).count();
+    if known > 0 {
+        let _ = write!(text, ", {known} finding{} acknowledged", if known == 1 { "" } else { "s" });
+    }
     let mut bad: Vec<&Subject<'_>> = subjects.iter().filter(|it| it.state != State::Ok).collect();
     bad.sort_by_key(|it| std::cmp::Reverse(it.state));
+    let open: Vec<_> = shown.findings.iter().copied().filter(|it| args.counts(it)).collect();
     if let Some(worst) = bad.first() {
-        let _ = write!(text, "; {}", cause(worst, &shown, report.now));
+        let _ = write!(text, "; {}", cause(worst, &open, report.now));
     }
-    let _ = write!(text, " | {}", performance(&subjects, report));
+    let _ = write!(text, " | {} acknowledged={known}", performance(&subjects, report));
     if args.places {
         for it in &subjects {
             text.extend(performance_of(it, report));
         }
     }
-    let fine = subjects.iter().filter(|it| args.places && it.state == State::Ok);
+    let is_told = |it: &&Subject<'_>| args.places || it.known.is_some();
+    let fine = subjects.iter().filter(|it| it.state == State::Ok).filter(is_told);
     for it in bad.into_iter().chain(fine) {
-        let _ = write!(text, "\n{}: {}", it.state.word(), sentence(it, &shown, report.now));
+        let _ = write!(text, "\n{}: {}", it.state.word(), sentence(it, report.now));
     }
     (state, text)
 }
 
-fn subjects<'a>(shown: &'a Shown<'a>, args: &Args) -> Vec<Subject<'a>> {
-    let mut severities: HashMap<(&HostName, Option<&str>), Severity> = HashMap::new();
-    for it in &shown.findings {
+fn subjects<'a>(shown: &Shown<'a>, args: &Args) -> Vec<Subject<'a>> {
+    let mut found: HashMap<(&HostName, Option<&str>), Vec<usize>> = HashMap::new();
+    for (at, it) in shown.findings.iter().enumerate() {
         let key = (&it.host, it.place.as_ref().map(AsRef::as_ref));
-        let worst = severities.entry(key).or_insert(it.severity);
-        *worst = it.severity.max(*worst);
+        found.entry(key).or_default().push(at);
     }
-    let subject = |host, place: Option<&'a Place>, verdict| {
-        let about = |place| severities.get(&(host, place)).copied();
+    let subject = |host: &'a HostName, place: Option<&'a Place>, verdict| {
         // What is wrong with a host is wrong with each of its places.
-        let severity = about(None).max(place.and_then(|it| about(Some(it.name.as_str()))));
-        Subject { host, place, verdict, state: args.state(verdict, severity) }
+        let name = place.map(|it| it.name.as_str());
+        let keys = [Some((host, None)), name.map(|it| (host, Some(it)))];
+        let mut about: Vec<_> =
+            keys.iter().flatten().filter_map(|it| found.get(it)).flatten().collect();
+        about.sort_unstable();
+        let about = about.into_iter().filter_map(|at| shown.findings.get(*at).copied());
+        let (open, known): (Vec<_>, Vec<_>) = about.partition(|it| args.counts(it));
+        args.subject(host, place, verdict, open, &known)
     };
     shown
         .hosts
@@ -185,7 +210,7 @@ fn subjects<'a>(shown: &'a Shown<'a>, args: &Args) -> Vec<Subject<'a>> {
         .flat_map(|it| {
             let name = &it.host.name;
             let alone = it.places.is_empty().then(|| subject(name, None, it.verdict));
-            let places = it.places.iter().map(move |(place, verdict)| (*place, *verdict));
+            let places = it.places.iter().map(|(place, verdict)| (*place, *verdict));
             let places: Vec<_> =
                 places.map(|(place, verdict)| subject(name, Some(place), verdict)).collect();
             alone.into_iter().chain(places)
@@ -194,6 +219,32 @@ fn subjects<'a>(shown: &'a Shown<'a>, args: &Args) -> Vec<Subject<'a>> {
 }
 
 impl Args {
+    /// Whether a finding counts: somebody who knows of it need not be told again.
+    fn counts(&self, it: &Finding) -> bool {
+        self.with_acknowledged || it.ack.is_none()
+    }
+
+    /// What to make of a place or host by what counts about it, and what it would be besides.
+    fn subject<'a>(
+        &self,
+        host: &'a HostName,
+        place: Option<&'a Place>,
+        whole: Verdict,
+        open: Vec<&'a Finding>,
+        known: &[&'a Finding],
+    ) -> Subject<'a> {
+        let worst = |all: &[&Finding]| all.iter().map(|it| it.severity).max();
+        // Where the worst that is found is known, the worst of the rest is the verdict.
+        let is_of = |all: &[&Finding]| all.iter().any(|it| it.verdict == whole);
+        let rest = || open.iter().map(|it| it.verdict).filter(|it| *it < whole).max();
+        let verdict =
+            if is_of(known) && !is_of(&open) { rest().unwrap_or(Verdict::Ok) } else { whole };
+        let state = self.state(verdict, worst(&open));
+        let is_worse = self.state(whole, worst(&open).max(worst(known))) > state;
+        let known = known.first().copied().filter(|_| is_worse);
+        Subject { host, place, verdict, state, open, known }
+    }
+
     fn state(&self, verdict: Verdict, severity: Option<Severity>) -> State {
         if !self.fail_on.is_empty() {
             let is_one = self.fail_on.contains(&verdict);
@@ -226,16 +277,16 @@ fn counted(subjects: &[Subject<'_>]) -> String {
 }
 
 /// What is wrong with a place or host and why, and at how many places it is the same.
-fn cause(it: &Subject<'_>, shown: &Shown<'_>, now: Moment) -> String {
-    let causes = diagnose::gather(&shown.findings);
-    let told = told(it, shown);
+fn cause(it: &Subject<'_>, open: &[&Finding], now: Moment) -> String {
+    let causes = diagnose::gather(open);
+    let told = told(it);
     let is_told = |it: &Finding| told.is_some_and(|told| std::ptr::eq(told, it));
-    let Some(cause) = causes.iter().find(|it| it.among(&shown.findings).any(is_told)) else {
-        return sentence(it, shown, now);
+    let Some(cause) = causes.iter().find(|it| it.among(open).any(is_told)) else {
+        return sentence(it, now);
     };
-    let mut text = match cause.places(&shown.findings).len() {
-        ..=1 => sentence(it, shown, now),
-        many => format!("{}: {many} places", cause.headline(&shown.findings)),
+    let mut text = match cause.places(open).len() {
+        ..=1 => sentence(it, now),
+        many => format!("{}: {many} places", cause.headline(open)),
     };
     let why = cause.cause.as_str().trim_end_matches('.');
     if !why.is_empty() {
@@ -245,23 +296,24 @@ fn cause(it: &Subject<'_>, shown: &Shown<'_>, now: Moment) -> String {
 }
 
 /// The finding that says why the verdict is what it is.
-fn told<'a>(it: &Subject<'_>, shown: &Shown<'a>) -> Option<&'a Finding> {
-    let name = it.place.map(|it| &it.name);
-    let mut found = shown.findings.iter().copied().filter(|found| {
-        found.host == *it.host && found.place.as_ref().is_none_or(|it| Some(it) == name)
-    });
-    let first = found.clone().next();
-    found.find(|found| found.verdict == it.verdict).or(first)
+fn told<'a>(it: &Subject<'a>) -> Option<&'a Finding> {
+    let of_verdict = it.open.iter().find(|found| found.verdict == it.verdict);
+    of_verdict.or(it.open.first()).copied()
 }
 
-/// One line about a place or host; the character before performance data cannot be in it.
-fn sentence(it: &Subject<'_>, shown: &Shown<'_>, now: Moment) -> String {
+/// One line about a place or host, and what somebody has said about the rest; the character before
+/// performance data cannot be in it.
+fn sentence(it: &Subject<'_>, now: Moment) -> String {
     let name = it.place.map(|it| &it.name);
     let leaf = it.place.and_then(Place::leaf);
-    let summary = match (told(it, shown), leaf) {
-        (Some(found), _) => found.summary.to_string(),
-        (None, Some(leaf)) => format!("{}, {} left", it.verdict, human(leaf.left(now))),
-        (None, None) => it.verdict.to_string(),
+    let known = it.known.and_then(|known| Some((known, known.ack.as_ref()?)));
+    let summary = match (told(it), known, leaf) {
+        (_, Some((known, ack)), _) if it.state == State::Ok => {
+            format!("{} ({ack})", known.summary)
+        }
+        (Some(found), ..) => found.summary.to_string(),
+        (None, _, Some(leaf)) => format!("{}, {} left", it.verdict, human(leaf.left(now))),
+        (None, _, None) => it.verdict.to_string(),
     };
     let text = match name {
         Some(name) => format!("{name} on {}: {summary}", it.host),
@@ -303,4 +355,68 @@ fn performance_of(it: &Subject<'_>, report: &Report<'_>) -> Option<String> {
 
 fn verdict(word: &str) -> Result<Verdict, String> {
     Verdict::ALL.into_iter().find(|it| it.word() == word).ok_or_else(|| "not a verdict".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::{Ack, AckKind};
+    use crate::text::SafeText;
+
+    const NOW: Moment = Moment::from_unix(1_795_403_564);
+
+    /// A finding that somebody may have snoozed.
+    fn finding(verdict: Verdict, severity: Severity, is_known: bool) -> Finding {
+        let summary = SafeText::new("found");
+        let mut found = Finding::bare(HostName::new("a"), None, verdict, severity, summary);
+        if is_known {
+            let until = (NOW, NOW.plus(60));
+            found.ack = Some(Ack::of(&found, AckKind::Snoozed, until, ("anna", "known")));
+        }
+        found
+    }
+
+    /// What is found, worst first, each with whether somebody knows of it: the verdict that is left,
+    /// what to make of it, and whether something is left out.
+    #[track_caller]
+    fn check(found: &[(Verdict, Severity, bool)], args: &Args, expect: (Verdict, State, bool)) {
+        let host = HostName::new("a");
+        let found: Vec<_> = found.iter().map(|it| finding(it.0, it.1, it.2)).collect();
+        let whole = found.iter().map(|it| it.verdict).max().unwrap_or(Verdict::Ok);
+        let (open, known): (Vec<_>, Vec<_>) = found.iter().partition(|it| args.counts(it));
+        let it = args.subject(&host, None, whole, open, &known);
+        assert_eq!((it.verdict, it.state, it.known.is_some()), expect, "{found:?}");
+        let said = sentence(&it, NOW);
+        let is_told = said.contains("(snoozed by anna until ") && said.contains(": known)");
+        assert_eq!(is_told, it.known.is_some() && it.state == State::Ok, "{said}");
+    }
+
+    #[test]
+    fn what_somebody_knows_of_does_not_count() {
+        use Severity::{Critical, Info, Warning};
+        use State::Ok as Fine;
+        let args = Args::default();
+        check(&[], &args, (Verdict::Ok, Fine, false));
+        let expired = |is_known| (Verdict::Expired, Critical, is_known);
+        let chain = |is_known| (Verdict::Chain, Warning, is_known);
+        let due = |is_known| (Verdict::Due, Info, is_known);
+        check(&[expired(false)], &args, (Verdict::Expired, State::Critical, false));
+        check(&[expired(true)], &args, (Verdict::Ok, Fine, true));
+        check(&[expired(true), due(false)], &args, (Verdict::Due, Fine, true));
+        check(&[expired(true), chain(false)], &args, (Verdict::Chain, State::Warning, true));
+        check(&[expired(false), chain(true)], &args, (Verdict::Expired, State::Critical, false));
+        check(&[expired(true), expired(false)], &args, (Verdict::Expired, State::Critical, false));
+        // What was no failure before is none that is left out.
+        check(&[due(true)], &args, (Verdict::Ok, Fine, false));
+        let down = |is_known| (Verdict::Unreachable, Warning, is_known);
+        check(&[down(false)], &args, (Verdict::Unreachable, State::Unknown, false));
+        check(&[down(true)], &args, (Verdict::Ok, Fine, true));
+
+        let args = Args { fail_on: vec![Verdict::Expired], ..Args::default() };
+        check(&[expired(true), chain(false)], &args, (Verdict::Chain, Fine, true));
+        let args = Args { critical: vec![Verdict::Due], ..Args::default() };
+        check(&[due(true)], &args, (Verdict::Ok, Fine, true));
+        let args = Args { with_acknowledged: true, ..Args::default() };
+        check(&[expired(true)], &args, (Verdict::Expired, State::Critical, false));
+    }
 }

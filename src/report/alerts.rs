@@ -12,6 +12,17 @@ macro_rules! at {
     };
 }
 
+/// What is found and nobody has said of that it is known.
+macro_rules! found {
+    ($labels:literal) => {
+        concat!(
+            "certdeck_finding{",
+            $labels,
+            "} unless on (host, place, rule) certdeck_finding_known_until_timestamp_seconds"
+        )
+    };
+}
+
 /// Which rules are wanted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Alerts<'a> {
@@ -209,7 +220,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckRenewalOverdue",
-                expr: "certdeck_finding{verdict=\"overdue\"}",
+                expr: found!("verdict=\"overdue\""),
                 hold: "1h",
                 severity: Some("warning"),
                 is_of_host: true,
@@ -269,7 +280,7 @@ const GROUPS: &[Group] = &[
         alerts: &[
             Alert {
                 name: "CertdeckUnloaded",
-                expr: "certdeck_finding{verdict=\"unloaded\",severity!=\"info\"}",
+                expr: found!("verdict=\"unloaded\",severity!=\"info\""),
                 hold: "15m",
                 severity: None,
                 is_of_host: true,
@@ -278,7 +289,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckDrift",
-                expr: "certdeck_finding{verdict=\"drift\",severity!=\"info\"}",
+                expr: found!("verdict=\"drift\",severity!=\"info\""),
                 hold: "30m",
                 severity: None,
                 is_of_host: true,
@@ -287,7 +298,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckChain",
-                expr: "certdeck_finding{verdict=\"chain\",severity!=\"info\"}",
+                expr: found!("verdict=\"chain\",severity!=\"info\""),
                 hold: "5m",
                 severity: None,
                 is_of_host: true,
@@ -296,7 +307,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckKey",
-                expr: "certdeck_finding{verdict=\"key\",severity!=\"info\"}",
+                expr: found!("verdict=\"key\",severity!=\"info\""),
                 hold: "5m",
                 severity: None,
                 is_of_host: true,
@@ -305,7 +316,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckName",
-                expr: "certdeck_finding{verdict=\"name\",severity!=\"info\"}",
+                expr: found!("verdict=\"name\",severity!=\"info\""),
                 hold: "5m",
                 severity: None,
                 is_of_host: true,
@@ -314,7 +325,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckRevoked",
-                expr: "certdeck_finding{verdict=\"revoked\",severity!=\"info\"}",
+                expr: found!("verdict=\"revoked\",severity!=\"info\""),
                 hold: "5m",
                 severity: None,
                 is_of_host: true,
@@ -323,7 +334,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckStaging",
-                expr: "certdeck_finding{verdict=\"staging\",severity!=\"info\"}",
+                expr: found!("verdict=\"staging\",severity!=\"info\""),
                 hold: "15m",
                 severity: None,
                 is_of_host: true,
@@ -332,7 +343,7 @@ const GROUPS: &[Group] = &[
             },
             Alert {
                 name: "CertdeckClock",
-                expr: "certdeck_finding{verdict=\"clock\",severity!=\"info\"}",
+                expr: found!("verdict=\"clock\",severity!=\"info\""),
                 hold: "30m",
                 severity: None,
                 is_of_host: true,
@@ -365,7 +376,7 @@ const GROUPS: &[Group] = &[
         alerts: &[
             Alert {
                 name: "CertdeckAutomation",
-                expr: "certdeck_finding{verdict=\"automation\",severity!=\"info\"}",
+                expr: found!("verdict=\"automation\",severity!=\"info\""),
                 hold: "6h",
                 severity: None,
                 is_of_host: true,

@@ -41,7 +41,7 @@ fn a_host_that_refuses_is_a_row_and_not_an_error() {
 fn what_monitoring_gets_of_a_host_that_refuses() {
     insta::assert_snapshot!(shown(&refusing().certdeck(&["--now", NOW, "check"])), @r"
     -- stdout
-    CERTDECK UNKNOWN - 1 unreachable of 0 certificates on 1 host; web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused) (The host could not be read; nothing is known of its certificates) | certificates=0 critical=0 warning=0 unknown=1
+    CERTDECK UNKNOWN - 1 unreachable of 0 certificates on 1 host; web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused) (The host could not be read; nothing is known of its certificates) | certificates=0 critical=0 warning=0 unknown=1 acknowledged=0
     UNKNOWN: web-01: connection refused (ssh: connect to host 127.0.0.1 port 1: Connection refused)
     -- exit status: 3
     ");

@@ -212,7 +212,8 @@ impl Exporter<'_> {
 
     fn metrics(&self, inventory: &Inventory, fleet: &Fleet, took: Option<Duration>) -> Exposition {
         let now = self.context.clock.now();
-        let diagnosis = diagnose::diagnose(fleet, now);
+        let mut diagnosis = diagnose::diagnose(fleet, now);
+        survey::acknowledge(self.context, &mut diagnosis, now);
         let page = report::Page::default();
         let report = Report { fleet, diagnosis: &diagnosis, now, filter: &self.filter, page };
         let history = survey::history(self.context, inventory, fleet);

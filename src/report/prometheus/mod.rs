@@ -41,6 +41,7 @@ pub static ALL: &[Metric] = &[
     places::DRY_RUN_SUCCESS,
     places::VERDICT,
     places::FINDING,
+    places::KNOWN,
     hosts::AUTOMATION_ARMED,
     hosts::AUTOMATION_RUN,
     hosts::UP,

@@ -152,6 +152,21 @@ pub(super) const FINDING: Metric = Metric {
     },
 };
 
+pub(super) const KNOWN: Metric = Metric {
+    name: "certdeck_finding_known_until_timestamp_seconds",
+    help: "Until when a finding is acknowledged or snoozed, as the kind says.",
+    labels: &["host", "place", "verdict", "severity", "rule", "kind"],
+    collect: |scanned, samples| {
+        for it in &scanned.shown.findings {
+            let Some(ack) = &it.ack else { continue };
+            let place = it.place.as_ref().map_or("", PlaceName::as_str);
+            let [verdict, severity] = [it.verdict.word(), it.severity.word()];
+            let labels = [it.host.as_str(), place, verdict, severity, it.rule, ack.kind.word()];
+            samples.moment(&labels, ack.until);
+        }
+    },
+};
+
 impl<'a> Scanned<'a> {
     /// Every place that is shown, with the name of its host.
     pub(super) fn places(&self) -> impl Iterator<Item = (&'a str, &'a Place)> {

@@ -206,10 +206,21 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        series: &[(
-            "certdeck_finding{host=\"a\",place=\"p\",verdict=\"overdue\",severity=\"critical\",rule=\"overdue\"}",
-            "_ 1x48",
-        )],
+        series: &[
+            (
+                "certdeck_finding{host=\"a\",place=\"p\",verdict=\"overdue\",severity=\"critical\",rule=\"overdue\"}",
+                "_ 1x48",
+            ),
+            // Somebody knows of this one.
+            (
+                "certdeck_finding{host=\"b\",place=\"p\",verdict=\"overdue\",severity=\"critical\",rule=\"overdue\"}",
+                "_ 1x48",
+            ),
+            (
+                "certdeck_finding_known_until_timestamp_seconds{host=\"b\",place=\"p\",verdict=\"overdue\",severity=\"critical\",rule=\"overdue\",kind=\"snoozed\"}",
+                "_ 999999x48",
+            ),
+        ],
         expected: &[
             ("1h", "CertdeckRenewalOverdue", None),
             // A page waits until little of its life is left.
