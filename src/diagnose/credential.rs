@@ -52,6 +52,7 @@ mod tests {
         let mut fleet = fleet([host("web-01", vec![place])]);
         fleet.expiries = vec![Expiry {
             name: SafeText::new("cloudflare API token"),
+            kind: None,
             on: NOW.plus(days * DAY),
             authenticators: vec![SafeText::new("dns-cloudflare")],
         }];

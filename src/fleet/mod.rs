@@ -5,6 +5,7 @@ mod ability;
 mod automation;
 mod certificate;
 mod chain;
+mod expiry;
 mod host;
 mod moment;
 mod name;
@@ -27,6 +28,7 @@ pub use ability::{Ability, Release};
 pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger, Unproven};
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable, pem};
 pub use chain::{Chain, ChainFault, Trust};
+pub use expiry::{Expiry, ExpiryKind};
 pub use host::{Host, HostName, Outcome, Reach, Seen, Told, ToldFinding, Unreached, Visit, Why};
 pub use moment::{DAY, HOUR, Moment, human, seconds};
 pub use pace::span;
@@ -57,17 +59,6 @@ pub struct Fleet {
     pub unattended_at: Option<Moment>,
     /// When CAs want certificates to be renewed.
     windows: BTreeMap<Fingerprint, Arc<Window>>,
-}
-
-/// Something other than a certificate that expires: an API token, a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expiry {
-    /// What it is, as the inventory names it.
-    pub name: SafeText,
-    /// When it ends: midnight UTC at the beginning of the given day.
-    pub on: Moment,
-    /// The ways to prove control that end with it, as clients name them: `dns-cloudflare`.
-    pub authenticators: Vec<SafeText>,
 }
 
 /// A group of hosts, as far as findings tell of it.

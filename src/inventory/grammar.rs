@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::Door;
 use crate::budget::Limit;
-use crate::fleet::{DAY, Moment, seconds};
+use crate::fleet::{self, DAY, Moment, seconds};
 use crate::text::SafeText;
 
 /// Text that keeps to the grammar `G`.
@@ -497,6 +497,40 @@ impl JsonSchema for Day {
             "type": "string",
             "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))?$",
         })
+    }
+}
+
+/// A kind of thing that expires, by its word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ExpiryKind(fleet::ExpiryKind);
+
+impl ExpiryKind {
+    pub(super) fn kind(self) -> fleet::ExpiryKind {
+        self.0
+    }
+
+    fn words() -> [&'static str; 4] {
+        fleet::ExpiryKind::ALL.map(fleet::ExpiryKind::word)
+    }
+}
+
+impl<'de> Deserialize<'de> for ExpiryKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        fleet::ExpiryKind::named(&word).map(Self).ok_or_else(|| {
+            let (word, known) = (SafeText::new(&word), Self::words().join(", "));
+            D::Error::custom(format!("unknown kind `{word}`, expected one of {known}"))
+        })
+    }
+}
+
+impl JsonSchema for ExpiryKind {
+    fn schema_name() -> Cow<'static, str> {
+        "a kind of thing that expires".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": Self::words() })
     }
 }
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::grammar::{Checked, CommandText, Count, LabelText, LengthText, PathText, VariableText};
+use super::grammar::{
+    Checked, CommandText, Count, ExpiryKind, LabelText, LengthText, PathText, VariableText,
+};
 use super::plain::plain;
 use super::{
     Defaults, DnsZone, Elsewhere, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook,
@@ -458,6 +460,7 @@ impl Reader<'_, '_> {
                 let names = expiry.authenticators.iter();
                 expiries.push(Expiry {
                     name: SafeText::new(name.as_str()),
+                    kind: expiry.kind.map(ExpiryKind::kind),
                     on: on.moment(),
                     authenticators: names.map(|it| SafeText::new(it.as_str())).collect(),
                 });
@@ -917,6 +920,22 @@ mod tests {
         ] {
             assert_eq!(read(&issuer(wrong)).1.len(), 1, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_expires_may_be_of_a_kind() {
+        let table = |kind: &str| format!("[[expiry]]\nname = 'a'\n{kind}on = 2027-02-01\n");
+        for (line, kind) in [("", None)]
+            .into_iter()
+            .chain(crate::fleet::ExpiryKind::ALL.map(|it| (it.word(), Some(it))))
+        {
+            let line = if line.is_empty() { String::new() } else { format!("kind = '{line}'\n") };
+            let (inventory, complaints) = read(&table(&line));
+            assert_eq!((inventory.expiries[0].kind, complaints), (kind, Vec::new()));
+        }
+        let message =
+            "unknown kind `token`, expected one of dns-token, domain, eab-key, intermediate";
+        check(&table("kind = 'token'\n"), &[(message, "'token'")]);
     }
 
     #[test]

@@ -11,9 +11,9 @@ use serde_json::json;
 use toml::Spanned;
 
 use super::grammar::{
-    AddressText, Checked, CommandText, Count, Day, DoorText, HookUrlText, HostText, LabelText,
-    LengthText, MailText, PathText, PatienceText, RateText, ServerText, SocketText, UrlText,
-    UserText, VariableText,
+    AddressText, Checked, CommandText, Count, Day, DoorText, ExpiryKind, HookUrlText, HostText,
+    LabelText, LengthText, MailText, PathText, PatienceText, RateText, ServerText, SocketText,
+    UrlText, UserText, VariableText,
 };
 use super::{Become, Impact, NoticeKind, Occasion, Protect, StartTls};
 use crate::acme::dns;
@@ -428,6 +428,8 @@ pub(super) struct Expiry {
     /// What it is.
     #[schemars(required)]
     pub(super) name: Option<Checked<LabelText>>,
+    /// What kind of thing it is: "dns-token", "domain", "eab-key", "intermediate".
+    pub(super) kind: Option<ExpiryKind>,
     /// The day, or the moment with its offset, when it ends.
     #[schemars(required)]
     pub(super) on: Option<Day>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::horizon;
 use crate::diagnose;
-use crate::fleet::{Certificate, Chain, Fingerprint, Fleet, Host, Moment, Place};
+use crate::fleet::{Certificate, Chain, ExpiryKind, Fingerprint, Fleet, Host, Moment, Place};
 use crate::text::SafeText;
 
 /// Something that ends.
@@ -15,6 +15,8 @@ pub struct Ending {
     pub on: Moment,
     /// What kind of thing it is.
     pub kind: EndingKind,
+    /// What it is more exactly, if the inventory tells.
+    pub what: Option<ExpiryKind>,
     /// What it is called.
     pub name: SafeText,
     /// Where it is, each place once.
@@ -34,6 +36,13 @@ pub enum EndingKind {
     Trust,
     /// Something that the inventory tells of: a token, a key at a CA, a domain.
     Told,
+}
+
+impl Ending {
+    /// The word for what it is.
+    pub fn word(&self) -> &'static str {
+        self.what.map_or_else(|| self.kind.word(), ExpiryKind::word)
+    }
 }
 
 impl EndingKind {
@@ -66,6 +75,7 @@ pub(super) fn endings(fleet: &Fleet, now: Moment) -> Vec<Ending> {
     let told = fleet.expiries.iter().filter(|it| it.on <= list.until).map(|it| Ending {
         on: it.on,
         kind: EndingKind::Told,
+        what: it.kind,
         name: it.name.clone(),
         places: it.authenticators.iter().map(|it| format!("authenticator {it}")).collect(),
         renews: None,
@@ -114,7 +124,10 @@ impl List {
         if on > self.until {
             return;
         }
-        let blank = || Ending { on, kind, name: name.clone(), places: Vec::new(), renews: None };
+        let blank = || {
+            let (name, places) = (name.clone(), Vec::new());
+            Ending { on, kind, what: None, name, places, renews: None }
+        };
         let entry = self.known.entry((kind, key)).or_insert_with(blank);
         let at = diagnose::at(&host.name, Some(&place.name));
         if !entry.places.contains(&at) {
@@ -153,9 +166,12 @@ mod tests {
         disk.chain = Arc::new(chain);
         let mut known =
             fleet([host("web-01", vec![later, past, www.clone()]), host("web-02", vec![www])]);
-        known.expiries = [("EAB key of zerossl", 30), ("example.net", 101)]
-            .map(|(name, days)| Expiry {
+        let eab_key = Some(ExpiryKind::EabKey);
+        let told = [("zerossl", eab_key, 30), ("a badge", None, 31), ("example.net", None, 101)];
+        known.expiries = told
+            .map(|(name, kind, days)| Expiry {
                 name: SafeText::new(name),
+                kind,
                 on: NOW.plus(days * DAY),
                 authenticators: Vec::new(),
             })
@@ -165,20 +181,21 @@ mod tests {
             .iter()
             .map(|it| {
                 let days = it.on.since(NOW) / DAY;
-                format!("{days} {} {} at {}", it.kind.word(), it.name, it.places.join(", "))
+                format!("{days} {} {} at {}", it.word(), it.name, it.places.join(", "))
             })
             .collect();
         assert_eq!(
             told,
             [
                 "-3 leaf past.example.net at web-01/past",
-                "30 inventory EAB key of zerossl at ",
+                "30 eab-key zerossl at ",
+                "31 inventory a badge at ",
                 "40 trust CN=ISRG Root X1 at web-01/www, web-02/www",
                 "50 intermediate R10 at web-01/www, web-02/www",
                 "60 leaf www.example.net at web-01/www, web-02/www",
             ]
         );
-        assert_eq!(all[4].renews, Some(NOW.plus(30 * DAY)));
-        assert_eq!(all[3].renews, None);
+        assert_eq!(all[5].renews, Some(NOW.plus(30 * DAY)));
+        assert_eq!(all[4].renews, None);
     }
 }

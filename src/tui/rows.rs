@@ -389,6 +389,7 @@ impl<'a> Draft<'a> {
         let row = Row {
             verdict,
             title: expiry.name.clone(),
+            note: expiry.kind.map(|it| SafeText::new(it.word())),
             life: Some(Life { from: None, due: Some(due), chain_until: None, until: expiry.on }),
             ..Row::new(RowId::Expiry(expiry.name.clone()))
         };

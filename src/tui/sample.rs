@@ -30,11 +30,13 @@ pub fn prod_eu() -> (Fleet, Diagnosis) {
     fleet.expiries = vec![
         Expiry {
             name: safe("cloudflare API token"),
+            kind: None,
             on: NOW.plus(70 * DAY),
             authenticators: vec![safe("dns-cloudflare")],
         },
         Expiry {
             name: safe("example.org domain"),
+            kind: None,
             on: NOW.plus(21 * DAY),
             authenticators: Vec::new(),
         },

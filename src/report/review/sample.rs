@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::Kind;
 use crate::diagnose::{Ack, AckKind, diagnose};
 use crate::fleet::{
-    Automation, Certificate, Chain, DAY, Expiry, Fingerprint, Fleet, Group, Host, HostName,
-    KeyKind, Moment, Place, Reach, Renewal, Schedule, Scheduler, Sighting, Trigger, Trust,
+    Automation, Certificate, Chain, DAY, Expiry, ExpiryKind, Fingerprint, Fleet, Group, Host,
+    HostName, KeyKind, Moment, Place, Reach, Renewal, Schedule, Scheduler, Sighting, Trigger,
+    Trust,
 };
 use crate::review::{Asked, Mark, Review, Since};
 use crate::text::SafeText;
@@ -99,6 +100,7 @@ fn fleet(name: &str) -> Fleet {
     }];
     fleet.expiries = vec![Expiry {
         name: SafeText::new("EAB key of zerossl"),
+        kind: Some(ExpiryKind::EabKey),
         on: NOW.plus(40 * DAY),
         authenticators: Vec::new(),
     }];
