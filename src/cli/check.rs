@@ -298,7 +298,7 @@ fn cause(it: &Subject<'_>, open: &[&Finding], now: Moment) -> String {
 /// The finding that says why the verdict is what it is.
 fn told<'a>(it: &Subject<'a>) -> Option<&'a Finding> {
     let of_verdict = it.open.iter().find(|found| found.verdict == it.verdict);
-    of_verdict.or(it.open.first()).copied()
+    of_verdict.or_else(|| it.open.first()).copied()
 }
 
 /// One line about a place or host, and what somebody has said about the rest; the character before

@@ -1,11 +1,12 @@
 //! How many renewals are due on which day, what a spread within their windows would look like, and
 //! whether the CA takes so many.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use super::{DAYS, EXACT_SET, horizon};
-use crate::budget::authority::{LETS_ENCRYPT, of_directory};
-use crate::budget::{self, Limit};
+use crate::budget::authority::{LETS_ENCRYPT, RENEWED_WITHIN, of_directory};
+use crate::budget::{self, Limit, NameSet};
 use crate::fleet::{Certificate, DAY, Fingerprint, Fleet, Moment, Place};
 use crate::inventory::Issuer;
 use crate::text::SafeText;
@@ -20,8 +21,36 @@ pub struct Herd {
     /// Names of which more certificates are due within a week than Let's Encrypt gives out for one
     /// set: how they begin, how many, and from which day on.
     pub sets: Vec<(SafeText, usize, Moment)>,
+    /// Registered domains under which more certificates are due within a week than their CA gives
+    /// out for one that are new.
+    pub domains: Vec<Busy>,
     /// How many certificates are renewed by nothing that is known.
     pub unknown: usize,
+}
+
+/// A registered domain under which many certificates are due within one week.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    /// The domain.
+    pub domain: SafeText,
+    /// The CA.
+    pub ca: &'static str,
+    /// How many are due.
+    pub renewals: usize,
+    /// How many of them the CA counts as new: those whose names have had no certificate for so long
+    /// that it is no renewal to it.
+    pub new: usize,
+    /// The first day of that week.
+    pub from: Moment,
+    /// How many new ones it gives out.
+    pub limit: Limit,
+}
+
+impl Busy {
+    /// Whether more of them count than the CA gives out.
+    pub fn is_too_many(&self) -> bool {
+        i64::try_from(self.new).is_ok_and(|it| it > self.limit.burst)
+    }
 }
 
 /// The renewals of one CA.
@@ -74,7 +103,8 @@ impl Herd {
             }
         };
         let crowds = by_server.into_iter().map(crowd).collect();
-        Self { from, crowds, sets: sets(&due, from, now), unknown }
+        let (sets, domains) = (sets(&due, from, now), domains(&due, from, now));
+        Self { from, crowds, sets, domains, unknown }
     }
 
     /// How many renewals are due on each day, of all CAs.
@@ -217,6 +247,53 @@ fn sets(due: &[Due<'_>], from: Moment, now: Moment) -> Vec<(SafeText, usize, Mom
     found
 }
 
+/// Registered domains under which more are due within a week than are given out for one.
+fn domains(due: &[Due<'_>], from: Moment, now: Moment) -> Vec<Busy> {
+    let mut by_domain = BTreeMap::new();
+    for it in due {
+        let Some(known) = of_directory(it.server) else { continue };
+        let Some(limit) = known.limits.registered_domain else { continue };
+        let names = NameSet::new(it.leaf.names.iter().map(SafeText::as_str));
+        let runs: Vec<_> = it.runs(now).iter().map(|it| (it.0, day(it.0, from))).collect();
+        for domain in names.domains() {
+            let empty = || (limit, vec![0_usize; DAYS], vec![0_usize; DAYS]);
+            let (_, all, new) = by_domain.entry((known.name, domain)).or_insert_with(empty);
+            let mut before = it.leaf.not_before;
+            for (at, day) in &runs {
+                count(all, *day);
+                if !known.limits.frees_renewals || at.since(before) > RENEWED_WITHIN {
+                    count(new, *day);
+                }
+                before = *at;
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for ((ca, domain), (limit, all, new)) in by_domain {
+        // What is too much is told of with its own week.
+        let is_too_many = |count: usize| i64::try_from(count).is_ok_and(|it| it > limit.burst);
+        let (busiest, newest) = (busiest(&all), busiest(&new));
+        let first = if is_too_many(week(&new, newest)) { newest } else { busiest };
+        let (renewals, new) = (week(&all, first), week(&new, first));
+        if is_too_many(renewals) {
+            let from = from.plus(i64::try_from(first).unwrap_or(0) * DAY);
+            let domain = SafeText::new(&domain);
+            found.push(Busy { domain, ca, renewals, new, from, limit });
+        }
+    }
+    found
+}
+
+/// The first day of the week with the most, the first of several.
+fn busiest(days: &[usize]) -> usize {
+    (0..days.len()).max_by_key(|first| (week(days, *first), Reverse(*first))).unwrap_or_default()
+}
+
+/// How many there are in a week from that day on.
+fn week(days: &[usize], first: usize) -> usize {
+    days.iter().skip(first).take(7).sum()
+}
+
 fn sum<'a>(all: impl Iterator<Item = &'a Vec<usize>>) -> Vec<usize> {
     let mut days = vec![0; DAYS];
     for one in all {
@@ -293,6 +370,44 @@ mod tests {
         assert!(!herd.crowds[0].is_too_many());
         assert_eq!(herd.sets.len(), 1);
         assert_eq!((herd.sets[0].0.as_str(), herd.sets[0].1), ("www.example.net", 6));
+    }
+
+    /// Many under one registered domain, each with how long it lives and is still good for: what is
+    /// told of it.
+    #[track_caller]
+    fn check_domain(places: &[(usize, i64, i64)], expect: Option<(usize, usize, i64)>) {
+        let mut all = Vec::new();
+        for (group, (many, life, left)) in places.iter().enumerate() {
+            all.extend((0..*many).map(|it| {
+                let name = format!("n{group}-{it}.shop.example.co.uk");
+                issued(&name, &name, *life, *left)
+            }));
+        }
+        let herd = Herd::of(&fleet([host("web-01", all)]), &[], NOW);
+        let told: Vec<_> = herd
+            .domains
+            .iter()
+            .map(|it| (it.renewals, it.new, it.from.since(herd.from) / DAY))
+            .collect();
+        assert_eq!(told, expect.into_iter().collect::<Vec<_>>());
+        assert!(herd.domains.iter().all(|it| it.domain.as_str() == "example.co.uk"));
+        let is_too_many = expect.is_some_and(|it| it.1 > 50);
+        assert_eq!(herd.domains.iter().any(Busy::is_too_many), is_too_many);
+    }
+
+    #[test]
+    fn registered_domains_are_told_by_what_counts_as_new() {
+        check_domain(&[], None);
+        check_domain(&[(50, 90, 80)], None);
+        // Renewals are free of it, however many there are.
+        check_domain(&[(51, 90, 80)], Some((51, 0, 44)));
+        check_domain(&[(30, 90, 80), (30, 90, 75)], Some((60, 0, 44)));
+        check_domain(&[(30, 90, 80), (30, 90, 70)], None);
+        // What has had no certificate for long is new to the CA.
+        check_domain(&[(51, 90, -31)], Some((51, 51, 0)));
+        check_domain(&[(51, 90, -29)], Some((51, 0, 0)));
+        check_domain(&[(60, 90, 80), (20, 90, -40)], Some((60, 0, 44)));
+        check_domain(&[(40, 90, 30), (20, 90, -40)], Some((60, 20, 0)));
     }
 
     proptest::proptest! {

@@ -25,7 +25,7 @@ use crate::text::SafeText;
 
 pub use change::{Aspect, Change, Changes};
 pub use ending::{Ending, EndingKind};
-pub use herd::{Crowd, Herd};
+pub use herd::{Busy, Crowd, Herd};
 pub use lead::Lead;
 pub use lifetime::{Grade, LIFETIMES, Lifetime, Slow, Untold};
 pub use mark::{Kept, Mark, Spot};

@@ -2,8 +2,8 @@
 
 use super::herd::peak;
 use super::{
-    Change, Crowd, DAYS, EXACT_SET, Ending, EndingKind, Grade, LIFETIMES, Review, Slow, Untold,
-    many,
+    Busy, Change, Crowd, DAYS, EXACT_SET, Ending, EndingKind, Grade, LIFETIMES, Review, Slow,
+    Untold, many,
 };
 use crate::diagnose::{self, Finding, FindingId};
 use crate::fleet::{HostName, Moment, PlaceName, Weight, human};
@@ -210,6 +210,7 @@ impl Review {
             );
             Row { when: Some(*from), ..Row::new("same names", name.as_str(), &text, Weight::Wrong) }
         }));
+        rows.extend(self.herd.domains.iter().map(busy));
         Section {
             key: "herd",
             title: "Renewals to come",
@@ -268,6 +269,26 @@ fn change(it: &Change) -> Row {
     }
 }
 
+fn busy(it: &Busy) -> Row {
+    let Busy { ca, renewals, new, limit, .. } = it;
+    let (burst, window) = (limit.burst, limit.window());
+    let (text, weight) = if it.is_too_many() {
+        let text = format!(
+            "{new} certificates under it are due within a week that count as new, where {ca} gives \
+             out {burst} in {window}: order them on other days"
+        );
+        (text, Weight::Wrong)
+    } else {
+        let but = if *new > 0 { format!(", all but {new} of them") } else { String::new() };
+        let text = format!(
+            "{renewals} renewals under it are due within a week; those are free of the limit of \
+             {burst} in {window}{but}, and new sets of names are not"
+        );
+        (text, Weight::Fine)
+    };
+    Row { when: Some(it.from), ..Row::new("same domain", it.domain.as_str(), &text, weight) }
+}
+
 fn finding(it: &Finding) -> Row {
     let at = diagnose::at(&it.host, it.place.as_ref());
     Row {
@@ -292,11 +313,12 @@ fn ending(it: &Ending, now: Moment) -> Row {
         (_, Some(at), _) if at > now => Weight::Fine,
         _ => Weight::Due,
     };
-    let text = format!("{}, {} left{renews}", it.name, human(left));
+    let means = it.what.map(|it| format!("; {}", it.consequence())).unwrap_or_default();
+    let text = format!("{}, {} left{renews}{means}", it.name, human(left));
     Row {
         when: Some(it.on),
         at: it.places.iter().map(|it| SafeText::new(it)).collect(),
-        ..Row::new(it.kind.word(), "", &text, weight)
+        ..Row::new(it.word(), "", &text, weight)
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Kind;
 use crate::diagnose::Finding;
-use crate::fleet::HostName;
-use crate::review::{Change, Crowd, LIFETIMES, Lifetime, Review, date};
+use crate::fleet::{ExpiryKind, HostName};
+use crate::review::{Busy, Change, Crowd, LIFETIMES, Lifetime, Review, date};
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind { name: "json", about: "one object, for programs", write };
@@ -21,6 +21,7 @@ fn write(review: &Review, out: &mut dyn Write) -> io::Result<()> {
         json!({
             "on": it.on.to_string(),
             "kind": it.kind.word(),
+            "what": it.what.map(ExpiryKind::word),
             "name": it.name.as_str(),
             "places": it.places,
             "renews": it.renews.map(|it| it.to_string()),
@@ -114,6 +115,18 @@ fn herd(review: &Review) -> Value {
     let sets = herd.sets.iter().map(|(name, count, from)| {
         json!({ "names": name.as_str(), "certificates": count, "from": date(*from) })
     });
+    let domain = |it: &Busy| {
+        let limit = it.limit;
+        json!({
+            "domain": it.domain.as_str(),
+            "ca": it.ca,
+            "renewals": it.renewals,
+            "new": it.new,
+            "from": date(it.from),
+            "limit": { "certificates": limit.burst, "seconds": limit.burst * limit.refill() },
+            "is-too-many": it.is_too_many(),
+        })
+    };
     json!({
         "from": date(herd.from),
         "days": days
@@ -125,6 +138,7 @@ fn herd(review: &Review) -> Value {
             .collect::<Vec<_>>(),
         "cas": herd.crowds.iter().map(crowd).collect::<Vec<_>>(),
         "same-names": sets.collect::<Vec<_>>(),
+        "same-domain": herd.domains.iter().map(domain).collect::<Vec<_>>(),
         "unknown": herd.unknown,
     })
 }
