@@ -61,7 +61,7 @@ fn a_guided_run_looks_as_recorded() {
 fn a_drill_looks_as_recorded() {
     check("practice", Stage::practise, "");
     check("practice-screen", Stage::practise, "\x1b");
-    check("practice-hint", Stage::practise, "\x1b:hint\r");
+    check("practice-hint", Stage::practise, "h");
     check("practice-end", Stage::practise, "\x1b:give-up\r");
 }
 

@@ -11,6 +11,7 @@ mod ca_down;
 mod clock_ahead;
 mod dead_timer;
 mod expired_intermediate;
+mod hook_failed;
 mod hook_skipped;
 mod incomplete_chain;
 mod key_mismatch;
@@ -37,6 +38,7 @@ pub static ALL: &[Kind] = &[
     clock_ahead::KIND,
     dead_timer::KIND,
     expired_intermediate::KIND,
+    hook_failed::KIND,
     hook_skipped::KIND,
     incomplete_chain::KIND,
     key_mismatch::KIND,

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::Line;
 
-use super::{Answer, Overlay, Under, sheet};
+use super::{Answer, Do, Overlay, Under, sheet};
 use crate::drill::Drill;
 use crate::fleet::human;
 use crate::tui::desk::Desk;
@@ -25,6 +25,8 @@ impl Overlay for DrillSheet {
         match key.code {
             KeyCode::Down | KeyCode::Char('j') => self.first += 1,
             KeyCode::Up | KeyCode::Char('k') => self.first = self.first.saturating_sub(1),
+            // For terminals that have no F2.
+            KeyCode::Char('h') => return Answer::Do(Do::Command(Command::Hint)),
             KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q') => return Answer::Close,
             _ => return Answer::Say("esc closes this".to_owned()),
         }
@@ -34,7 +36,7 @@ impl Overlay for DrillSheet {
     }
 
     fn hints(&self) -> &'static [(&'static str, &'static str)] {
-        &[("j k", "scroll"), ("esc", "close")]
+        &[("j k", "scroll"), ("h", "hint"), ("esc", "close")]
     }
 
     fn draw(&self, desk: &Desk, under: &Under<'_>, area: Rect, buf: &mut Buffer) {
@@ -73,7 +75,7 @@ fn tell_task(drill: &Drill, desk: &Desk, keymap: &Keymap, sheet: &mut Sheet<'_>)
     sheet.text(0, RULES, theme.text());
     let keys = [
         (Command::Emergency, "guides step by step"),
-        (Command::Hint, "gives a hint, for 10 points"),
+        (Command::Hint, "or h here gives a hint, for 10 points"),
         (Command::Practice, "shows this again"),
     ];
     let keys = keys.iter().filter_map(|(it, what)| Some(format!("{} {what}", keymap.key(*it)?)));
