@@ -11,12 +11,13 @@ use super::plan::{FORMATS, recalled};
 use super::run::{open_log, refused};
 use super::survey::{self, Signals, note};
 use super::{Context, Exit, Failure, open, print, session};
+use crate::action::Chosen;
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Place};
 use crate::inventory::Inventory;
-use crate::perform::preflight::{Preflight, Progress, Wanted};
+use crate::perform::preflight::{Preflight, Progress};
 use crate::perform::{self, Tools};
-use crate::preflight::{ALL, Kind, Outcome, Refusal, Verdict};
+use crate::preflight::{ALL, Kind, Outcome, Refusal, Verdict, Wanted};
 use crate::report::preflight::{Checks, Preflights};
 use crate::store::Store;
 use crate::text::SafeText;
@@ -37,6 +38,18 @@ pub(super) struct Args {
     /// Other names than the lineage has, with commas between them: what `issue --names` takes
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     names: Vec<String>,
+
+    /// Who would order: certbot or certdeck, as `issue --by` takes it; whoever has the lineage
+    #[arg(long, value_name = "WHOM")]
+    by: Option<String>,
+
+    /// From whom: an [[issuer]] of the inventory; the CA of the lineage, or that of the host
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+
+    /// By what we would prove it: webroot or a [[dns]], as `issue --authenticator` takes it
+    #[arg(long, value_name = "METHOD")]
+    authenticator: Option<String>,
 
     /// Place nothing anywhere: what that would show is then unknown
     #[arg(long)]
@@ -62,6 +75,7 @@ Examples:
   certdeck preflight web-01/www.example.net
   certdeck preflight www.example.net --format json
   certdeck preflight web-01/shop --names shop.example.net,example.net
+  certdeck preflight web-01/shop --by certdeck --issuer backup
   certdeck preflight 'state:due,overdue group=edge' --read-only
 
 Exit codes: 0 nothing is in the way (there may be warnings), 1 a check failed, 2 the request was
@@ -104,10 +118,10 @@ async fn check(
         }
         wanted.extend(found.into_iter().filter(|it| !wanted.contains(it)).collect::<Vec<_>>());
     }
-    let names = (!args.names.is_empty()).then(|| args.names.clone());
+    let chosen = chosen(args);
     let wanted: Vec<Wanted> = wanted
         .into_iter()
-        .map(|(host, lineage)| Wanted { host, lineage, names: names.clone() })
+        .map(|(host, lineage)| Wanted { host, lineage, chosen: chosen.clone() })
         .collect();
     let read_only = args.read_only.then(|| SafeText::new("--read-only"));
     let targets: Vec<String> = wanted.iter().map(target).collect();
@@ -134,6 +148,17 @@ async fn check(
         _ => shown.write_text(out),
     })?;
     Ok(exit(&all))
+}
+
+/// How it would be ordered, as far as it was said.
+fn chosen(args: &Args) -> Chosen {
+    let mut chosen = Chosen::default();
+    chosen.set("names", args.names.join(","));
+    let more = [("by", &args.by), ("issuer", &args.issuer), ("authenticator", &args.authenticator)];
+    for (name, value) in more {
+        chosen.set(name, value.clone().unwrap_or_default());
+    }
+    chosen
 }
 
 /// What is refused was asked for wrongly; what failed outweighs what is not known.

@@ -17,6 +17,7 @@ mod certificate;
 mod dry_run;
 mod extent;
 mod hand_over;
+mod look;
 mod offer;
 mod order;
 mod preflight;
@@ -34,6 +35,7 @@ use crate::fleet::{Certificate, HostName, Place, Reach, Severity, Verdict};
 use crate::text::SafeText;
 
 pub use case::{Case, Spot};
+pub use look::Looked;
 pub use proof::Proof;
 pub use run::{Answer, Became, Done, Given, Run};
 pub use step::{Does, Mark, Step};
@@ -72,13 +74,21 @@ pub struct Scene<'a> {
     run: &'a Run,
     case: Case,
     diagnosis: Diagnosis,
+    looked: Option<&'a Looked>,
 }
 
 impl<'a> Scene<'a> {
     /// Looks at everything that is known.
     pub fn new(find: Find<'a>, run: &'a Run) -> Self {
         let diagnosis = diagnose::diagnose(find.fleet, find.now);
-        Self { find, run, case: Case::of(&run.about, find, &diagnosis), diagnosis }
+        let case = Case::of(&run.about, find, &diagnosis);
+        Self { find, run, case, diagnosis, looked: None }
+    }
+
+    /// Takes in what was looked at before an order in this session.
+    #[must_use]
+    pub fn after(self, looked: Option<&'a Looked>) -> Self {
+        Self { looked, ..self }
     }
 
     /// What the run is about.

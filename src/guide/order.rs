@@ -4,10 +4,11 @@
 //! dry run fails, or its order did) certdeck orders itself, then from the next issuer.
 
 use super::offer::Offer;
-use super::{Became, Done, Scene};
-use crate::action::Plan;
-use crate::diagnose::{self, Does, Finding, Remedy, rank};
+use super::{Answer, Became, Done, Scene, preflight};
+use crate::action::{Chosen, Plan, Refusal, Way, Why};
+use crate::diagnose::{self, Does, Finding, Remedy, at, rank};
 use crate::fleet::{HostName, Place, Severity};
+use crate::inventory::DnsZone;
 use crate::text::SafeText;
 
 /// The order that comes next.
@@ -21,13 +22,18 @@ pub(super) struct Next {
     pub(super) is_proven: bool,
     /// Whether the host's own client orders.
     pub(super) is_by_client: bool,
+    /// What would come before it and cannot be done now, and why.
+    pub(super) closed: Vec<Closed>,
 }
+
+/// What cannot be done now, and why.
+pub(super) type Closed = (String, Refusal);
 
 impl Next {
     /// What the steps before the order are about: by whom, and what.
     pub(super) fn key(&self) -> String {
         let first = self.at.first();
-        first.map_or_else(String::new, |(it, _)| diagnose::command(&[it]))
+        first.map_or_else(String::new, |(it, _)| preflight::key(it))
     }
 
     /// Offers the order at the first place alone, or at all of them.
@@ -43,9 +49,17 @@ impl Next {
 impl Scene<'_> {
     /// The order that comes next, if only an order is left.
     pub(super) fn next_order(&self) -> Option<Next> {
+        self.next_order_but(None)
+    }
+
+    /// The same, if that one is left.
+    pub(super) fn next_order_but(&self, left: Option<&str>) -> Option<Next> {
         let mut next: Option<Next> = None;
-        for fault in self.faults().into_iter().filter(|it| it.severity == Severity::Critical) {
-            let Some((remedy, plan)) = self.first_option(fault) else { continue };
+        for fault in self.critical() {
+            let mut closed = Vec::new();
+            let Some((remedy, plan)) = self.first_option(fault, left, &mut closed) else {
+                continue;
+            };
             match &mut next {
                 None => {
                     next = Some(Next {
@@ -53,6 +67,7 @@ impl Scene<'_> {
                         is_proven: self.run.done.iter().any(|it| is_same(it, &remedy)),
                         is_by_client: plan.order.is_none(),
                         at: vec![(remedy, plan)],
+                        closed,
                     });
                 }
                 Some(next) => {
@@ -69,8 +84,32 @@ impl Scene<'_> {
         next
     }
 
-    /// The first way to a new certificate at a place that is still open.
-    fn first_option(&self, fault: &Finding) -> Option<(Remedy, Plan)> {
+    /// What is wrong so that an order may be needed.
+    fn critical(&self) -> Vec<&Finding> {
+        let faults = self.faults().into_iter();
+        faults.filter(|it| it.severity == Severity::Critical).collect()
+    }
+
+    /// The place at which only an order would help and each would be refused by what is known of
+    /// the CAs, with every one.
+    pub(super) fn in_vain(&self) -> Option<(String, Vec<Closed>)> {
+        self.critical().into_iter().find_map(|fault| {
+            let mut closed = Vec::new();
+            let open = self.first_option(fault, None, &mut closed);
+            let is_over = closed.iter().any(|it| it.1.why == Why::OverBudget);
+            let target = at(&fault.host, fault.place.as_ref());
+            (open.is_none() && is_over).then_some((target, closed))
+        })
+    }
+
+    /// The first way to a new certificate at a place that is still open, and those before it that
+    /// are not.
+    fn first_option(
+        &self,
+        fault: &Finding,
+        left: Option<&str>,
+        closed: &mut Vec<Closed>,
+    ) -> Option<(Remedy, Plan)> {
         let name = fault.place.as_ref()?;
         if self.is_stopped(&fault.host, name.as_str()) {
             return None;
@@ -78,11 +117,25 @@ impl Scene<'_> {
         let host = self.find.fleet.host(&fault.host)?;
         let place = host.places.iter().find(|it| it.name == *name);
         let is_order = |it: &&Remedy| rank(it.action).is_some_and(|it| it.does == Does::Orders);
+        // The same order, told in other words, is no other way.
+        let mut passed = Vec::new();
         let own = fault.remedies.iter().filter(is_order).cloned();
         let others = self.other_ways(fault, place);
         own.chain(others).find_map(|remedy| {
-            let plan = self.plan(&remedy)?.ok()?;
-            self.is_open(&remedy, &plan).then_some((remedy, plan))
+            let is_left = left.is_some_and(|it| it == preflight::key(&remedy));
+            match self.plan(&remedy)? {
+                Ok(plan) if is_left || !self.is_open(&remedy, &plan) => {
+                    passed.extend(plan.order);
+                    None
+                }
+                Ok(plan) if plan.order.as_ref().is_some_and(|it| passed.contains(it)) => None,
+                Ok(plan) => Some((remedy, plan)),
+                Err(why) => {
+                    let what = preflight::key(&remedy);
+                    closed.push((what.trim_start_matches("certdeck run ").to_owned(), why));
+                    None
+                }
+            }
         })
     }
 
@@ -110,12 +163,46 @@ impl Scene<'_> {
             it.chosen.push(("issuer", issuer.clone()));
             it
         };
-        issuers.into_iter().map(remedy).collect()
+        let methods = self.other_methods(fault, place);
+        let with = |issuer: &String| {
+            let others = methods.iter().map(move |method| {
+                let mut it = remedy(issuer);
+                it.why = SafeText::new(&format!("{}; proven by {method}", it.why));
+                it.chosen.push(("authenticator", method.clone()));
+                it
+            });
+            std::iter::once(remedy(issuer)).chain(others).collect::<Vec<_>>()
+        };
+        issuers.into_iter().flat_map(with).collect()
+    }
+
+    /// By what else than usual control of the names could be proven in orders of our own.
+    fn other_methods(&self, fault: &Finding, place: Option<&Place>) -> Vec<String> {
+        let lineage = fault.place.as_ref().map(SafeText::as_str);
+        let Some(target) = self.find.target(&fault.host, lineage) else { return Vec::new() };
+        let leaf = place.and_then(Place::leaf).map(|it| it.names.as_slice()).unwrap_or_default();
+        let names: Vec<String> = leaf.iter().map(ToString::to_string).collect();
+        let renewal = place.filter(|it| it.source == OWN).and_then(|it| it.renewal.as_ref());
+        let by = |method: &str| {
+            let mut chosen = Chosen::default();
+            chosen.set("authenticator", method);
+            Way::of(&target, &chosen, renewal, &names)
+        };
+        let usual = Way::of(&target, &Chosen::default(), renewal, &names);
+        let mut others = Vec::new();
+        if !matches!(usual, Ok(Way::Webroot(_))) && by("webroot").is_ok() {
+            others.push("webroot".to_owned());
+        }
+        let has_all = |it: &&DnsZone| names.iter().all(|name| it.holds(name));
+        let zones = self.find.inventory.dns.iter().filter(has_all).map(|it| &it.name);
+        let is_usual = |name: &&String| matches!(&usual, Ok(Way::Dns(zone)) if zone.name == **name);
+        others.extend(zones.filter(|it| !is_usual(it)).cloned());
+        others
     }
 
     /// Whether an order was neither done, nor failed, nor left out; nor the dry run before it.
     fn is_open(&self, remedy: &Remedy, plan: &Plan) -> bool {
-        let key = diagnose::command(&[remedy]);
+        let key = preflight::key(remedy);
         let place = remedy.place.as_ref().map(SafeText::as_str);
         let of_it = self.run.of(remedy.action, &remedy.host, place);
         let was_tried =
@@ -125,7 +212,8 @@ impl Scene<'_> {
             is_by_client && self.run.failures(crate::action::DRY_RUN, &remedy.host, place) > 0;
         let steps = [super::canary::KIND.name, super::roll_out::KIND.name];
         let is_skipped = steps.into_iter().any(|it| self.run.is_skipped(it, &key));
-        !was_tried && !is_broken && !is_skipped
+        let is_left = self.run.has_answer(Answer::Other, preflight::KIND.name, &key);
+        !was_tried && !is_broken && !is_skipped && !is_left
     }
 
     /// Whether two orders for a place failed for the same cause: a third would, too.

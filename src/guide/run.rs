@@ -48,19 +48,22 @@ pub enum Answer {
     Yes,
     /// It is left out, for a reason.
     Skip,
+    /// Another way is taken, for something is in the way of this one.
+    Other,
     /// The step before once more.
     Back,
 }
 
 impl Answer {
     /// Every answer that is kept.
-    pub const ALL: [Self; 3] = [Self::Yes, Self::Skip, Self::Back];
+    pub const ALL: [Self; 4] = [Self::Yes, Self::Skip, Self::Other, Self::Back];
 
     /// Its word, in the file of a run and in the audit log.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Yes => "yes",
             Self::Skip => "skip",
+            Self::Other => "other",
             Self::Back => "back",
         }
     }
@@ -139,8 +142,13 @@ impl Run {
 
     /// Whether a step was left out.
     pub(super) fn is_skipped(&self, step: &str, about: &str) -> bool {
-        let is_it = |it: &&Given| it.step == step && it.about == about;
-        self.standing().into_iter().any(|it| is_it(&it) && it.answer == Answer::Skip)
+        self.has_answer(Answer::Skip, step, about)
+    }
+
+    /// Whether a step has that answer.
+    pub(super) fn has_answer(&self, answer: Answer, step: &str, about: &str) -> bool {
+        let is_it = |it: &Given| it.step == step && it.about == about && it.answer == answer;
+        self.standing().into_iter().any(is_it)
     }
 
     /// How often an action failed at a place, whatever was chosen.

@@ -3,11 +3,11 @@
 
 use uuid::Uuid;
 
-use super::{Answer, Became, Done, Given, Run, Scene, Step};
+use super::{Answer, Became, Done, Given, Looked, Run, Scene, Step};
 use crate::action::Find;
 use crate::budget::History;
-use crate::diagnose::sample::{host, leaf, live, nginx, probe, renewed, serve, signed};
-use crate::fleet::{Fleet, Host, HostName};
+use crate::diagnose::sample::{host, leaf, live, nginx, place, probe, renewed, serve, signed};
+use crate::fleet::{Fleet, Host, HostName, Renewal};
 use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
 
@@ -66,6 +66,29 @@ pub(super) fn unloaded() -> Sample {
     sample(5)
 }
 
+/// Both hosts serve what has expired, and nothing newer is anywhere.
+pub(super) fn expired() -> Sample {
+    let web = |name: &str| {
+        let old = signed(leaf("old", NAMES, 90, -1));
+        let mut place = place("shop", old.clone());
+        place.renewal = Some(Renewal {
+            authenticator: Some(SafeText::new("webroot")),
+            webroot: Some(SafeText::new("/srv/www")),
+            server: Some(SafeText::new("https://ca.test/dir")),
+            is_enabled: true,
+            is_unattended: true,
+            ..Renewal::default()
+        });
+        let mut it = host(name, vec![place]);
+        nginx(&mut it, NAMES, &live("shop"), &old);
+        serve(&mut it, probe(NAMES[0], "127.0.0.1:443", old));
+        it
+    };
+    let (inventory, complaints) = inventory::read(INVENTORY);
+    assert!(complaints.is_empty(), "{complaints:?}");
+    Sample(inventory, Fleet::new([web("web-01"), web("web-02")]))
+}
+
 pub(super) fn fleet() -> (Inventory, Fleet) {
     let Sample(inventory, fleet) = healthy();
     (inventory, fleet)
@@ -101,9 +124,17 @@ pub(super) fn done(action: &str, host: &str, became: Became) -> Done {
 
 impl Sample {
     pub(super) fn next(&self, run: &Run) -> Option<Step> {
+        self.next_of(run, None)
+    }
+
+    pub(super) fn next_after(&self, run: &Run, looked: &Looked) -> Option<Step> {
+        self.next_of(run, Some(looked))
+    }
+
+    fn next_of(&self, run: &Run, looked: Option<&Looked>) -> Option<Step> {
         let Self(inventory, fleet, ..) = self;
         let history = &History::new(fleet, &inventory.order_limits(), Vec::new(), NOW);
-        Scene::new(Find { inventory, fleet, history, now: NOW }, run).next()
+        Scene::new(Find { inventory, fleet, history, now: NOW }, run).after(looked).next()
     }
 }
 

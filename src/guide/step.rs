@@ -2,6 +2,7 @@
 
 use super::Kind;
 use crate::action::Plan;
+use crate::preflight::Wanted;
 use crate::text::SafeText;
 
 /// A step of a guided run, as data: the same for the console, for plain prompts, for the log.
@@ -38,8 +39,15 @@ pub enum Does {
     Look,
     /// These plans are put up for review.
     Change(Vec<Plan>),
+    /// What the CA will look at is looked at first; see [`super::Looked`].
+    Check(Wanted),
+    /// Nothing yet: that look is under way.
+    Wait,
     /// Nothing yet: something has to be mended first. It can be skipped, for a reason.
     Blocked,
+    /// Something is in the way of it, and it is left for another way. It can be skipped, for a
+    /// reason: then it is done all the same.
+    Other,
     /// The run is closed.
     End,
 }
@@ -131,7 +139,7 @@ impl Step {
     pub fn plans(&self) -> &[Plan] {
         match &self.does {
             Does::Change(plans) => plans,
-            Does::Look | Does::Blocked | Does::End => &[],
+            _ => &[],
         }
     }
 }

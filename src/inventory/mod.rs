@@ -450,6 +450,13 @@ impl Inventory {
     }
 }
 
+impl DnsZone {
+    /// Whether a name lies in one of its zones.
+    pub fn holds(&self, name: &str) -> bool {
+        self.zones.iter().any(|zone| is_below(name, zone))
+    }
+}
+
 /// Whether a name is a zone's apex or lies below it, in whatever letters.
 fn is_below(name: &str, zone: &str) -> bool {
     let [name, zone] = [name, zone].map(|it| it.trim_end_matches('.').to_ascii_lowercase());

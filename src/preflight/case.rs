@@ -6,10 +6,22 @@ use std::sync::Arc;
 
 use crate::action::{self, Chosen, Cost, Target, Way, Webroot, webroots_beside};
 use crate::budget::authority::LETS_ENCRYPT;
-use crate::budget::{self, Account, NameSet, Wanted, renewal_of};
+use crate::budget::{self, Account, NameSet, renewal_of};
 use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage, host_of, server_of};
 use crate::inventory::{self, Inventory, Issuer, Protect};
 use crate::text::SafeText;
+
+/// A certificate that may be ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The host.
+    pub host: HostName,
+    /// The lineage, which need not exist yet.
+    pub lineage: Option<String>,
+    /// How: what `issue` takes by the names `by`, `names`, `issuer`, `authenticator`, `webroot`.
+    /// What is not chosen is as its next renewal would have it.
+    pub chosen: Chosen,
+}
 
 /// A certificate that would be ordered.
 #[derive(Debug, Clone)]
@@ -122,35 +134,39 @@ impl Proven {
 }
 
 /// The order, as its CA counts it.
-fn wanted(target: &Target<'_>, client: Client, ca: &Ca, names: &[String]) -> Wanted {
+fn wanted(target: &Target<'_>, client: Client, ca: &Ca, names: &[String]) -> budget::Wanted {
     let renewed = target.place.and_then(|it| renewal_of(it, target.now));
     let account = match client {
         Client::Us => Account::Own,
         Client::OnHost(_) => renewed.as_ref().map_or(Account::Unknown, |it| it.account.clone()),
     };
-    let wanted = Wanted::new(budget::Ca::of_directory(&ca.directory), NameSet::new(names), account);
+    let ca = budget::Ca::of_directory(&ca.directory);
+    let wanted = budget::Wanted::new(ca, NameSet::new(names), account);
     match renewed {
         Some(it) if (&it.ca, &it.names) == (&wanted.ca, &wanted.names) => {
-            Wanted { is_replacing: it.is_replacing, ..wanted }
+            budget::Wanted { is_replacing: it.is_replacing, ..wanted }
         }
         _ => wanted,
     }
 }
 
 impl Case {
-    /// What would be ordered for a target, for these names or those that it has.
+    /// What would be ordered for a target, by what was chosen about it.
     ///
     /// # Errors
-    /// Where the lineage does not exist and no names are given.
+    /// Where the lineage does not exist and no names are given, and where nobody bears the name of
+    /// whoever is to order, or to be ordered from.
     pub fn of(
         target: &Target<'_>,
         host: Arc<fleet::Host>,
-        names: Option<&[String]>,
+        chosen: &Chosen,
     ) -> Result<Self, Refusal> {
         let lineage = target.lineage.unwrap_or_default();
         let leaf = target.place.and_then(Place::leaf);
         let own = leaf.map(|it| it.names.iter().map(ToString::to_string).collect::<Vec<_>>());
-        let Some(names) = names.map(<[String]>::to_vec).or(own).filter(|it| !it.is_empty()) else {
+        let given = chosen.get("names").map(|it| it.split(',').map(str::trim).map(str::to_owned));
+        let names = given.map(Iterator::collect).or(own);
+        let Some(names) = names.filter(|it| !it.is_empty()) else {
             let what = format!("{}/{lineage}", target.host.name);
             return Err(Refusal {
                 text: SafeText::new(&format!(
@@ -159,17 +175,15 @@ impl Case {
                 hint: SafeText::new(&format!("certdeck preflight {what} --names NAME,NAME")),
             });
         };
-        let client = match target.place.map(|it| it.source) {
-            Some("certdeck" | "pem") | None => Client::Us,
-            Some(source) => Client::OnHost(source),
-        };
-        let ca = Ca::of(target);
+        let client = Client::of(target, chosen)?;
+        let target = &client.target(target);
+        let ca = Ca::of(target, chosen)?;
         let port = ca.issuer.as_ref().map_or(80, |it| it.http_port);
         let proofs = names
             .iter()
             .map(|name| Proof {
                 name: name.clone(),
-                by: proven(target, client, name, &names, port),
+                by: proven(target, (client, chosen), name, &names, port),
             })
             .collect();
         let mut groups = target.inventory.groups_of(target.told);
@@ -234,8 +248,53 @@ impl Case {
     }
 }
 
+impl Client {
+    /// Who was chosen, or whoever has the lineage.
+    fn of(target: &Target<'_>, chosen: &Chosen) -> Result<Self, Refusal> {
+        match (chosen.get("by"), target.place.map(|it| it.source)) {
+            (Some(OWN), _) | (None, Some(OWN | "pem") | None) => Ok(Self::Us),
+            (Some(CERTBOT), _) => Ok(Self::OnHost(CERTBOT)),
+            (Some(other), _) => Err(Refusal {
+                text: SafeText::new(&format!("nobody called `{other}` orders certificates")),
+                hint: SafeText::new("--by certbot or --by certdeck"),
+            }),
+            (None, Some(source)) => Ok(Self::OnHost(source)),
+        }
+    }
+
+    /// The target as whoever orders sees it: what the client of a host keeps says nothing of how
+    /// we order.
+    fn target<'t>(self, target: &Target<'t>) -> Target<'t> {
+        let is_ours = |it: &&Place| [OWN, "pem"].contains(&it.source);
+        match self {
+            Self::Us if target.place.is_some_and(|it| !is_ours(&it)) => {
+                let mut places = target.host.places.iter();
+                let lineage = target.lineage.unwrap_or_default();
+                let place = places.find(|it| it.source == OWN && it.name == lineage);
+                Target { place, ..*target }
+            }
+            _ => *target,
+        }
+    }
+}
+
 impl Ca {
-    fn of(target: &Target<'_>) -> Self {
+    fn of(target: &Target<'_>, chosen: &Chosen) -> Result<Self, Refusal> {
+        let Some(wanted) = chosen.get("issuer") else { return Ok(Self::usual(target)) };
+        let issuers = &target.inventory.issuers;
+        let Some(issuer) = issuers.iter().find(|it| it.name == wanted) else {
+            let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
+            return Err(Refusal {
+                text: SafeText::new(&format!("the inventory has no issuer `{wanted}`")),
+                hint: SafeText::new(&format!("there are: {}", known.join(", "))),
+            });
+        };
+        let directory = issuer.directory.clone();
+        Ok(Self { directory, issuer: Some(issuer.clone()), is_staging: false })
+    }
+
+    /// The CA of the next renewal, or that of the host.
+    fn usual(target: &Target<'_>) -> Self {
         let issuers = &target.inventory.issuers;
         let renewal = target.place.and_then(|it| it.renewal.as_ref());
         let server = renewal.and_then(|it| it.server.as_ref()).map(SafeText::as_str);
@@ -268,7 +327,13 @@ impl Ca {
     }
 }
 
-fn proven(target: &Target<'_>, client: Client, name: &str, names: &[String], port: u16) -> Proven {
+fn proven(
+    target: &Target<'_>,
+    (client, chosen): (Client, &Chosen),
+    name: &str,
+    names: &[String],
+    port: u16,
+) -> Proven {
     let renewal = target.place.and_then(|it| it.renewal.as_ref());
     let files = |own: Vec<String>| {
         let here = &target.host.name;
@@ -277,7 +342,7 @@ fn proven(target: &Target<'_>, client: Client, name: &str, names: &[String], por
         Proven::Files { spots: own.chain(beside).collect(), unknown, port }
     };
     if client == Client::Us {
-        return match Way::of(target, &Chosen::default(), renewal, names) {
+        return match Way::of(target, chosen, renewal, names) {
             Ok(Way::Webroot(folder)) => files(vec![folder]),
             Ok(Way::Dns(zone)) => Proven::Records(zone.name.clone()),
             Err(refusal) => Proven::Nobody(SafeText::new(&refusal.text)),
@@ -330,3 +395,8 @@ fn addresses(host: &fleet::Host, inventory: &Inventory) -> (HostName, Vec<IpAddr
     all.dedup();
     (host.name.clone(), all)
 }
+
+/// The source that keeps what we order, and the word for us as an orderer.
+const OWN: &str = "certdeck";
+/// The client that is asked to order by its name.
+const CERTBOT: &str = "certbot";

@@ -35,7 +35,7 @@ mod webserver;
 
 use std::collections::BTreeSet;
 
-pub use case::{Ca, Case, Client, Proof, Proven, Refusal};
+pub use case::{Ca, Case, Client, Proof, Proven, Refusal, Wanted};
 pub use evidence::{
     Authority, Evidence, Fetch, Found, From, Listed, Name, Placed, Record, Saw, Web, Zone,
 };

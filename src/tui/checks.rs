@@ -1,6 +1,7 @@
 //! What was looked at before an order, as far as it is known: kept for the screen that shows it.
 
 use crate::fleet::{Moment, Weight};
+use crate::guide::Looked;
 use crate::perform::preflight::Progress;
 use crate::preflight::{ALL, Case, Client, Kind, Outcome, Verdict, worst};
 use crate::text::SafeText;
@@ -58,6 +59,13 @@ impl Looks {
         self.all.iter().find(|it| it.id == id)
     }
 
+    /// The look of that number as guided runs know it.
+    pub(super) fn looked(&self, about: &str, id: ChecksId) -> Option<Looked> {
+        let Checks { refused, is_over, verdicts, .. } = self.find(id)?;
+        let (about, refused) = (about.to_owned(), refused.clone());
+        Some(Looked { about, refused, verdicts: verdicts.clone(), is_over: *is_over })
+    }
+
     /// Takes in what a look tells.
     pub fn take(&mut self, id: ChecksId, progress: Progress) {
         let Some(checks) = self.all.iter_mut().find(|it| it.id == id) else { return };
@@ -67,6 +75,7 @@ impl Looks {
             Progress::Refused { refusal, .. } => {
                 let text = format!("{}; {}", refusal.text, refusal.hint);
                 checks.refused = Some(SafeText::new(&text));
+                checks.is_over = true;
             }
             Progress::Ended { .. } => checks.is_over = true,
             Progress::Visited(_) => {}

@@ -2,13 +2,15 @@
 
 use uuid::Uuid;
 
+use super::checks::ChecksId;
 use super::desk::Desk;
 use super::request::{Request, Wanted};
 use crate::action::{Find, Subject};
 use crate::audit::read::Record;
 use crate::fleet::HostName;
-use crate::guide::{Answer, Given, Kind, Mark, Run, Scene, Step};
+use crate::guide::{Answer, Does, Given, Kind, Mark, Run, Scene, Step};
 use crate::perform::done_in;
+use crate::preflight;
 use crate::text::SafeText;
 
 /// A guided run, and where it stands.
@@ -22,6 +24,8 @@ pub struct Guided {
     pub marks: Vec<(&'static Kind, Mark)>,
     /// The hosts that it is about.
     pub hosts: Vec<HostName>,
+    /// The look before an order, and what that is about; of this console alone.
+    pub look: Option<(String, ChecksId)>,
 }
 
 /// What is kept of a guided run, and put on record.
@@ -38,7 +42,8 @@ pub struct Note {
 impl Desk {
     /// Takes up a run.
     pub(super) fn take_guide(&mut self, run: Run) {
-        self.guide = Some(Guided { run, step: None, marks: Vec::new(), hosts: Vec::new() });
+        self.guide =
+            Some(Guided { run, step: None, marks: Vec::new(), hosts: Vec::new(), look: None });
         self.settle_guide();
     }
 
@@ -47,7 +52,8 @@ impl Desk {
         let Some(guided) = &self.guide else { return };
         let (inventory, fleet, history) = (&self.inventory, &self.fleet, self.history());
         let find = Find { inventory, fleet, history, now: self.now };
-        let scene = Scene::new(find, &guided.run);
+        let looked = guided.look.as_ref().and_then(|(about, id)| self.looks.looked(about, *id));
+        let scene = Scene::new(find, &guided.run).after(looked.as_ref());
         let (step, marks, hosts) = (scene.next(), scene.marks(), scene.case().hosts());
         if let Some(guided) = &mut self.guide {
             (guided.step, guided.marks, guided.hosts) = (step, marks, hosts);
@@ -62,6 +68,35 @@ impl Desk {
         self.settle_guide();
     }
 
+    /// Begins a look before the order that the current step is about: which, and at what.
+    pub(super) fn begin_look(&mut self) -> Option<(ChecksId, preflight::Wanted)> {
+        let step = self.guide.as_ref()?.step.as_ref()?;
+        let Does::Check(wanted) = &step.does else { return None };
+        let (about, wanted) = (step.about.clone(), wanted.clone());
+        let row = self.row_at(&wanted.host, wanted.lineage.as_deref())?;
+        let lineage = wanted.lineage.as_deref().unwrap_or_default();
+        let target = SafeText::new(&format!("{}/{lineage}", wanted.host)).to_string();
+        let id = self.looks.begin(row, target, self.now);
+        self.guide.as_mut()?.look = Some((about, id));
+        self.settle_guide();
+        Some((id, wanted))
+    }
+
+    /// Forgets the look before the order that the current step is about, if it has ended; whether
+    /// there was one.
+    pub(super) fn forget_look(&mut self) -> bool {
+        let Some(guided) = &mut self.guide else { return false };
+        let about = guided.step.as_ref().map(|it| &it.about);
+        let is_over = |id| self.looks.find(id).is_none_or(|it| it.is_over);
+        let is_it = |it: &(String, ChecksId)| Some(&it.0) == about && is_over(it.1);
+        let is_forgotten = guided.look.as_ref().is_some_and(is_it);
+        if is_forgotten {
+            guided.look = None;
+            self.settle_guide();
+        }
+        is_forgotten
+    }
+
     /// Gives an answer to the current step; what is to be kept of it.
     pub(super) fn answer_guide(
         &mut self,
@@ -70,6 +105,9 @@ impl Desk {
         reason: Option<String>,
     ) -> Option<Note> {
         let now = self.now;
+        let look = self.guide.as_ref()?.look.as_ref().filter(|_| answer == Answer::Other);
+        let looked = look.and_then(|(about, id)| self.looks.looked(about, *id));
+        let reason = reason.or_else(|| looked.map(|it| it.obstacles()));
         let guided = self.guide.as_mut()?;
         let step = guided.step.as_ref()?;
         let given = Given {

@@ -13,8 +13,8 @@ use crate::fleet::{Host, HostName, Moment, Visit, Window};
 use crate::gather;
 use crate::guide::Run;
 use crate::inventory::Inventory;
-use crate::perform::preflight::Wanted;
 use crate::perform::{self, Progress, Reconciled};
+use crate::preflight::Wanted;
 use crate::review::{Mark, Word};
 use crate::text::SafeText;
 

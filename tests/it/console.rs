@@ -55,6 +55,8 @@ fn a_guided_run_looks_as_recorded() {
     check("guide-certificate", Stage::guide, "");
     check("guide-cause", Stage::guide, "\r");
     check("guide-skip", Stage::guide, "\rs");
+    check("guide-checks", Stage::guide_to_checks, "");
+    check("guide-blocked", Stage::guide_past_checks, "");
 }
 
 #[test]

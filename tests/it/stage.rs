@@ -138,6 +138,35 @@ impl Stage {
         self.tell(Msg::Guide(Run::new(id, about, "ada@bastion", NOW)));
     }
 
+    /// A guided run has come to an order, and what is before it is being looked at.
+    pub(crate) fn guide_to_checks(&mut self) {
+        self.arm();
+        let id = Uuid::from_u128(0x0193_a1b2_7c3d_7e00_8000_0000_004f_1c0a);
+        let about = "edge-ams-1/legacy.example.org";
+        self.tell(Msg::Guide(Run::new(id, about, "ada@bastion", NOW)));
+        for _ in 0..4 {
+            self.press("\r");
+        }
+        self.checked("dnssec", Outcome::Ok, "no signature is in the way", &[]);
+        self.checked("dns-01", Outcome::NotNeeded, "no name is proven by a record", &[]);
+    }
+
+    /// The same, once all of it is known.
+    pub(crate) fn guide_past_checks(&mut self) {
+        self.guide_to_checks();
+        let text = "legacy.example.org: there is no such name (NXDOMAIN)";
+        self.checked("addresses", Outcome::Failed, text, &["publish it, or leave it out"]);
+        let text = "ns2.example.org answers SERVFAIL";
+        self.checked("authorities", Outcome::Warning, text, &[]);
+        self.checked("http", Outcome::Unknown, "no address is known here", &[]);
+        let known = ["addresses", "authorities", "dnssec", "dns-01", "http"];
+        for kind in preflight::ALL.iter().filter(|it| !known.contains(&it.name)) {
+            self.checked(kind.name, Outcome::Ok, "well", &[]);
+        }
+        let id = self.look.expect("something is looked at");
+        self.tell(Msg::Looked(id, Looked::Ended { at: 0 }));
+    }
+
     /// The CA has asked to be left alone, and the console is armed.
     pub(crate) fn refuse(&mut self) {
         self.arm();

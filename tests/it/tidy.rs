@@ -46,7 +46,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Commands as a shell reads them, and where a client keeps things.
     ("action", &["budget", "fleet", "inventory", "source", "text"]),
     // Which step is next is a matter of what is wrong and of what could be done.
-    ("guide", &["action", "budget", "diagnose", "filter", "fleet", "inventory", "text"]),
+    (
+        // What is looked at before an order.
+        "guide",
+        &["action", "budget", "diagnose", "filter", "fleet", "inventory", "preflight", "text"],
+    ),
     // What was done in a drill is what the audit log has of it.
     ("drill", &["action", "audit", "diagnose", "fleet", "guide", "text"]),
     // How wide a wave is, is a matter of groups.

@@ -173,12 +173,7 @@ fn zone_named<'a>(target: &Target<'a>, name: &str) -> Option<&'a DnsZone> {
 
 /// The first `[[dns]]` whose zones hold all names.
 fn covering<'a>(target: &Target<'a>, names: &[String]) -> Option<&'a DnsZone> {
-    let is_in = |name: &String, zone: &String| {
-        let (name, zone) = (name.trim_start_matches("*."), zone.trim_end_matches('.'));
-        name.strip_suffix(zone).is_some_and(|it| it.is_empty() || it.ends_with('.'))
-    };
-    let has_all =
-        |it: &&DnsZone| names.iter().all(|name| it.zones.iter().any(|zone| is_in(name, zone)));
+    let has_all = |it: &&DnsZone| names.iter().all(|name| it.holds(name));
     target.inventory.dns.iter().find(has_all)
 }
 

@@ -63,6 +63,9 @@ Examples:
   certdeck emergency --list                    the runs that are open, and who is at them
   certdeck emergency --resume 4f1c09           go on with one
 
+Before an order the checks of `certdeck preflight` are run; what fails blocks it. There y takes
+another way, if there is one, and skip orders all the same.
+
 Answers to plain prompts: y does what the step says, n looks again, skip leaves it out for a reason
 that is recorded, back shows the step before, quit leaves the run open, ? explains. The end of the
 input is quit.

@@ -16,9 +16,11 @@ use crate::cli::survey::{self, note};
 use crate::cli::{Context, Exit, Failure, notice, progress};
 use crate::drill::Drill;
 use crate::fleet::{Fleet, HostName};
-use crate::guide::{Answer, Does, Given, Proof, Run, Scene, Step};
+use crate::guide::{Answer, Does, Given, Looked, Proof, Run, Scene, Step};
 use crate::notice::Event;
+use crate::perform::preflight::{self, Preflight};
 use crate::perform::{self, Ending, Reconciled, Tools, done_by, done_in};
+use crate::preflight::Wanted;
 use crate::report::plan::write_card;
 use crate::scan::{Progress, Scan};
 use crate::store::{Held, Runs, Store};
@@ -35,7 +37,11 @@ pub(super) struct Guide<'a> {
     lines: Lines,
     /// The hosts that were read in this session.
     read: BTreeSet<HostName>,
+    /// What was looked at before an order, in this session.
+    looked: Option<Looked>,
+    /// How many steps were shown, and which was the last.
     shown: usize,
+    last: Option<(&'static str, String)>,
     /// The drill that it is part of, where nothing is real.
     drill: Option<&'a mut Drill>,
 }
@@ -67,8 +73,19 @@ impl<'a> Guide<'a> {
         lines: Lines,
     ) -> Self {
         let history = survey::history(context, &tools.inventory, &fleet);
-        let (read, drill) = (BTreeSet::new(), None);
-        Self { context, tools, run, fleet, history, lines, read, shown: 0, drill }
+        Self {
+            context,
+            tools,
+            run,
+            fleet,
+            history,
+            lines,
+            read: BTreeSet::new(),
+            looked: None,
+            shown: 0,
+            last: None,
+            drill: None,
+        }
     }
 
     /// The same as part of a drill.
@@ -123,7 +140,12 @@ impl<'a> Guide<'a> {
             if step.kind.name != FIRST && self.read_rest().await? {
                 continue;
             }
-            self.shown += 1;
+            // The same once more, after another look, is no further step.
+            let this = Some((step.kind.name, step.about.clone()));
+            if self.last != this {
+                self.shown += 1;
+                self.last = this;
+            }
             say(self.reminder());
             say(&words::step(&step, self.shown, width()));
             if let Next::Ends(exit) = self.answer(&step, held).await? {
@@ -151,11 +173,8 @@ impl<'a> Guide<'a> {
                     self.given(step, Answer::Back, None, held)?;
                     return Ok(Next::On);
                 }
-                ("n" | "no", Does::Look | Does::Blocked | Does::End) => {
-                    self.settle().await?;
-                    let hosts = self.scene().case().hosts();
-                    self.read(hosts).await?;
-                    return Ok(Next::On);
+                ("n" | "no", does) if !matches!(does, Does::Change(_)) => {
+                    return self.again(step).await;
                 }
                 ("s" | "skip", Does::End) => {
                     say("The last step is not skipped: quit leaves the run open.\n");
@@ -173,7 +192,15 @@ impl<'a> Guide<'a> {
                         "Not yet: mend what is in the way and look again (n), or skip it for a reason.\n",
                     );
                 }
-                ("y" | "yes", Does::Look) => {
+                ("y" | "yes", Does::Check(wanted)) => {
+                    return self.check(&step.about, wanted.clone()).await;
+                }
+                ("y" | "yes", Does::Other) => {
+                    let why = self.looked.as_ref().map(Looked::obstacles);
+                    self.given(step, Answer::Other, why, held)?;
+                    return Ok(Next::On);
+                }
+                ("y" | "yes", Does::Look | Does::Wait) => {
                     self.given(step, Answer::Yes, None, held)?;
                     return Ok(Next::On);
                 }
@@ -186,6 +213,42 @@ impl<'a> Guide<'a> {
                 _ => say("y, n, skip, back, quit or ? is expected.\n"),
             }
         }
+    }
+
+    /// Looks again: at the hosts, and at what a CA will look at, if that was looked at.
+    async fn again(&mut self, step: &Step) -> Result<Next, Failure> {
+        self.settle().await?;
+        let hosts = self.scene().case().hosts();
+        self.read(hosts).await?;
+        if self.looked.take().is_some_and(|it| it.about == step.about)
+            && let Some(Step { about, does: Does::Check(wanted), .. }) = self.scene().next()
+        {
+            return self.check(&about, wanted).await;
+        }
+        Ok(Next::On)
+    }
+
+    /// Looks at what a CA will look at, and says what each check says as it ends.
+    async fn check(&mut self, about: &str, wanted: Wanted) -> Result<Next, Failure> {
+        say("Checking ...\n");
+        let mut looked = Looked { about: about.to_owned(), ..Looked::default() };
+        let mut look = Preflight::start(self.tools.clone(), self.fleet.clone(), vec![wanted], None);
+        let signal = tokio::select! {
+            () = follow(&mut look, &mut looked, &mut self.fleet) => None,
+            number = self.lines.signals.next() => Some(number),
+        };
+        if let Some(number) = signal {
+            say("Stopped: what was placed is being taken away.\n");
+            look.stop();
+            // Whatever is left then goes when certdeck starts the next time.
+            let end = follow(&mut look, &mut looked, &mut self.fleet);
+            tokio::time::timeout(PATIENCE, end).await.ok();
+            return Ok(Next::Ends(Exit::Code(128 + number)));
+        }
+        looked.is_over = true;
+        self.looked = Some(looked);
+        self.history = survey::history(self.context, &self.tools.inventory, &self.fleet);
+        Ok(Next::On)
     }
 
     /// Asks why something is left out; `None` if nothing is said.
@@ -454,7 +517,25 @@ impl<'a> Guide<'a> {
     fn scene(&self) -> Scene<'_> {
         let (inventory, fleet) = (&*self.tools.inventory, &self.fleet);
         let (history, now) = (&self.history, self.context.clock.now());
-        Scene::new(Find { inventory, fleet, history, now }, &self.run)
+        Scene::new(Find { inventory, fleet, history, now }, &self.run).after(self.looked.as_ref())
+    }
+}
+
+/// Takes in what checks say until all have ended.
+async fn follow(look: &mut Preflight, looked: &mut Looked, fleet: &mut Fleet) {
+    while let Some(progress) = look.next().await {
+        match progress {
+            preflight::Progress::Checked { kind, verdict, .. } => {
+                say(&words::check(kind, &verdict));
+                looked.verdicts.push((kind, verdict));
+            }
+            preflight::Progress::Refused { refusal, .. } => {
+                let text = format!("{}; {}", refusal.text, refusal.hint);
+                looked.refused = Some(SafeText::new(&text));
+            }
+            preflight::Progress::Visited(visit) => fleet.apply(visit),
+            preflight::Progress::Began { .. } | preflight::Progress::Ended { .. } => {}
+        }
     }
 }
 
@@ -499,6 +580,8 @@ fn width() -> Option<usize> {
 
 /// How long a job is left alone before it is asked again.
 const BETWEEN: Duration = Duration::from_secs(2);
+/// For taking away what was placed.
+const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST: &str = "certificate";
 /// It stands alone, so that a screen reader reads it as a sentence.
 const PRACTICE: &str = "\nPRACTICE: nothing here is real.\n";

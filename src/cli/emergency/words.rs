@@ -2,6 +2,7 @@
 //! would stumble over.
 
 use crate::guide::{Does, Step};
+use crate::preflight::{Kind, Verdict};
 
 /// A step as text. `width` is how many columns there are, where that is known; commands are never
 /// broken, so that they can be copied.
@@ -36,7 +37,13 @@ pub(super) fn question(step: &Step) -> String {
         Does::Change(_) => {
             format!("y: {}, n or skip: leave it out for a reason, back, quit, ?", step.yes)
         }
-        Does::Look | Does::End => {
+        Does::Other => {
+            format!(
+                "y: {}, n: look again, skip: order all the same for a reason, back, quit, ?",
+                step.yes
+            )
+        }
+        Does::Look | Does::Check(_) | Does::Wait | Does::End => {
             format!("y: {}, n: look again, skip, back, quit, ?", step.yes)
         }
     }
@@ -53,6 +60,11 @@ pub(super) fn help(resume: &str) -> String {
          \x20 ?      this.\n\
          Anybody on this machine goes on with: {resume}\n"
     )
+}
+
+/// A check that has ended, in a line.
+pub(super) fn check(kind: &Kind, verdict: &Verdict) -> String {
+    format!("  {:<10}  {:<13}  {}\n", verdict.outcome.name(), kind.name, verdict.text)
 }
 
 /// So many hosts.

@@ -22,21 +22,10 @@ use super::{Past, Tools};
 use crate::acme::ledger::Ledger;
 use crate::action::Find;
 use crate::budget::{Event, History};
-use crate::fleet::{Fleet, HostName, Reach, Visit};
-use crate::preflight::{self, Case, Evidence, Kind, Part, Refusal, Verdict};
+use crate::fleet::{Fleet, Reach, Visit};
+use crate::preflight::{self, Case, Evidence, Kind, Part, Refusal, Verdict, Wanted};
 use crate::scan;
 use crate::text::SafeText;
-
-/// A certificate that may be ordered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// The host.
-    pub host: HostName,
-    /// The lineage, which need not exist yet.
-    pub lineage: Option<String>,
-    /// The names; those that it has, if it exists.
-    pub names: Option<Vec<String>>,
-}
 
 /// Checks under way. Dropping it ends them where they are; what was placed then goes when the
 /// program starts again.
@@ -205,7 +194,7 @@ impl Shared {
         let lineage = wanted.lineage.as_deref();
         let target = find.target(&wanted.host, lineage).ok_or_else(unknown)?;
         let host = fleet.shared(&wanted.host).ok_or_else(unknown)?;
-        let mut case = Case::of(&target, host, wanted.names.as_deref())?;
+        let mut case = Case::of(&target, host, &wanted.chosen)?;
         if let Some(why) = &self.read_only {
             case.read_only = Some(why.clone());
         }

@@ -9,7 +9,7 @@ use crate::drill::Drill;
 use crate::filter::Filter;
 use crate::fleet::HostName;
 use crate::tui::commands;
-use crate::tui::keys::{Command, binding};
+use crate::tui::keys::{Command, Place, binding};
 use crate::tui::msg::{Effect, HandOver};
 use crate::tui::overlay::{
     Answer, Do, Figures, FilterLine, Help, Log, Overlay, Palette, Search, Under,
@@ -119,7 +119,15 @@ impl App {
                 return vec![Effect::Page(self.masked(text))];
             }
             Command::Incident => return self.hand_over(),
-            Command::Rescan => return self.rescan(),
+            Command::Rescan => {
+                // What was looked at before an order is looked at again with its hosts.
+                let is_in_guide = self.trail.screen().place() == Place::Guide;
+                let mut effects = self.rescan();
+                if is_in_guide && self.desk.forget_look() {
+                    effects.extend(self.check_step());
+                }
+                return effects;
+            }
             Command::RescanAll => {
                 let all = self.desk.fleet.hosts().map(|it| it.name.clone()).collect();
                 return vec![Effect::Scan(all)];
@@ -262,6 +270,7 @@ impl App {
             Outcome::Guide(answer) => return self.answer_guide(answer, None),
             Outcome::Mend(remedies) => return self.mend(&remedies),
             Outcome::Step => return self.ask_step(),
+            Outcome::Check => return self.check_step(),
             Outcome::SkipStep => self.skip_step(),
             Outcome::Open(screen) => self.trail.open(screen),
             Outcome::OpenJob(id) => return self.open_job(id),

@@ -5,11 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::App;
-use crate::action::{self, Answer, Choice, Confirmed, Refusal, Subject, Tier, Why};
+use crate::action::{self, Answer, Choice, Chosen, Confirmed, Refusal, Subject, Tier, Why};
 use crate::diagnose::Remedy;
 use crate::fleet::Weight;
-use crate::perform::preflight::{self, Wanted};
+use crate::perform::preflight;
 use crate::perform::{Ending, Progress, Reconciled};
+use crate::preflight::Wanted;
 use crate::text::SafeText;
 use crate::tui::arm::Bar;
 use crate::tui::checks::ChecksId;
@@ -88,23 +89,34 @@ impl App {
             return Err("select a certificate");
         };
         let (host, lineage) = (host.clone(), Some(place.to_string()));
-        Ok((row.clone(), Wanted { host, lineage, names: None }))
+        Ok((row.clone(), Wanted { host, lineage, chosen: Chosen::default() }))
     }
 
     /// Looks at what a CA will look at. Nothing is placed anywhere from a console that is not
     /// armed.
     pub(super) fn preflight(&mut self) -> Vec<Effect> {
         let Ok((row, wanted)) = self.looked_at() else { return Vec::new() };
-        let read_only = match (self.arming.bar(), self.arming.is_armed(self.desk.now)) {
-            (Some(bar), _) => Some(bar.to_string()),
-            (None, false) => Some("the console is read-only; :arm lets it be tried".to_owned()),
-            (None, true) => None,
-        };
         let lineage = wanted.lineage.as_deref().unwrap_or_default();
         let target = SafeText::new(&format!("{}/{lineage}", wanted.host)).to_string();
         let id = self.desk.looks.begin(row, target, self.desk.now);
         self.trail.open(screen::open_checks(id));
-        vec![Effect::Preflight(id, wanted, read_only.map(|it| SafeText::new(&it)))]
+        vec![Effect::Preflight(id, wanted, self.unplaced())]
+    }
+
+    /// Looks at what a CA will look at before the order of the current step of the guided run.
+    pub(super) fn check_step(&mut self) -> Vec<Effect> {
+        let Some((id, wanted)) = self.desk.begin_look() else { return Vec::new() };
+        vec![Effect::Preflight(id, wanted, self.unplaced())]
+    }
+
+    /// Why nothing may be placed anywhere, if nothing may.
+    fn unplaced(&self) -> Option<SafeText> {
+        let why = match (self.arming.bar(), self.arming.is_armed(self.desk.now)) {
+            (Some(bar), _) => bar.to_string(),
+            (None, false) => "the console is read-only; :arm lets it be tried".to_owned(),
+            (None, true) => return None,
+        };
+        Some(SafeText::new(&why))
     }
 
     /// Takes in what a look before an order tells.
@@ -116,6 +128,7 @@ impl App {
             return vec![Effect::Save];
         }
         self.desk.looks.take(id, progress);
+        self.desk.settle_guide();
         if is_end && let Some(checks) = self.desk.looks.find(id) {
             let text = format!("preflight {}: {}", checks.target, checks.summary());
             self.say(&text);

@@ -138,7 +138,10 @@ impl App {
             Msg::Ran(run, progress) => effects = self.take_progress(run, progress),
             Msg::RunEnded(run) => self.end_run(run),
             Msg::Looked(id, progress) => effects = self.take_look(id, progress),
-            Msg::LookEnded(id) => self.desk.looks.end(id),
+            Msg::LookEnded(id) => {
+                self.desk.looks.end(id);
+                self.desk.settle_guide();
+            }
             Msg::Reconciled(found) => effects = self.take_reconciled(found),
             Msg::Learnt(windows, unattended_at) => {
                 self.desk.fleet.unattended_at = unattended_at;

@@ -38,6 +38,9 @@ impl Screen for Guide {
         };
         match (command, &step.does) {
             (Command::Open, Does::Look | Does::End) => Outcome::Guide(Answer::Yes),
+            (Command::Open, Does::Other) => Outcome::Guide(Answer::Other),
+            (Command::Open, Does::Check(_)) => Outcome::Check,
+            (Command::Open, Does::Wait) => Outcome::Say(WAIT.to_owned()),
             (Command::Open, Does::Change(_)) => Outcome::Step,
             (Command::Open, Does::Blocked) => Outcome::Say(BLOCKED.to_owned()),
             (Command::SkipStep, Does::End) => {
@@ -157,11 +160,19 @@ fn tell(guided: &Guided, desk: &Desk, sheet: &mut Sheet<'_>) {
             let text = format!("{open}: {}; it is reviewed and confirmed first", step.yes);
             sheet.text(0, &text, theme.title())
         }
-        Does::Look | Does::End => sheet.text(0, &format!("{open}: {}", step.yes), theme.title()),
+        Does::Wait => sheet.text(0, WAIT, theme.dim()),
+        Does::Other => {
+            let text = format!("{open}: {}; or skip it for a reason: order all the same", step.yes);
+            sheet.text(0, &text, theme.weight(Weight::Due))
+        }
+        Does::Look | Does::Check(_) | Does::End => {
+            sheet.text(0, &format!("{open}: {}", step.yes), theme.title())
+        }
     };
     sheet.field("Go on", &guided.run.resume());
 }
 
+const WAIT: &str = "the checks are under way: what each says is told as it ends";
 const BLOCKED: &str = "mend what is in the way and look again, or skip the step for a reason";
 
 /// The list of steps, where there is room for it, and the current one.

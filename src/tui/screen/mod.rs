@@ -125,6 +125,8 @@ pub trait Screen: fmt::Debug + Send {
 /// What became of a command.
 #[derive(Debug)]
 pub enum Outcome {
+    /// What the CA will look at is looked at before the order of the current step.
+    Check,
     /// It was done.
     Done,
     /// It means nothing here.

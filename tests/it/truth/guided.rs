@@ -292,7 +292,20 @@ pub(super) fn expired() -> Option<(Scene, CertbotHost)> {
     let words = ["register", "--agree-tos", "--register-unsafely-without-email"];
     assert!(web.certbot(&words).status.success());
     node::systemctl(&web, "disable --now certbot.timer");
+    is_found(&mut scene, &web);
     Some((scene, web))
+}
+
+/// Lets the names be asked for where the CA does, and the files at the port at which it does.
+pub(super) fn is_found(scene: &mut Scene, web: &CertbotHost) {
+    scene.default(&format!("resolvers = ['127.0.0.1:{}']\n", web.ca.names));
+    let (ca, port) = (&web.ca, web.nginx.http_port);
+    let roots = ca.trust();
+    scene.tell(&format!(
+        "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\nhttp-port = {port}",
+        ca.directory(),
+        roots.display(),
+    ));
 }
 
 #[test]
@@ -315,12 +328,8 @@ fn where_certbot_is_broken_certdeck_orders_itself() {
         "#!/bin/sh\necho 'ImportError: acme' >&2\nexit 1\n",
     );
     scene.tell(&format!(
-        "[[host.source]]\nkind = 'certdeck'\ndir = '{}'\n\
-         [[issuer]]\nname = 'lab'\ndirectory = '{}'\nroots = ['{}']\nhttp-port = {}",
+        "[[host.source]]\nkind = 'certdeck'\ndir = '{}'",
         web.path("certdeck").display(),
-        web.ca.directory(),
-        web.ca.trust().display(),
-        web.nginx.http_port,
     ));
     let before = web.nginx.served("a.test");
     let followed = follow(&scene, "a.test");

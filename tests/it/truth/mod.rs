@@ -9,6 +9,7 @@ mod cut_off;
 mod fifty;
 mod files;
 mod guided;
+mod hindered;
 mod killed;
 mod loaders;
 mod names;

@@ -23,9 +23,13 @@ pub(super) fn staged() -> Option<(Scene, CertbotHost)> {
     let file = |kind| web.live("a.test", kind);
     web.nginx.serve("a.test", &file("fullchain"), &file("privkey"));
     scene.trust(&fs::read_to_string(web.ca.root()).unwrap());
+    scene.default(&format!("resolvers = ['127.0.0.1:{}']\n", web.ca.names));
     scene.tell(&format!(
-        "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nstaging = '{STAGING}'",
-        web.ca.directory()
+        "[[issuer]]\nname = 'lab'\ndirectory = '{}'\nstaging = '{STAGING}'\nroots = ['{}']\n\
+         http-port = {}",
+        web.ca.directory(),
+        web.ca.trust().display(),
+        web.nginx.http_port,
     ));
     scene.tell(&(web.inventory() + &web.endpoint("a.test")));
     Some((scene, web))

@@ -3,6 +3,8 @@
 use super::change::Somebody;
 use super::*;
 use crate::guide::{Answer, Run};
+use crate::perform::preflight::Progress;
+use crate::preflight::{self, Outcome, Verdict};
 
 /// A guided run about a place whose last renewal nobody loaded.
 fn guided(about: &str) -> Somebody {
@@ -71,4 +73,48 @@ fn what_a_step_would_do_is_reviewed_as_everywhere() {
     // Esc changes nothing, and the step is still there.
     it.press("<esc>");
     assert!(it.app.desk.guide.as_ref().unwrap().step.is_some());
+}
+
+/// What is before an order is looked at when it is said so, told as it ends, and blocks.
+#[test]
+fn what_is_in_the_way_of_an_order_blocks_until_it_is_passed_over_for_a_reason() {
+    let mut it = guided("edge-ams-1/legacy.example.org");
+    let mut effects = Vec::new();
+    for _ in 0..6 {
+        effects = it.press("<enter>");
+        if let [Effect::Preflight(..)] = &effects[..] {
+            break;
+        }
+    }
+    let [Effect::Preflight(id, wanted, unplaced)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(wanted.lineage.as_deref(), Some("legacy.example.org"));
+    // Nothing is placed from a console that is not armed.
+    assert!(unplaced.is_some());
+    it.press("<enter>");
+    assert!(it.shows("the checks are under way"), "{}", it.screen());
+    let id = *id;
+    for kind in preflight::ALL {
+        let mut verdict = Verdict::unknown("nobody answers");
+        verdict.outcome = if kind.name == "ca" { Outcome::Failed } else { Outcome::Ok };
+        it.tell(Msg::Looked(id, Progress::Checked { at: 0, kind, verdict }));
+    }
+    it.tell(Msg::Looked(id, Progress::Ended { at: 0 }));
+    assert!(it.shows("FAILED   ca: nobody answers"), "{}", it.screen());
+    // What still works is one key away, and back.
+    let effects = it.press("<enter>");
+    let [Effect::Guide(note)] = &effects[..] else { panic!("{effects:?}") };
+    let given = note.given.as_ref().unwrap();
+    assert_eq!(given.answer, Answer::Other);
+    assert_eq!(given.reason.as_deref(), Some("failed checks: ca"));
+    assert!(it.shows("--by certdeck --issuer letsencrypt"), "{}", it.screen());
+    it.press("b");
+    assert!(it.shows("FAILED   ca: nobody answers"), "{}", it.screen());
+    // Looking again looks at it again.
+    let again = it.press("r");
+    assert!(matches!(again[..], [Effect::Scan(_), Effect::Preflight(..)]), "{again:?}");
+    let effects = it.press("sthe CA is there again<enter>");
+    let [Effect::Guide(note)] = &effects[..] else { panic!("{effects:?}") };
+    let given = note.given.as_ref().unwrap();
+    assert_eq!((given.step.as_str(), given.answer), ("preflight", Answer::Skip));
+    assert!(it.shows("Dry run  (6 of 11)"), "{}", it.screen());
 }
