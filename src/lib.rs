@@ -34,6 +34,7 @@
 //! |---|---|
 //! | [`clock`] | the wall clock |
 //! | [`secret`] | secrets: files, variables, programs that print one |
+//! | [`secret_store`] | stores of secrets that certificates are delivered to |
 //! | [`https`] | servers that the inventory names, for rooms that know what to say there |
 //! | [`remote`] | hosts, over the system's ssh |
 //! | [`scan`] | nothing itself: concurrency and deadlines of visits |
@@ -74,7 +75,7 @@
 //!
 //! 1. Pure rooms never wait, never fail on I/O, never read the clock: `now` is an argument.
 //! 2. Only `perform` changes a host, only `remote` speaks SSH, only `acme` speaks to a CA,
-//!    only `notice` to a webhook.
+//!    only `notice` to a webhook, only `secret_store` to a store of secrets.
 //! 3. No job is started, stopped or removed before its audit line is on disk: that takes an
 //!    [`audit::Permit`], and performing a plan takes an [`action::Confirmed`]. Each has one maker.
 //! 4. No screen can pass by review or audit: the console's only way to a run is an effect that
@@ -120,6 +121,7 @@ pub mod review;
 pub mod rollout;
 pub mod scan;
 pub mod secret;
+pub mod secret_store;
 pub mod source;
 pub mod spanned;
 pub mod store;

@@ -140,6 +140,7 @@ pub(super) fn blank(
         endpoints: Vec::new(),
         phrase: None,
         brings: None,
+        delivers: None,
         order: None,
         wanted: None,
         over: Vec::new(),

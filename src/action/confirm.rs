@@ -253,6 +253,7 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
         | Promise::SameLeaf
         | Promise::Served
         | Promise::Serves(_)
+        | Promise::Delivered(_)
         | Promise::Renewable => None,
     }
 }

@@ -16,6 +16,7 @@ mod choice;
 mod confirm;
 mod convert;
 mod cost;
+mod deliver;
 mod dry_run;
 mod enable_hook;
 mod enable_timer;
@@ -46,7 +47,7 @@ pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
 pub use cost::{Cost, of as cost};
 pub use issue::{Way, webroots_beside};
 pub use order::{Counted, KeyPlan, KeyType, Order, Proof, Prover, Webroot};
-pub use plan::{Bring, Command, Expect, Plan, Promise};
+pub use plan::{Bring, Command, Delivery, Expect, Plan, Promise};
 pub use server::test as configuration_test;
 pub use target::{Find, Target};
 
@@ -62,6 +63,7 @@ pub static ALL: &[Kind] = &[
     repoint::KIND,
     replace_chain::KIND,
     transplant::KIND,
+    deliver::KIND,
     convert::KIND,
     enable_timer::KIND,
     enable_hook::KIND,

@@ -50,6 +50,8 @@ pub struct Plan {
     pub phrase: Option<String>,
     /// What is read on another host first, and handed to its commands.
     pub brings: Option<Bring>,
+    /// Where what was read is delivered to: then the host itself is given nothing to do.
+    pub delivers: Option<Delivery>,
     /// What is ordered from a CA first; its chain is handed to its commands.
     pub order: Option<Order>,
     /// The order as its CA counts it, whoever places it.
@@ -69,6 +71,15 @@ pub struct Bring {
     pub key: Option<String>,
     /// The certificate that the file must begin with.
     pub leaf: Fingerprint,
+}
+
+/// Where a certificate is delivered to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The name of the store, as the inventory has it.
+    pub store: String,
+    /// Where it lies there.
+    pub path: String,
 }
 
 /// A command on a host.
@@ -106,6 +117,8 @@ pub enum Promise {
     Chain(Fingerprint),
     /// Servers show exactly this certificate.
     Serves(Fingerprint),
+    /// A store of secrets holds exactly this certificate.
+    Delivered(Fingerprint),
     /// The lineage renews with nobody at the keyboard.
     Renewable,
     /// A timer is armed.

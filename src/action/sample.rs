@@ -59,6 +59,17 @@ impact = "reload"
 name = "note"
 run = "logger renewed"
 impact = "none"
+[[secret-store]]
+name = "vault-main"
+kind = "vault-kv2"
+url = "https://vault.example.net:8200"
+secret-env = "VAULT_TOKEN"
+[[secret-store]]
+name = "edge"
+kind = "aws-secrets-manager"
+region = "eu-west-1"
+path = "tls/{name}"
+secret-env = "AWS"
 "#;
 
 /// What was told, and what is known.

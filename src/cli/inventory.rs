@@ -79,8 +79,7 @@ fn check(path: &Path, context: &Context) -> Result<Exit, Failure> {
 
 /// What an inventory holds, as in `24 hosts, 3 groups`.
 fn summary(inventory: &Inventory) -> String {
-    let Inventory { defaults: _, groups, hosts, issuers, dns, fleets, hooks, notices, expiries } =
-        inventory;
+    let Inventory { groups, hosts, issuers, dns, fleets, hooks, notices, expiries, .. } = inventory;
     let counts = [
         (groups.len(), "group", "groups"),
         (hosts.iter().map(|it| it.told_sources).sum(), "source", "sources"),
@@ -89,6 +88,7 @@ fn summary(inventory: &Inventory) -> String {
         (dns.len(), "DNS provider", "DNS providers"),
         (fleets.len(), "fleet elsewhere", "fleets elsewhere"),
         (hooks.len(), "hook", "hooks"),
+        (inventory.secret_stores.len(), "store of secrets", "stores of secrets"),
         (notices.len(), "webhook", "webhooks"),
         (expiries.len(), "other expiry", "other expiries"),
     ];
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(
             summary(&inventory),
             "3 hosts, 2 groups, 8 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 fleet \
-             elsewhere, 1 hook, 1 webhook, 2 other expiries"
+             elsewhere, 1 hook, 3 stores of secrets, 1 webhook, 2 other expiries"
         );
         assert_eq!(summary(&Inventory::default()), "0 hosts");
     }

@@ -64,6 +64,9 @@ pub(super) enum ServerText {}
 /// The URL of a webhook.
 #[derive(Debug, Clone)]
 pub(super) enum HookUrlText {}
+/// The URL of a store of secrets.
+#[derive(Debug, Clone)]
+pub(super) enum StoreUrlText {}
 /// A length of time.
 #[derive(Debug, Clone)]
 pub(super) enum LengthText {}
@@ -323,6 +326,15 @@ impl Grammar for HookUrlText {
 
     fn fault(text: &str) -> Option<String> {
         url_fault(text, "a webhook")
+    }
+}
+
+impl Grammar for StoreUrlText {
+    const NAME: &'static str = "the URL of a store of secrets";
+    const PATTERN: &'static str = URL;
+
+    fn fault(text: &str) -> Option<String> {
+        url_fault(text, "a store of secrets")
     }
 }
 

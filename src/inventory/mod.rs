@@ -8,6 +8,7 @@ mod provider;
 mod prune;
 mod read;
 mod schema;
+mod secret_store;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::text::SafeText;
 
 pub use read::read;
 pub use schema::schema;
+pub use secret_store::{SecretStore, StoreKind};
 
 /// An inventory in which nothing is wrong.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +46,8 @@ pub struct Inventory {
     pub fleets: Vec<Elsewhere>,
     /// Commands that may be run on hosts.
     pub hooks: Vec<NamedHook>,
+    /// Stores of secrets that certificates are delivered to.
+    pub secret_stores: Vec<SecretStore>,
     /// Webhooks that are told of things.
     pub notices: Vec<Notice>,
     /// Other things that expire.

@@ -16,9 +16,9 @@ use super::grammar::{
 use super::plain::plain;
 use super::{
     Defaults, DnsZone, Elsewhere, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook,
-    Notice, Occasion, SecretPlace,
+    Notice, Occasion, SecretPlace, SecretStore,
 };
-use super::{provider, prune, shape};
+use super::{provider, prune, secret_store, shape};
 use crate::fleet::{Expiry, HostName, Roots, Vantage};
 use crate::source;
 use crate::spanned::{self, Diagnostic, Table, did_you_mean};
@@ -67,7 +67,7 @@ struct Reader<'d, 't> {
 
 impl Reader<'_, '_> {
     fn inventory(&mut self, file: shape::File) -> Inventory {
-        let shape::File { defaults, group, host, issuer, dns, fleet, hook, notice, expiry } = file;
+        let shape::File { defaults, group, host, issuer, dns, fleet, hook, .. } = file;
         let defaults = defaults.map(Spanned::into_inner).unwrap_or_default();
         let issuers = self.issuers(issuer);
         let defaults = self.defaults(defaults, &issuers);
@@ -80,8 +80,9 @@ impl Reader<'_, '_> {
             dns: self.dns(dns, &defaults.resolvers),
             fleets: self.fleets(fleet),
             hooks: self.hooks(hook),
-            notices: self.notices(notice),
-            expiries: self.expiries(expiry),
+            secret_stores: self.secret_stores(file.secret_store),
+            notices: self.notices(file.notice),
+            expiries: self.expiries(file.expiry),
             defaults,
         }
     }
@@ -414,6 +415,39 @@ impl Reader<'_, '_> {
             }
         }
         hooks
+    }
+
+    fn secret_stores(&mut self, given: Vec<Spanned<shape::SecretStore>>) -> Vec<SecretStore> {
+        let mut names = Names::new("secret-store");
+        let mut stores = Vec::new();
+        for table in given {
+            let (span, mut store) = (table.span(), table.into_inner());
+            let keys = store.keys();
+            let secret = self.secret(store.secret_file, store.secret_env, store.secret_command);
+            let name = self.name(store.name, &mut names, span.clone());
+            let kind = self.required(store.kind, names.what, "kind", span.clone());
+            if secret.is_none() && self.is_whole {
+                let message = "this `[[secret-store]]` does not say where its secret is";
+                let hint = "it is opened with it: name the place with `secret-file`, \
+                            `secret-env` or `secret-command`";
+                self.complaints.push(Diagnostic::new(message, span.clone()).with_hint(hint));
+            }
+            let Some(kind) = kind else { continue };
+            let (kind, url) = match secret_store::kind(kind, keys, &mut self.complaints) {
+                Ok(both) => both,
+                Err(key) => {
+                    self.required(None::<()>, names.what, key, span);
+                    continue;
+                }
+            };
+            if let (Some(name), Some(secret)) = (name, secret) {
+                let path = store.path.map(Checked::into_string);
+                let path = path.unwrap_or_else(|| secret_store::USUAL_PATH.to_owned());
+                let roots = store.roots.into_iter().map(Checked::into_string).collect();
+                stores.push(SecretStore { name, kind, url, path, secret, roots });
+            }
+        }
+        stores
     }
 
     fn notices(&mut self, given: Vec<Spanned<shape::Notice>>) -> Vec<Notice> {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -13,8 +14,9 @@ use toml::Spanned;
 use super::grammar::{
     AddressText, Checked, CommandText, Count, Day, DoorText, ExpiryKind, HookUrlText, HostText,
     LabelText, LengthText, MailText, PathText, PatienceText, RateText, ServerText, SocketText,
-    UrlText, UserText, VariableText,
+    StoreUrlText, UrlText, UserText, VariableText,
 };
+use super::secret_store::{Keys, KindName, StorePathText};
 use super::{Become, Impact, NoticeKind, Occasion, Protect, StartTls};
 use crate::acme::dns;
 
@@ -50,6 +52,10 @@ pub(super) struct File {
     #[schemars(with = "Vec<Hook>")]
     #[serde(default)]
     pub(super) hook: Vec<Spanned<Hook>>,
+    /// Stores of secrets that certificates are delivered to.
+    #[schemars(with = "Vec<SecretStore>")]
+    #[serde(default)]
+    pub(super) secret_store: Vec<Spanned<SecretStore>>,
     /// Webhooks that are told of things.
     #[schemars(with = "Vec<Notice>")]
     #[serde(default)]
@@ -381,6 +387,79 @@ pub(super) struct Hook {
     /// What it does to the service.
     #[schemars(required)]
     pub(super) impact: Option<Impact>,
+}
+
+/// A store of secrets that certificates are delivered to. What opens it is kept elsewhere.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+#[schemars(extend("not" = { "anyOf": [
+    { "required": ["secret-file", "secret-env"] },
+    { "required": ["secret-file", "secret-command"] },
+    { "required": ["secret-env", "secret-command"] },
+] }, "anyOf" = [
+    { "required": ["secret-file"] },
+    { "required": ["secret-env"] },
+    { "required": ["secret-command"] },
+], "allOf" = [
+    { "if": { "properties": { "kind": { "const": "vault-kv2" } }, "required": ["kind"] },
+      "then": { "required": ["url"], "not": { "required": ["region"] } } },
+    { "if": { "properties": { "kind": { "const": "aws-secrets-manager" } }, "required": ["kind"] },
+      "then": { "required": ["region"], "not": { "anyOf": [
+        { "required": ["mount"] }, { "required": ["namespace"] }, { "required": ["role-id"] },
+      ] } } },
+]))]
+pub(super) struct SecretStore {
+    /// Its unique name.
+    #[schemars(required, with = "Checked<LabelText>")]
+    pub(super) name: Option<Spanned<Checked<LabelText>>>,
+    /// What it is.
+    #[schemars(required)]
+    pub(super) kind: Option<KindName>,
+    /// The URL of its API; of AWS, that of the region is the default.
+    #[schemars(with = "Option<Checked<StoreUrlText>>")]
+    pub(super) url: Option<Spanned<Checked<StoreUrlText>>>,
+    /// aws-secrets-manager: the region.
+    #[schemars(with = "Option<Checked<LabelText>>")]
+    pub(super) region: Option<Spanned<Checked<LabelText>>>,
+    /// vault-kv2: where the engine is mounted; default "secret".
+    #[schemars(with = "Option<Checked<StorePathText>>")]
+    pub(super) mount: Option<Spanned<Checked<StorePathText>>>,
+    /// vault-kv2: the namespace.
+    #[schemars(with = "Option<Checked<LabelText>>")]
+    pub(super) namespace: Option<Spanned<Checked<LabelText>>>,
+    /// vault-kv2: the role of an AppRole; the secret is then its secret-id, or else a token.
+    #[schemars(with = "Option<Checked<LabelText>>")]
+    pub(super) role_id: Option<Spanned<Checked<LabelText>>>,
+    /// Where a certificate lies in it; default "certdeck/{host}/{name}".
+    pub(super) path: Option<Checked<StorePathText>>,
+    /// The file that holds what opens it.
+    #[schemars(with = "Option<Checked<PathText>>")]
+    pub(super) secret_file: Option<Spanned<Checked<PathText>>>,
+    /// The environment variable that holds what opens it.
+    #[schemars(with = "Option<Checked<VariableText>>")]
+    pub(super) secret_env: Option<Spanned<Checked<VariableText>>>,
+    /// The command that prints what opens it.
+    #[schemars(with = "Option<Checked<CommandText>>")]
+    pub(super) secret_command: Option<Spanned<Checked<CommandText>>>,
+    /// Files with authorities beside the public ones, in PEM: for its HTTPS.
+    #[serde(default)]
+    pub(super) roots: Vec<Checked<PathText>>,
+}
+
+impl SecretStore {
+    /// The keys that belong to some kinds only.
+    pub(super) fn keys(&mut self) -> Keys {
+        fn told<G>(given: Option<Spanned<Checked<G>>>) -> Option<(Range<usize>, String)> {
+            given.map(|it| (it.span(), it.into_inner().into_string()))
+        }
+        Keys {
+            url: told(self.url.take()),
+            region: told(self.region.take()),
+            mount: told(self.mount.take()),
+            namespace: told(self.namespace.take()),
+            role: told(self.role_id.take()),
+        }
+    }
 }
 
 /// A webhook that is told of things. Its secret is kept elsewhere.

@@ -73,6 +73,11 @@ impl Secret {
     pub const fn new(text: Zeroizing<String>) -> Self {
         Self(text)
     }
+
+    /// Lends it to whoever hands it on.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Secret {

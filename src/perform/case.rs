@@ -213,6 +213,7 @@ fn promise(it: &Promise) -> String {
         Promise::Renewable => "renewable".to_owned(),
         Promise::Chain(first) => format!("chain {first}"),
         Promise::Serves(leaf) => format!("serves {leaf}"),
+        Promise::Delivered(leaf) => format!("delivered {leaf}"),
         Promise::Executable(path) => format!("executable {path}"),
     }
 }
@@ -230,6 +231,7 @@ fn parse_promise(text: &str) -> Option<Promise> {
             ("leaf", leaf) => Promise::Leaf(Fingerprint::parse(leaf)?),
             ("chain", first) => Promise::Chain(Fingerprint::parse(first)?),
             ("serves", leaf) => Promise::Serves(Fingerprint::parse(leaf)?),
+            ("delivered", leaf) => Promise::Delivered(Fingerprint::parse(leaf)?),
             _ => return None,
         },
     })
@@ -242,7 +244,9 @@ mod tests {
     #[test]
     fn promises_are_read_as_they_are_written() {
         let leaf = Promise::Leaf(Fingerprint::of(b"x"));
-        let others = [Promise::SameLeaf, Promise::NewLeaf, Promise::Served, Promise::TimerArmed];
+        let delivered = Promise::Delivered(Fingerprint::of(b"x"));
+        let others =
+            [delivered, Promise::SameLeaf, Promise::NewLeaf, Promise::Served, Promise::TimerArmed];
         let hook = Promise::Executable("/a b".to_owned());
         for it in others.into_iter().chain([leaf, hook, Promise::ClockRight, Promise::Renewable]) {
             assert_eq!(parse_promise(&promise(&it)), Some(it));

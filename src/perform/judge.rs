@@ -296,7 +296,9 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
         | Promise::TimerArmed
         | Promise::Executable(_)
         | Promise::ClockRight
-        | Promise::Serves(_) => {}
+        | Promise::Serves(_)
+        // No job does that.
+        | Promise::Delivered(_) => {}
     }
     if place.and_then(Place::key_matches) == Some(false) {
         return doubt_that(

@@ -10,6 +10,7 @@ mod bring;
 mod case;
 mod conclude;
 mod csr;
+mod deliver;
 pub mod errand;
 mod follow;
 mod guided;

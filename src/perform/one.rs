@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::bring;
 use super::case::{Case, leaf};
 use super::conclude::{self, conclude, fresh, refused};
+use super::deliver;
 use super::follow::{self, From, Lost};
 use super::judge::explanation;
 use super::kept::KeptPlan;
@@ -220,6 +221,11 @@ impl Crew {
                 Err(text) => return self.end(permit, not_brought(&case, &text)).await,
             },
         };
+        if let (Some(delivery), Some(input)) = (&plan.delivers, &input) {
+            let about = (&case, place);
+            let report = deliver::deliver(&self.tools, delivery, input, about, &permit).await;
+            return self.end(permit, report).await;
+        }
         let mut request =
             job::Request { input, ..request(plan, &case, &host, &permit, &self.run.who) };
         if let Some(order) = &plan.order {

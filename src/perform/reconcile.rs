@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use super::case::Case;
 use super::conclude::{self, conclude};
+use super::deliver;
 use super::follow::{self, From};
 use super::jobs::OLD;
 use super::judge::explanation;
 use super::record::{self, with_log};
 use super::{Ending, Report, Tools, owner, resume};
+use crate::action::Promise;
 use crate::audit;
 use crate::audit::read::Record;
 use crate::fleet::{HostName, Moment, human};
@@ -126,6 +128,9 @@ async fn settle(
     let Some(case) = Case::of_intent(intent, told) else {
         return Ok((errand(intent, told), None, Vec::new()));
     };
+    if let Promise::Delivered(leaf) = case.promise {
+        return Ok((deliver::settle(tools, intent, &case, leaf).await, None, Vec::new()));
+    }
     let away = |why: &SafeText| {
         format!(
             "{} cannot be asked what became of {}, {}: {why}",

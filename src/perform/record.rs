@@ -81,6 +81,10 @@ pub(super) fn intent(
         add("from", bring.host.as_str().into());
         add("moves-key", bring.key.is_some().into());
     }
+    if let Some(delivery) = &plan.delivers {
+        add("store", delivery.store.as_str().into());
+        add("path", delivery.path.as_str().into());
+    }
     add("expect", expect(&plan.expect).into());
     add("plan", fingerprint_of(plan).to_string().into());
     body

@@ -207,6 +207,7 @@ impl<'a> WirePlan<'a> {
                 Promise::Served => json!({ "kind": "served" }),
                 Promise::Chain(it) => json!({ "kind": "chain", "sha256": it.to_string() }),
                 Promise::Serves(it) => json!({ "kind": "serves", "sha256": it.to_string() }),
+                Promise::Delivered(it) => json!({ "kind": "delivered", "sha256": it.to_string() }),
                 Promise::Renewable => json!({ "kind": "renewable" }),
                 Promise::ClockRight => json!({ "kind": "clock-right" }),
                 Promise::Executable(path) => json!({ "kind": "executable", "path": path }),

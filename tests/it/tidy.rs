@@ -74,6 +74,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Redirects are followed by the names that a CA would find.
     ("wire", &["fleet", "inventory", "remote", "resolve", "text"]),
     ("secret", &["audit", "inventory", "text"]),
+    // Writing takes a permit.
+    ("secret_store", &["audit", "clock", "fleet", "https", "inventory", "secret", "text"]),
     ("https", &["fleet", "secret", "text"]),
     (
         "acme",
@@ -106,6 +108,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "resolve",
             "rollout",
             "scan",
+            "secret_store",
             "source",
             "text",
             "wire",

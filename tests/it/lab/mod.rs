@@ -13,6 +13,7 @@ mod scans;
 mod sessions;
 mod shells;
 mod trust;
+pub(crate) mod vault;
 mod wire;
 
 use std::fmt::Write as _;
