@@ -20,7 +20,7 @@
 //! | [`filter`] | which of it to look at |
 //! | [`budget`] | what a CA still allows |
 //! | [`action`] | what could be done: plans, and how they are confirmed |
-//! | [`rollout`] | plans for many places, in waves |
+//! | [`rollout`] | plans for many places, in waves, and how far they are |
 //! | [`preflight`] | whether a CA would issue: checks, by what was looked at |
 //! | [`guide`] | the guided emergency renewal: which step comes next |
 //! | [`drill`] | emergencies to practise: what is to be solved, what it was worth |
@@ -45,7 +45,7 @@
 //! | [`notice`] | webhooks, and what they are still to be told |
 //! | [`perform`] | hosts: the only room that changes one |
 //! | [`gather`] | Prometheus servers, which know of fleets that are read elsewhere |
-//! | [`store`] | the snapshot of the last known fleet, and what was said in reviews |
+//! | [`store`] | the snapshot of the last known fleet, what was said in reviews, guided runs and roll-outs under way |
 //! | [`practice`] | the embedded practice fleet |
 //! | [`export`] | whoever collects metrics: an HTTP port, a file |
 //!

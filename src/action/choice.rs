@@ -50,6 +50,12 @@ impl Chosen {
         }
     }
 
+    /// What was chosen once, as far as the action still knows such choices.
+    pub fn recalled<'v>(kind: &Kind, value_of: impl Fn(&str) -> Option<&'v str>) -> Self {
+        let known = kind.choices.iter().filter_map(|it| Some((it.name, value_of(it.name)?)));
+        Self(known.map(|(name, value)| (name, value.to_owned())).collect())
+    }
+
     /// The value that was chosen.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

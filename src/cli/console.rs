@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::{Context, Exit, Failure, open, runtime, survey};
 use crate::audit::Session;
 use crate::drill::Drill;
-use crate::guide::Run;
 use crate::inventory::Inventory;
-use crate::store::{Held, Store};
+use crate::store::Store;
 use crate::text::SafeText;
 use crate::tui::theme::{self, Theme};
 use crate::tui::{self, Deck};
@@ -58,7 +57,7 @@ pub(super) fn run(options: &Options, context: &Context) -> Result<Exit, Failure>
 #[derive(Debug, Default)]
 pub(super) struct With {
     /// A guided run to go on with.
-    pub(super) guide: Option<(Run, Option<Held>)>,
+    pub(super) guide: Option<tui::Guide>,
     /// A drill.
     pub(super) drill: Option<Drill>,
 }

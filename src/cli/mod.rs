@@ -34,6 +34,7 @@ mod preflight;
 mod progress;
 mod request;
 mod review;
+mod rollout;
 mod rules;
 mod run;
 mod scan;

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::rollout;
 use crate::action::Plan;
 use crate::fleet::Probe;
 use crate::perform::{Ending, Report};
+use crate::rollout::Rollout;
 use crate::text::SafeText;
 
 /// What became of one plan.
@@ -111,12 +113,14 @@ const EMPTY: [&str; 8] = ["op", "state", "explanation", "log", "before", "after"
 pub(super) fn write_json(
     action: &str,
     outcomes: &[Outcome<'_>],
+    rollout: Option<&Rollout>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let object = json!({
         "schema": 1,
         "certdeck": env!("CARGO_PKG_VERSION"),
         "action": action,
+        "roll-out": rollout.map(rollout::value),
         "results": outcomes.iter().map(Outcome::value).collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut *out, &object)?;

@@ -9,13 +9,16 @@ use super::outcome::Outcome;
 use super::survey::{Signals, note};
 use crate::action::Plan;
 use crate::fleet::Visit;
-use crate::perform::{Ending, Progress, Report, Run};
+use crate::perform::{Ending, Pause, Progress, Report, Run};
+use crate::rollout::{Became, Tally};
 use crate::text::SafeText;
 
 /// What became of every plan.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     ends: Vec<End>,
+    /// What else there is of the roll-out.
+    beside: Tally,
     /// What hosts looked like when they were looked at meanwhile.
     visits: Vec<Visit>,
     /// The number of the signal that ended the wait.
@@ -36,7 +39,18 @@ struct End {
 
 /// Tells what happens until everything has ended, or a signal asks to leave.
 pub(super) async fn follow(run: &mut Run, plans: &[Plan], signals: &mut Signals) -> Told {
-    let mut told = Told { ends: plans.iter().map(|_| End::default()).collect(), ..Told::default() };
+    follow_rest(run, plans, Tally::default(), signals).await
+}
+
+/// The same of what remains of a roll-out, of which there is something else.
+pub(super) async fn follow_rest(
+    run: &mut Run,
+    plans: &[Plan],
+    beside: Tally,
+    signals: &mut Signals,
+) -> Told {
+    let ends = plans.iter().map(|_| End::default()).collect();
+    let mut told = Told { ends, beside, ..Told::default() };
     loop {
         tokio::select! {
             progress = run.next() => match progress {
@@ -106,18 +120,35 @@ impl Told {
                     note(&format!("{target}: {}\n", outcome.word()));
                     end.report = Some(report);
                 }
-                if plans.len() > 1 {
-                    let ended = self.ends.iter().filter(|it| it.report.is_some()).count();
-                    let failed = ended - self.done();
-                    note(&format!("{ended} of {} ended, {failed} not well\n", plans.len()));
+                if self.is_many() {
+                    note(&format!("{}\n", self.tally()));
                 }
             }
+            Progress::Pause(Pause::Asked(who)) => {
+                note(&format!("{who} wants it to wait: what runs ends, and nothing more begins\n"));
+            }
+            Progress::Pause(Pause::Reached(who)) => {
+                note(&format!("it waits, as {who} wants it: {}\n", self.tally()));
+            }
+            Progress::Pause(Pause::Over) => note("it goes on\n"),
             Progress::NotBegun { at, why } => {
                 if let Some(end) = self.ends.get_mut(at) {
                     end.not_begun = Some(why);
                 }
             }
         }
+    }
+
+    /// Whether there is more than one target.
+    fn is_many(&self) -> bool {
+        self.ends.len() > 1 || self.beside != Tally::default()
+    }
+
+    /// How many targets are how far.
+    fn tally(&self) -> Tally {
+        let mut tally = self.beside;
+        self.ends.iter().for_each(|it| tally.count(it.became()));
+        tally
     }
 
     /// The actions for which a CA is being asked.
@@ -219,6 +250,14 @@ impl Told {
 }
 
 impl End {
+    fn became(&self) -> Became {
+        match (&self.report, self.op) {
+            (Some(report), _) => report.ending.became(),
+            (None, Some(_)) => Became::Running,
+            (None, None) => Became::Waiting,
+        }
+    }
+
     /// Prints what is there of output, line by line; what has no end yet only if nothing follows.
     fn print(&mut self, plan: &Plan, is_all: bool) {
         let end = match self.rest.iter().rposition(|it| *it == b'\n') {

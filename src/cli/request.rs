@@ -24,7 +24,7 @@ pub(super) struct Request {
 
 impl Subcommand for Request {
     fn augment_subcommands(command: Command) -> Command {
-        let command = command.subcommand_required(true).subcommand_value_name("ACTION");
+        let command = command.subcommand_value_name("ACTION");
         command.subcommand_help_heading("Actions").subcommands(action::ALL.iter().map(subcommand))
     }
 

@@ -1,6 +1,7 @@
 //! `certdeck run`: does what `certdeck plan` shows, after the same confirmation as in the
 //! console.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +13,17 @@ use uuid::Uuid;
 use super::plan::{FORMATS, recalled};
 use super::progress::Told;
 use super::request::{Name, Planned, Request, Targets};
+use super::rollout::{self, Resume, Taken};
 use super::survey::{self, Signals, note};
 use super::unattended::Choice;
 use super::{Context, Exit, Failure, notice, open, outcome, print, progress, session, unattended};
 use crate::action::{self, Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
 use crate::audit::{self, Log};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, HostName};
 use crate::inventory::Inventory;
 use crate::perform::{self, Run, Tools};
 use crate::report::plan::{Plans, write_card};
+use crate::rollout::Tally;
 use crate::store::Store;
 use crate::text::SafeText;
 
@@ -33,7 +36,10 @@ use crate::text::SafeText;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(subcommand)]
-    request: Request,
+    request: Option<Request>,
+
+    #[command(flatten)]
+    resume: Resume,
 
     /// Confirm: the lineage (or host) of the one target, or the number of targets
     #[arg(long, value_name = "NAME|COUNT", global = true)]
@@ -79,16 +85,30 @@ Examples:
   certdeck run force-renew web-01/www.example.net --yes www.example.net --reason 'key was leaked'
   certdeck run renew 'state:due group=edge' --skip-refused --yes 7
   certdeck run renew --failed-of 0193a1b2-… --yes 2
+  certdeck run --resume 4f1c09           what remains of a roll-out; `certdeck jobs` lists them
+  certdeck run --resume 4f1c09 --retry-failed --yes 3
   certdeck run renew due --unattended    from cron or a timer; `certdeck timer` prints one
+
+Several targets are a roll-out: a canary, then waves, one change per host at a time, and nothing more
+once one has failed. What becomes of each is kept at once: after a kill or a dropped line anybody on
+this machine goes on with --resume, after a fresh look, plan and confirmation.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done and proven, 1 something failed,
 was refused or was stopped, 2 the request was wrong or not confirmed, 3 the outcome is not known,
 74 the audit log refused. Interrupted: 130; jobs that were begun go on.";
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    if let Some(id) = &args.resume.id {
+        return resume(args, id, context);
+    }
+    let Some(request) = &args.request else {
+        return Err(Failure::say(Exit::BadRequest, "run what?").with_hint(
+            "give an action and targets, or --resume ID; `certdeck run --help` lists all",
+        ));
+    };
     let _alone = if args.unattended {
-        if args.request.kind.name != action::RENEW {
-            let text = format!("`{}` does not run unattended", args.request.kind.name);
+        if request.kind.name != action::RENEW {
+            let text = format!("`{}` does not run unattended", request.kind.name);
             return Err(Failure::say(Exit::BadRequest, text)
                 .with_hint("only `renew` does; confirm others with --yes"));
         }
@@ -102,7 +122,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         None
     };
     let inventory = Arc::new(open::inventory(context)?);
-    let mut request = args.request.clone();
+    let mut request = request.clone();
     let (log, targets) = match args.failed_of {
         None => {
             let targets = Targets::read(&request, &inventory, context)?;
@@ -115,7 +135,23 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
     };
     session::attend("run", context, (inventory, log), async |tools| {
-        Desk { args, request, context, tools, targets }.work().await
+        Desk { args, request, context, tools, targets, taken: None }.work().await
+    })
+}
+
+/// Goes on with a roll-out.
+fn resume(args: &Args, id: &str, context: &Context) -> Result<Exit, Failure> {
+    if args.request.is_some() {
+        let text = "a roll-out knows its action and targets; give no others with --resume";
+        return Err(Failure::say(Exit::BadRequest, text));
+    }
+    let inventory = Arc::new(open::inventory(context)?);
+    let log = open_log(context)?;
+    let taken = Taken::up(id, args.resume.take_over, context)?;
+    let request = taken.request()?;
+    let targets = Targets::of(taken.names());
+    session::attend("run", context, (inventory, log), async |tools| {
+        Desk { args, request, context, tools, targets, taken: Some(taken) }.work().await
     })
 }
 
@@ -153,6 +189,9 @@ fn again(request: &mut Request, log: &Log, op: Uuid) -> Result<Targets, Failure>
 /// How many plans are shown in full before a question would scroll away; `plan` shows all.
 const CARDS: usize = 3;
 
+/// So often it is looked whether what runs has ended.
+const SETTLING: Duration = Duration::from_secs(2);
+
 /// All that a run needs, once the log is open.
 struct Desk<'a> {
     args: &'a Args,
@@ -160,19 +199,28 @@ struct Desk<'a> {
     context: &'a Context,
     tools: Tools,
     targets: Targets,
+    /// The roll-out that is gone on with.
+    taken: Option<Taken>,
 }
 
 impl Desk<'_> {
-    async fn work(self) -> Result<Exit, Failure> {
+    async fn work(mut self) -> Result<Exit, Failure> {
         let mut signals = Signals::catch()?;
         if let Some(spread) = self.args.spread {
             unattended::spread(spread, &mut signals).await?;
         }
         let mut fleet = recalled(&self.tools.inventory, self.context);
-        let hosts = self.targets.hosts(&fleet, &self.request);
-        // What is not settled from before comes first: it decides what is there now.
-        for it in perform::reconcile(&self.tools, Some(&hosts)).await.map_err(refused)? {
-            note(&format!("from before: {} [{}]\n", it.text, it.op));
+        let mut hosts = self.targets.hosts(&fleet, &self.request);
+        self.settle(&hosts, &mut signals).await?;
+        if let Some(mut taken) = self.taken.take() {
+            let left = taken.left(&self.tools, self.args.resume.retry_failed)?;
+            note(&taken.line());
+            if left.is_empty() {
+                return Ok(taken.put_back());
+            }
+            self.targets = Targets::of(left);
+            hosts = self.targets.hosts(&fleet, &self.request);
+            self.taken = Some(taken);
         }
         let Tools { inventory, sessions, .. } = &self.tools;
         survey::look(self.context, inventory, sessions, &mut fleet, hosts, &mut signals).await?;
@@ -211,16 +259,24 @@ impl Desk<'_> {
         }
         let confirmed = self.confirm(review, &fleet, &mut signals).await?;
         let plans = confirmed.plans().to_vec();
-        let mut run = Run::start(self.tools.clone(), confirmed);
-        let mut told = progress::follow(&mut run, &plans, &mut signals).await;
+        let (mut run, beside) = match self.taken.take() {
+            None => (Run::start(self.tools.clone(), confirmed), Tally::default()),
+            Some(taken) => taken.go_on(&self.tools, confirmed)?,
+        };
+        let mut told = progress::follow_rest(&mut run, &plans, beside, &mut signals).await;
+        let id = run.id();
+        // Whoever was to be asked for it is not at it any more.
+        drop(run);
         // Who shares a key with whom is known from here on.
         for visit in told.take_visits() {
             fleet.apply(visit);
         }
         Store::new(&self.context.paths.state).save(&fleet).ok();
         let outcomes = told.outcomes(&plans);
+        let rollout = self.tools.rollouts.get(id).ok();
+        let kept = rollout.as_ref().map(|it| &it.run);
         print(|out| match self.args.format.as_str() {
-            "json" => outcome::write_json(self.request.kind.name, &outcomes, out),
+            "json" => outcome::write_json(self.request.kind.name, &outcomes, kept, out),
             _ => outcomes.iter().try_for_each(|it| it.write(out)),
         })?;
         if let Some(chosen) = &due {
@@ -228,7 +284,9 @@ impl Desk<'_> {
             unattended::keep(self.context, &told, plans.len());
             self.tell(chosen, &fleet).await;
         }
-        if let Some(op) = told.left_to_do() {
+        if let Some(kept) = kept {
+            note(&rollout::summary(kept));
+        } else if let Some(op) = told.left_to_do() {
             let action = self.request.kind.name;
             note(&format!(
                 "hint: `certdeck run {action} --failed-of {op}` takes up what is left\n"
@@ -238,6 +296,28 @@ impl Desk<'_> {
             Exit::Done if is_unknown => Exit::Unknown,
             exit => exit,
         })
+    }
+
+    /// Finds out what became of what is not settled from before: it decides what is there now. Of a
+    /// roll-out nothing more begins before what was begun has its end.
+    async fn settle(&self, hosts: &[HostName], signals: &mut Signals) -> Result<(), Failure> {
+        let mut told = BTreeSet::new();
+        loop {
+            let open = perform::reconcile(&self.tools, Some(hosts)).await.map_err(refused)?;
+            for it in open.iter().filter(|it| told.insert((it.op, it.text.clone()))) {
+                note(&format!("from before: {} [{}]\n", it.text, it.op));
+            }
+            if self.taken.is_none() || !open.iter().any(|it| it.is_running) {
+                return Ok(());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(SETTLING) => {}
+                number = signals.next() => {
+                    let text = "it was waited for what still runs; nothing was changed";
+                    return Err(Failure::say(Exit::Code(128 + number), text));
+                }
+            }
+        }
     }
 
     /// Tells webhooks what fails again and again.
@@ -277,7 +357,7 @@ impl Desk<'_> {
         shown.write_refused(&mut lines)?;
         note(&String::from_utf8_lossy(&lines));
         if refused.is_empty() || (self.args.skip_refused && !plans.is_empty()) {
-            return Ok(Some(Review::new(plans).because(self.args.reason.clone())));
+            return Ok(Some(Review::new(plans).because(self.reason())));
         }
         let all = plans.len() + refused.len();
         let text = format!(
@@ -291,6 +371,12 @@ impl Desk<'_> {
         } else {
             failure.with_hint("--skip-refused goes on without them")
         })
+    }
+
+    /// Why it is done: as is said now, or as was said when it was begun.
+    fn reason(&self) -> Option<String> {
+        let before = self.taken.as_ref().and_then(Taken::reason);
+        self.args.reason.clone().or(before)
     }
 
     /// Asks what the console would ask.

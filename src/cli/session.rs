@@ -12,6 +12,7 @@ use crate::audit::{Log, Session};
 use crate::fleet::Fingerprint;
 use crate::inventory::Inventory;
 use crate::perform::Tools;
+use crate::store::Rollouts;
 use crate::text::SafeText;
 
 /// Works at hosts as a session of its own: its beginning is in the audit log before, and its end
@@ -37,6 +38,7 @@ pub(super) fn attend(
             clock: context.clock,
             who: who.who(),
             office: Arc::new(Office::new(&context.paths.state, context.clock)),
+            rollouts: Rollouts::new(&context.paths.state),
         };
         let ended = work(tools).await;
         sessions.close().await;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::action::{self, Chosen};
@@ -37,50 +36,50 @@ pub fn failed_of(records: &[Record], op: Uuid) -> Vec<Again> {
         .find(|it| it.op == op || it.text("run") == Some(&name))
         .and_then(|it| it.text("run"));
     let Some(run) = run else { return Vec::new() };
-    let mut endings: HashMap<Uuid, &str> = HashMap::new();
-    for it in records.iter().filter(|it| it.is_end()) {
-        // Whoever did it knows better than who found it.
-        if it.kind == "outcome" || !endings.contains_key(&it.op) {
-            endings.insert(it.op, it.text("ending").unwrap_or("unknown"));
+    let ends = ends(records);
+    let mut all: Vec<Again> = Vec::new();
+    for it in records.iter().filter(is_intent).filter(|it| it.text("run") == Some(run)) {
+        let (Some(action), Some(host)) = (it.text("action"), it.text("host")) else { continue };
+        let again = Again {
+            action: action.to_owned(),
+            host: HostName::new(host),
+            lineage: it.text("lineage").map(str::to_owned),
+            chosen: chosen(it),
+            ending: ends.get(&it.op).map(|it| it.text("ending").unwrap_or("unknown").to_owned()),
+        };
+        // A run that was taken up again has several records of a target: the last one counts.
+        let is_same = |it: &&mut Again| it.host == again.host && it.lineage == again.lineage;
+        match all.iter_mut().find(is_same) {
+            Some(it) => *it = again,
+            None => all.push(again),
         }
     }
-    records
-        .iter()
-        .filter(is_intent)
-        .filter(|it| it.text("run") == Some(run))
-        .filter_map(|it| {
-            let ending = endings.get(&it.op).copied();
-            if ending == Some("ok") {
-                return None;
-            }
-            Some(Again {
-                action: it.text("action")?.to_owned(),
-                host: HostName::new(it.text("host")?),
-                lineage: it.text("lineage").map(str::to_owned),
-                chosen: chosen(it),
-                ending: ending.map(str::to_owned),
-            })
-        })
-        .collect()
+    all.retain(|it| it.ending.as_deref() != Some("ok"));
+    all
+}
+
+/// The end of every action that has one.
+pub(super) fn ends(records: &[Record]) -> HashMap<Uuid, &Record> {
+    let mut ends: HashMap<Uuid, &Record> = HashMap::new();
+    for it in records.iter().filter(|it| it.is_end()) {
+        // Whoever did it knows better than who found it.
+        if it.kind == "outcome" || !ends.contains_key(&it.op) {
+            ends.insert(it.op, it);
+        }
+    }
+    ends
 }
 
 /// What was chosen, as far as the action still knows such a choice.
-fn chosen(intent: &Record) -> Chosen {
-    let mut chosen = Chosen::default();
-    let choices = intent.text("action").and_then(action::named).map_or(&[][..], |it| it.choices);
-    for choice in choices {
-        if let Some(Value::String(value)) =
-            intent.body.get("chosen").and_then(|it| it.get(choice.name))
-        {
-            chosen.set(choice.name, value.as_str());
-        }
-    }
-    chosen
+pub(super) fn chosen(intent: &Record) -> Chosen {
+    let kind = intent.text("action").and_then(action::named);
+    let value_of = |name: &str| intent.body.get("chosen")?.get(name)?.as_str();
+    kind.map(|it| Chosen::recalled(it, value_of)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::fleet::Moment;

@@ -1,10 +1,9 @@
 //! What was done in a guided run, as the audit log has it or as a report tells it.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::again::ends;
 use super::{Ending, Report};
 use crate::action::Plan;
 use crate::audit::read::Record;
@@ -17,13 +16,7 @@ use crate::text::SafeText;
 /// What has no end yet is among it as open: reconcile first, so that nothing is.
 pub fn done_in(records: &[Record], run: Uuid) -> Vec<Done> {
     let name = run.to_string();
-    let mut ends: HashMap<Uuid, &Record> = HashMap::new();
-    for it in records.iter().filter(|it| it.is_end()) {
-        // Whoever did it knows better than who found it.
-        if it.kind == "outcome" || !ends.contains_key(&it.op) {
-            ends.insert(it.op, it);
-        }
-    }
+    let ends = ends(records);
     let intents = records.iter().filter(|it| it.kind == "intent");
     intents
         .filter(|it| it.text("guide") == Some(&name))

@@ -31,7 +31,7 @@ pub(super) fn unrun(status: &Status, now: Moment) -> Option<(String, Explanation
     Some(match &status.state {
         State::Absent | State::Void => (
             "it never began".to_owned(),
-            explain("never-began", "the host was not told in time to begin", "try again"),
+            explain(NEVER_BEGAN, "the host was not told in time to begin", "try again"),
         ),
         State::Busy { holder, since } => {
             let age = since.map(|it| {
@@ -100,6 +100,9 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> Report {
         tail: tail(&output),
     }
 }
+
+/// The cause of an action of which the host was not told in time.
+pub(super) const NEVER_BEGAN: &str = "never-began";
 
 /// The last lines that were printed.
 pub(super) fn tail(output: &str) -> Vec<SafeText> {

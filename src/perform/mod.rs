@@ -1,6 +1,6 @@
 //! From confirmed plans to what became of them. The only room that changes a host.
 //!
-//! For each plan, in waves: an intent in the audit log, a detached job on the host, a look at it
+//! What is to be done is written down first. For each plan, in waves: an intent in the audit log, a detached job on the host, a look at it
 //! until it has ended, a look at the host and at what is served, and the outcome in the log. A
 //! job that was lost from sight is found again by its identity, and never started twice.
 
@@ -9,6 +9,7 @@ mod again;
 mod bring;
 mod case;
 mod conclude;
+mod course;
 mod csr;
 mod deliver;
 pub mod errand;
@@ -28,6 +29,7 @@ mod reconcile;
 mod record;
 mod resume;
 mod solve;
+mod waves;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -47,9 +49,12 @@ use crate::fleet::{Fingerprint, Visit};
 use crate::inventory::Inventory;
 use crate::job;
 use crate::remote::Sessions;
+use crate::rollout::Rollout;
+use crate::store::{Held, Rollouts};
 use crate::text::SafeText;
 
 pub use again::{Again, failed_of};
+pub use course::learn;
 pub use guided::{done_by, done_in};
 pub use past::{Noted, Past};
 pub use reconcile::{Reconciled, reconcile};
@@ -69,11 +74,14 @@ pub struct Tools {
     pub who: String,
     /// Where accounts and orders are kept.
     pub office: Arc<Office>,
+    /// Where roll-outs are kept.
+    pub rollouts: Rollouts,
 }
 
 /// Plans being performed. Dropping it leaves the jobs to their hosts.
 #[derive(Debug)]
 pub struct Run {
+    id: Uuid,
     progress: mpsc::UnboundedReceiver<Progress>,
     office: Arc<Office>,
     /// Somebody wants to leave: nothing more begins.
@@ -124,6 +132,8 @@ pub enum Progress {
         /// What became of it.
         report: Box<Report>,
     },
+    /// Somebody wants what has not begun to wait, or not any more.
+    Pause(Pause),
     /// A plan was not begun, because one before it failed or the log refused.
     NotBegun {
         /// Which plan.
@@ -131,6 +141,17 @@ pub enum Progress {
         /// Why.
         why: SafeText,
     },
+}
+
+/// How far a wish to wait has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pause {
+    /// This one wants it to wait: what runs ends, and nothing more begins.
+    Asked(SafeText),
+    /// Nothing runs, and what remains waits, as this one wants it.
+    Reached(SafeText),
+    /// It goes on.
+    Over,
 }
 
 /// How a plan ended.
@@ -176,13 +197,29 @@ pub struct Report {
 }
 
 impl Run {
-    /// Starts to perform plans. Needs a tokio runtime around it.
+    /// Starts to perform plans; of many, what becomes of them is kept, so that somebody else can
+    /// go on. Needs a tokio runtime around it.
     pub fn start(tools: Tools, confirmed: Confirmed) -> Self {
+        Self::begin(tools, confirmed, Uuid::now_v7(), None)
+    }
+
+    /// Goes on with a roll-out: performs plans for what remains of it.
+    pub fn resume(tools: Tools, confirmed: Confirmed, held: Held<Rollout>) -> Self {
+        Self::begin(tools, confirmed, held.id(), Some(held))
+    }
+
+    fn begin(tools: Tools, confirmed: Confirmed, id: Uuid, held: Option<Held<Rollout>>) -> Self {
         let (tell, progress) = mpsc::unbounded_channel();
         let mut work = JoinSet::new();
         let (office, is_left) = (tools.office.clone(), Arc::default());
-        work.spawn(one::perform_all(tools, confirmed, tell, Arc::clone(&is_left)));
-        Self { progress, office, is_left, _work: work }
+        let left = Arc::clone(&is_left);
+        work.spawn(waves::perform_all(tools, confirmed, (id, held), tell, left));
+        Self { id, progress, office, is_left, _work: work }
+    }
+
+    /// Its identity: of all its actions in the audit log, and of what is kept of a roll-out.
+    pub fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Lets nothing more begin, and asks the orders of these actions to stop: of each that can

@@ -1,89 +1,47 @@
-//! Plans in waves, and one plan from its fresh look to its outcome.
+//! One plan, from its fresh look to its outcome.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::join_all;
 use tokio::sync::mpsc::UnboundedSender;
-use uuid::Uuid;
 
 use super::bring;
 use super::case::{Case, leaf};
 use super::conclude::{self, conclude, fresh, refused};
+use super::course::{BEGUN, Course};
 use super::deliver;
 use super::follow::{self, From, Lost};
 use super::judge::explanation;
 use super::kept::KeptPlan;
 use super::obtain::{self, NotObtained, Reach, obtain};
 use super::owner::UnderWay;
-use super::reconcile::{reconcile, unsettled};
 use super::record::{self, with_log};
 use super::{Ending, Progress, Report, Tools, resume};
-use crate::action::{Confirmed, Expect, Order, Plan};
+use crate::action::{Expect, Order, Plan};
 use crate::audit::{self, Permit};
 use crate::explain::Explanation;
 use crate::fleet::{self, HostName, Moment, Why};
 use crate::inventory::Host;
 use crate::job::{self, Status};
-use crate::rollout;
 use crate::text::SafeText;
 
-/// Performs plans wave by wave, and tells of everything.
-pub(super) async fn perform_all(
-    tools: Tools,
-    confirmed: Confirmed,
-    tell: UnboundedSender<Progress>,
-    is_left: Arc<AtomicBool>,
-) {
-    let run = record::Run {
-        id: Uuid::now_v7(),
-        how: confirmed.how().to_owned(),
-        reason: confirmed.reason().map(str::to_owned),
-        guide: confirmed.guide().map(str::to_owned),
-        who: tools.who.clone(),
-    };
-    let plans = confirmed.plans();
-    let hosts: Vec<HostName> = plans.iter().map(|it| it.host.clone()).collect();
-    let waves = rollout::waves(plans, rollout::width(plans, &tools.inventory));
-    let (taken, mut stopped) = match reconcile(&tools, Some(&hosts)).await {
-        Ok(all) => (unsettled(all), None),
-        Err(error) => (HashMap::new(), Some(SafeText::new(&refusal(&error)))),
-    };
-    let refusal = AtomicBool::new(stopped.is_some());
-    let away = confirmed.is_standing().then(Mutex::default);
-    let crew = Crew { tools, run, tell, refusal, is_left, taken, away };
-    for (number, wave) in waves.iter().enumerate() {
-        let wave_plans = wave.0.iter().filter_map(|at| Some((*at, plans.get(*at)?)));
-        if let Some(why) = &stopped {
-            for (at, plan) in wave_plans {
-                crew.leave_out(at, plan, why).await;
-            }
-            continue;
-        }
-        crew.say(Progress::Wave(number + 1, waves.len()));
-        let reports = join_all(wave_plans.map(|(at, plan)| crew.perform(at, plan))).await;
-        let failed = reports.into_iter().flatten().next();
-        // What has nothing to do with each other goes on, as long as there is a log.
-        let goes_on = confirmed.is_standing() && !crew.refusal.load(Ordering::Acquire);
-        stopped = failed.filter(|_| !goes_on);
-    }
-}
-
 /// What the plans of a run share.
-struct Crew {
-    tools: Tools,
-    run: record::Run,
-    tell: UnboundedSender<Progress>,
+pub(super) struct Crew {
+    pub(super) tools: Tools,
+    pub(super) run: record::Run,
+    pub(super) tell: UnboundedSender<Progress>,
     /// The log has refused: nothing more begins, and nothing more is said to it.
-    refusal: AtomicBool,
+    pub(super) refusal: AtomicBool,
     /// Whoever began it wants to leave: nothing more begins.
-    is_left: Arc<AtomicBool>,
+    pub(super) is_left: Arc<AtomicBool>,
     /// Hosts at which somebody else is at something, and what.
-    taken: HashMap<HostName, SafeText>,
+    pub(super) taken: HashMap<HostName, SafeText>,
+    /// What is kept of a roll-out.
+    pub(super) course: Course,
     /// Where nobody is there to be told again and again: the issuers that cannot be asked now, by
     /// name and whether it is the twin, and since when.
-    away: Option<Mutex<BTreeMap<(String, bool), Moment>>>,
+    pub(super) away: Option<Mutex<BTreeMap<(String, bool), Moment>>>,
 }
 
 /// A plan that may begin.
@@ -94,13 +52,13 @@ struct Ready<'a> {
 }
 
 impl Crew {
-    fn say(&self, progress: Progress) {
+    pub(super) fn say(&self, progress: Progress) {
         // Nobody listens any more only when the run is being dropped.
         self.tell.send(progress).ok();
     }
 
     /// Performs one plan; if it did not end well, says why nothing more may begin.
-    async fn perform(&self, at: usize, plan: &Plan) -> Option<SafeText> {
+    pub(super) async fn perform(&self, at: usize, plan: &Plan) -> Option<SafeText> {
         if self.refusal.load(Ordering::Acquire) {
             let why = SafeText::new("the audit log has refused");
             self.say(Progress::NotBegun { at, why: why.clone() });
@@ -115,7 +73,7 @@ impl Crew {
         let report = match self.prepare(plan).await {
             Ok(ready) => self.carry_out(at, plan, ready).await,
             Err((case, summary, why)) => {
-                self.put_down(plan, &case, refused(&case, &summary, Some(why))).await
+                self.put_down(plan, &case, refused(&case, &summary, Some(why)), true).await
             }
         };
         let why = (report.ending != Ending::Ok).then(|| {
@@ -128,6 +86,7 @@ impl Crew {
             };
             SafeText::new(&format!("{} {what}", plan.target()))
         });
+        self.course.ended(plan, report.ending, report.op).await;
         self.say(Progress::Ended { at, report: Box::new(report) });
         why
     }
@@ -213,6 +172,7 @@ impl Crew {
             Err(error) => return self.not_begun(&case, &error),
         };
         let op = permit.op();
+        self.course.began(plan, op).await;
         self.say(Progress::Began { at, op });
         let input = match &plan.brings {
             None => None,
@@ -333,12 +293,15 @@ impl Crew {
         }
     }
 
-    /// Records a plan that nothing was sent for.
-    async fn put_down(&self, plan: &Plan, case: &Case, report: Report) -> Report {
+    /// Records a plan that nothing was sent for. What is left to the next run has not even begun.
+    async fn put_down(&self, plan: &Plan, case: &Case, report: Report, begun: bool) -> Report {
         let told = self.tools.inventory.host(plan.host.as_str());
         let Some(told) = told else { return report };
         let intent = record::intent(&self.run, plan, case, told, None);
-        let outcome = record::outcome(&report, None, None);
+        let mut outcome = record::outcome(&report, None, None);
+        if !begun {
+            outcome.insert(BEGUN.to_owned(), false.into());
+        }
         let written = with_log(&self.tools, move |log| {
             let (permit, _under_way) = UnderWay::begin(|| log.intent(&intent))?;
             let op = permit.op();
@@ -351,13 +314,13 @@ impl Crew {
     }
 
     /// Tells and records that a plan was not begun, because of what became of another one.
-    async fn leave_out(&self, at: usize, plan: &Plan, why: &SafeText) {
+    pub(super) async fn leave_out(&self, at: usize, plan: &Plan, why: &SafeText) {
         if !self.refusal.load(Ordering::Acquire) {
             let case = Case::of_plan(plan);
             let summary = format!("not begun: {why}");
             let state = ["nothing was changed"];
             let report = conclude::report(&case, Ending::Cancelled, &summary, &state, None);
-            self.put_down(plan, &case, report).await;
+            self.put_down(plan, &case, report, false).await;
         }
         self.say(Progress::NotBegun { at, why: why.clone() });
     }
@@ -426,7 +389,7 @@ fn request(
     }
 }
 
-fn refusal(error: &audit::Error) -> String {
+pub(super) fn refusal(error: &audit::Error) -> String {
     let cause = std::error::Error::source(error).map(|it| format!(": {it}"));
     format!("the audit log refused: {error}{}", cause.unwrap_or_default())
 }

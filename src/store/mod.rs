@@ -1,11 +1,13 @@
 //! The snapshot of the last known fleet: public facts of certificates and of how they are
-//! renewed, for the first picture of the next start. And guided runs that are under way. Losing
-//! them loses nothing that was audited.
+//! renewed, for the first picture of the next start. And guided runs and roll-outs that are
+//! under way. Losing them loses nothing that was audited.
 //! Beside it lies what was said in reviews: marks of those that were signed off, and what somebody
 //! knows about findings. The audit log has all of that, too, and first.
 
+mod held;
 mod practised;
 mod review;
+mod rollouts;
 mod runs;
 mod unattended;
 mod wire;
@@ -21,8 +23,10 @@ use tempfile::NamedTempFile;
 use crate::audit;
 use crate::fleet::{Fingerprint, Fleet, Moment};
 
+pub use held::{Held, Holder, Kept, Lasting, Shelf, Trouble};
 pub use practised::Practised;
-pub use runs::{Held, Holder, Kept, Runs, Trouble};
+pub use rollouts::Rollouts;
+pub use runs::Runs;
 pub use unattended::Unattended;
 
 /// Where the snapshot is kept.

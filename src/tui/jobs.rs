@@ -171,7 +171,7 @@ impl Jobs {
         let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
         match progress {
             Progress::Wave(number, of) => run.wave = Some((*number, *of)),
-            Progress::Visited(_) => {}
+            Progress::Visited(_) | Progress::Pause(_) => {}
             Progress::Ordering { at, step } => {
                 if let Some(job) = run.jobs.get_mut(*at) {
                     job.state = State::Ordering;

@@ -52,6 +52,10 @@ use crate::text::SafeText;
 
 pub use console::Console;
 
+/// A guided run to go on with, and what makes this process the one that is at it; a new one has
+/// nobody yet.
+pub type Guide = (Run, Option<Held<Run>>);
+
 /// What a console is given.
 #[derive(Debug)]
 pub struct Deck {
@@ -72,7 +76,7 @@ pub struct Deck {
     /// Who sits there, and with what.
     pub session: Session,
     /// A guided run to go on with.
-    pub guide: Option<(Run, Option<Held>)>,
+    pub guide: Option<Guide>,
     /// A drill, where nothing is real.
     pub drill: Option<Drill>,
     /// Choices.

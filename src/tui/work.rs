@@ -28,6 +28,7 @@ use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
 use crate::fleet::{Fleet, HostName, Moment};
+use crate::guide;
 use crate::inventory::{Host, Inventory};
 use crate::job;
 use crate::perform::jobs::NotDone;
@@ -36,7 +37,7 @@ use crate::perform::{self, Progress, Run, Tools};
 use crate::preflight::Wanted;
 use crate::remote::Sessions;
 use crate::review::Word;
-use crate::store::{self, Held, Runs, Store, Trouble};
+use crate::store::{self, Held, Rollouts, Runs, Store, Trouble};
 use crate::text::SafeText;
 
 /// What goes on beside the loop.
@@ -277,7 +278,7 @@ impl Work {
     }
 
     /// Takes up a guided run, of which this console is the holder if it is not new.
-    pub(super) fn take_guide(&mut self, held: Option<Held>, note: Note) {
+    pub(super) fn take_guide(&mut self, held: Option<Held<guide::Run>>, note: Note) {
         let id = note.run.id;
         if let Ok(mut keeper) = self.guide.lock() {
             keeper.held = held.map(|it| (id, it));
@@ -462,6 +463,7 @@ impl Work {
             clock: self.clock,
             who: self.who.clone(),
             office: Arc::new(Office::new(&self.state_dir, self.clock)),
+            rollouts: Rollouts::new(&self.state_dir),
         })
     }
 }
@@ -470,7 +472,7 @@ impl Work {
 #[derive(Debug)]
 struct Keeper {
     runs: Runs,
-    held: Option<(Uuid, Held)>,
+    held: Option<(Uuid, Held<guide::Run>)>,
 }
 
 /// Puts what has happened on record, then keeps the run.

@@ -54,7 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // What was done in a drill is what the audit log has of it.
     ("drill", &["action", "audit", "diagnose", "fleet", "guide", "text"]),
     // How wide a wave is, is a matter of groups.
-    ("rollout", &["action", "fleet", "inventory"]),
+    ("rollout", &["action", "fleet", "inventory", "text"]),
     // What was looked at, as those saw it who did: CAA records are judged where they are read.
     ("preflight", &["action", "budget", "fleet", "inventory", "resolve", "source", "text"]),
     // Frames are those of a visit.
@@ -65,8 +65,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Adding a key to known_hosts takes a permit.
     ("remote", &["audit", "fleet", "inventory", "text"]),
     ("scan", &["clock", "fleet", "gather", "inventory", "remote", "source", "text", "wire"]),
-    // Guided runs that are under way; what is said in a review, on record before it is kept.
-    ("store", &["audit", "diagnose", "fleet", "guide", "review", "source", "text"]),
+    // Guided runs and roll-outs that are under way; what is said in a review, on record before it
+    // is kept.
+    ("store", &["audit", "diagnose", "fleet", "guide", "review", "rollout", "source", "text"]),
     // What a drill is to its scorer, it is to whoever makes the trouble.
     ("practice", &["clock", "drill", "fleet"]),
     // What is handed out is made elsewhere.
@@ -110,6 +111,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "scan",
             "secret_store",
             "source",
+            // What is still to be done of a roll-out.
+            "store",
             "text",
             "wire",
         ],

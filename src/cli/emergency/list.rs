@@ -2,12 +2,13 @@
 
 use crate::cli::{Context, Exit, Failure, print};
 use crate::fleet::human;
+use crate::guide::Run;
 use crate::store::{Kept, Runs};
 use crate::text::SafeText;
 
 pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     let all = Runs::new(&context.paths.state).all();
-    let open: Vec<&Kept> = all.iter().filter(|it| it.run.ended.is_none()).collect();
+    let open: Vec<&Kept<Run>> = all.iter().filter(|it| it.run.ended.is_none()).collect();
     print(|out| {
         for it in &open {
             let age = human(context.clock.now().since(it.run.opened).max(0));

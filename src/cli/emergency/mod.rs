@@ -156,7 +156,7 @@ fn take_up(
     id: &str,
     is_over: bool,
     (who, now): (&str, Moment),
-) -> Result<(Run, Held), Failure> {
+) -> Result<(Run, Held<Run>), Failure> {
     let id = runs.find(id).map_err(not_taken)?;
     let taken = runs.take(id, who, now, is_over);
     let (kept, held) = taken.map_err(not_taken)?;
@@ -172,10 +172,10 @@ fn not_taken(trouble: Trouble) -> Failure {
         Trouble::TakenOver(_) => {
             Some("nothing more is done from here; `certdeck emergency --list` shows who is at it")
         }
-        Trouble::Unknown(_) | Trouble::Ambiguous(..) => {
+        Trouble::Unknown { .. } | Trouble::Ambiguous { .. } => {
             Some("`certdeck emergency --list` shows the runs that are open")
         }
-        Trouble::Damaged(_) => Some(
+        Trouble::Damaged { .. } => Some(
             "what was done is in the audit log; begin another run: what is mended already is not done again",
         ),
         Trouble::File { .. } => None,

@@ -95,7 +95,11 @@ impl<'a> Guide<'a> {
     }
 
     /// From the first look to the end, or until somebody leaves.
-    pub(super) async fn walk(mut self, runs: &Runs, held: Option<Held>) -> Result<Exit, Failure> {
+    pub(super) async fn walk(
+        mut self,
+        runs: &Runs,
+        held: Option<Held<Run>>,
+    ) -> Result<Exit, Failure> {
         // What is known to be about it is read first; of the rest of the fleet it needs to know
         // only afterwards.
         let known = self.scene().case().hosts();
@@ -131,7 +135,7 @@ impl<'a> Guide<'a> {
         ended
     }
 
-    async fn steps(&mut self, held: &Held) -> Result<Exit, Failure> {
+    async fn steps(&mut self, held: &Held<Run>) -> Result<Exit, Failure> {
         loop {
             let Some(step) = self.scene().next() else {
                 return Ok(Exit::Done);
@@ -155,7 +159,7 @@ impl<'a> Guide<'a> {
     }
 
     /// Reads answers to a step until one leads on.
-    async fn answer(&mut self, step: &Step, held: &Held) -> Result<Next, Failure> {
+    async fn answer(&mut self, step: &Step, held: &Held<Run>) -> Result<Next, Failure> {
         loop {
             say(&format!("\n{}: ", words::question(step)));
             let line = match self.lines.next().await {
@@ -258,7 +262,7 @@ impl<'a> Guide<'a> {
     }
 
     /// Reviews plans, and does them once they are confirmed.
-    async fn change(&mut self, plans: Vec<Plan>, held: &Held) -> Result<Next, Failure> {
+    async fn change(&mut self, plans: Vec<Plan>, held: &Held<Run>) -> Result<Next, Failure> {
         // Whoever took it over is at it now.
         held.check().map_err(not_taken)?;
         let about = SafeText::new(&self.run.about).to_string();
@@ -317,7 +321,7 @@ impl<'a> Guide<'a> {
         }
     }
 
-    async fn perform(&mut self, confirmed: Confirmed, held: &Held) -> Result<Next, Failure> {
+    async fn perform(&mut self, confirmed: Confirmed, held: &Held<Run>) -> Result<Next, Failure> {
         let plans = confirmed.plans().to_vec();
         let mut run = perform::Run::start(self.tools.clone(), confirmed);
         let mut told = progress::follow(&mut run, &plans, &mut self.lines.signals).await;
@@ -350,7 +354,7 @@ impl<'a> Guide<'a> {
     }
 
     /// Closes the run.
-    async fn end(&mut self, step: &Step, held: &Held) -> Result<Exit, Failure> {
+    async fn end(&mut self, step: &Step, held: &Held<Run>) -> Result<Exit, Failure> {
         let proof = self.scene().proof();
         self.run.ended = Some(self.context.clock.now());
         self.given(step, Answer::Yes, None, held)?;
@@ -382,7 +386,7 @@ impl<'a> Guide<'a> {
         step: &Step,
         answer: Answer,
         reason: Option<String>,
-        held: &Held,
+        held: &Held<Run>,
     ) -> Result<(), Failure> {
         held.check().map_err(not_taken)?;
         let given = Given {
@@ -549,7 +553,8 @@ fn tell_found(found: &[Reconciled]) {
 /// Says that there are open runs about the same.
 fn tell_others(runs: &Runs, run: &Run) {
     let mut text = String::new();
-    let is_same = |it: &crate::store::Kept| it.run.about == run.about && it.run.ended.is_none();
+    let is_same =
+        |it: &crate::store::Kept<Run>| it.run.about == run.about && it.run.ended.is_none();
     for it in runs.all().into_iter().filter(is_same) {
         let who = it.holder.as_ref().map_or(&it.run.by, |it| &it.who);
         let what = match &it.holder {

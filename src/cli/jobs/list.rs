@@ -8,16 +8,28 @@ use uuid::Uuid;
 
 use super::{Desk, Found, Survey, note, state};
 use crate::audit::read::Record;
-use crate::cli::{Exit, Failure, print};
+use crate::cli::{Exit, Failure, print, rollout};
 use crate::fleet::{Moment, human};
 use crate::job::{LISTED, Listed};
+use crate::rollout::{Rollout, Target};
+use crate::store::{Kept, Rollouts};
 
 impl Desk<'_> {
     pub(super) async fn list(&self, filter: &[String], is_json: bool) -> Result<Exit, Failure> {
-        let survey = self.survey(self.hosts(filter)?).await;
         let now = self.context.clock.now();
+        let hosts = self.hosts(filter)?;
+        let mut rollouts = rollout::open(&Rollouts::new(&self.context.paths.state), &self.records);
+        let is_there = |it: &Target| hosts.iter().any(|host| host.name == it.host);
+        rollouts.retain(|it| filter.is_empty() || it.run.targets.iter().any(is_there));
+        if !is_json {
+            // They are known before any host has answered.
+            print(|out| {
+                rollouts.iter().try_for_each(|it| write!(out, "{}", rollout::lines(it, now)))
+            })?;
+        }
+        let survey = self.survey(hosts).await;
         if is_json {
-            let value = json(&survey, &self.records);
+            let value = json(&survey, &self.records, &rollouts);
             print(|out| writeln!(out, "{value:#}"))?;
         } else {
             print(|out| table(&survey, &self.records, now, out))?;
@@ -92,7 +104,7 @@ fn table(
     Ok(())
 }
 
-fn json(survey: &Survey<'_>, records: &[Record]) -> Value {
+fn json(survey: &Survey<'_>, records: &[Record], rollouts: &[Kept<Rollout>]) -> Value {
     let time = |it: Option<Moment>| it.map(|it| it.to_string());
     let jobs = survey.found.iter().map(|Found { host, job: Listed { op, status } }| {
         json!({
@@ -116,7 +128,11 @@ fn json(survey: &Survey<'_>, records: &[Record]) -> Value {
         .silent
         .iter()
         .map(|(host, why)| json!({"host": host.name.as_str(), "error": why.text.as_str()}));
-    json!({"jobs": jobs.collect::<Vec<_>>(), "unreached": silent.collect::<Vec<_>>()})
+    json!({
+        "roll-outs": rollouts.iter().map(|it| rollout::value(&it.run)).collect::<Vec<_>>(),
+        "jobs": jobs.collect::<Vec<_>>(),
+        "unreached": silent.collect::<Vec<_>>(),
+    })
 }
 
 /// What the audit log of this machine says of a job: its ending, `open`, or `-` for nothing.

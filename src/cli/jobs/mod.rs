@@ -3,6 +3,7 @@
 mod clean;
 mod follow;
 mod list;
+mod pause;
 
 use std::collections::HashSet;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -23,14 +24,15 @@ use crate::inventory::{Host, Inventory};
 use crate::job::{Listed, State};
 use crate::perform::{Tools, jobs};
 use crate::remote::Sessions;
-use crate::store::Store;
+use crate::store::{Rollouts, Store};
 use crate::text::SafeText;
 
 /// List, follow and stop what runs on the hosts
 ///
 /// Every change runs on its host as a job, which goes on when the connection breaks or the
-/// console is closed. Without a command: list. The beginning of an ID is enough if it is the only
-/// one that begins so.
+/// console is closed. Jobs that were confirmed together are a roll-out: those that are not finished
+/// stand first, with what remains of them. Without a command: list. The beginning of an ID is
+/// enough if it is the only one that begins so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -43,6 +45,8 @@ Examples:
   certdeck jobs
   certdeck jobs list group=production --format json
   certdeck jobs attach 0199e6f2-1c3d
+  certdeck jobs pause 4f1c09      what runs of the roll-out ends, and nothing more begins
+  certdeck jobs resume 4f1c09     it goes on; after a kill: certdeck run --resume 4f1c09
   certdeck jobs clean --older-than 30d
 
 Exit codes: 0 done, 1 the job failed or nothing was done, 2 no such job or the request was wrong,
@@ -60,9 +64,9 @@ enum Command {
         #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
         format: String,
     },
-    /// Print how a job is, and what it printed
+    /// Print how a job is, and what it printed; of a roll-out, its waves and what became of each
     Show {
-        /// The job
+        /// The job, or the roll-out
         id: String,
     },
     /// Follow a job until it has ended
@@ -77,6 +81,21 @@ enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Let nothing more of a roll-out begin; what runs ends
+    Pause {
+        /// The roll-out
+        id: String,
+    },
+    /// Let a paused roll-out go on where somebody is still at it
+    Resume {
+        /// The roll-out
+        id: String,
+    },
+    /// Go on with a roll-out no more: what remains of it is not listed again
+    Close {
+        /// The roll-out
+        id: String,
     },
     /// Remove the folders of old jobs from the hosts; never of those that run
     Clean {
@@ -95,6 +114,29 @@ enum Command {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let default = Command::List { filter: Vec::new(), format: "text".to_owned() };
     let command = args.command.as_ref().unwrap_or(&default);
+    match command {
+        // What is said about roll-outs is said on this machine, and no host is asked.
+        Command::Pause { id } => pause::pause(id, context),
+        Command::Resume { id } => pause::resume(id, context),
+        Command::Close { id } => pause::close(id, context),
+        Command::Show { id } if pause::show(id, context)? => Ok(Exit::Done),
+        Command::Show { id } => at_hosts(context, async |desk| desk.show(id).await),
+        Command::Attach { id } => at_hosts(context, async |desk| desk.attach(id).await),
+        Command::Stop { id, yes } => at_hosts(context, async |desk| desk.stop(id, *yes).await),
+        Command::List { filter, format } => {
+            at_hosts(context, async |desk| desk.list(filter, format == "json").await)
+        }
+        Command::Clean { filter, older_than, yes } => {
+            at_hosts(context, async |desk| desk.clean(filter, older_than, *yes).await)
+        }
+    }
+}
+
+/// Does something with a way to the hosts.
+fn at_hosts(
+    context: &Context,
+    work: impl AsyncFnOnce(&Desk<'_>) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
     let inventory = Arc::new(open::inventory(context)?);
     runtime()?.block_on(async {
         let sessions = survey::sessions(context, inventory.defaults.keep_warm)?;
@@ -104,15 +146,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             inventory,
             sessions: Arc::clone(&sessions),
         };
-        let done = match command {
-            Command::List { filter, format } => desk.list(filter, format == "json").await,
-            Command::Show { id } => desk.show(id).await,
-            Command::Attach { id } => desk.attach(id).await,
-            Command::Stop { id, yes } => desk.stop(id, *yes).await,
-            Command::Clean { filter, older_than, yes } => {
-                desk.clean(filter, older_than, *yes).await
-            }
-        };
+        let done = work(&desk).await;
         sessions.close().await;
         done
     })
@@ -243,6 +277,7 @@ impl Desk<'_> {
             clock: self.context.clock,
             who: self.context.session("jobs").who(),
             office: Arc::new(Office::new(&self.context.paths.state, self.context.clock)),
+            rollouts: Rollouts::new(&self.context.paths.state),
         })
     }
 }

@@ -7,6 +7,7 @@ mod guards;
 mod killed;
 mod noisy;
 mod repairs;
+mod rollout;
 mod waves;
 
 use std::fs;

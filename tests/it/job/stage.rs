@@ -18,6 +18,7 @@ use certdeck::inventory;
 use certdeck::perform::{Ending, Progress, Report, Run, Tools};
 use certdeck::remote::{Sessions, Settings};
 use certdeck::scan;
+use certdeck::store::Rollouts;
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::lab::Lab;
@@ -147,6 +148,7 @@ impl Desk {
             clock,
             who: who.to_owned(),
             office: Arc::new(Office::new(state, clock)),
+            rollouts: Rollouts::new(state),
         };
         Self { tools }
     }

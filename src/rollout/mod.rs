@@ -1,10 +1,15 @@
 //! Plans for many places, in waves: one canary first, then some at once, never two on one host.
+//! And how far such a roll-out is.
+
+mod course;
 
 use std::collections::BTreeSet;
 
 use crate::action::Plan;
 use crate::fleet::HostName;
 use crate::inventory::Inventory;
+
+pub use course::{Became, Paused, Rollout, Tally, Target};
 
 /// Plans that are performed at the same time, as places in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
