@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::lab::ca::{Ca, Checks};
 use crate::lab::{Lab, are_here, hosts, wait_for};
+use crate::notice::receiver::{Receiver, SECRET};
 
 /// Hosts without a client, each with some lineages that are due.
 struct Farm {
@@ -26,11 +27,16 @@ struct Farm {
 impl Farm {
     /// `None`, said on stderr, where the programs for it are missing and not required.
     fn new() -> Option<Self> {
+        Self::with(Checks::Believed)
+    }
+
+    /// The same with a CA that looks for itself.
+    fn with(checks: Checks) -> Option<Self> {
         if !are_here(&["pebble", "pebble-challtestsrv", "openssl"]) {
             return None;
         }
         let mut lab = Lab::new()?;
-        let ca = Ca::start(&lab.path("ca"), Checks::Believed, 90);
+        let ca = Ca::start(&lab.path("ca"), checks, 90);
         let mut farm = Self { hosts: Vec::new(), stores: Vec::new(), ca, lab };
         for at in 0..hosts(3) {
             let dir = farm.lab.path(&format!("host-{at}"));
@@ -115,7 +121,11 @@ impl Farm {
 
     /// An unattended run, with a limit of orders.
     fn command(&self, limit: &str, now: Option<Moment>) -> Command {
-        let mut command = self.lab.certdeck(&self.inventory(limit));
+        self.command_with(&self.inventory(limit), now)
+    }
+
+    fn command_with(&self, inventory: &str, now: Option<Moment>) -> Command {
+        let mut command = self.lab.certdeck(inventory);
         if let Some(now) = now {
             command.args(["--now", &now.to_string()]);
         }
@@ -228,6 +238,51 @@ fn a_ca_that_is_down_holds_its_own() {
     // The next run asks once more.
     let text = said(farm.command("1000/1h", None), 1);
     assert!(text.contains(&held) && !text.contains("at lab"), "{text}");
+    said(audit(&farm), 0);
+}
+
+/// What fails again and again is told to a webhook: once, when it has failed so often that it is left
+/// alone, and not by runs that ask nobody.
+#[test]
+fn what_is_left_alone_is_told_to_a_webhook() {
+    // Nobody listens at the first port, so the CA finds no answer to any challenge.
+    let Some(farm) = Farm::with(Checks::Http(1)) else { return };
+    let receiver = Receiver::start(&[]);
+    let key = farm.lab.path("webhook.key");
+    fs::write(&key, format!("{SECRET}\n")).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let inventory = format!(
+        "{}\n[[notice]]\nname = 'on-call'\nkind = 'webhook'\nurl = '{}'\nsecret-file = '{}'\n\
+         on = ['retries-exhausted']\n",
+        farm.inventory("1000/1h"),
+        receiver.url,
+        key.display()
+    );
+    let all = farm.lineages();
+    let run = |code| said(farm.command_with(&inventory, None), code);
+    let text = run(1);
+    assert_eq!(text.matches("could not verify").count(), all, "{text}");
+    assert!(receiver.got().is_empty(), "{:?}", receiver.got());
+    run(1);
+    let body = receiver.wait(1)[0].checked();
+    assert_eq!(body["event"], "retries-exhausted", "{body:#}");
+    let items = body["items"].as_array().unwrap();
+    assert_eq!(items.len(), all, "{body:#}");
+    for it in items {
+        assert!(it["target"].as_str().unwrap().starts_with("host-"), "{it:#}");
+        assert!(it["why"].as_str().unwrap().contains("2 times in a row"), "{it:#}");
+        assert!(Moment::parse(it["until"].as_str().unwrap()).is_some(), "{it:#}");
+    }
+    // The third run leaves all of them until that time, and has nothing new to tell.
+    let text = run(0);
+    assert!(text.contains("nothing is to be renewed now"), "{text}");
+    // Whether or not it was twice the same cause: a name server that has just begun may refuse.
+    let is_left = |it: &&str| it.contains(": left: ") && it.contains("2 times in a row");
+    assert_eq!(text.lines().filter(is_left).count(), all, "{text}");
+    let until = items[0]["until"].as_str().unwrap();
+    assert!(text.contains(&format!("the first run after {until} takes it up")), "{text}");
+    assert_eq!(receiver.got().len(), 1, "{:?}", receiver.got());
+    assert!(farm.issued() == 0 && farm.versions() == all);
     said(audit(&farm), 0);
 }
 

@@ -1,6 +1,6 @@
 //! Notices to webhooks that answer in every way there is.
 
-mod receiver;
+pub(crate) mod receiver;
 
 use std::collections::BTreeSet;
 use std::fs;

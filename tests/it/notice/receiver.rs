@@ -15,11 +15,11 @@ use serde_json::Value;
 use sha2::Sha256;
 
 /// The key that notices to it are signed with.
-pub(super) const SECRET: &str = "canary-7f3a9c51d2e8";
+pub(crate) const SECRET: &str = "canary-7f3a9c51d2e8";
 
 /// What it does with the next request.
 #[derive(Debug, Clone)]
-pub(super) enum Play {
+pub(crate) enum Play {
     /// Answers with this status line, these headers and this text.
     Answer(&'static str, String, String),
     /// Answers with what is no HTTP.
@@ -32,14 +32,14 @@ pub(super) enum Play {
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Got {
+pub(crate) struct Got {
     /// Its headers, with small letters.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
-pub(super) struct Receiver {
-    pub(super) url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     address: SocketAddr,
     shared: Arc<Shared>,
     work: Option<JoinHandle<()>>,
@@ -54,22 +54,22 @@ struct Shared {
 }
 
 /// With status 200, and nothing more.
-pub(super) fn fine() -> Play {
+pub(crate) fn fine() -> Play {
     answer("200 OK", "", "")
 }
 
-pub(super) fn answer(status: &'static str, headers: &str, text: &str) -> Play {
+pub(crate) fn answer(status: &'static str, headers: &str, text: &str) -> Play {
     Play::Answer(status, headers.to_owned(), text.to_owned())
 }
 
 impl Receiver {
     /// One that plays this script, and then takes everything.
-    pub(super) fn start(script: &[Play]) -> Self {
+    pub(crate) fn start(script: &[Play]) -> Self {
         Self::with(script, None)
     }
 
     /// One that speaks TLS, and its certificate in PEM.
-    pub(super) fn start_tls(script: &[Play]) -> (Self, String) {
+    pub(crate) fn start_tls(script: &[Play]) -> (Self, String) {
         let made = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let CertifiedKey { cert, signing_key } = made;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -114,13 +114,13 @@ impl Receiver {
     }
 
     /// What has come so far.
-    pub(super) fn got(&self) -> Vec<Got> {
+    pub(crate) fn got(&self) -> Vec<Got> {
         self.shared.got.lock().unwrap().clone()
     }
 
     /// Waits until so many requests have come.
     #[track_caller]
-    pub(super) fn wait(&self, count: usize) -> Vec<Got> {
+    pub(crate) fn wait(&self, count: usize) -> Vec<Got> {
         let deadline = Instant::now() + Duration::from_secs(30);
         let mut got = self.shared.got.lock().unwrap();
         while got.len() < count {
@@ -203,13 +203,13 @@ fn read(stream: &mut impl Read) -> Option<Got> {
 }
 
 impl Got {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         &self.headers.iter().find(|it| it.0 == name).expect(name).1
     }
 
     /// The body, once signature and headers have nothing against it.
     #[track_caller]
-    pub(super) fn checked(&self) -> Value {
+    pub(crate) fn checked(&self) -> Value {
         let timestamp = self.header("x-certdeck-timestamp");
         assert!(timestamp.parse::<i64>().is_ok(), "{timestamp}");
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -226,7 +226,7 @@ impl Got {
         body
     }
 
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.checked()["id"].as_str().unwrap().to_owned()
     }
 }
