@@ -84,6 +84,7 @@ fn keys_alone_lead_from_the_first_look_to_the_proof() {
     console.wait_for("Done and proven on the wire.");
     console.send("\r");
     console.wait_for("The run is closed.");
+    console.wait_for("PRACTICE · nothing here is real");
     console.send("\x03\x03");
     assert_eq!(console.end(), 0);
     console.check_restored();

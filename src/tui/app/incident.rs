@@ -79,7 +79,9 @@ impl App {
         if took < LONG || self.attention.is_there(self.up) {
             return Vec::new();
         }
-        vec![Effect::Ring(SafeText::new(&self.masked(text.to_owned())))]
+        // It is read where nothing else of the console is seen.
+        let practice = if self.desk.is_practice() { "PRACTICE: " } else { "" };
+        vec![Effect::Ring(SafeText::new(&format!("{practice}{}", self.masked(text.to_owned()))))]
     }
 }
 

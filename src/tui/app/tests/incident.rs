@@ -126,6 +126,15 @@ fn only_who_does_not_look_is_rung_for() {
     assert!(rings(&desk.tell(failed(40))).is_empty());
 }
 
+#[test]
+fn practice_is_not_rung_for_as_if_it_were_real() {
+    let mut inventory = sample::inventory();
+    inventory.defaults.practice = true;
+    let mut desk = Somebody::new();
+    desk.tell(Msg::InventoryRead(Ok(Arc::new(inventory))));
+    assert_eq!(rings(&desk.tell(failed(40))), ["PRACTICE: 40m and not over: call for help"]);
+}
+
 /// What is rung after a job that took so many seconds.
 fn rung(seconds: i64) -> Vec<String> {
     let mut desk = Somebody::armed();
