@@ -123,7 +123,7 @@ fn wait_until_read(console: &mut Pty) {
 /// host, until it is solved.
 fn follow_guide(console: &mut Pty, name: &str) {
     let began = Instant::now();
-    let mut last = String::new();
+    let (mut last, mut sent) = (String::new(), began);
     loop {
         assert!(began.elapsed() < PATIENCE, "{name} is never solved\n{}", console.screen());
         let screen = console.screen();
@@ -143,9 +143,11 @@ fn follow_guide(console: &mut Pty, name: &str) {
                 console.send("q");
                 console.wait_until("the guide goes on", |it| !it.contains("Happened"));
             }
-        } else if let Some(step) = step(&screen).filter(|it| *it != last) {
+        } else if let Some(step) =
+            step(&screen).filter(|it| *it != last || sent.elapsed() > THINKING)
+        {
             console.send("\r");
-            last = step;
+            (last, sent) = (step, Instant::now());
         } else if screen.contains("The run is closed.") && last != "closed" {
             console.send("R");
             "closed".clone_into(&mut last);
@@ -339,3 +341,5 @@ const MENDED_ELSEWHERE: &[(&str, &str)] = &[("balancer", "edge-ber-2")];
 /// Most of the time is spent with waiting until somebody could have read.
 const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// After so long a step that is still there wants another answer: its checks have run, say.
+const THINKING: Duration = Duration::from_secs(3);
