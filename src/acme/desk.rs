@@ -34,6 +34,20 @@ pub struct Record {
     pub value: String,
 }
 
+impl Record {
+    /// The record that proves control of a name.
+    pub fn of(name: &str, value: impl Into<String>) -> Self {
+        let name = name.strip_prefix("*.").unwrap_or(name);
+        Self { name: format!("_acme-challenge.{name}"), value: value.into() }
+    }
+}
+
+/// Whether it is a SHA-256 in base64url, as the values of dns-01 are (RFC 8555, section 8.4).
+/// Other records of that name, of services that prove control otherwise, are not.
+fn is_digest(value: &str) -> bool {
+    value.len() == 43 && value.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+}
+
 /// Why a record is not where it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -189,6 +203,12 @@ impl Desk {
         self.done(self.provider.remove(spot).await)
     }
 
+    /// The values at the owner of a spot that orders have left there, or still need.
+    pub async fn left_at(&self, spot: &Spot) -> Result<Vec<Spot>, Error> {
+        let left = self.list(spot).await?.into_iter().filter(|it| is_digest(it));
+        Ok(left.map(|value| Spot { value, ..spot.clone() }).collect())
+    }
+
     /// The values at the owner of a spot: as the provider lists them, or as the first server that
     /// answers shows them.
     pub async fn list(&self, spot: &Spot) -> Result<Vec<String>, Error> {
@@ -296,3 +316,20 @@ async fn lock_of(owner: &str) -> Arc<Mutex<()>> {
 
 /// Where the system names its resolvers.
 pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digests_look_like_challenges() {
+        assert!(is_digest("LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"));
+        assert!(!is_digest("google-site-verification=LoqXcYV8q5ONbJQxbmR7SC"));
+        assert!(!is_digest("LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX"));
+    }
+
+    #[test]
+    fn a_wildcard_has_the_challenge_of_its_name() {
+        assert_eq!(Record::of("*.a.test", "").name, "_acme-challenge.a.test");
+    }
+}

@@ -157,7 +157,7 @@ async fn check(
     // As long as the digest that a challenge has there, and drawn as randomly.
     let value = [Uuid::new_v4(), Uuid::new_v4()].map(|it| it.simple().to_string()).concat();
     let value = format!("certdeck-probe-{}", value.get(..28).unwrap_or_default());
-    let spot = desk.locate(&record(name, &value)).await.map_err(failure)?;
+    let spot = desk.locate(&Record::of(name, &value)).await.map_err(failure)?;
     let mut said =
         vec![format!("{} is written by {} in the zone {}", spot.owner, desk.name(), spot.zone)];
     let present = desk.list(&spot).await.map_err(failure)?;
@@ -216,7 +216,7 @@ async fn remove(
     context: &Context,
 ) -> Result<Exit, Failure> {
     let desk = open_for(inventory, name).await?;
-    let spot = desk.locate(&record(name, value)).await.map_err(failure)?;
+    let spot = desk.locate(&Record::of(name, value)).await.map_err(failure)?;
     if !desk.forgets() {
         let text = format!("dns {}: what it has written cannot be removed", desk.name());
         return Err(Failure::say(Exit::BadRequest, text).with_hint("the next values push it out"));
@@ -301,16 +301,8 @@ async fn orphans(
 /// The values at the challenge of a name that look like those of challenges.
 async fn left_at(told: &DnsZone, name: &str) -> Result<Vec<Spot>, Error> {
     let desk = Desk::open(told).await?;
-    let spot = desk.locate(&record(name, "")).await?;
-    let values = desk.list(&spot).await?;
-    let left = values.into_iter().filter(|it| is_digest(it));
-    Ok(left.map(|value| Spot { value, ..spot.clone() }).collect())
-}
-
-/// Whether it is a SHA-256 in base64url, as the values of dns-01 are (RFC 8555, section 8.4).
-/// Other records of that name, of services that prove control otherwise, are not.
-fn is_digest(value: &str) -> bool {
-    value.len() == 43 && value.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    let spot = desk.locate(&Record::of(name, "")).await?;
+    desk.left_at(&spot).await
 }
 
 /// The files of orders that have begun, which hold every value that is needed yet.
@@ -327,11 +319,6 @@ async fn open_for(inventory: &Inventory, name: &str) -> Result<Desk, Failure> {
             .with_hint("add the zone to the `zones` of the [[dns]] that does"));
     };
     Desk::open(told).await.map_err(failure)
-}
-
-fn record(name: &str, value: &str) -> Record {
-    let name = name.strip_prefix("*.").unwrap_or(name);
-    Record { name: format!("_acme-challenge.{name}"), value: value.to_owned() }
 }
 
 fn body(action: &str, spot: &Spot, confirmed: &str, context: &Context) -> Map<String, Value> {
@@ -369,21 +356,4 @@ fn failure(error: Error) -> Failure {
     };
     let hint = error.hint();
     Failure::new(exit, error).with_hint(hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_digests_look_like_challenges() {
-        assert!(is_digest("LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"));
-        assert!(!is_digest("google-site-verification=LoqXcYV8q5ONbJQxbmR7SC"));
-        assert!(!is_digest("LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX"));
-    }
-
-    #[test]
-    fn a_wildcard_has_the_challenge_of_its_name() {
-        assert_eq!(record("*.a.test", "").name, "_acme-challenge.a.test");
-    }
 }

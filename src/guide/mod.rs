@@ -10,6 +10,7 @@
 //! 1. A file here with `KIND` and its `step`, with a test that it comes and one that it does not.
 //! 2. Two lines below: `mod` and the entry in [`ALL`], in the order in which they come.
 
+mod call;
 mod canary;
 mod case;
 mod cause;
@@ -34,6 +35,7 @@ use crate::diagnose::{self, Diagnosis, Finding};
 use crate::fleet::{Certificate, HostName, Place, Reach, Severity, Verdict};
 use crate::text::SafeText;
 
+pub use call::whom_to_call;
 pub use case::{Case, Spot};
 pub use look::Looked;
 pub use proof::Proof;

@@ -24,6 +24,15 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// Its word, in the audit log and for webhooks.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Broken(_) => "broken",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
     pub(super) fn of(scene: &Scene<'_>) -> Self {
         let lines = |found: &[&crate::diagnose::Finding]| -> Vec<_> {
             let line = |it: &&crate::diagnose::Finding| {

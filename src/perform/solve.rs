@@ -142,6 +142,14 @@ impl<'a> Answers<'a> {
         self.proofs.iter().find(is_it).map(|it| &it.prover)
     }
 
+    /// Takes a provider that is open already.
+    pub(super) fn give(&mut self, name: &str, desk: Desk) {
+        if let Some(secret) = desk.guard() {
+            lock(&self.tools.log).protect(secret);
+        }
+        self.desks.insert(name.to_owned(), desk);
+    }
+
     /// The provider of that name, opened once.
     pub(super) async fn desk(&mut self, name: &str) -> Result<&Desk, Unanswered> {
         if !self.desks.contains_key(name) {
@@ -151,10 +159,7 @@ impl<'a> Answers<'a> {
                 unanswered(&format!("there is no [[dns]] `{name}`"), Some(hint))
             })?;
             let desk = Desk::open(told).await.map_err(|it| of_dns(&it))?;
-            if let Some(secret) = desk.guard() {
-                lock(&self.tools.log).protect(secret);
-            }
-            self.desks.insert(name.to_owned(), desk);
+            self.give(name, desk);
         }
         self.desks.get(name).ok_or_else(|| unanswered("the provider is gone", None))
     }
@@ -246,10 +251,7 @@ impl Answers<'_> {
                 Ok(spots.iter().map(file).collect())
             }
             Some(Prover::Dns(dns)) => {
-                let record = Record {
-                    name: format!("_acme-challenge.{name}"),
-                    value: challenge.record.clone(),
-                };
+                let record = Record::of(name, &challenge.record);
                 let desk = self.desk(dns).await?;
                 let spot = desk.locate(&record).await.map_err(|it| of_dns(&it))?;
                 let spot = serde_json::to_value(&spot)

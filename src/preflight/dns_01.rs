@@ -30,6 +30,13 @@ fn judge(case: &Case, evidence: &Evidence) -> Verdict {
     };
     let mut tally = Tally::default();
     for it in records {
+        if it.others > 0 {
+            tally.mend(
+                Outcome::Warning,
+                format!("{}: {} more of its kind stand there", it.name, it.others),
+                "what an order has left behind: `certdeck dns orphans` lists it, `certdeck dns remove` takes it away",
+            );
+        }
         match &it.done {
             Ok(text) => tally.add(Outcome::Ok, format!("{}: {text}", it.name)),
             Err((text, hint)) => {
@@ -50,7 +57,7 @@ mod tests {
     #[track_caller]
     fn check(done: Result<&str, (&str, &str)>, outcome: Outcome, text: &str) {
         let done = done.map(SafeText::new).map_err(|it| (SafeText::new(it.0), SafeText::new(it.1)));
-        let record = Record { dns: "lab".into(), name: "www.example.net".into(), done };
+        let record = Record { dns: "lab".into(), name: "www.example.net".into(), others: 0, done };
         let evidence = Evidence { records: Ok(vec![record]), ..Evidence::default() };
         judged(&KIND, &by_records(), &evidence, outcome, text);
     }
@@ -67,6 +74,16 @@ mod tests {
             Outcome::Failed,
             "www.example.net: dns lab: the key is refused (BADSIG)",
         );
+    }
+
+    #[test]
+    fn what_orders_have_left_behind_is_told_with_what_takes_it_away() {
+        let done = Ok(SafeText::new("seen at 2 of 2 servers"));
+        let record = Record { dns: "lab".into(), name: "www.example.net".into(), others: 3, done };
+        let evidence = Evidence { records: Ok(vec![record]), ..Evidence::default() };
+        let verdict = KIND.judge(&by_records(), &evidence);
+        assert_eq!(verdict.outcome, Outcome::Warning);
+        assert!(verdict.fix[0].as_str().contains("certdeck dns orphans"), "{verdict:?}");
     }
 
     #[test]

@@ -149,6 +149,8 @@ pub struct Record {
     pub dns: String,
     /// The name that it was written for.
     pub name: String,
+    /// How many other values were at the same owner before.
+    pub others: usize,
     /// What was seen, in a line, or what went wrong and what to do about it.
     pub done: Result<SafeText, (SafeText, SafeText)>,
 }

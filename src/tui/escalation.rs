@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::book::{Book, Record};
+use super::guided::Guided;
 use crate::fleet::{HOUR, HostName, Moment, human};
+use crate::guide::whom_to_call;
 use crate::inventory::Inventory;
 use crate::perform::Ending;
 use crate::text::SafeText;
@@ -27,10 +29,13 @@ pub struct Reminder {
 /// An incident that is not over.
 #[derive(Debug, Clone)]
 struct Unfinished<'b> {
-    /// When it began: with the first try that failed and was not made good since.
+    /// When it began: with the first try that failed and was not made good since, or with a guided
+    /// run.
     since: Moment,
     /// What failed last, each at its place.
     failed: Vec<&'b Record>,
+    /// The guided run that is under way.
+    guide: Option<&'b Guided>,
 }
 
 impl Escalation {
@@ -39,10 +44,11 @@ impl Escalation {
         &self,
         book: &Book,
         inventory: &Inventory,
+        guide: Option<&Guided>,
         now: Moment,
     ) -> Option<(Moment, Reminder)> {
         let after = inventory.defaults.escalate_after?;
-        let unfinished = unfinished(book, now)?;
+        let unfinished = unfinished(book, guide, now)?;
         let is_due = now.since(unfinished.since) >= after;
         // What has failed beside it meanwhile is the same incident.
         let is_told = self.told.is_some_and(|it| unfinished.since <= it.plus(after));
@@ -55,7 +61,11 @@ impl Escalation {
     }
 }
 
-fn unfinished(book: &Book, now: Moment) -> Option<Unfinished<'_>> {
+fn unfinished<'b>(
+    book: &'b Book,
+    guide: Option<&'b Guided>,
+    now: Moment,
+) -> Option<Unfinished<'b>> {
     let mut failed: BTreeMap<(&str, &str), (Moment, &Record)> = BTreeMap::new();
     let recent = book.records().iter().rev().filter(|it| now.since(it.at) <= STALE);
     for record in recent.filter(|it| it.is_end()) {
@@ -70,15 +80,22 @@ fn unfinished(book: &Book, now: Moment) -> Option<Unfinished<'_>> {
             Ending::Refused | Ending::Cancelled => {}
         }
     }
-    let since = failed.values().map(|it| it.0).min()?;
-    Some(Unfinished { since, failed: failed.into_values().map(|it| it.1).collect() })
+    let guide = guide.filter(|it| it.run.ended.is_none());
+    let begun = guide.map(|it| it.run.opened);
+    let since = failed.values().map(|it| it.0).chain(begun).min()?;
+    let failed = failed.into_values().map(|it| it.1).collect();
+    Some(Unfinished { since, failed, guide })
 }
 
 impl Unfinished<'_> {
     fn reminder(&self, book: &Book, inventory: &Inventory, now: Moment) -> Reminder {
-        let Self { since, failed } = self;
+        let Self { since, failed, guide } = self;
         let mut lines = Vec::new();
         let mut say = |text: &str| lines.push(SafeText::new(text));
+        if let Some(Guided { run, .. }) = guide {
+            let age = human(now.since(run.opened));
+            say(&format!("guided run about {}, begun {age} ago by {}", run.about, run.by));
+        }
         for it in failed.iter().take(FEW) {
             let said = |key| book.said(it, key).unwrap_or_default();
             let (action, host, lineage) = (said("action"), said("host"), said("lineage"));
@@ -92,24 +109,11 @@ impl Unfinished<'_> {
             say(&format!("and {} more", failed.len() - FEW));
         }
         say("");
-        let hosts = failed.iter().filter_map(|it| book.said(it, "host"));
-        let hosts: Vec<_> = hosts.map(HostName::new).collect();
-        let is_meant = |host: &HostName| inventory.host(host.as_str());
-        let told = hosts.iter().filter_map(is_meant);
-        let names: Vec<&String> = told.flat_map(|it| &it.groups).collect();
-        let groups = inventory.groups.iter().filter(|it| names.contains(&&it.name));
-        let mut is_known = false;
-        for it in groups {
-            if let Some(owner) = &it.owner {
-                is_known = true;
-                say(&format!("Call     {owner} (group {})", it.name));
-            }
-            if let Some(runbook) = &it.runbook {
-                say(&format!("Runbook  {runbook}"));
-            }
-        }
-        if !is_known {
-            say("Call     whoever owns these hosts: no group of them names an `owner`");
+        let hosts = failed.iter().filter_map(|it| book.said(it, "host")).map(HostName::new);
+        let guided = guide.iter().flat_map(|it| it.hosts.iter().cloned());
+        let hosts: Vec<_> = hosts.chain(guided).collect();
+        for line in whom_to_call(&hosts, inventory) {
+            say(&line);
         }
         say("");
         say("Gather before you call:");
@@ -181,7 +185,7 @@ mod tests {
 
     #[track_caller]
     fn check(ends: &[(i64, &str, &str)], since: Option<i64>) {
-        let due = Escalation::default().due(&book(ends), &inventory("30m"), NOW);
+        let due = Escalation::default().due(&book(ends), &inventory("30m"), None, NOW);
         assert_eq!(due.map(|it| NOW.since(it.0) / 60), since);
     }
 
@@ -202,23 +206,23 @@ mod tests {
     #[test]
     fn it_reminds_once_and_never_if_so_wanted() {
         let (book, hour) = (book(&[(31, "web-01", "failed")]), inventory("1h"));
-        assert_eq!(Escalation::default().due(&book, &hour, NOW), None);
-        assert!(Escalation::default().due(&book, &hour, NOW.plus(1800)).is_some());
-        assert_eq!(Escalation::default().due(&book, &inventory("never"), NOW), None);
+        assert_eq!(Escalation::default().due(&book, &hour, None, NOW), None);
+        assert!(Escalation::default().due(&book, &hour, None, NOW.plus(1800)).is_some());
+        assert_eq!(Escalation::default().due(&book, &inventory("never"), None, NOW), None);
         let mut escalation = Escalation::default();
         let usual = inventory("30m");
-        let (since, _) = escalation.due(&book, &usual, NOW).unwrap();
+        let (since, _) = escalation.due(&book, &usual, None, NOW).unwrap();
         escalation.tell(since);
-        assert_eq!(escalation.due(&book, &usual, NOW.plus(3600)), None);
+        assert_eq!(escalation.due(&book, &usual, None, NOW.plus(3600)), None);
         // Another one, later, is another one.
         let later = self::book(&[(-120, "web-02", "failed")]);
-        assert!(escalation.due(&later, &usual, NOW.plus(10_000)).is_some());
+        assert!(escalation.due(&later, &usual, None, NOW.plus(10_000)).is_some());
     }
 
     #[test]
     fn it_says_whom_to_call_and_what_to_gather() {
         let book = book(&[(31, "web-01", "failed"), (2, "web-02", "failed")]);
-        let (_, reminder) = Escalation::default().due(&book, &inventory("30m"), NOW).unwrap();
+        let (_, reminder) = Escalation::default().due(&book, &inventory("30m"), None, NOW).unwrap();
         let lines: Vec<_> = reminder.lines.iter().map(SafeText::as_str).collect();
         insta::assert_snapshot!(format!("{}\n{}", reminder.title, lines.join("\n")), @r"
         31m and not over: call for help

@@ -8,7 +8,7 @@ use super::request::{Request, Wanted};
 use crate::action::{Find, Subject};
 use crate::audit::read::Record;
 use crate::fleet::HostName;
-use crate::guide::{Answer, Does, Given, Kind, Mark, Run, Scene, Step};
+use crate::guide::{Answer, Does, Given, Kind, Mark, Proof, Run, Scene, Step};
 use crate::perform::done_in;
 use crate::preflight;
 use crate::text::SafeText;
@@ -22,6 +22,8 @@ pub struct Guided {
     pub step: Option<Step>,
     /// Every step with where it stands.
     pub marks: Vec<(&'static Kind, Mark)>,
+    /// Whether clients get what they should.
+    pub proof: Option<Proof>,
     /// The hosts that it is about.
     pub hosts: Vec<HostName>,
     /// The look before an order, and what that is about; of this console alone.
@@ -33,8 +35,10 @@ pub struct Guided {
 pub struct Note {
     /// The run as it is now.
     pub run: Run,
-    /// What has happened: `begin`, `answer`, `end`.
+    /// What has happened: `begin`, `resume`, `answer`, `end`.
     pub event: &'static str,
+    /// How it ended, in a word, if that is it.
+    pub ending: Option<&'static str>,
     /// What was answered, if that is it.
     pub given: Option<Given>,
 }
@@ -42,8 +46,14 @@ pub struct Note {
 impl Desk {
     /// Takes up a run.
     pub(super) fn take_guide(&mut self, run: Run) {
-        self.guide =
-            Some(Guided { run, step: None, marks: Vec::new(), hosts: Vec::new(), look: None });
+        self.guide = Some(Guided {
+            run,
+            step: None,
+            marks: Vec::new(),
+            proof: None,
+            hosts: Vec::new(),
+            look: None,
+        });
         self.settle_guide();
     }
 
@@ -55,8 +65,10 @@ impl Desk {
         let looked = guided.look.as_ref().and_then(|(about, id)| self.looks.looked(about, *id));
         let scene = Scene::new(find, &guided.run).after(looked.as_ref());
         let (step, marks, hosts) = (scene.next(), scene.marks(), scene.case().hosts());
+        let proof = Some(scene.proof());
         if let Some(guided) = &mut self.guide {
             (guided.step, guided.marks, guided.hosts) = (step, marks, hosts);
+            guided.proof = proof;
         }
     }
 
@@ -121,7 +133,7 @@ impl Desk {
         guided.run.answers.push(given.clone());
         let run = guided.run.clone();
         self.settle_guide();
-        Some(Note { run, event: "answer", given: Some(given) })
+        Some(Note { run, event: "answer", ending: None, given: Some(given) })
     }
 }
 

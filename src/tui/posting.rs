@@ -82,7 +82,8 @@ pub(super) fn closed(notices: &Notices, note: &Note, who: &str) -> Option<SafeTe
     }
     let summary = SafeText::new(&format!("closed by {who}"));
     let (id, about) = (note.run.id.to_string(), &note.run.about);
-    let event = Event::emergency_ended(&id, about, "closed", &summary);
+    let ending = note.ending.unwrap_or("unknown");
+    let event = Event::emergency_ended(&id, about, ending, &summary);
     notices.tell(&[event]).err().map(|it| in_words(&it))
 }
 
@@ -106,10 +107,12 @@ mod tests {
         let notices = Notices::of(&inventory, state.path(), Clock::fixed(NOW));
         let run = Run::new(uuid::Uuid::from_u128(1), "www.example.net", "anna@laptop", NOW);
         for (event, waiting) in [("begin", 0), ("answer", 0), ("end", 1), ("end", 1)] {
-            let note = Note { run: run.clone(), event, given: None };
+            let ending = (event == "end").then_some("proven");
+            let note = Note { run: run.clone(), event, ending, given: None };
             assert_eq!(closed(&notices, &note, "anna@laptop"), None);
             assert_eq!(notices.pending().len(), waiting, "{event}");
         }
-        assert!(notices.pending()[0].body.contains("closed by anna@laptop"));
+        let body = &notices.pending()[0].body;
+        assert!(body.contains("www.example.net: proven; closed by anna@laptop"), "{body}");
     }
 }

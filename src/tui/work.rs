@@ -431,9 +431,12 @@ impl Work {
         timeout(PATIENCE, self.saved()).await.ok();
         let (log, session) = self.session.take()?;
         let mut ending = JoinSet::new();
-        ending.spawn_blocking(move || match log.lock() {
-            Ok(mut log) => log.end_session(session).err().map(|it| in_words(&it)),
-            Err(_) => None,
+        let (keeper, who) = (Arc::clone(&self.guide), self.who.clone());
+        ending.spawn_blocking(move || {
+            let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut log = log.lock().ok()?;
+            let left = keeper.leave(&mut log, &who);
+            left.or_else(|| log.end_session(session).err().map(|it| in_words(&it)))
         });
         match timeout(PATIENCE, ending.join_next()).await {
             Ok(Some(Ok(problem))) => problem,
@@ -475,6 +478,19 @@ struct Keeper {
     held: Option<(Uuid, Held<guide::Run>)>,
 }
 
+impl Keeper {
+    /// Puts on record that a run is left open, if this console still is at one; what kept it from
+    /// that.
+    fn leave(&mut self, log: &mut Log, who: &str) -> Option<SafeText> {
+        let (id, held) = self.held.take()?;
+        held.check().ok()?;
+        let mut body = serde_json::Map::new();
+        body.insert("event".to_owned(), "left".into());
+        body.insert("who".to_owned(), who.into());
+        log.guide(id, &body).err().map(|it| in_words(&it))
+    }
+}
+
 /// Puts what has happened on record, then keeps the run.
 fn keep(
     log: &Mutex<Log>,
@@ -490,8 +506,8 @@ fn keep(
     if !is_at {
         *held = Some((note.run.id, runs.begin(&note.run, who, now).map_err(words)?));
     }
-    let Some((_, held)) = held else { return Ok(()) };
-    held.check().map_err(words)?;
+    let Some(held) = held else { return Ok(()) };
+    held.1.check().map_err(words)?;
     let mut body = serde_json::Map::new();
     let mut add = |key: &str, it: Option<&str>| {
         it.map(|it| body.insert(key.to_owned(), it.into()));
@@ -499,6 +515,7 @@ fn keep(
     add("event", Some(note.event));
     add("who", Some(who));
     match &note.given {
+        None if note.ending.is_some() => add("answer", note.ending),
         None => add("about", Some(&note.run.about)),
         Some(given) => {
             add("step", Some(&given.step));
@@ -509,7 +526,12 @@ fn keep(
     }
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
     log.guide(note.run.id, &body).map_err(|it| in_words(&it))?;
-    held.save(&note.run).map_err(words)
+    held.1.save(&note.run).map_err(words)?;
+    // Nobody is at what is closed.
+    if note.ending.is_some() {
+        keeper.held = None;
+    }
+    Ok(())
 }
 
 /// What was said in reviews, by others as well.

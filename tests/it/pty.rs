@@ -400,11 +400,29 @@ impl Pty {
         Self::start(fixture, &[program, "--inventory", &inventory], columns, rows)
     }
 
+    /// The program in another environment than that of the fixture.
+    pub(crate) fn with(words: &[&str], environment: &[(String, String)]) -> Self {
+        let words = [&[env!("CARGO_BIN_EXE_certdeck")], words].concat();
+        Self::start_in(Fixture::new(), &words, environment, (120, 48))
+    }
+
     pub(crate) fn start(fixture: Fixture, words: &[&str], cols: u16, rows: u16) -> Self {
+        Self::start_in(fixture, words, &[], (cols, rows))
+    }
+
+    fn start_in(
+        fixture: Fixture,
+        words: &[&str],
+        environment: &[(String, String)],
+        (cols, rows): (u16, u16),
+    ) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::from_argv(words.iter().map(Into::into).collect());
         for (name, value) in fixture.environment() {
+            command.env(name, value);
+        }
+        for (name, value) in environment {
             command.env(name, value);
         }
         // A backtrace would push the message of a panic off the screen.

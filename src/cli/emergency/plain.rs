@@ -15,8 +15,8 @@ use crate::cli::run::refused;
 use crate::cli::survey::{self, note};
 use crate::cli::{Context, Exit, Failure, notice, progress};
 use crate::drill::Drill;
-use crate::fleet::{Fleet, HostName};
-use crate::guide::{Answer, Does, Given, Looked, Proof, Run, Scene, Step};
+use crate::fleet::{Fleet, HostName, human};
+use crate::guide::{Answer, Does, Given, Looked, Proof, Run, Scene, Step, whom_to_call};
 use crate::notice::Event;
 use crate::perform::preflight::{self, Preflight};
 use crate::perform::{self, Ending, Reconciled, Tools, done_by, done_in};
@@ -44,6 +44,8 @@ pub(super) struct Guide<'a> {
     last: Option<(&'static str, String)>,
     /// The drill that it is part of, where nothing is real.
     drill: Option<&'a mut Drill>,
+    /// Whether it was said whom to call.
+    is_reminded: bool,
 }
 
 /// How the walk goes on.
@@ -85,6 +87,7 @@ impl<'a> Guide<'a> {
             shown: 0,
             last: None,
             drill: None,
+            is_reminded: false,
         }
     }
 
@@ -144,6 +147,7 @@ impl<'a> Guide<'a> {
             if step.kind.name != FIRST && self.read_rest().await? {
                 continue;
             }
+            self.remind();
             // The same once more, after another look, is no further step.
             let this = Some((step.kind.name, step.about.clone()));
             if self.last != this {
@@ -156,6 +160,23 @@ impl<'a> Guide<'a> {
                 return Ok(exit);
             }
         }
+    }
+
+    /// Says whom to call, once, when the run has gone on for as long as the inventory allows.
+    fn remind(&mut self) {
+        let inventory = &self.tools.inventory;
+        let Some(after) = inventory.defaults.escalate_after else { return };
+        let since = self.context.clock.now().since(self.run.opened);
+        if self.is_reminded || since < after {
+            return;
+        }
+        self.is_reminded = true;
+        let mut text = format!("\n{} and not over: call for help\n", human(since));
+        for line in whom_to_call(&self.scene().case().hosts(), &self.tools.inventory) {
+            let _ = writeln!(text, "  {}", SafeText::new(&line));
+        }
+        let _ = writeln!(text, "  So far: certdeck incident --op {}", self.run.id);
+        say(&text);
     }
 
     /// Reads answers to a step until one leads on.
@@ -358,10 +379,11 @@ impl<'a> Guide<'a> {
         let proof = self.scene().proof();
         self.run.ended = Some(self.context.clock.now());
         self.given(step, Answer::Yes, None, held)?;
-        let (word, exit) = match proof {
-            Proof::Proven => ("proven", Exit::Done),
-            Proof::Broken(_) => ("broken", Exit::Failed),
-            Proof::Unknown(_) => ("unknown", Exit::Unknown),
+        let word = proof.word();
+        let exit = match proof {
+            Proof::Proven => Exit::Done,
+            Proof::Broken(_) => Exit::Failed,
+            Proof::Unknown(_) => Exit::Unknown,
         };
         self.record("end", &[("answer", json!(word))])?;
         say(&format!("The run is closed: {word}.\n"));

@@ -30,18 +30,17 @@ pub(super) async fn look(desk: &Desk<'_>) -> Found<Vec<Record>> {
     }
     let mut records = Vec::new();
     for (dns, name) in first {
-        let done = attempt(desk, dns, name).await?;
-        records.push(Record { dns: dns.to_owned(), name: name.to_owned(), done });
+        let (others, done) = attempt(desk, dns, name).await?;
+        records.push(Record { dns: dns.to_owned(), name: name.to_owned(), others, done });
     }
     Ok(records)
 }
 
-/// What came of one provider; the outer error is that nothing was tried.
-async fn attempt(
-    desk: &Desk<'_>,
-    dns: &str,
-    name: &str,
-) -> Found<Result<SafeText, (SafeText, SafeText)>> {
+/// What was seen, in a line, or what went wrong and what to do about it.
+type Seen = Result<SafeText, (SafeText, SafeText)>;
+
+/// How many records orders have left there, and what came of one provider; the outer error is that nothing was tried.
+async fn attempt(desk: &Desk<'_>, dns: &str, name: &str) -> Found<(usize, Seen)> {
     let tools = &desk.shared.tools;
     let Some(told) = tools.inventory.dns.iter().find(|it| it.name == dns) else {
         return Err(SafeText::new(&format!("there is no [[dns]] `{dns}`")));
@@ -49,22 +48,23 @@ async fn attempt(
     let in_words = |it: &desk::Error| (SafeText::new(&it.to_string()), SafeText::new(it.hint()));
     let provider = match desk::Desk::open(told).await {
         Ok(provider) => provider,
-        Err(error) => return Ok(Err(in_words(&error))),
+        Err(error) => return Ok((0, Err(in_words(&error)))),
     };
     // As long as the digest that a challenge has there, and as random, and seen to be none.
     let random = [Uuid::new_v4(), Uuid::new_v4()].map(|it| it.simple().to_string()).concat();
     let value = format!("certdeck-probe-{}", random.get(..28).unwrap_or_default());
-    let bare = name.strip_prefix("*.").unwrap_or(name);
-    let wanted = Wanted { name: format!("_acme-challenge.{bare}"), value };
-    let spot = match provider.locate(&wanted).await {
+    let spot = match provider.locate(&Wanted::of(name, value)).await {
         Ok(spot) => spot,
-        Err(error) => return Ok(Err(in_words(&error))),
+        Err(error) => return Ok((0, Err(in_words(&error)))),
     };
+    // Whoever lists none may write all the same.
+    let others = provider.left_at(&spot).await.map_or(0, |it| it.len());
     let kept = serde_json::to_value(&spot).unwrap_or(Value::Null);
     let placed = vec![Placed::Record { dns: dns.to_owned(), spot: kept }];
     let what = "a record is written, looked for and removed";
     let trial = Trial::begin(&desk.case, tools, what, placed).await?;
     let mut answers = trial.answers(tools);
+    answers.give(dns, provider);
     let written = write(&mut answers, &trial, dns, &spot);
     let done = tokio::select! {
         done = written => done,
@@ -79,14 +79,15 @@ async fn attempt(
     };
     let left = trial.end(tools, ending, summary).await;
     // Why it could not be written says more than why it could not be removed.
-    Ok(match (done, left.first()) {
+    let seen = match (done, left.first()) {
         (Ok(_), Some(left)) => {
             let hint =
                 "it is removed when certdeck starts again; `certdeck dns orphans` lists such";
             Err((left.clone(), SafeText::new(hint)))
         }
         (done, _) => done,
-    })
+    };
+    Ok((others, seen))
 }
 
 async fn write(

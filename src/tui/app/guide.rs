@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::act::name_of;
-use crate::guide::{Answer, Does, Run};
+use crate::guide::{Answer, Does, Proof, Run};
 use crate::text::SafeText;
 use crate::tui::guided::Note;
 use crate::tui::msg::Effect;
@@ -29,7 +29,7 @@ impl App {
             }
         };
         let run = Run::new(Uuid::now_v7(), &about, &self.settings.who, self.desk.now);
-        let note = Note { run: run.clone(), event: "begin", given: None };
+        let note = Note { run: run.clone(), event: "begin", ending: None, given: None };
         self.take_guide(run);
         vec![Effect::Guide(note)]
     }
@@ -54,10 +54,12 @@ impl App {
             return Vec::new();
         };
         if is_end && let Some(guided) = &mut self.desk.guide {
+            let ending = guided.proof.as_ref().map(Proof::word);
             guided.run.ended = Some(self.desk.now);
             note.run = guided.run.clone();
-            note.event = "end";
+            let end = Note { run: guided.run.clone(), event: "end", ending, given: None };
             self.desk.settle_guide();
+            return vec![Effect::Guide(note), Effect::Guide(end)];
         }
         vec![Effect::Guide(note)]
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::App;
 use crate::fleet::DAY;
 use crate::text::SafeText;
+use crate::tui::desk::Desk;
 use crate::tui::keys::Command;
 use crate::tui::msg::{Effect, HandOver};
 use crate::tui::overlay::Notice;
@@ -66,7 +67,8 @@ impl App {
         if self.overlay.is_some() || !self.pressed.is_empty() {
             return Vec::new();
         }
-        let due = self.escalation.due(&self.desk.book, &self.desk.inventory, self.desk.now);
+        let Desk { book, inventory, guide, now, .. } = &self.desk;
+        let due = self.escalation.due(book, inventory, guide.as_ref(), *now);
         let Some((since, reminder)) = due else { return Vec::new() };
         self.escalation.tell(since);
         let lines: Vec<_> = reminder.lines.iter().map(SafeText::as_str).collect();

@@ -129,7 +129,8 @@ impl Console {
         let mut work = Work::open(&deck);
         let mut deck = deck;
         if let Some((run, held)) = deck.guide.take() {
-            let note = Note { run: run.clone(), event: "begin", given: None };
+            let event = if held.is_some() { "resume" } else { "begin" };
+            let note = Note { run: run.clone(), event, ending: None, given: None };
             app.update(Msg::Guide(run), now);
             work.take_guide(held, note);
         }

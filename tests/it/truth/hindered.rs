@@ -14,6 +14,7 @@ use crate::lab::ca::{Ca, Checks};
 use crate::lab::certbot_host::CertbotHost;
 use crate::lab::{are_here, free_port};
 use crate::order::proxy::{Fault, Proxy, Strike, What};
+use crate::pty::Pty;
 
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 const BEFORE: &str = "Before an order: will it work?";
@@ -123,6 +124,51 @@ fn a_ca_that_is_down_is_told_and_the_second_issuer_serves() {
     let log = scene.shell("certdeck audit list");
     let log = String::from_utf8(log.stdout).unwrap();
     assert!(log.contains("preflight other") && log.contains("failed checks: "), "{log}");
+}
+
+/// The same by keyboard, in a terminal; whoever leaves then leaves a run that is open.
+#[test]
+fn keys_alone_lead_past_a_ca_that_is_down() {
+    let away = format!("https://localhost:{}/dir", free_port());
+    let Some((mut scene, web)) = expired(1, &away) else { return };
+    give_second(&mut scene, &web);
+    fs::create_dir_all(scene.lab.path("home")).unwrap();
+    let mut console = Pty::with(&["emergency", "a.test"], &scene.environment());
+    console.wait_for("YES:");
+    console.send(":arm 15m\r");
+    console.wait_for("ARMED");
+    for step in ["Which cause?  (2", "How wide?  (3", "Before an order: will it work?  (5"] {
+        console.send("\r");
+        console.wait_for(step);
+    }
+    console.send("\r");
+    console.wait_for("FAILED   ca: ");
+    console.wait_for("leave this way, look at the other");
+    console.send("\r");
+    console.wait_for("certdeck preflight web-01/a.test --by certdeck --issuer lab");
+    console.send("\r");
+    console.wait_for("ok: ");
+    console.wait_for("enter: go on");
+    assert!(web.ca.issued().is_empty());
+    console.send("\r");
+    console.wait_for("Order at one place  (7");
+    console.send("\r");
+    console.wait_for("Keep as is");
+    // Nothing counts that comes faster than anybody reads.
+    console.wait_until_quiet();
+    console.send("a.test");
+    console.wait_for("Happened");
+    console.wait_for("Audit");
+    console.send("q");
+    console.wait_for("PROVEN");
+    console.send("\x03\x03");
+    assert_eq!(console.end(), 0);
+    assert_eq!(web.ca.issued().len(), 1);
+    let log = scene.shell("certdeck audit list");
+    let log = String::from_utf8(log.stdout).unwrap();
+    for word in ["guide", "left", "preflight other"] {
+        assert!(log.contains(word), "{word:?} is not in\n{log}");
+    }
 }
 
 #[test]

@@ -131,6 +131,13 @@ impl Scene {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(said).spawn().unwrap()
     }
 
+    /// What a program finds in its environment that is started here.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        let command = self.command(&[self], "");
+        let text = |it: &std::ffi::OsStr| it.to_str().unwrap().to_owned();
+        command.get_envs().filter_map(|(name, it)| Some((text(name), text(it?)))).collect()
+    }
+
     /// The same with the hosts of all of these.
     fn shell_in(&self, scenes: &[&Self], line: &str) -> Output {
         self.command(scenes, line).output().unwrap()

@@ -172,3 +172,18 @@ fn webhooks_are_told_of_the_hosts_that_were_read() {
     });
     assert_eq!(told, Some(vec![hosts[0].clone()]));
 }
+
+/// A guided run in which nothing has failed yet has gone on for as long, too.
+#[test]
+fn a_guided_run_that_goes_on_for_long_reminds_with_its_own_beginning() {
+    let mut desk = Somebody::new();
+    let id = uuid::Uuid::from_u128(7);
+    let run = crate::guide::Run::new(id, "edge-fra-2/api.example.net", "ada@bastion", NOW);
+    desk.tell(Msg::Guide(run));
+    desk.wait(29 * 60);
+    assert!(!desk.screen().contains("call for help"), "{}", desk.screen());
+    desk.wait(61);
+    let screen = desk.screen();
+    assert!(screen.contains("30m and not over: call for help"), "{screen}");
+    assert!(screen.contains("begun 30m ago by ada@bastion"), "{screen}");
+}
