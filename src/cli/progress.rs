@@ -83,6 +83,9 @@ impl Told {
         let target = |at: usize| plans.get(at).map_or_else(String::new, Plan::target);
         match progress {
             Progress::Wave(_, 1) => {}
+            Progress::Kept(id) => {
+                note(&format!("roll-out {id}; `certdeck jobs pause {id}` makes it wait\n"));
+            }
             Progress::Visited(visit) => self.visits.push(visit),
             Progress::Wave(1, all) => note(&format!("wave 1 of {all}, the canary\n")),
             Progress::Wave(number, all) => note(&format!("wave {number} of {all}\n")),

@@ -56,7 +56,11 @@ impl Course {
         let (rollouts, reason) = (tools.rollouts.clone(), confirmed.reason().map(str::to_owned));
         let keep = move || {
             if let Some(held) = held {
-                held.change(|it| it.arrange(&plans, &waves))?;
+                held.change(|it| {
+                    it.arrange(&plans, &waves);
+                    // Whoever goes on with it does not want it to wait.
+                    (it.paused, it.ended) = (None, None);
+                })?;
                 return Ok(held);
             }
             // What has ended long ago stands in the audit log.
@@ -67,6 +71,11 @@ impl Course {
         };
         let held = blocking(keep).await.map_err(|it| in_words(&it))?;
         Ok(Self { held: Some(Arc::new(held)), tools: tools.clone() })
+    }
+
+    /// The identity of what is kept.
+    pub(super) fn id(&self) -> Option<Uuid> {
+        self.held.as_ref().map(|it| it.id())
     }
 
     /// Whether the next wave may begin.

@@ -132,6 +132,8 @@ pub enum Progress {
         /// What became of it.
         report: Box<Report>,
     },
+    /// It is kept as a roll-out of that identity: anybody can go on with what remains of it.
+    Kept(Uuid),
     /// Somebody wants what has not begun to wait, or not any more.
     Pause(Pause),
     /// A plan was not begun, because one before it failed or the log refused.

@@ -58,6 +58,9 @@ pub(super) async fn perform_all(
     let refusal = AtomicBool::new(stopped.is_some());
     let away = confirmed.is_standing().then(Mutex::default);
     let crew = Crew { tools, run, tell, refusal, is_left, taken, course, away };
+    if let Some(id) = crew.course.id() {
+        crew.say(Progress::Kept(id));
+    }
     for (number, wave) in waves.iter().enumerate() {
         let wave_plans = wave.0.iter().filter_map(|at| Some((*at, plans.get(*at)?)));
         if stopped.is_none() {

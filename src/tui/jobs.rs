@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::book::Record;
 use super::request::{Request, Wanted};
+use super::rollouts::Standing;
 use crate::action::Plan;
 use crate::fleet::{HostName, Moment, PlaceName, Weight};
 use crate::job;
@@ -42,6 +43,8 @@ pub struct RunView {
     pub request: Option<Request>,
     /// The wave that is under way, and of how many.
     pub wave: Option<(usize, usize)>,
+    /// How it stands, if it is a roll-out with which somebody can go on.
+    pub rollout: Option<Standing>,
     /// The jobs.
     pub jobs: Vec<Job>,
 }
@@ -107,6 +110,10 @@ pub struct Output {
 impl Jobs {
     /// Begins a run of these plans.
     pub fn begin(&mut self, request: Request, plans: &[Plan], now: Moment) -> RunId {
+        // What is gone on with stands in the list once.
+        if let Some(id) = request.rollout {
+            self.retain(|it| it.resumable() != Some(id));
+        }
         let jobs = plans.iter().map(|it| Job {
             host: it.host.clone(),
             place: it.place.clone(),
@@ -150,10 +157,15 @@ impl Jobs {
         self.add(action.to_owned(), None, vec![job]);
     }
 
-    fn add(&mut self, action: String, request: Option<Request>, jobs: Vec<Job>) -> RunId {
+    pub(super) fn add(
+        &mut self,
+        action: String,
+        request: Option<Request>,
+        jobs: Vec<Job>,
+    ) -> RunId {
         self.begun += 1;
         let id = RunId(self.begun);
-        self.runs.insert(0, RunView { id, action, request, wave: None, jobs });
+        self.runs.insert(0, RunView { id, action, request, wave: None, rollout: None, jobs });
         // What has ended long ago stands in the audit log.
         let over = self.runs.iter().rposition(|it| it.jobs.iter().all(Job::is_over));
         if let Some(over) = over.filter(|_| self.runs.len() > MAX_RUNS) {
@@ -171,7 +183,13 @@ impl Jobs {
         let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
         match progress {
             Progress::Wave(number, of) => run.wave = Some((*number, *of)),
-            Progress::Visited(_) | Progress::Pause(_) => {}
+            Progress::Visited(_) => {}
+            Progress::Kept(id) => run.rollout = Some(Standing::here(*id)),
+            Progress::Pause(pause) => {
+                if let Some(it) = &mut run.rollout {
+                    it.pause(pause);
+                }
+            }
             Progress::Ordering { at, step } => {
                 if let Some(job) = run.jobs.get_mut(*at) {
                     job.state = State::Ordering;
@@ -233,9 +251,24 @@ impl Jobs {
     /// Nobody looks at a run any more: what has not ended is open.
     pub fn leave(&mut self, run: RunId) {
         let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
+        if let Some(it) = &mut run.rollout {
+            it.at_it = None;
+        }
         for job in run.jobs.iter_mut().filter(|it| !it.is_over()) {
             job.state = State::Open;
         }
+    }
+
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&RunView) -> bool) {
+        self.runs.retain(is_kept);
+    }
+
+    pub(super) fn run_mut(&mut self, id: RunId) -> Option<&mut RunView> {
+        self.runs.iter_mut().find(|it| it.id == id)
+    }
+
+    pub(super) fn rollout_mut(&mut self, id: Uuid) -> Option<&mut RunView> {
+        self.runs.iter_mut().find(|it| it.rollout.as_ref().is_some_and(|it| it.id == id))
     }
 
     /// The runs, the newest first.
@@ -275,7 +308,9 @@ impl Jobs {
 
     /// The jobs of this console that have not ended.
     pub fn running(&self) -> impl Iterator<Item = (&RunView, &Job)> {
-        let all = self.runs.iter().flat_map(|run| run.jobs.iter().map(move |job| (run, job)));
+        // What waits in a roll-out that nobody here is at does not run.
+        let own = self.runs.iter().filter(|it| it.is_own());
+        let all = own.flat_map(|run| run.jobs.iter().map(move |job| (run, job)));
         all.filter(|(_, job)| !job.is_over() && job.state != State::Open)
     }
 
@@ -288,8 +323,10 @@ impl Jobs {
     pub fn again(&self, id: JobId) -> Option<Request> {
         let run = self.run(id)?;
         let request = run.request.as_ref()?;
+        let rollout = run.resumable().filter(|_| matches!(id, JobId::Run(_)));
         let has_failed = |it: &&Job| {
-            matches!(it.state, State::NotBegun(_))
+            (rollout.is_some() && it.state == State::Waiting)
+                || matches!(it.state, State::NotBegun(_))
                 || matches!(it.state, State::Ended(ending) if ending != Ending::Ok)
         };
         let only = self.job(id).map(|it| (it.host.clone(), it.place.clone()));
@@ -298,7 +335,11 @@ impl Jobs {
             only.as_ref().is_none_or(|(host, place)| it.host == *host && it.place == *place)
         });
         let targets: Vec<_> = jobs.map(Job::wanted).collect();
-        (!targets.is_empty()).then(|| Request::at(request.kind, targets, request.chosen.clone()))
+        let request = || {
+            let request = Request::at(request.kind, targets.clone(), request.chosen.clone());
+            Request { rollout, ..request }
+        };
+        (!targets.is_empty()).then(request)
     }
 }
 
@@ -354,7 +395,7 @@ impl Job {
         match (&self.state, &self.report) {
             (State::Ended(_), Some(report)) => report.summary.clone(),
             (State::Lost(why) | State::NotBegun(why), _) => why.clone(),
-            (State::Open | State::Ended(_), None) if self.told.is_some() => {
+            (State::Open | State::Waiting | State::Ended(_), None) if self.told.is_some() => {
                 self.told.clone().unwrap_or_default()
             }
             (State::Open, _) => SafeText::new("begun by another run; enter looks at it"),

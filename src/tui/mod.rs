@@ -23,6 +23,7 @@ pub mod part;
 mod posting;
 pub mod record;
 pub mod request;
+pub mod rollouts;
 pub mod rows;
 #[doc(hidden)]
 pub mod sample;

@@ -16,6 +16,8 @@ use crate::inventory::Inventory;
 use crate::perform::{self, Progress, Reconciled};
 use crate::preflight::Wanted;
 use crate::review::{Mark, Word};
+use crate::rollout::Rollout;
+use crate::store::Kept;
 use crate::text::SafeText;
 
 use super::book::Book;
@@ -64,6 +66,8 @@ pub enum Msg {
     ReviewsRead(Box<Reviews>),
     /// The hand-over is written: where, and the status; or why it is not.
     HandedOver(Result<(PathBuf, String), SafeText>),
+    /// The roll-outs that are kept were read, as the audit log has them.
+    RolloutsRead(Vec<Kept<Rollout>>),
     /// The audit log was read, as far as it can be.
     LogRead(Box<Book>),
     /// Something confirmed tells how it goes on.
@@ -114,8 +118,8 @@ pub struct HandOver {
     pub path: Option<String>,
 }
 
-/// Something that the loop is to do. Only [`Effect::Run`] changes what a host serves, and it
-/// cannot be made without a plan that was confirmed. [`Effect::Preflight`] places for a moment what
+/// Something that the loop is to do. Only [`Effect::Run`] and [`Effect::Resume`] change what a
+/// host serves, and they cannot be made without a plan that was confirmed. [`Effect::Preflight`] places for a moment what
 /// nobody can use, unless it is told not to.
 #[derive(Debug)]
 pub enum Effect {
@@ -166,6 +170,10 @@ pub enum Effect {
     Redraw,
     /// Tell whoever does not look at the terminal.
     Ring(SafeText),
+    /// Do what was confirmed, as a part of that roll-out.
+    Resume(RunId, Uuid, Confirmed),
+    /// Let what remains of that roll-out wait, or go on.
+    Pause(Uuid, bool),
     /// Do what was confirmed.
     Run(RunId, Confirmed),
     /// Keep what is known for the next start.

@@ -23,6 +23,8 @@ pub struct Request {
     pub is_filled: bool,
     /// The guided run that it is part of.
     pub guide: Option<Uuid>,
+    /// The roll-out that it goes on with.
+    pub rollout: Option<Uuid>,
 }
 
 /// Where something is to be done.
@@ -61,7 +63,14 @@ impl Request {
             }
         }
         targets.sort_by_key(|it| !it.is_hidden);
-        Self { kind, targets, chosen: Chosen::default(), is_filled: false, guide: None }
+        Self {
+            kind,
+            targets,
+            chosen: Chosen::default(),
+            is_filled: false,
+            guide: None,
+            rollout: None,
+        }
     }
 
     /// What would mend something, at every place where it would; `None` if no action of that name
@@ -82,12 +91,12 @@ impl Request {
         for (name, value) in &first.chosen {
             chosen.set(name, value.as_str());
         }
-        Some(Self { kind, targets, chosen, is_filled: true, guide: None })
+        Some(Self { kind, targets, chosen, is_filled: true, guide: None, rollout: None })
     }
 
     /// An action at targets that are known by name, with choices that were made.
     pub fn at(kind: &'static Kind, targets: Vec<Wanted>, chosen: Chosen) -> Self {
-        Self { kind, targets, chosen, is_filled: true, guide: None }
+        Self { kind, targets, chosen, is_filled: true, guide: None, rollout: None }
     }
 
     /// What it comes to now, target by target.

@@ -143,6 +143,9 @@ fn what_is_told_looks_as_recorded() {
     check("job-ordering", Stage::order, "w\r");
     check("stop", Stage::run_jobs, "wx");
     check("leave", Stage::run_jobs, "1q");
+    check("rollout-told", Stage::left_rollout, "");
+    check("rollout-left", Stage::left_rollout, "w");
+    check("rollout-paused", Stage::paused_rollout, "w\r");
     check("audit", Stage::read_log, "5");
     check("audit-record", Stage::read_log, "5j\r");
     check("budget", Stage::refuse, "6j");

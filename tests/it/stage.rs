@@ -8,13 +8,15 @@ use certdeck::budget::{Account, Ca, Event, NameSet, Origin, What};
 use certdeck::diagnose::{Ack, AckKind};
 use certdeck::drill::{Drill, Task};
 use certdeck::explain::Explanation;
-use certdeck::fleet::{Fingerprint, HOUR, Moment};
+use certdeck::fleet::{Fingerprint, HOUR, HostName, Moment};
 use certdeck::guide::Run;
 use certdeck::job::{Look, State, Status};
 use certdeck::perform::preflight::Progress as Looked;
 use certdeck::perform::{Ending, Progress, Report};
 use certdeck::preflight::{self, Outcome, Verdict};
 use certdeck::review::{Mark, Spot};
+use certdeck::rollout::{Became, Paused, Rollout, Target};
+use certdeck::store::{Holder, Kept};
 use certdeck::text::SafeText;
 use certdeck::tui::Settings;
 use certdeck::tui::app::App;
@@ -234,6 +236,45 @@ impl Stage {
                     Processing /etc/letsencrypt/renewal/cdn.example.net.conf\n- - -\n\
                     Renewing an existing certificate for *.cdn.example.net\n";
         self.ran(Progress::Looked { at: 0, look: look(text) });
+    }
+
+    /// Somebody has begun a roll-out, and is or is not at it any more.
+    fn rollout(&mut self, is_there: bool) {
+        let target = |(wave, host, lineage, became): (usize, &str, &str, Became)| Target {
+            host: HostName::new(host),
+            lineage: Some(lineage.to_owned()),
+            wave,
+            became,
+            op: None,
+        };
+        let targets = [
+            (1, "edge-ams-1", "legacy.example.org", Became::Done),
+            (2, "edge-fra-2", "api.example.net", Became::Failed),
+            (2, "edge-sin-1", "shop.example.sg", Became::Done),
+            (3, "edge-nyc-1", "us.example.com", Became::Waiting),
+            (3, "mail-hel-1", "smtp.example.com", Became::Waiting),
+        ];
+        let who = SafeText::new("ben@bastion");
+        let run = Rollout {
+            action: "renew".to_owned(),
+            targets: targets.into_iter().map(target).collect(),
+            paused: is_there.then(|| Paused { who: who.clone(), since: self.now }),
+            ..Rollout::new(Uuid::from_u128(0x0192_7f41), &[], None, "ben@bastion", self.now)
+        };
+        let holder = Some(Holder { who, since: self.now, is_there });
+        self.arm();
+        self.wait(60);
+        self.tell(Msg::RolloutsRead(vec![Kept { run, holder }]));
+    }
+
+    /// A roll-out was left, and nobody is at it.
+    pub(crate) fn left_rollout(&mut self) {
+        self.rollout(false);
+    }
+
+    /// Somebody else is at a roll-out, and wants it to wait.
+    pub(crate) fn paused_rollout(&mut self) {
+        self.rollout(true);
     }
 
     /// A CA is asked for a certificate that certdeck itself orders, and asks to be left alone for a

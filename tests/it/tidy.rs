@@ -140,6 +140,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "remote",
             "report",
             "review",
+            // Those that were left.
+            "rollout",
             "scan",
             "source",
             "spanned",

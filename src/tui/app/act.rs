@@ -37,6 +37,14 @@ impl App {
             Command::Again if job.and_then(|it| self.desk.jobs.again(it)).is_none() => {
                 "nothing failed there"
             }
+            Command::Pause => {
+                let run = job.and_then(|it| self.desk.jobs.run(it));
+                match run.and_then(|it| it.rollout.as_ref()) {
+                    None => "no roll-out is selected; w shows them",
+                    Some(it) if it.at_it.is_none() => "nobody is at it; a a goes on with it",
+                    Some(_) => return None,
+                }
+            }
             Command::Preflight => match self.looked_at() {
                 Ok(_) => return None,
                 Err(why) => why,
@@ -82,6 +90,7 @@ impl App {
             }
             Command::Again => return self.again(),
             Command::Practice | Command::Hint | Command::GiveUp => self.drill(command),
+            Command::Pause => return self.pause(),
             Command::Review => self.open_review(),
             Command::Preflight => return self.preflight(),
             Command::Stop => return self.stop(),

@@ -11,6 +11,8 @@ use crate::fleet::Weight;
 use crate::perform::preflight;
 use crate::perform::{Ending, Progress, Reconciled};
 use crate::preflight::Wanted;
+use crate::rollout::Rollout;
+use crate::store::Kept;
 use crate::text::SafeText;
 use crate::tui::arm::Bar;
 use crate::tui::checks::ChecksId;
@@ -200,6 +202,7 @@ impl App {
             [one] => format!("{} {}", request.kind.title, one.target()),
             many => format!("{} {} times", request.kind.title, many.len()),
         };
+        let rollout = request.rollout;
         let run = self.desk.jobs.begin(request, plans, self.desk.now);
         self.desk.list_jobs();
         let key = self.keymap.key(Command::Screen4).unwrap_or_default();
@@ -208,7 +211,10 @@ impl App {
         if !is_safe && let Some(line) = self.line_of(run) {
             self.trail.open(screen::open_job(line, &self.desk));
         }
-        vec![Effect::Run(run, confirmed)]
+        match rollout {
+            Some(it) => vec![Effect::Resume(run, it, confirmed)],
+            None => vec![Effect::Run(run, confirmed)],
+        }
     }
 
     /// The line of a run: of its only job, or of all of them.
@@ -222,6 +228,24 @@ impl App {
         match job.and_then(|it| self.desk.jobs.again(it)) {
             Some(request) => self.ask(request),
             None => Vec::new(),
+        }
+    }
+
+    /// Lets what remains of the selected roll-out wait, or go on. It takes no arming: nothing is
+    /// changed by waiting, and what goes on was confirmed.
+    pub(super) fn pause(&mut self) -> Vec<Effect> {
+        let job = self.trail.screen().job(&self.desk);
+        let standing = job.and_then(|it| self.desk.jobs.run(it)?.rollout.as_ref());
+        standing.map(|it| Effect::Pause(it.id, it.paused.is_none())).into_iter().collect()
+    }
+
+    /// Takes in the roll-outs that are kept, and tells of one that was left.
+    pub(super) fn take_rollouts(&mut self, all: &[Kept<Rollout>]) {
+        let left = self.desk.jobs.learn_rollouts(all, self.desk.now);
+        self.desk.list_jobs();
+        if let Some(text) = left {
+            let key = self.keymap.key(Command::Screen4).unwrap_or_default();
+            self.say(&format!("{text} ({key} shows it)"));
         }
     }
 
@@ -275,7 +299,8 @@ impl App {
 
     pub(super) fn open_job(&mut self, id: JobId) -> Vec<Effect> {
         self.trail.open(screen::open_job(id, &self.desk));
-        let run = self.desk.jobs.run(id).map(|it| it.id);
+        // Those of a roll-out are told by whoever is at it.
+        let run = self.desk.jobs.run(id).filter(|it| it.rollout.is_none()).map(|it| it.id);
         let Some((job, run)) = self.desk.jobs.job_mut(id).zip(run) else { return Vec::new() };
         match job.op {
             Some(op) if job.state == State::Open => {
@@ -329,7 +354,10 @@ impl App {
                 }
                 effects.push(Effect::ReadLog);
             }
-            Progress::NotBegun { .. } => effects.push(Effect::ReadLog),
+            // What is kept tells what remains.
+            Progress::NotBegun { .. } | Progress::Began { .. } | Progress::Kept(_) => {
+                effects.push(Effect::ReadLog);
+            }
             _ => {}
         }
         self.desk.list_jobs();

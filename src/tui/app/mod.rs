@@ -134,6 +134,7 @@ impl App {
             Msg::HandedOver(written) => effects = self.take_handed_over(written),
             Msg::LogOpened(opened) => effects = self.take_log_opened(opened),
             Msg::LogRead(book) => self.desk.take_book(*book),
+            Msg::RolloutsRead(all) => self.take_rollouts(&all),
             Msg::ReviewsRead(reviews) => self.take_reviews(*reviews),
             Msg::Ran(run, progress) => effects = self.take_progress(run, progress),
             Msg::RunEnded(run) => self.end_run(run),

@@ -24,6 +24,7 @@ use super::terminal::{self, Terminal};
 use super::work::{Done, Work};
 use super::{Deck, Ending, Error, Left};
 use crate::fleet::HostName;
+use crate::inventory::Inventory;
 use crate::scan::{Progress, Scan};
 use crate::text::SafeText;
 
@@ -322,6 +323,20 @@ impl Console {
         Ok(())
     }
 
+    /// Does what changes something, or keeps it from being changed.
+    fn change(&mut self, effect: Effect, inventory: &Arc<Inventory>) {
+        match effect {
+            Effect::Run(run, confirmed) => self.work.run(run, confirmed, inventory),
+            Effect::Resume(run, rollout, confirmed) => {
+                self.work.resume((run, rollout), confirmed, inventory);
+            }
+            Effect::Pause(rollout, is_wanted) => self.work.pause(rollout, is_wanted),
+            Effect::Stop(host, op) => self.work.stop(host, op, inventory),
+            // Nothing else changes anything.
+            _ => {}
+        }
+    }
+
     async fn perform(&mut self, effect: Effect) -> Result<(), Error> {
         let inventory = Arc::clone(&self.app.desk().inventory);
         match effect {
@@ -363,12 +378,8 @@ impl Console {
                 self.work.read_log();
                 Ok(())
             }
-            Effect::Run(run, confirmed) => {
-                self.work.run(run, confirmed, &inventory);
-                Ok(())
-            }
-            Effect::Stop(host, op) => {
-                self.work.stop(host, op, &inventory);
+            Effect::Run(..) | Effect::Resume(..) | Effect::Pause(..) | Effect::Stop(..) => {
+                self.change(effect, &inventory);
                 Ok(())
             }
             Effect::Copy { what, text } => {

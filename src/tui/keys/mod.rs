@@ -21,6 +21,8 @@ pub enum Command {
     Act(usize),
     /// Shows what it would be to do again what failed.
     Again,
+    /// Let what remains of a roll-out wait, or go on.
+    Pause,
     /// To the previous screen of the trail, and back.
     Back,
     /// Copies a command that shows the selection on its host.
@@ -319,7 +321,8 @@ static TABLE: &[Binding] = table! {
     RescanAll "rescan-all" Everywhere ["R"] "rescan all": "look again at every host"
     Stop "stop" Everywhere ["x"] "stop": "stop the scan; on a job, ask whether to stop that"
     Preflight "preflight" Everywhere ["p"] "preflight": "look at what the CA will look at, before an order"
-    Again "again" Everywhere ["a a"] "again": "do again what failed in the selected job or wave"
+    Again "again" Everywhere ["a a"] "again": "do what failed again; go on with a left roll-out"
+    Pause "pause" Everywhere ["a w"] "pause": "let the rest of a roll-out wait, or go on"
     Emergency "emergency" Everywhere ["a e"] "emergency": "step by step, from the first look to proof on every node"
     Acknowledge "acknowledge" Everywhere ["n n"] "acknowledge": "say that the selected finding is known, until when"
     Snooze "snooze" Everywhere ["n z"] "snooze": "put off the selected finding until a day"

@@ -7,6 +7,7 @@ use super::Page;
 use super::pen::Pen;
 use crate::fleet::{Moment, human};
 use crate::tui::jobs::{Job, JobId, Jobs, RunView};
+use crate::tui::rollouts::Standing;
 
 /// What the list shows.
 #[derive(Debug, Clone, Copy)]
@@ -80,11 +81,14 @@ fn draw_run(run: &RunView, page: &Page<'_>, pen: &mut Pen<'_>) {
     let weight = run.weight();
     pen.column(theme.glyphs().weight(weight), 1, theme.weight(weight)).skip(1);
     pen.put(&format!("{} {}", run.action, run.jobs.len()), theme.title()).skip(3);
-    if let Some(wave) = run.wave_words() {
-        pen.put(&wave, theme.text()).skip(3);
-    }
     let counts: Vec<_> = run.counts().iter().map(|(word, many)| format!("{many} {word}")).collect();
-    pen.put(&counts.join("  "), theme.text());
+    // What remains matters most, and comes first where there is little room.
+    let standing = run.rollout.as_ref().map(Standing::words).filter(|it| !it.is_empty());
+    let counts = standing.unwrap_or_else(|| counts.join("  "));
+    pen.put(&page.shown(&counts), theme.text()).skip(3);
+    if let Some(wave) = run.wave_words() {
+        pen.put(&wave, theme.dim());
+    }
 }
 
 struct Columns {

@@ -239,8 +239,17 @@ fn about_run(run: &RunView, desk: &Desk, sheet: &mut Sheet<'_>) {
     let head = format!("{} {}", theme.glyphs().weight(weight), counts.join(", "));
     sheet.text(0, &head, theme.weight(weight).add_modifier(Modifier::BOLD));
     sheet.maybe("Wave", run.wave_words());
+    if let Some(it) = &run.rollout {
+        sheet.field("Remains", &it.words());
+        sheet.field("Go on", &it.resume);
+        let keys = match it.at_it {
+            Some(_) => "a w lets what has not begun wait, or go on",
+            None => "a a plans what waits and what failed anew",
+        };
+        sheet.field("", keys);
+    }
     let has_failed = run.jobs.iter().any(|it| it.is_over() && it.state.word() != OK);
-    if has_failed {
+    if has_failed && run.rollout.is_none() {
         sheet.field("Again", "a a plans the failed and those that were not begun anew");
     }
     for job in &run.jobs {

@@ -92,9 +92,9 @@ impl Screen for Jobs {
             Command::Open,
             Command::Stop,
             Command::Again,
+            Command::Pause,
             Command::Pager,
             Command::Log,
-            Command::Screen5,
             Command::Help,
             Command::Quit,
         ]

@@ -153,7 +153,7 @@ fn look(text: &str) -> Look {
 
 pub(super) const HOST: &str = "edge-fra-2";
 pub(super) const PLACE: &str = "api.example.net";
-const OTHER: (&str, &str) = ("edge-ams-1", "legacy.example.org");
+pub(super) const OTHER: (&str, &str) = ("edge-ams-1", "legacy.example.org");
 
 #[test]
 fn it_is_armed_by_a_command_that_is_typed() {
@@ -407,7 +407,7 @@ fn what_failed_in_many_is_done_again_alone() {
     let id = desk.runs[0].0;
     desk.tell(Msg::RunEnded(id));
     desk.press("\\w");
-    desk.assert_shows("wave 1 of 2, the canary was the last   1 failed  1 not begun");
+    desk.assert_shows("1 failed  1 not begun   wave 1 of 2, the canary was the last");
     desk.press("aa");
     desk.assert_shows("2 of 2 chosen");
     desk.press("<esc>jaa");

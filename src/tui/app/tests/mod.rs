@@ -11,6 +11,7 @@ mod guide;
 mod incident;
 mod random;
 mod remark;
+mod rollout;
 
 use super::*;
 use crate::diagnose::Remedy;

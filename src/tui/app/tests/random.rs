@@ -87,7 +87,9 @@ proptest! {
                             prop_assert!(was_armed && key.is_some());
                             continue;
                         }
-                        let Effect::Run(_, confirmed) = &effect else {
+                        let (Effect::Run(_, confirmed) | Effect::Resume(_, _, confirmed)) =
+                            &effect
+                        else {
                             prop_assert!(only_looks(&effect), "{effect:?}");
                             continue;
                         };
@@ -131,7 +133,9 @@ fn only_looks(effect: &Effect) -> bool {
         Effect::Panic => true,
         // It is asked for, too, but takes back rather than changes.
         Effect::Stop(..) => true,
-        Effect::Put(_) | Effect::Run(..) => false,
+        // What waits or goes on was confirmed before.
+        Effect::Pause(..) => true,
+        Effect::Put(_) | Effect::Resume(..) | Effect::Run(..) => false,
     }
 }
 

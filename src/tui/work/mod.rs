@@ -2,6 +2,8 @@
 //! waits in the loop, so that a log that is held, a disk that is slow or a host that hangs never
 //! keeps the console from drawing.
 
+mod rollout;
+
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -14,14 +16,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::Deck;
-use super::book::Reading;
-use super::checks::ChecksId;
-use super::guided::Note;
-use super::hand_over;
-use super::jobs::RunId;
-use super::msg::{HandOver, Msg, Reviews};
-use super::posting::{self, Posting};
 use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
 use crate::action::Confirmed;
@@ -39,10 +33,18 @@ use crate::remote::Sessions;
 use crate::review::Word;
 use crate::store::{self, Held, Rollouts, Runs, Store, Trouble};
 use crate::text::SafeText;
+use crate::tui::Deck;
+use crate::tui::book::Reading;
+use crate::tui::checks::ChecksId;
+use crate::tui::guided::Note;
+use crate::tui::hand_over;
+use crate::tui::jobs::RunId;
+use crate::tui::msg::{HandOver, Msg, Reviews};
+use crate::tui::posting::{self, Posting};
 
 /// What goes on beside the loop.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(in crate::tui) struct Work {
     sessions: Arc<Sessions>,
     clock: Clock,
     who: String,
@@ -71,7 +73,7 @@ pub(super) struct Work {
 
 /// What has ended or goes on.
 #[derive(Debug)]
-pub(super) enum Done {
+pub(in crate::tui) enum Done {
     /// The session is on record.
     Opened(Result<(Arc<Mutex<Log>>, Uuid), SafeText>),
     /// The log was read.
@@ -82,6 +84,10 @@ pub(super) enum Done {
     Saved(Result<(), SafeText>),
     /// A run has told something; `None` at its end.
     Ran(RunId, Option<Progress>),
+    /// A roll-out is gone on with.
+    Begun(RunId, Run),
+    /// It is not, and why.
+    NotBegun(RunId, SafeText),
     /// A look before an order has told something; `None` at its end.
     Looked(ChecksId, Option<preflight::Progress>),
     /// A guided run was kept.
@@ -94,7 +100,7 @@ pub(super) enum Done {
 
 impl Work {
     /// Begins a session in the audit log.
-    pub(super) fn open(deck: &Deck) -> Self {
+    pub(in crate::tui) fn open(deck: &Deck) -> Self {
         let mut tasks = JoinSet::new();
         let (to_told, told) = mpsc::unbounded_channel();
         let (state_dir, clock) = (deck.state_dir.clone(), deck.clock);
@@ -131,7 +137,7 @@ impl Work {
 
     /// What has happened next; nothing for ever while nothing goes on. Nothing is lost when the
     /// future is dropped.
-    pub(super) async fn next(&mut self) -> Done {
+    pub(in crate::tui) async fn next(&mut self) -> Done {
         let Self { runs, looks, tasks, told, .. } = self;
         let ran = poll_fn(|context| {
             for (id, run) in &mut *runs {
@@ -154,7 +160,7 @@ impl Work {
     }
 
     /// Takes what has happened; what is to be told of it, if anything is.
-    pub(super) fn take(&mut self, done: Done, inventory: &Arc<Inventory>) -> Option<Msg> {
+    pub(in crate::tui) fn take(&mut self, done: Done, inventory: &Arc<Inventory>) -> Option<Msg> {
         Some(match done {
             Done::Opened(Ok(session)) => {
                 self.session = Some(session);
@@ -175,6 +181,14 @@ impl Work {
             Done::Learnt(msg) => {
                 self.is_learning = false;
                 msg
+            }
+            Done::Begun(id, run) => {
+                self.runs.push((id, run));
+                return None;
+            }
+            Done::NotBegun(id, why) => {
+                self.tell(Msg::RunEnded(id));
+                Msg::Told(why)
             }
             Done::Ran(id, Some(progress)) => Msg::Ran(id, progress),
             Done::Ran(id, None) => {
@@ -202,7 +216,12 @@ impl Work {
     }
 
     /// Does what was confirmed. Without a session in the log nothing is done.
-    pub(super) fn run(&mut self, id: RunId, confirmed: Confirmed, inventory: &Arc<Inventory>) {
+    pub(in crate::tui) fn run(
+        &mut self,
+        id: RunId,
+        confirmed: Confirmed,
+        inventory: &Arc<Inventory>,
+    ) {
         match self.tools(inventory) {
             Some(tools) => self.runs.push((id, Run::start(tools, confirmed))),
             None => self.tell(Msg::RunEnded(id)),
@@ -210,7 +229,7 @@ impl Work {
     }
 
     /// Looks at what a CA will look at. Without a session in the log nothing is looked at.
-    pub(super) fn preflight(
+    pub(in crate::tui) fn preflight(
         &mut self,
         id: ChecksId,
         wanted: Wanted,
@@ -228,7 +247,7 @@ impl Work {
     }
 
     /// Looks at a job until it ends, and then finds out what became of it.
-    pub(super) fn attach(
+    pub(in crate::tui) fn attach(
         &mut self,
         id: RunId,
         host: HostName,
@@ -250,7 +269,7 @@ impl Work {
     }
 
     /// Asks a job to stop.
-    pub(super) fn stop(&mut self, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
+    pub(in crate::tui) fn stop(&mut self, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
         let told = inventory.host(host.as_str()).cloned();
         let Some((tools, told)) = self.tools(inventory).zip(told) else { return };
         self.tasks.spawn(async move {
@@ -278,7 +297,7 @@ impl Work {
     }
 
     /// Takes up a guided run, of which this console is the holder if it is not new.
-    pub(super) fn take_guide(&mut self, held: Option<Held<guide::Run>>, note: Note) {
+    pub(in crate::tui) fn take_guide(&mut self, held: Option<Held<guide::Run>>, note: Note) {
         let id = note.run.id;
         if let Ok(mut keeper) = self.guide.lock() {
             keeper.held = held.map(|it| (id, it));
@@ -287,7 +306,7 @@ impl Work {
     }
 
     /// Puts on record what has happened in a guided run, and keeps it.
-    pub(super) fn keep_guide(&mut self, note: Note) {
+    pub(in crate::tui) fn keep_guide(&mut self, note: Note) {
         let Some((log, _)) = &self.session else { return self.notes.push(note) };
         let (log, keeper) = (Arc::clone(log), Arc::clone(&self.guide));
         let (who, now) = (self.who.clone(), self.clock.now());
@@ -304,7 +323,7 @@ impl Work {
 
     /// Puts on record what was said in a review, and keeps it. Without a session in the log nothing
     /// is kept.
-    pub(super) fn put(&mut self, words: Vec<Word>) {
+    pub(in crate::tui) fn put(&mut self, words: Vec<Word>) {
         let Some((log, _)) = &self.session else { return };
         let (log, store, who) = (Arc::clone(log), self.store.clone(), self.who.clone());
         let to_told = self.to_told.clone();
@@ -328,7 +347,7 @@ impl Work {
     }
 
     /// Reads the log once more after it has been read, if it is being read.
-    pub(super) fn read_log(&mut self) {
+    pub(in crate::tui) fn read_log(&mut self) {
         if self.reads.0 {
             self.reads.1 = true;
             return;
@@ -336,6 +355,7 @@ impl Work {
         self.reads = (true, false);
         let store = self.store.clone();
         self.tasks.spawn_blocking(move || Done::Tell(read_reviews(&store)));
+        self.read_rollouts();
         let (state_dir, clock) = (self.state_dir.clone(), self.clock);
         self.tasks.spawn_blocking(move || {
             let mut reading = Reading::default();
@@ -350,7 +370,7 @@ impl Work {
     }
 
     /// Writes the hand-over of an incident to a file.
-    pub(super) fn hand_over(&mut self, wanted: HandOver, inventory: &Arc<Inventory>) {
+    pub(in crate::tui) fn hand_over(&mut self, wanted: HandOver, inventory: &Arc<Inventory>) {
         let (state_dir, now) = (self.state_dir.clone(), self.clock.now());
         let inventory = Arc::clone(inventory);
         self.tasks.spawn_blocking(move || {
@@ -360,7 +380,7 @@ impl Work {
     }
 
     /// Tells webhooks what is critical on hosts that were looked at.
-    pub(super) fn notify(
+    pub(in crate::tui) fn notify(
         &mut self,
         hosts: Vec<HostName>,
         fleet: &Fleet,
@@ -374,7 +394,7 @@ impl Work {
     }
 
     /// Keeps what is known for the next start; the newest of what is asked for meanwhile once more.
-    pub(super) fn save(&mut self, fleet: Fleet) {
+    pub(in crate::tui) fn save(&mut self, fleet: Fleet) {
         if self.is_saving {
             self.to_save = Some(fleet);
             return;
@@ -399,7 +419,7 @@ impl Work {
 
     /// Asks CAs when they want certificates to be renewed, as often as they allow: mostly there is
     /// nothing to ask. Nobody waits for it.
-    pub(super) fn learn(&mut self, fleet: Fleet, inventory: &Arc<Inventory>) {
+    pub(in crate::tui) fn learn(&mut self, fleet: Fleet, inventory: &Arc<Inventory>) {
         if std::mem::replace(&mut self.is_learning, true) {
             return;
         }
@@ -424,7 +444,7 @@ impl Work {
     }
 
     /// Ends what must not be cut off, and the session in the log; what kept it from the latter.
-    pub(super) async fn end(&mut self) -> Option<SafeText> {
+    pub(in crate::tui) async fn end(&mut self) -> Option<SafeText> {
         // What was placed to be looked for goes; what does not, goes at the next start.
         timeout(PATIENCE, self.give_up_looks()).await.ok();
         // A snapshot that is late is a memory less, and nothing to wait for.
@@ -578,7 +598,7 @@ async fn watch(
 }
 
 /// An error with everything below it, in a line.
-pub(super) fn in_words(error: &dyn std::error::Error) -> SafeText {
+pub(in crate::tui) fn in_words(error: &dyn std::error::Error) -> SafeText {
     let mut text = error.to_string();
     let mut below = error.source();
     while let Some(it) = below {

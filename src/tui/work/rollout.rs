@@ -1,0 +1,65 @@
+//! Roll-outs, beside the loop: gone on with, paused, and read.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Done, Work, in_words};
+use crate::action::Confirmed;
+use crate::audit::read;
+use crate::inventory::Inventory;
+use crate::perform::{self, Run};
+use crate::rollout::Paused;
+use crate::store::Rollouts;
+use crate::text::SafeText;
+use crate::tui::jobs::RunId;
+use crate::tui::msg::Msg;
+
+impl Work {
+    /// Goes on with a roll-out as it was confirmed, if nobody else is at it.
+    pub(in crate::tui) fn resume(
+        &mut self,
+        (id, rollout): (RunId, Uuid),
+        confirmed: Confirmed,
+        inventory: &Arc<Inventory>,
+    ) {
+        let Some(tools) = self.tools(inventory) else { return self.tell(Msg::RunEnded(id)) };
+        self.tasks.spawn_blocking(move || {
+            match tools.rollouts.take(rollout, &tools.who, tools.clock.now(), false) {
+                Ok((_, held)) => Done::Begun(id, Run::resume(tools, confirmed, held)),
+                Err(why) => Done::NotBegun(id, in_words(&why)),
+            }
+        });
+    }
+
+    /// Lets what remains of a roll-out wait, or go on, wherever somebody is at it.
+    pub(in crate::tui) fn pause(&mut self, rollout: Uuid, is_wanted: bool) {
+        let rollouts = Rollouts::new(&self.state_dir);
+        let paused = Paused { who: SafeText::new(&self.who), since: self.clock.now() };
+        self.tasks.spawn_blocking(move || {
+            let text = match rollouts.change(rollout, |it| it.paused = is_wanted.then_some(paused))
+            {
+                Ok(kept) if is_wanted => {
+                    format!("what runs ends, and nothing more begins: {}", kept.run.tally())
+                }
+                Ok(kept) => format!("it goes on: {}", kept.run.tally()),
+                Err(why) => in_words(&why).to_string(),
+            };
+            Done::Tell(Msg::Told(SafeText::new(&text)))
+        });
+    }
+
+    /// Reads the roll-outs that nobody has closed, as the audit log has them.
+    pub(super) fn read_rollouts(&mut self) {
+        let state_dir = self.state_dir.clone();
+        self.tasks.spawn_blocking(move || {
+            let records = read::records(&state_dir).unwrap_or_default();
+            let mut all = Rollouts::new(&state_dir).all();
+            all.retain(|it| it.run.ended.is_none());
+            for it in &mut all {
+                perform::learn(&mut it.run, &records);
+            }
+            Done::Tell(Msg::RolloutsRead(all))
+        });
+    }
+}
