@@ -17,6 +17,7 @@ pub(crate) mod node;
 mod orders;
 mod reload;
 mod resumed;
+mod roll_out;
 mod scene;
 mod shop;
 mod siblings;
