@@ -55,6 +55,12 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let Some(disk) = &place.layers.disk else {
         return refuse("its certificate could not be read", "scan the host again");
     };
+    if !disk.location.as_str().starts_with('/') {
+        return refuse(
+            "it lies in no file of the host",
+            "it is kept in a store already: take it from there",
+        );
+    }
     if leaf.not_after <= target.now {
         return refuse("it has expired", "`renew` it first, then deliver what comes of it");
     }

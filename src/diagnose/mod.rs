@@ -30,6 +30,7 @@ mod lock;
 mod moved_back;
 mod name;
 mod needs;
+mod not_ready;
 mod not_yet_valid;
 mod overdue;
 mod planned;
@@ -94,6 +95,7 @@ pub static ALL: &[Kind] = &[
     unattended::KIND,
     client::KIND,
     lock::KIND,
+    not_ready::KIND,
     half_done::KIND,
     hook::KIND,
     duplicate::KIND,

@@ -365,6 +365,8 @@ pub enum ProblemKind {
     Missing,
     /// Links that lead to different versions.
     MixedVersions,
+    /// Whoever renews it says that it is not as it should be, and why.
+    NotReady,
     /// Something other than a file: a pipe, a device, a folder.
     NotAFile,
     /// A file or an answer over the size that is read.

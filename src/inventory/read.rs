@@ -674,7 +674,7 @@ mod tests {
                 ("expected a string, found integer `7`", "7"),
                 ("unknown value `root`, expected `none` or `sudo`", "'root'"),
                 (
-                    "unknown kind `pen`, expected one of certdeck, certbot, acme-sh, dehydrated, lego, pem, servers",
+                    "unknown kind `pen`, expected one of certdeck, certbot, acme-sh, dehydrated, lego, cert-manager, pem, servers",
                     "'pen'",
                 ),
                 ("there is no `paths` here", "[[host.source]]"),

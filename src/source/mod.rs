@@ -9,6 +9,7 @@
 mod acme_sh;
 mod assign;
 mod bundle;
+mod cert_manager;
 mod certbot;
 mod certdeck;
 mod dehydrated;
@@ -40,6 +41,7 @@ pub static ALL: &[Kind] = &[
     acme_sh::KIND,
     dehydrated::KIND,
     lego::KIND,
+    cert_manager::KIND,
     pem::KIND,
     servers::KIND,
 ];
@@ -165,7 +167,7 @@ pub fn read_answer(
 pub(crate) type Parser = fn(&[u8]);
 
 /// The parsers in this room, for [`crate::fuzz`].
-pub(crate) const PARSERS: [(&str, Parser); 12] = [
+pub(crate) const PARSERS: [(&str, Parser); 13] = [
     ("acme-sh-conf", acme_sh::read_conf),
     ("answer", |bytes| {
         let sources: [Arc<dyn Source>; 4] = [
@@ -180,6 +182,7 @@ pub(crate) const PARSERS: [(&str, Parser); 12] = [
         drop(read_answer(&sources, bytes, &Nonce::new([0; 16]), at, &reading));
     }),
     ("apache-conf", servers::read_apache),
+    ("cert-manager-listing", cert_manager::read_listing),
     ("certbot-log", certbot::read_log),
     ("certdeck-conf", certdeck::read_conf),
     ("haproxy-conf", servers::read_haproxy),

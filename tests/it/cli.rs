@@ -83,7 +83,7 @@ fn mistakes_in_the_inventory_are_shown_at_once() {
       |
       = help: did you mean `name`?
 
-    error: unknown kind `certbt`, expected one of certdeck, certbot, acme-sh, dehydrated, lego, pem, servers
+    error: unknown kind `certbt`, expected one of certdeck, certbot, acme-sh, dehydrated, lego, cert-manager, pem, servers
      --> hosts.toml:8:8
       |
     8 | kind = "certbt"

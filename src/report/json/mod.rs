@@ -333,6 +333,7 @@ impl<'a> WireProblem<'a> {
             ProblemKind::Missing => "missing",
             ProblemKind::MixedVersions => "mixed-versions",
             ProblemKind::NotAFile => "not-a-file",
+            ProblemKind::NotReady => "not-ready",
             ProblemKind::TooLarge => "too-large",
             ProblemKind::Unreadable => "unreadable",
         };

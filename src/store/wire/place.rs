@@ -321,6 +321,8 @@ enum WireProblemKind {
     NotAFile,
     TooLarge,
     Unreadable,
+    // At the end, so that older snapshots can still be read.
+    NotReady,
 }
 
 #[derive(Serialize, Deserialize)]

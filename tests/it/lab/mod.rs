@@ -3,6 +3,7 @@
 mod authority;
 pub(crate) mod ca;
 pub(crate) mod certbot_host;
+pub(crate) mod cluster;
 mod crowd;
 mod faults;
 mod fleet;
@@ -14,6 +15,7 @@ mod sessions;
 mod shells;
 mod trust;
 pub(crate) mod vault;
+mod web;
 mod wire;
 
 use std::fmt::Write as _;

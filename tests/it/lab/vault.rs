@@ -2,12 +2,11 @@
 //! what goes wrong with it. Answers are those of the API documentation of Vault 1.17.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
+
+use super::web::{Asked, Web};
 
 /// The token that it takes.
 pub(crate) const TOKEN: &str = "hvs.canary-token-5b1e";
@@ -16,9 +15,8 @@ pub(crate) const ROLE: (&str, &str) = ("role-7c2d", "canary-secret-id-90aa");
 
 pub(crate) struct Vault {
     pub(crate) url: String,
-    address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
-    work: Option<JoinHandle<()>>,
+    _web: Web,
 }
 
 /// What it holds, and how it is.
@@ -40,25 +38,14 @@ pub(crate) struct Shared {
     pub(crate) asked: Vec<String>,
     /// The namespaces that were named.
     pub(crate) namespaces: BTreeSet<String>,
-    is_over: bool,
 }
 
 impl Vault {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Mutex::new(Shared::default()));
         let mine = Arc::clone(&shared);
-        let work = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if mine.lock().unwrap().is_over {
-                    return;
-                }
-                let mine = Arc::clone(&mine);
-                std::thread::spawn(move || serve(&mine, &stream.unwrap()));
-            }
-        });
-        Self { url: format!("http://{address}"), address, shared, work: Some(work) }
+        let web = Web::start(move |asked| mine.lock().unwrap().answer(asked));
+        Self { url: web.url.clone(), shared, _web: web }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, Shared> {
@@ -76,58 +63,9 @@ impl Vault {
     }
 }
 
-impl Drop for Vault {
-    fn drop(&mut self) {
-        self.state().is_over = true;
-        TcpStream::connect(self.address).ok();
-        if let Some(work) = self.work.take() {
-            work.join().ok();
-        }
-    }
-}
-
-fn serve(shared: &Mutex<Shared>, stream: &TcpStream) {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return;
-        }
-        let [method, path] = [0, 1].map(|it| line.split(' ').nth(it).unwrap_or("").to_owned());
-        let mut headers = BTreeMap::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
-            let Some((name, value)) = line.trim().split_once(':') else { break };
-            headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-        }
-        let length = headers.get("content-length").map_or(0, |it| it.parse().unwrap());
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).unwrap();
-        let (status, answer) = shared.lock().unwrap().answer(&method, &path, &headers, &body);
-        if status == 0 {
-            return;
-        }
-        let body = if answer.is_null() { String::new() } else { answer.to_string() };
-        let sent = write!(
-            &mut &*stream,
-            "HTTP/1.1 {status} x\r\ncontent-length: {}\r\ncontent-type: application/json\r\n\r\n{body}",
-            body.len()
-        );
-        if sent.is_err() {
-            return;
-        }
-    }
-}
-
 impl Shared {
-    fn answer(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &BTreeMap<String, String>,
-        body: &[u8],
-    ) -> (u16, Value) {
+    fn answer(&mut self, asked: &Asked) -> (u16, Value) {
+        let Asked { method, path, headers, body } = asked;
         self.asked.push(format!("{method} {path}"));
         self.namespaces.extend(headers.get("x-vault-namespace").cloned());
         if self.is_sealed {
@@ -169,7 +107,7 @@ impl Shared {
             return if method == "GET" { errors(404, &[]) } else { (204, Value::Null) };
         }
         let key = rest.strip_prefix("data/").unwrap();
-        match method {
+        match method.as_str() {
             "GET" => {
                 let answer = match self.held.get(key).map(|it| (it.len(), it.last().unwrap())) {
                     None => errors(404, &[]),

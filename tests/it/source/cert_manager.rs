@@ -1,0 +1,126 @@
+//! Certificates of a cluster, as the real kubectl sees them in a small API server of the lab's own.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use certdeck::fleet::{ProblemKind, Seen};
+use serde_json::{Value, json};
+
+use super::tree::{Authority, Issued, Tree, place, shells, visit_below};
+use crate::lab::cluster::Cluster;
+use crate::lab::{Lab, are_here, scan_json};
+
+fn fixture() -> Vec<Value> {
+    let text = include_str!("../../fixtures/cert-manager/certificates-made.json");
+    let list: Value = serde_json::from_str(text).unwrap();
+    list["items"].as_array().unwrap().clone()
+}
+
+fn secret(space: &str, name: &str, issued: &Issued) -> Value {
+    let base64 = |it: &str| STANDARD.encode(it);
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": { "namespace": space, "name": name },
+        "data": { "tls.crt": base64(&issued.fullchain()), "tls.key": base64(&issued.key) },
+    })
+}
+
+/// A cluster with what is in the fixture, of which one has its secret.
+fn cluster() -> Option<(Cluster, Issued)> {
+    if !are_here(&["kubectl"]) {
+        return None;
+    }
+    let cluster = Cluster::start();
+    let issued = Authority::new().issue(&["www.example.net"]);
+    let secrets = vec![secret("web", "www-tls", &issued), json!({ "metadata": { "name": "x" } })];
+    cluster.held().certificates = fixture();
+    cluster.held().secrets = secrets;
+    Some((cluster, issued))
+}
+
+fn kinds(seen: &Seen, name: &str) -> Vec<ProblemKind> {
+    place(seen, name).problems.iter().map(|it| it.kind).collect()
+}
+
+#[test]
+fn every_shell_asks_the_cluster_and_no_key_leaves_it() {
+    let Some((cluster, issued)) = cluster() else { return };
+    let tree = Tree::new();
+    tree.write("config", "");
+    cluster.kubeconfig(&tree.path("config"));
+    let source = format!("kind = 'cert-manager'\nkubeconfig = '{}'\n", tree.text("config"));
+    for shell in shells() {
+        let seen = visit_below(&shell, &tree, &source);
+        let names: Vec<_> = seen.places.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["web/www", "web/shop", "mail/new", "mail/young"], "{shell:?}");
+        assert_eq!(seen.problems, [], "{shell:?}");
+        let www = place(&seen, "web/www");
+        let disk = www.layers.disk.as_ref().unwrap();
+        assert!(disk.chain.leaf.covers("www.example.net") && disk.chain.rest.len() == 1);
+        // The fixture tells of another end than what was issued here has.
+        assert_eq!(kinds(&seen, "web/www"), [ProblemKind::NotReady]);
+        assert_eq!(
+            kinds(&seen, "web/shop"),
+            [ProblemKind::Missing, ProblemKind::NotReady],
+            "{shell:?}"
+        );
+    }
+    let (answer, _) = super::tree::answer(&["sh"], &source, &super::tree::host());
+    let answer = String::from_utf8_lossy(&answer);
+    let key = STANDARD.encode(&issued.key);
+    assert!(!answer.contains(&key) && !answer.contains("canary-token"), "{answer}");
+
+    // Whoever may not see secrets still sees how certificates fare.
+    cluster.held().is_closed = true;
+    let seen = visit_below(&["sh"], &tree, &source);
+    assert_eq!(kinds(&seen, "web/www"), [ProblemKind::Unreadable]);
+    let text = place(&seen, "web/www").problems[0].text.as_str();
+    assert!(text.contains("forbidden"), "{text}");
+    cluster.held().is_closed = false;
+
+    // Some namespaces alone.
+    let some = format!("{source}namespaces = ['mail', 'web']\ncontext = 'lab'\n");
+    let seen = visit_below(&["sh"], &tree, &some);
+    let names: Vec<_> = seen.places.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["mail/new", "mail/young", "web/www", "web/shop"]);
+
+    // A cluster that is away is told of, in the words of kubectl.
+    drop(cluster);
+    let seen = visit_below(&["sh"], &tree, &source);
+    assert!(seen.places.is_empty());
+    assert_eq!(seen.problems[0].kind, ProblemKind::Unreadable, "{:?}", seen.problems);
+    assert!(seen.problems[0].text.as_str().contains("refused"), "{:?}", seen.problems);
+    let wrong = source.replace("config'", "gone'");
+    let seen = visit_below(&["sh"], &tree, &wrong);
+    assert_eq!(seen.problems[0].kind, ProblemKind::Unreadable, "{:?}", seen.problems);
+}
+
+#[test]
+fn a_scan_over_ssh_shows_what_cert_manager_says() {
+    let Some(mut lab) = Lab::new() else { return };
+    let Some((cluster, issued)) = cluster() else { return };
+    cluster.kubeconfig(&lab.path("kubeconfig"));
+    let sshd = lab.sshd("");
+    let inventory = format!(
+        "[[host]]\nname = 'k8s'\naddress = '127.0.0.1'\nport = {}\ndiscover = false\n\
+         [[host.source]]\nkind = 'cert-manager'\nkubeconfig = '{}'\n",
+        sshd.port,
+        lab.path("kubeconfig").display()
+    );
+    let seen = scan_json(&lab, &inventory);
+    let places = seen["hosts"][0]["places"].as_array().unwrap();
+    assert_eq!(places.len(), 4, "{seen:#}");
+    let www = places.iter().find(|it| it["name"] == "web/www").unwrap();
+    assert_eq!(www["source"], "cert-manager");
+    let leaf = issued.cert.lines().nth(1).unwrap();
+    assert!(!leaf.is_empty() && www["layers"]["disk"]["path"] == "secret web/www-tls", "{www:#}");
+    let text = seen["findings"].to_string();
+    for said in ["it is not ready: DoesNotExist", "it has been issuing since", "4 in a row"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // What is kept in the cluster is left to it.
+    let told = lab.certdeck(&inventory).args(["plan", "renew", "k8s/web/www"]).output().unwrap();
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(2), "{said}");
+}
