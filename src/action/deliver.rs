@@ -135,10 +135,10 @@ fn store<'a>(target: &Target<'a>, wanted: Option<&str>) -> Result<&'a SecretStor
     let names: Vec<_> = all.iter().map(|it| it.name.as_str()).collect();
     let there = || format!("there are: {}", names.join(", "));
     match (wanted, all) {
-        (_, []) => refuse(
-            "the inventory names no store to deliver to".to_owned(),
-            "add a [[secret-store]] to it".to_owned(),
-        ),
+        (_, []) => {
+            let text = "the inventory names no store to deliver to";
+            Err(Refusal::new(Why::Pointless, text).hint("add a [[secret-store]] to it"))
+        }
         (Some(wanted), all) => match all.iter().find(|it| it.name == wanted) {
             Some(store) => Ok(store),
             None => refuse(format!("there is no store `{}`", SafeText::new(wanted)), there()),
@@ -251,6 +251,6 @@ mod tests {
         it.inventory.secret_stores.truncate(1);
         assert_eq!(it.plan("deliver", HERE, &[]).unwrap().delivers.unwrap().store, "vault-main");
         it.inventory.secret_stores.clear();
-        it.refuses("deliver", &[], Why::BadRequest, "add a [[secret-store]]");
+        it.refuses("deliver", &[], Why::Pointless, "add a [[secret-store]]");
     }
 }
