@@ -2,6 +2,7 @@
 //! waits in the loop, so that a log that is held, a disk that is slow or a host that hangs never
 //! keeps the console from drawing.
 
+mod keeper;
 mod rollout;
 
 use std::future::poll_fn;
@@ -16,12 +17,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use keeper::{Keeper, keep};
+
 use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
 use crate::action::Confirmed;
 use crate::audit::{self, Log};
 use crate::clock::Clock;
-use crate::fleet::{Fleet, HostName, Moment};
+use crate::fleet::{Fleet, HostName};
 use crate::guide;
 use crate::inventory::{Host, Inventory};
 use crate::job;
@@ -31,7 +34,7 @@ use crate::perform::{self, Progress, Run, Tools};
 use crate::preflight::Wanted;
 use crate::remote::Sessions;
 use crate::review::Word;
-use crate::store::{self, Held, Rollouts, Runs, Store, Trouble};
+use crate::store::{self, Held, Rollouts, Runs, Store};
 use crate::text::SafeText;
 use crate::tui::Deck;
 use crate::tui::book::Reading;
@@ -489,69 +492,6 @@ impl Work {
             rollouts: Rollouts::new(&self.state_dir),
         })
     }
-}
-
-/// What makes this console the one that is at a guided run.
-#[derive(Debug)]
-struct Keeper {
-    runs: Runs,
-    held: Option<(Uuid, Held<guide::Run>)>,
-}
-
-impl Keeper {
-    /// Puts on record that a run is left open, if this console still is at one; what kept it from
-    /// that.
-    fn leave(&mut self, log: &mut Log, who: &str) -> Option<SafeText> {
-        let (id, held) = self.held.take()?;
-        held.check().ok()?;
-        let mut body = serde_json::Map::new();
-        body.insert("event".to_owned(), "left".into());
-        body.insert("who".to_owned(), who.into());
-        log.guide(id, &body).err().map(|it| in_words(&it))
-    }
-}
-
-/// Puts what has happened on record, then keeps the run.
-fn keep(
-    log: &Mutex<Log>,
-    keeper: &Mutex<Keeper>,
-    note: &Note,
-    (who, now): (&str, Moment),
-) -> Result<(), SafeText> {
-    // One after the other, in the order in which they were given: the newest holds all before it.
-    let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
-    let Keeper { runs, held } = &mut *keeper;
-    let words = |it: Trouble| in_words(&it);
-    let is_at = held.as_ref().is_some_and(|it| it.0 == note.run.id);
-    if !is_at {
-        *held = Some((note.run.id, runs.begin(&note.run, who, now).map_err(words)?));
-    }
-    let Some(held) = held else { return Ok(()) };
-    held.1.check().map_err(words)?;
-    let mut body = serde_json::Map::new();
-    let mut add = |key: &str, it: Option<&str>| {
-        it.map(|it| body.insert(key.to_owned(), it.into()));
-    };
-    add("event", Some(note.event));
-    add("who", Some(who));
-    match &note.given {
-        None if note.ending.is_some() => add("answer", note.ending),
-        None => add("about", Some(&note.run.about)),
-        Some(given) => {
-            add("step", Some(&given.step));
-            add("about", Some(&given.about));
-            add("answer", Some(given.answer.word()));
-            add("reason", given.reason.as_deref());
-        }
-    }
-    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    log.guide(note.run.id, &body).map_err(|it| in_words(&it))?;
-    held.1.save(&note.run).map_err(words)?;
-    // Nobody is at what is closed.
-    if note.ending.is_some() {
-        keeper.held = None;
-    }
-    Ok(())
 }
 
 /// What was said in reviews, by others as well.

@@ -1,5 +1,7 @@
 //! A guided run with plain prompts: a step is told, a line is read, and so on.
 
+mod checks;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -18,9 +20,7 @@ use crate::drill::Drill;
 use crate::fleet::{Fleet, HostName, human};
 use crate::guide::{Answer, Does, Given, Looked, Proof, Run, Scene, Step, whom_to_call};
 use crate::notice::Event;
-use crate::perform::preflight::{self, Preflight};
 use crate::perform::{self, Ending, Reconciled, Tools, done_by, done_in};
-use crate::preflight::Wanted;
 use crate::report::plan::write_card;
 use crate::scan::{Progress, Scan};
 use crate::store::{Held, Runs, Store};
@@ -250,29 +250,6 @@ impl<'a> Guide<'a> {
         {
             return self.check(&about, wanted).await;
         }
-        Ok(Next::On)
-    }
-
-    /// Looks at what a CA will look at, and says what each check says as it ends.
-    async fn check(&mut self, about: &str, wanted: Wanted) -> Result<Next, Failure> {
-        say("Checking ...\n");
-        let mut looked = Looked { about: about.to_owned(), ..Looked::default() };
-        let mut look = Preflight::start(self.tools.clone(), self.fleet.clone(), vec![wanted], None);
-        let signal = tokio::select! {
-            () = follow(&mut look, &mut looked, &mut self.fleet) => None,
-            number = self.lines.signals.next() => Some(number),
-        };
-        if let Some(number) = signal {
-            say("Stopped: what was placed is being taken away.\n");
-            look.stop();
-            // Whatever is left then goes when certdeck starts the next time.
-            let end = follow(&mut look, &mut looked, &mut self.fleet);
-            tokio::time::timeout(PATIENCE, end).await.ok();
-            return Ok(Next::Ends(Exit::Code(128 + number)));
-        }
-        looked.is_over = true;
-        self.looked = Some(looked);
-        self.history = survey::history(self.context, &self.tools.inventory, &self.fleet);
         Ok(Next::On)
     }
 
@@ -547,24 +524,6 @@ impl<'a> Guide<'a> {
     }
 }
 
-/// Takes in what checks say until all have ended.
-async fn follow(look: &mut Preflight, looked: &mut Looked, fleet: &mut Fleet) {
-    while let Some(progress) = look.next().await {
-        match progress {
-            preflight::Progress::Checked { kind, verdict, .. } => {
-                say(&words::check(kind, &verdict));
-                looked.verdicts.push((kind, verdict));
-            }
-            preflight::Progress::Refused { refusal, .. } => {
-                let text = format!("{}; {}", refusal.text, refusal.hint);
-                looked.refused = Some(SafeText::new(&text));
-            }
-            preflight::Progress::Visited(visit) => fleet.apply(visit),
-            preflight::Progress::Began { .. } | preflight::Progress::Ended { .. } => {}
-        }
-    }
-}
-
 /// Says what became of what was begun before.
 fn tell_found(found: &[Reconciled]) {
     for it in found {
@@ -607,8 +566,6 @@ fn width() -> Option<usize> {
 
 /// How long a job is left alone before it is asked again.
 const BETWEEN: Duration = Duration::from_secs(2);
-/// For taking away what was placed.
-const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST: &str = "certificate";
 /// It stands alone, so that a screen reader reads it as a sentence.
 const PRACTICE: &str = "\nPRACTICE: nothing here is real.\n";

@@ -1,0 +1,76 @@
+//! The guided run that this console is at: on record, and kept.
+
+use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use super::in_words;
+use crate::audit::Log;
+use crate::fleet::Moment;
+use crate::guide;
+use crate::store::{Held, Runs, Trouble};
+use crate::text::SafeText;
+use crate::tui::guided::Note;
+
+/// What makes this console the one that is at a guided run.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) runs: Runs,
+    pub(super) held: Option<(Uuid, Held<guide::Run>)>,
+}
+
+impl Keeper {
+    /// Puts on record that a run is left open, if this console still is at one; what kept it from
+    /// that.
+    pub(super) fn leave(&mut self, log: &mut Log, who: &str) -> Option<SafeText> {
+        let (id, held) = self.held.take()?;
+        held.check().ok()?;
+        let mut body = serde_json::Map::new();
+        body.insert("event".to_owned(), "left".into());
+        body.insert("who".to_owned(), who.into());
+        log.guide(id, &body).err().map(|it| in_words(&it))
+    }
+}
+
+/// Puts what has happened on record, then keeps the run.
+pub(super) fn keep(
+    log: &Mutex<Log>,
+    keeper: &Mutex<Keeper>,
+    note: &Note,
+    (who, now): (&str, Moment),
+) -> Result<(), SafeText> {
+    // One after the other, in the order in which they were given: the newest holds all before it.
+    let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+    let Keeper { runs, held } = &mut *keeper;
+    let words = |it: Trouble| in_words(&it);
+    let is_at = held.as_ref().is_some_and(|it| it.0 == note.run.id);
+    if !is_at {
+        *held = Some((note.run.id, runs.begin(&note.run, who, now).map_err(words)?));
+    }
+    let Some(held) = held else { return Ok(()) };
+    held.1.check().map_err(words)?;
+    let mut body = serde_json::Map::new();
+    let mut add = |key: &str, it: Option<&str>| {
+        it.map(|it| body.insert(key.to_owned(), it.into()));
+    };
+    add("event", Some(note.event));
+    add("who", Some(who));
+    match &note.given {
+        None if note.ending.is_some() => add("answer", note.ending),
+        None => add("about", Some(&note.run.about)),
+        Some(given) => {
+            add("step", Some(&given.step));
+            add("about", Some(&given.about));
+            add("answer", Some(given.answer.word()));
+            add("reason", given.reason.as_deref());
+        }
+    }
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    log.guide(note.run.id, &body).map_err(|it| in_words(&it))?;
+    held.1.save(&note.run).map_err(words)?;
+    // Nobody is at what is closed.
+    if note.ending.is_some() {
+        keeper.held = None;
+    }
+    Ok(())
+}
