@@ -248,7 +248,7 @@ impl<'a> Folders<'a> {
             Client::Certbot { config_dir, work_dir, logs_dir } => {
                 Some(Self { config: config_dir, work: work_dir, logs: logs_dir })
             }
-            Client::Certdeck { .. } => None,
+            Client::Certdeck { .. } | Client::CertManager { .. } => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
-use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, issue, renew};
+use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cluster, issue, renew};
 use crate::budget::authority::of_directory;
 use crate::fleet::HookStage;
 
@@ -20,6 +20,9 @@ pub(super) const KIND: Kind = Kind {
 fn plan(target: &Target<'_>, _chosen: &Chosen) -> Result<Plan, Refusal> {
     if renew::is_own(target) {
         return issue::rehearsal_plan(&KIND, target);
+    }
+    if cluster::holds(target) {
+        return Err(cluster::no_rehearsal(target));
     }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;

@@ -4,7 +4,7 @@ use super::card::Lineage;
 use super::certbot::Certbot;
 use super::gate::OVER;
 use super::renew::renewal_plan;
-use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, issue, renew};
+use super::{Chosen, Kind, Plan, Refusal, Subject, Target, Tier, cluster, issue, renew};
 
 pub(super) const KIND: Kind = Kind {
     name: "force-renew",
@@ -22,6 +22,9 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         let mut plan = issue::renewal_plan(&KIND, target, chosen)?;
         plan.notes.extend(cheaper(&Lineage::of(target)?));
         return Ok(plan);
+    }
+    if cluster::holds(target) {
+        return cluster::renewal_plan(&KIND, &cluster::lineage(target)?);
     }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;

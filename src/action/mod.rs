@@ -13,6 +13,7 @@ mod card;
 mod certbot;
 mod chain;
 mod choice;
+mod cluster;
 mod confirm;
 mod convert;
 mod cost;

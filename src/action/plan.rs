@@ -42,7 +42,7 @@ pub struct Plan {
     pub promise: Promise,
     /// What it does to services.
     pub impact: Impact,
-    /// certbot's folder, if it is about a lineage of certbot.
+    /// The folder of the lineage's client, such as certbot's; of a cluster, its kubeconfig.
     pub config_dir: Option<String>,
     /// Where the new certificate should then be served.
     pub endpoints: Vec<Endpoint>,

@@ -5,7 +5,8 @@ use super::certbot::{Certbot, checked_name};
 use super::gate::{Gate, OVER};
 use super::plan::{Expect, Promise};
 use super::{
-    Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cost, issue, store, transplant,
+    Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cluster, cost, issue, store,
+    transplant,
 };
 use crate::budget::Account;
 use crate::budget::authority::of_directory;
@@ -31,6 +32,11 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
             return Ok(plan);
         }
         return issue::renewal_plan(&KIND, target, chosen);
+    }
+    if cluster::holds(target) {
+        let lineage = cluster::lineage(target)?;
+        refuse_early(&lineage)?;
+        return cluster::renewal_plan(&KIND, &lineage);
     }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;

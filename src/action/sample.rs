@@ -42,6 +42,18 @@ groups = ["production"]
   kind = "certbot"
   config-dir = "/srv/le"
 [[host]]
+name = "worker-01"
+discover = false
+  [[host.source]]
+  kind = "cert-manager"
+  kubeconfig = "/etc/k.conf"
+  context = "blue"
+  namespaces = ["web", "twice"]
+  [[host.source]]
+  kind = "cert-manager"
+  context = "green"
+  namespaces = ["twice"]
+[[host]]
 name = "web-03"
 groups = ["frozen"]
 [[issuer]]

@@ -27,7 +27,7 @@ impl<'a> Store<'a> {
         let clients = target.told.sources.iter().filter_map(|it| it.client());
         let mut folders = clients.filter_map(|it| match it {
             Client::Certdeck { dir } => Some(dir),
-            Client::Certbot { .. } => None,
+            Client::Certbot { .. } | Client::CertManager { .. } => None,
         });
         let folder = folders.next().ok_or_else(|| {
             let text = format!("{} is not looked at for a store of certdeck", target.host.name);

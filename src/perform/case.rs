@@ -157,7 +157,7 @@ impl Case {
         told.sources.iter().filter(|it| is_source(it.kind().name)).find_map(|it| {
             match it.client()? {
                 Client::Certbot { logs_dir, .. } => Some(format!("{logs_dir}/letsencrypt.log")),
-                Client::Certdeck { .. } => None,
+                Client::Certdeck { .. } | Client::CertManager { .. } => None,
             }
         })
     }

@@ -206,6 +206,20 @@ fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
         let next = "mend the configuration; the server goes on with what it has loaded";
         return Some(explanation("not-reloaded", cause.trim(), next));
     }
+    if case.source.as_deref() == Some("cert-manager") {
+        let cause = last.unwrap_or("it said nothing").trim();
+        let next = match code {
+            3 => "nothing was changed: mend that, and do it again",
+            _ => {
+                "see its CertificateRequest and Order in the cluster; the secret still holds what it held unless a scan shows otherwise"
+            }
+        };
+        return Some(explanation(
+            "not-issued",
+            cause.strip_prefix("renewal: ").unwrap_or(cause),
+            next,
+        ));
+    }
     (case.action == "hook").then(|| {
         let cause = last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
         explanation("hook-failed", &cause, REPAIR)

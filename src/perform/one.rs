@@ -377,8 +377,11 @@ fn request(
         who: who.to_owned(),
         witness: (permit.seq(), permit.hash()),
         lock: plan.lock(),
-        // Where the lineage itself says that it is.
-        leaf: disk.map(|it| it.location.to_string()).or_else(usual),
+        // Where the lineage itself says that it is, if that is a file.
+        leaf: match disk.map(|it| it.location.as_str()) {
+            Some(it) => it.starts_with('/').then(|| it.to_owned()),
+            None => usual(),
+        },
         expect: match &plan.expect {
             Expect::Anything => job::Expect::Anything,
             Expect::NoLineage => job::Expect::Missing,

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::bundle::read_chain;
-use super::{AbsolutePath, Kind, Reading, Script, Section, Source, quote};
+use super::{AbsolutePath, Client, Kind, Reading, Script, Section, Source, quote};
 use crate::fleet::{
     Failure, HOUR, Host, Layers, Moment, Place, Problem, ProblemKind, Renewal, Seen, Sighting,
     Version, human,
@@ -44,6 +44,17 @@ pub(super) struct CertManager {
 #[serde(try_from = "String")]
 struct Word(String);
 
+/// The namespaces that are read of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespaces<'a>(&'a [Word]);
+
+impl Namespaces<'_> {
+    /// Whether one of that name is among them.
+    pub fn holds(&self, name: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|it| it.0 == name)
+    }
+}
+
 impl TryFrom<String> for Word {
     type Error = String;
 
@@ -59,6 +70,14 @@ impl TryFrom<String> for Word {
 impl Source for CertManager {
     fn kind(&self) -> &'static Kind {
         &KIND
+    }
+
+    fn client(&self) -> Option<Client<'_>> {
+        Some(Client::CertManager {
+            kubeconfig: self.kubeconfig.as_ref().map(AbsolutePath::as_str),
+            context: self.context.as_ref().map(|it| it.0.as_str()),
+            is_read: Namespaces(&self.namespaces),
+        })
     }
 
     fn ask(&self, script: &mut Script, _known: &Host) {

@@ -32,6 +32,7 @@ use serde::Deserialize;
 use crate::fleet::{Host, HostName, Moment, Roots, Seen};
 use crate::spanned::{Diagnostic, Table};
 
+pub use cert_manager::Namespaces;
 pub use script::{Answer, Frame, Incomplete, Nonce, Script, Section, quote};
 
 /// Every kind of source, in the order they are shown.
@@ -74,6 +75,15 @@ pub enum Client<'a> {
     Certdeck {
         /// Its store: `live`, `archive`, `renewal`, `orders`.
         dir: &'a str,
+    },
+    /// cert-manager, in a cluster that the host's kubectl reaches.
+    CertManager {
+        /// The kubeconfig, if it is not the one that is found.
+        kubeconfig: Option<&'a str>,
+        /// The context, if it is not the current one.
+        context: Option<&'a str>,
+        /// What of the cluster is read.
+        is_read: Namespaces<'a>,
     },
 }
 

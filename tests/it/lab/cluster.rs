@@ -1,5 +1,5 @@
 //! A small API server of Kubernetes with Certificates of cert-manager in it, as far as `kubectl
-//! get` asks. What it holds is made by hand from cert-manager's API reference
+//! get` and `kubectl patch` ask, and with its controller. What it holds is made by hand from cert-manager's API reference
 //! (`cert-manager.io/v1`) and that of Secrets.
 
 use std::fs;
@@ -22,6 +22,11 @@ pub(crate) struct Held {
     pub(crate) secrets: Vec<Value>,
     /// Whoever asks may not see secrets.
     pub(crate) is_closed: bool,
+    /// What the controller makes of a Certificate that is to be issued, once somebody has seen
+    /// that it is.
+    pub(crate) issues: Option<Result<Value, String>>,
+    /// So many patches come after somebody else has changed the Certificate.
+    pub(crate) races: usize,
     pub(crate) asked: Vec<String>,
 }
 
@@ -62,7 +67,7 @@ impl Held {
         let group = "cert-manager.io/v1";
         let named = |name: &str, kind: &str| {
             json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind,
-                "verbs": ["get", "list"] })
+                "verbs": ["get", "list", "patch"] })
         };
         let in_namespace = |items: &[Value], space: &str| -> Vec<Value> {
             items.iter().filter(|it| it["metadata"]["namespace"] == space).cloned().collect()
@@ -106,6 +111,17 @@ impl Held {
                 ["", "apis", "cert-manager.io", "v1", "namespaces", space, "certificates"] => {
                     (200, list("CertificateList", group, &in_namespace(&self.certificates, space)))
                 }
+                [
+                    "",
+                    "apis",
+                    "cert-manager.io",
+                    "v1",
+                    "namespaces",
+                    space,
+                    "certificates",
+                    name,
+                    ref rest @ ..,
+                ] => self.one(asked, space, name, rest == ["status"]),
                 ["", "api", "v1", "namespaces", space, "secrets"] => {
                     (200, list("SecretList", "v1", &in_namespace(&self.secrets, space)))
                 }
@@ -117,4 +133,75 @@ impl Held {
             },
         }
     }
+
+    /// One Certificate is read, or its status is patched.
+    fn one(&mut self, asked: &Asked, space: &str, name: &str, is_status: bool) -> (u16, Value) {
+        let is_it = |it: &&mut Value| {
+            it["metadata"]["namespace"] == space && it["metadata"]["name"] == name
+        };
+        let Some(it) = self.certificates.iter_mut().find(is_it) else {
+            return failure(404, "NotFound", "certificates \"x\" not found");
+        };
+        if asked.method == "GET" {
+            let seen = it.clone();
+            let conditions = it["status"]["conditions"].as_array_mut();
+            let at = conditions.and_then(|all| {
+                all.iter().position(|it| it["type"] == "Issuing" && it["status"] == "True")
+            });
+            if let Some(at) = at {
+                // What is read last before a patch, and by kubectl itself, is not the waiting.
+                match self.issues.take_if(|_| !is_status) {
+                    Some(Ok(secret)) => {
+                        it["status"]["conditions"].as_array_mut().unwrap().remove(at);
+                        let revision = it["status"]["revision"].as_u64().unwrap();
+                        it["status"]["revision"] = (revision + 1).into();
+                        self.secrets = vec![secret];
+                    }
+                    Some(Err(said)) => {
+                        let condition = &mut it["status"]["conditions"][at];
+                        condition["status"] = "False".into();
+                        condition["reason"] = "Failed".into();
+                        condition["message"] = said.into();
+                    }
+                    None => {}
+                }
+            }
+            return (200, seen);
+        }
+        let kind = asked.headers.get("content-type").map(String::as_str);
+        if asked.method != "PATCH" || !is_status || kind != Some("application/json-patch+json") {
+            return failure(415, "UnsupportedMediaType", "nobody else asks like that");
+        }
+        let version: u64 = it["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+        let is_raced = self.races > 0;
+        self.races = self.races.saturating_sub(1);
+        it["metadata"]["resourceVersion"] = (version + u64::from(is_raced)).to_string().into();
+        let steps: Vec<Value> = serde_json::from_slice(&asked.body).unwrap();
+        for step in steps {
+            let (path, value) = (step["path"].as_str().unwrap(), step["value"].clone());
+            let (parent, last) = path.rsplit_once('/').unwrap();
+            match step["op"].as_str() {
+                Some("test") if it.pointer(path) != Some(&value) => {
+                    let said = format!("testing value {path} failed: test failed");
+                    return failure(422, "Invalid", &said);
+                }
+                Some("test") => {}
+                Some("replace") => *it.pointer_mut(path).unwrap() = value,
+                Some("add") => match it.pointer_mut(parent).unwrap() {
+                    Value::Array(all) if last == "-" => all.push(value),
+                    Value::Object(all) => drop(all.insert(last.to_owned(), value)),
+                    other => panic!("{path}: {other}"),
+                },
+                other => panic!("{other:?}"),
+            }
+        }
+        it["metadata"]["resourceVersion"] = (version + 1).to_string().into();
+        (200, it.clone())
+    }
+}
+
+fn failure(code: u16, reason: &str, message: &str) -> (u16, Value) {
+    let it = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason,
+        "message": message, "code": code });
+    (code, it)
 }
