@@ -100,12 +100,13 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts to read.
-    pub fn start(to: mpsc::UnboundedSender<Stamped>) -> io::Result<Self> {
+    /// Starts to read. When the terminal is gone, the program has as long as `grace` to end in order;
+    /// then it is ended.
+    pub fn start(to: mpsc::UnboundedSender<Stamped>, grace: Duration) -> io::Result<Self> {
         let (stopped, stop) = rustix::pipe::pipe()?;
         let thread = std::thread::Builder::new()
             .name("terminal".to_owned())
-            .spawn(move || read_all(&stopped, &to))?;
+            .spawn(move || read_all(&stopped, &to, grace))?;
         Ok(Self { thread: Some(thread), stop: Some(stop) })
     }
 }
@@ -121,7 +122,7 @@ impl Drop for Reader {
 }
 
 /// Reads until told to stop or until the terminal is gone. Sleeps in `poll` in between.
-fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Stamped>) {
+fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Stamped>, grace: Duration) {
     let terminal = io::stdin();
     let mut parser = Parser::default();
     let mut buffer = [0; 4096];
@@ -154,17 +155,19 @@ fn read_all(stopped: &OwnedFd, to: &mpsc::UnboundedSender<Stamped>) {
             Err(_) => break,
         }
     }
-    if to.send((Instant::now(), Input::Vanished)).is_ok() {
-        std::thread::sleep(GRACE);
+    if to.send((Instant::now(), Input::Vanished)).is_err() {
+        return;
     }
-    // Nobody can see this program any more. The loop had its time to end in order; it must not
-    // stay behind because something else hangs.
-    if !to.is_closed() {
+    // Nobody can see this program any more. It has its time to end in order, and must not stay
+    // behind because something hangs. Not in this thread: who ends in order waits for it.
+    let guard = move || {
+        std::thread::sleep(grace);
         end_now();
-    }
+    };
+    std::thread::Builder::new().name("grace".to_owned()).spawn(guard).ok();
 }
 
-#[expect(clippy::exit, reason = "the terminal is gone and the loop did not end in time")]
+#[expect(clippy::exit, reason = "the terminal is gone and the program did not end in time")]
 fn end_now() {
     std::process::exit(128 + rustix::process::Signal::HUP.as_raw());
 }
@@ -348,8 +351,6 @@ const MAX_SEQUENCE: usize = 64;
 const MAX_PASTE: usize = 1 << 16;
 /// How far one notch of the wheel goes.
 const WHEEL_ROWS: i8 = 3;
-/// How long the loop has to end after the terminal is gone.
-const GRACE: Duration = Duration::from_millis(1500);
 
 #[cfg(test)]
 mod tests {

@@ -213,6 +213,24 @@ fn a_vanished_terminal_ends_it_without_a_signal() {
     wait_until("the console is gone", Duration::from_secs(2), || !is_alive(pid));
 }
 
+/// The practice fleet is in memory that nobody else would give back.
+#[test]
+fn nothing_of_a_practice_fleet_outlives_a_vanished_terminal() {
+    let mut console = Pty::demo(80, 24);
+    console.wait_for("q quit");
+    let pid = console.pid();
+    let own = format!("certdeck-practice-{}-", pid.as_raw_nonzero());
+    let folders = || -> Vec<_> {
+        let places = [Path::new("/dev/shm").to_owned(), std::env::temp_dir()];
+        let entries = places.iter().filter_map(|it| fs::read_dir(it).ok()).flatten().flatten();
+        entries.filter(|it| it.file_name().to_string_lossy().starts_with(&own)).collect()
+    };
+    assert_eq!(folders().len(), 1);
+    console.vanish();
+    wait_until("the console is gone", PATIENCE, || !is_alive(pid));
+    assert!(folders().is_empty());
+}
+
 /// The hand-over is in a file, and its status on its way to the clipboard of whoever sits there.
 #[test]
 fn a_hand_over_is_written_and_its_status_copied() {

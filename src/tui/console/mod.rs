@@ -21,7 +21,7 @@ use super::keys::Keymap;
 use super::msg::{Effect, Msg, Time};
 use super::signals::{Asked, Signals};
 use super::terminal::{self, Terminal};
-use super::work::{Done, Work};
+use super::work::{Done, GRACE, Work};
 use super::{Deck, Ending, Error, Left};
 use crate::fleet::HostName;
 use crate::inventory::Inventory;
@@ -136,7 +136,7 @@ impl Console {
             work.take_guide(held, note);
         }
         let (to_inputs, inputs) = mpsc::unbounded_channel();
-        let reader = Some(Reader::start(to_inputs.clone())?);
+        let reader = Some(Reader::start(to_inputs.clone(), GRACE)?);
         Ok(Self {
             app,
             deck,

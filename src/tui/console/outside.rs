@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::Console;
+use super::{Console, GRACE};
 use crate::fleet::HostName;
 use crate::text::SafeText;
 use crate::tui::input::Reader;
@@ -135,7 +135,7 @@ impl Console {
             self.terminal.listen_to_mouse(true)?;
         }
         if self.reader.is_none() {
-            self.reader = Some(Reader::start(self.to_inputs.clone())?);
+            self.reader = Some(Reader::start(self.to_inputs.clone(), GRACE)?);
         }
         let (width, height) = terminal::size();
         self.tell(Msg::Resized(width, height)).await?;

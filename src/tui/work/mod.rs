@@ -556,5 +556,9 @@ const STOP: &str = "the key y in the console";
 const LEARNING: Duration = Duration::from_secs(60);
 /// How long a job is left alone between looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long leaving waits for the snapshot, and then for the log.
+/// How long leaving waits for what was placed to be gone, for the snapshot, and then for the log.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the program has to end after the terminal is gone: all of [`Work::end`], and a little
+/// for what comes before and after it. With less, the end of the session would be missing in the
+/// audit log, and the folder of a practice fleet would stay.
+pub(in crate::tui) const GRACE: Duration = PATIENCE.saturating_mul(3).saturating_add(PATIENCE);
