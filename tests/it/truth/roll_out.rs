@@ -66,6 +66,28 @@ fn the_others_follow_once_the_first_is_proven() {
     assert_one_order_each(&hosts, &followed.said);
 }
 
+/// Somebody takes the run over while a word is asked for: it is theirs, and the word does nothing.
+#[test]
+fn what_is_confirmed_after_a_take_over_is_not_done() {
+    let Some((scene, hosts)) = expired() else { return };
+    let mut first = Walk::begin(&scene, "a.test --plain");
+    let word = loop {
+        match first.asked() {
+            Asked::Step(_) => first.answer("y"),
+            Asked::Word(word) => break word,
+            other => panic!("{other:?}\n{}", first.said),
+        }
+    };
+    let orders = || hosts.iter().map(|web| web.ca.issued().len()).sum::<usize>();
+    let before = orders();
+    let take_over = format!("--resume {} --take-over --plain", first.id());
+    let mut second = Walk::begin(&scene, &take_over);
+    assert!(matches!(second.asked(), Asked::Step(_)), "{}", second.said);
+    first.answer(&word);
+    assert_eq!(first.asked(), Asked::Nothing(Some(1)), "{}", first.said);
+    assert_eq!(orders(), before, "{}", first.said);
+}
+
 /// Killed while the canary of the others is under way, and gone on with from another process.
 #[test]
 fn killed_among_the_others_it_orders_once_at_each() {

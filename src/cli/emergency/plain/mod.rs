@@ -320,6 +320,8 @@ impl<'a> Guide<'a> {
     }
 
     async fn perform(&mut self, confirmed: Confirmed, held: &Held<Run>) -> Result<Next, Failure> {
+        // Somebody may have taken it over while it was being confirmed.
+        held.check().map_err(not_taken)?;
         let plans = confirmed.plans().to_vec();
         let mut run = perform::Run::start(self.tools.clone(), confirmed);
         let mut told = progress::follow(&mut run, &plans, &mut self.lines.signals).await;
