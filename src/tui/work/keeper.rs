@@ -20,6 +20,12 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
+    /// Makes sure that nobody has taken over the run that this console is at.
+    pub(super) fn check(&self) -> Result<(), SafeText> {
+        let check = |it: &(Uuid, Held<guide::Run>)| it.1.check().map_err(|it| in_words(&it));
+        self.held.as_ref().map_or(Ok(()), check)
+    }
+
     /// Puts on record that a run is left open, if this console still is at one; what kept it from
     /// that.
     pub(super) fn leave(&mut self, log: &mut Log, who: &str) -> Option<SafeText> {
@@ -73,4 +79,24 @@ pub(super) fn keep(
         keeper.held = None;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_at_a_run_changes_something_and_nobody_else_does() {
+        const NOW: Moment = Moment::from_unix(1_795_403_564);
+        let state = tempfile::tempdir().unwrap();
+        let runs = Runs::new(state.path());
+        let run = guide::Run::new(Uuid::now_v7(), "www.example.net", "ada@bastion", NOW);
+        let mut keeper = Keeper { runs: runs.clone(), held: None };
+        keeper.check().unwrap();
+        keeper.held = Some((run.id, runs.begin(&run, "ada@bastion", NOW).unwrap()));
+        keeper.check().unwrap();
+        let _ben = runs.take(run.id, "ben@bastion", NOW, true).unwrap();
+        let why = keeper.check().unwrap_err();
+        assert_eq!(why.as_str(), "ben@bastion has taken it over, at 2026-11-23T03:12:44Z");
+    }
 }

@@ -87,7 +87,7 @@ pub(in crate::tui) enum Done {
     Saved(Result<(), SafeText>),
     /// A run has told something; `None` at its end.
     Ran(RunId, Option<Progress>),
-    /// A roll-out is gone on with.
+    /// What was confirmed is begun, or gone on with.
     Begun(RunId, Run),
     /// It is not, and why.
     NotBegun(RunId, SafeText),
@@ -218,17 +218,26 @@ impl Work {
         })
     }
 
-    /// Does what was confirmed. Without a session in the log nothing is done.
+    /// Does what was confirmed. Without a session in the log nothing is done; nor for a guided run
+    /// that somebody has taken over.
     pub(in crate::tui) fn run(
         &mut self,
         id: RunId,
         confirmed: Confirmed,
         inventory: &Arc<Inventory>,
     ) {
-        match self.tools(inventory) {
-            Some(tools) => self.runs.push((id, Run::start(tools, confirmed))),
-            None => self.tell(Msg::RunEnded(id)),
+        let Some(tools) = self.tools(inventory) else { return self.tell(Msg::RunEnded(id)) };
+        if confirmed.guide().is_none() {
+            return self.runs.push((id, Run::start(tools, confirmed)));
         }
+        let keeper = Arc::clone(&self.guide);
+        self.tasks.spawn_blocking(move || {
+            let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            match keeper.check() {
+                Ok(()) => Done::Begun(id, Run::start(tools, confirmed)),
+                Err(why) => Done::NotBegun(id, why),
+            }
+        });
     }
 
     /// Looks at what a CA will look at. Without a session in the log nothing is looked at.
