@@ -43,11 +43,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHOM")]
     by: Option<String>,
 
-    /// From whom: an [[issuer]] of the inventory; the CA of the lineage, or that of the host
+    /// From whom: an `[[issuer]]` of the inventory; the CA of the lineage, or that of the host
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
 
-    /// By what we would prove it: webroot or a [[dns]], as `issue --authenticator` takes it
+    /// By what we would prove it: webroot or a `[[dns]]`, as `issue --authenticator` takes it
     #[arg(long, value_name = "METHOD")]
     authenticator: Option<String>,
 
