@@ -20,7 +20,9 @@ use super::Office;
 use super::directory::Directory;
 use super::error::Error;
 use super::http::{Http, Pace};
-use crate::fleet::{Certificate, DAY, Fingerprint, Fleet, HOUR, Moment, Place, Window, host_of};
+use crate::fleet::{
+    Certificate, DAY, Fingerprint, Fleet, HOUR, Moment, Place, Window, host_of, is_example,
+};
 use crate::https::retry_after;
 use crate::inventory::{Inventory, Issuer};
 use crate::text::SafeText;
@@ -42,8 +44,9 @@ pub async fn refresh(
         let Some(disk) = &place.layers.disk else { continue };
         let leaf = &disk.chain.leaf;
         let is_asked = leaf.renewal_id.is_some() && leaf.not_after > now && book.is_due(leaf, now);
-        let Some((issuer, is_staging)) = is_asked.then(|| maker(inventory, place, leaf)).flatten()
-        else {
+        let maker = is_asked.then(|| maker(inventory, place, leaf)).flatten();
+        // Nobody looks for a CA of examples outside.
+        let Some((issuer, is_staging)) = maker.filter(|it| !is_example(&it.0.directory)) else {
             continue;
         };
         let (_, leaves) =

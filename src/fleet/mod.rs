@@ -39,7 +39,7 @@ pub use place::{
 pub use probe::{NotServed, Probe, Unserved, Vantage};
 pub use roots::Roots;
 pub use server::{Listen, Load, Loaded, Server, Site};
-pub use url::{host_of, server_of};
+pub use url::{host_of, is_example, server_of};
 pub use verdict::{Severity, Verdict, Weight};
 pub use window::Window;
 

@@ -18,9 +18,26 @@ pub fn host_of(url: &str) -> Option<&str> {
     server.get(..end).filter(|it| !it.is_empty())
 }
 
+/// Whether a URL leads to no server of this world: its host is one for examples, or invalid
+/// (RFC 2606, section 2).
+pub fn is_example(url: &str) -> bool {
+    let host = host_of(url).unwrap_or_default();
+    [".example", ".invalid"].iter().any(|it| host.ends_with(it))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn examples_are_told_from_servers() {
+        for url in ["https://acme.practice.example/directory", "https://a.invalid:14000/dir"] {
+            assert!(is_example(url), "{url}");
+        }
+        for url in ["https://example.net/", "https://a.example.net/.example", "no URL", ""] {
+            assert!(!is_example(url), "{url}");
+        }
+    }
 
     #[test]
     fn hosts_are_read_as_whoever_asks_there_reads_them() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::action::{self, Chosen, Cost, Target, Way, Webroot, webroots_beside};
 use crate::budget::authority::LETS_ENCRYPT;
 use crate::budget::{self, Account, NameSet, renewal_of};
-use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage, host_of, server_of};
+use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage, server_of};
 use crate::inventory::{self, Inventory, Issuer, Protect};
 use crate::text::SafeText;
 
@@ -318,12 +318,6 @@ impl Ca {
     /// The host of its directory.
     pub fn host(&self) -> &str {
         server_of(&self.directory).unwrap_or_default()
-    }
-
-    /// Whether it can be no CA of this world: its name is one for examples (RFC 2606, section 2).
-    pub fn is_example(&self) -> bool {
-        let host = host_of(&self.directory).unwrap_or_default();
-        [".example", ".invalid"].iter().any(|it| host.ends_with(it))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The CA, as it is now.
 
 use crate::acme::{Error, account, health};
+use crate::fleet::is_example;
 use crate::inventory::Issuer;
 use crate::perform::Tools;
 use crate::preflight::{Authority, Case, Client, Found};
@@ -8,7 +9,7 @@ use crate::text::SafeText;
 
 pub(super) async fn look(case: &Case, tools: &Tools) -> Found<Authority> {
     let ca = &case.ca;
-    if ca.is_example() {
+    if is_example(&ca.directory) {
         let host = SafeText::new(ca.host());
         let text = format!("{host}: the name is kept for examples (RFC 2606), so nobody is asked");
         return Err(SafeText::new(&text));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::action;
-use crate::fleet::{NeedKind, NeedState};
+use crate::fleet::{NeedKind, NeedState, is_example};
 use crate::job::State;
 use crate::perform::{Tools, jobs};
 use crate::preflight::host::{Ask, Sight};
@@ -56,7 +56,7 @@ fn ask(case: &Case) -> Ask {
         is_there.then(|| format!("{folder}regr.json"))
     });
     let is_theirs = matches!(case.client, Client::OnHost(_));
-    let ca = (is_theirs && !case.ca.is_example()).then(|| case.ca.directory.clone());
+    let ca = (is_theirs && !is_example(&case.ca.directory)).then(|| case.ca.directory.clone());
     Ask { folders, tests: tests.collect(), holder: locks.into_iter().next(), account, ca }
 }
 
