@@ -554,7 +554,13 @@ fn a_dry_run_is_a_rehearsal_at_the_twin() {
     let folder = shop.nginx.webroot().display().to_string();
     let elsewhere = shop.host.path("home").display().to_string();
     fs::write(&conf, text.replace(&folder, &elsewhere)).unwrap();
-    let (code, said) = run(&shop, "certdeck run dry-run shop-1/shop");
+    let again = || run(&shop, "certdeck run dry-run shop-1/shop");
+    let (code, said) = match again() {
+        // Pebble believes what was proven before in one of a hundred orders, also when it is told
+        // never to.
+        (Some(0), said) if !said.contains("the answer lies in") => again(),
+        it => it,
+    };
     assert!(code == Some(1) && said.contains("the webroot is another folder"), "{said}");
     assert!(said.contains("nothing was changed on the host"), "{said}");
     shop.assert_clear();
