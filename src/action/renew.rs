@@ -5,12 +5,11 @@ use super::certbot::{Certbot, checked_name};
 use super::gate::{Gate, OVER};
 use super::plan::{Expect, Promise};
 use super::{
-    Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cluster, cost, issue, store,
-    transplant,
+    Chosen, Kind, Plan, Refusal, Subject, Target, Tier, Why, cluster, cost, issue, transplant,
 };
 use crate::budget::Account;
 use crate::budget::authority::of_directory;
-use crate::fleet::{ProblemKind, human};
+use crate::fleet::{Place, ProblemKind, human};
 
 pub(super) const KIND: Kind = Kind {
     name: "renew",
@@ -58,7 +57,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
 
 /// Whether the lineage is one that certdeck has ordered itself.
 pub(super) fn is_own(target: &Target<'_>) -> bool {
-    target.place.is_some_and(|it| it.source == store::KIND)
+    target.place.is_some_and(Place::is_own)
 }
 
 /// Refuses what is not due yet.
@@ -195,7 +194,7 @@ mod tests {
 
     #[test]
     fn renewing_is_refused_where_it_is_the_wrong_remedy() {
-        let place = |change: fn(&mut crate::fleet::Place)| sample().with(change);
+        let place = |change: fn(&mut Place)| sample().with(change);
         let refused = |change, text| place(change).refuses("renew", &[], Why::Pointless, text);
         refused(
             |it| it.layers.disk = Some(sighting(certificate(2, -DAY, 89 * DAY), "/x")),

@@ -4,7 +4,7 @@ use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
 use super::plan::{Command, Expect, Plan, Promise};
 use super::{Choice, Chosen, Kind, Offer, Refusal, Subject, Target, Tier, Why};
-use super::{hook, issue, server, store};
+use super::{hook, issue, server};
 use crate::fleet::{Certificate, HookStage, Moment, Place, ProblemKind, human};
 use crate::inventory::Impact;
 use crate::text::SafeText;
@@ -39,7 +39,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let Some(place) = target.place else {
         return Err(Refusal::new(Why::BadRequest, "rollback needs a lineage"));
     };
-    if place.source == store::KIND {
+    if place.is_own() {
         let (number, leaf) = choose(place, target.now, chosen.get("to"))?;
         return issue::kept_plan(&KIND, target, number, leaf);
     }

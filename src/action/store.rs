@@ -9,7 +9,7 @@ use super::plan::{Command, Plan};
 use super::repoint::{Edit, POINT};
 use super::server::{self, Serving};
 use super::{Kind, Refusal, Target, Why, card, script};
-use crate::fleet::{HostName, Install, Place, PlaceName};
+use crate::fleet::{HostName, Install, OWN, Place, PlaceName};
 use crate::inventory::Endpoint;
 use crate::source::Client;
 use crate::text::SafeText;
@@ -50,7 +50,7 @@ impl<'a> Store<'a> {
     /// The lineage of that name in it.
     pub(super) fn place(&self, name: &str) -> Option<&'a Place> {
         let mut places = self.target.host.places.iter();
-        places.find(|it| it.source == KIND && it.name.as_str() == name)
+        places.find(|it| it.is_own() && it.name.as_str() == name)
     }
 
     /// The folder whose files are those of the live version.
@@ -77,7 +77,7 @@ impl<'a> Store<'a> {
 pub(super) fn blank(kind: &'static Kind, store: &Store<'_>, name: &str) -> Plan {
     Plan {
         place: Some(PlaceName::new(name)),
-        source: Some(KIND),
+        source: Some(OWN),
         config_dir: Some(store.folder.to_owned()),
         ..card::blank(kind, store.target, None)
     }
@@ -302,9 +302,6 @@ pub(super) fn endpoints(
     }
     all
 }
-
-/// The kind of source, as in [`crate::source::ALL`].
-pub(super) const KIND: &str = "certdeck";
 
 /// Needs `openssl` or `certtool`, `awk`, `mv -T`, `readlink`, `sed`, `sync`, `tr` on the host.
 const ACTIVATE: &str = include_str!("activate.sh");

@@ -47,7 +47,7 @@ impl<'a> Find<'a> {
         let host = self.fleet.host(host)?;
         let places = host.places.iter().filter(|it| Some(it.name.as_str()) == lineage);
         // What we order ourselves follows a lineage of a client that bears the same name.
-        let own = places.clone().find(|it| it.source == super::store::KIND);
+        let own = places.clone().find(|it| it.is_own());
         let place = own.or_else(|| places.clone().next());
         Some(Target {
             inventory: self.inventory,

@@ -6,9 +6,9 @@ use super::plan::{Bring, Command, Expect, Promise};
 use super::share::same_names;
 use super::{
     Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, chain, hook, issue,
-    rollback, script, server, share, store,
+    rollback, script, server, share,
 };
-use crate::fleet::{Certificate, HookStage, Host, HostName, Place, PlaceName, Reach, human};
+use crate::fleet::{Certificate, HookStage, Host, HostName, OWN, Place, PlaceName, Reach, human};
 use crate::inventory::Impact;
 use crate::text::SafeText;
 
@@ -35,7 +35,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let leaf = check(target, place, spot)?;
     let is_kept = place.key.as_ref().and_then(|it| it.spki) == Some(leaf.spki_sha256);
     let bring = bring(spot, leaf, is_kept)?;
-    if place.source == store::KIND {
+    if place.is_own() {
         return issue::brought_plan(&KIND, target, (leaf, bring), spot.place);
     }
     let stamp = script::stamp(target.now);
@@ -126,7 +126,7 @@ fn newcomer(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         return Err(Refusal::new(Why::BadRequest, text).hint("--from HOST/LINEAGE"));
     };
     let spot = named(target, wanted)?;
-    let nobody = Place::new(store::KIND, PlaceName::new(name));
+    let nobody = Place::new(OWN, PlaceName::new(name));
     let leaf = check(target, &nobody, spot)?;
     issue::brought_plan(&KIND, target, (leaf, bring(spot, leaf, false)?), spot.place)
 }

@@ -131,7 +131,7 @@ pub(super) fn account(place: &Place, ca: &Ca) -> Account {
     let is_there = server(place).is_some_and(|it| Ca::of_directory(it) == *ca);
     let id = place.renewal.as_ref().and_then(|it| it.account.as_ref());
     match id.filter(|_| is_there) {
-        Some(_) if place.source == OWN => Account::Own,
+        Some(_) if place.is_own() => Account::Own,
         Some(id) => Account::Client(id.clone()),
         None => Account::Unknown,
     }
@@ -208,6 +208,3 @@ fn unread(host: &Host, place: &Place) -> Option<Gap> {
         Gap { host: host.name.clone(), why: SafeText::new(&why) }
     })
 }
-
-/// The kind of source that keeps what this program ordered itself.
-const OWN: &str = "certdeck";

@@ -94,7 +94,7 @@ pub(super) fn choose(request: &Request, names: &[Name], find: Find<'_>) -> Choic
             choice.left.push(leave("what is there is not known"));
             continue;
         };
-        if place.source != OWN {
+        if !place.is_own() {
             others += 1;
             continue;
         }
@@ -196,9 +196,6 @@ pub(super) fn keep(context: &Context, told: &Told, begun: usize) {
         note(&format!("warning: that this ran is not kept: {:#}\n", anyhow::Error::new(error)));
     }
 }
-
-/// The kind of source that keeps what this program ordered itself.
-const OWN: &str = "certdeck";
 
 #[cfg(test)]
 mod tests {

@@ -205,16 +205,16 @@ pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -
             is_of_it && automation.is_some_and(can_start)
         }
         ("rollback", Some(place)) => {
-            (is_of_client(host, place) || place.source == STORE) && has_other_version(place, now)
+            (is_of_client(host, place) || place.is_own()) && has_other_version(place, now)
         }
         ("hook", Some(place)) => is_of_client(host, place) && has_deploy_hook(host, place),
-        ("renew" | "force-renew", Some(place)) if place.source == STORE => place.renewal.is_some(),
+        ("renew" | "force-renew", Some(place)) if place.is_own() => place.renewal.is_some(),
         ("dry-run" | "renew" | "force-renew", Some(place)) => {
             let is_broken = place.problems.iter().any(|it| it.kind == ProblemKind::BrokenConf);
             let is_unattended = place.renewal.as_ref().is_none_or(|it| it.is_unattended);
             is_of_client(host, place) && is_unattended && !is_broken
         }
-        ("issue", Some(place)) => is_of_client(host, place) || place.source == STORE,
+        ("issue", Some(place)) => is_of_client(host, place) || place.is_own(),
         ("convert", Some(place)) => {
             let is_manual = place.renewal.as_ref().is_some_and(|it| !it.is_unattended);
             is_of_client(host, place) && is_manual
@@ -222,7 +222,7 @@ pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -
         // The files of another client belong to it, and a pair needs a place for its key.
         ("transplant", Some(place)) => {
             is_of_client(host, place)
-                || place.source == STORE
+                || place.is_own()
                 || (place.source == FILES && place.key.is_some())
         }
         ("replace-chain", Some(place)) => place.layers.disk.is_some(),
@@ -232,9 +232,6 @@ pub(super) fn is_possible(remedy: &Remedy, subject: &Subject<'_>, now: Moment) -
 
 /// Plain files, which no client renews.
 const FILES: &str = "pem";
-
-/// What certdeck has ordered itself.
-const STORE: &str = "certdeck";
 
 /// The one client that actions drive.
 const CLIENT: &str = "certbot";

@@ -14,7 +14,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
-    let place = subject.place.filter(|it| it.source == OWN)?;
+    let place = subject.place.filter(|it| it.is_own())?;
     let leaf = &*place.layers.disk.as_ref()?.chain.leaf;
     let finding =
         |verdict, severity, summary: &str| Finding::new(subject, verdict, severity, summary);
@@ -82,9 +82,6 @@ fn in_time<'a>(place: &'a Place, leaf: &Certificate) -> Option<&'a Certificate> 
     is_in.then_some(before)
 }
 
-/// The kind of source of our own store, as in [`crate::source::ALL`].
-const OWN: &str = "certdeck";
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -92,7 +89,7 @@ mod tests {
     use super::super::diagnose;
     use super::super::sample::*;
     use super::*;
-    use crate::fleet::Version;
+    use crate::fleet::{OWN, Version};
 
     /// A lineage of 90 days with so many left; this machine ran so many hours ago.
     #[track_caller]

@@ -34,7 +34,7 @@ pub use moment::{DAY, HOUR, Moment, human, seconds};
 pub use pace::span;
 pub use place::{
     ConfHook, DryRun, FailedHook, Failure, Install, InstallKind, KeySight, Layers, Need, NeedKind,
-    NeedState, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting, Version,
+    NeedState, OWN, Place, PlaceName, Problem, ProblemKind, Renewal, Sighting, Version,
 };
 pub use probe::{NotServed, Probe, Unserved, Vantage};
 pub use roots::Roots;

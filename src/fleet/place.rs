@@ -8,6 +8,10 @@ use crate::text::SafeText;
 /// The name of a place on its host: certbot's lineage name, or the path of a PEM file.
 pub type PlaceName = SafeText;
 
+/// The source that keeps what certdeck orders itself; also the word for certdeck where somebody
+/// says who is to order.
+pub const OWN: &str = "certdeck";
+
 /// One certificate name at one host.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -96,6 +100,11 @@ impl Place {
         let bears = folder.rsplit('/').next().and_then(|it| it.strip_prefix(self.name.as_str()));
         // acme.sh keeps certificates with elliptic keys in `NAME_ecc`.
         folder == other && matches!(bears, Some("" | "_ecc"))
+    }
+
+    /// Whether certdeck orders it itself, and keeps it in a store of its own.
+    pub fn is_own(&self) -> bool {
+        self.source == OWN
     }
 
     /// Whether nothing is in place: the files that services would load are missing, as where the

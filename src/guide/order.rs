@@ -7,7 +7,7 @@ use super::offer::Offer;
 use super::{Answer, Became, Done, Scene, preflight};
 use crate::action::{Chosen, Plan, Refusal, Way, Why};
 use crate::diagnose::{self, Does, Finding, Remedy, at, rank};
-use crate::fleet::{HostName, Place, Severity};
+use crate::fleet::{HostName, OWN, Place, Severity};
 use crate::inventory::DnsZone;
 use crate::text::SafeText;
 
@@ -141,7 +141,7 @@ impl Scene<'_> {
 
     /// Orders of our own, from each issuer of the inventory.
     fn other_ways(&self, fault: &Finding, place: Option<&Place>) -> Vec<Remedy> {
-        let is_own = place.is_some_and(|it| it.source == OWN);
+        let is_own = place.is_some_and(Place::is_own);
         let told = self.find.inventory.host(fault.host.as_str());
         let first = told.and_then(|it| it.issuer.as_ref());
         let first = first.or(self.find.inventory.defaults.issuer.as_ref());
@@ -182,7 +182,7 @@ impl Scene<'_> {
         let Some(target) = self.find.target(&fault.host, lineage) else { return Vec::new() };
         let leaf = place.and_then(Place::leaf).map(|it| it.names.as_slice()).unwrap_or_default();
         let names: Vec<String> = leaf.iter().map(ToString::to_string).collect();
-        let renewal = place.filter(|it| it.source == OWN).and_then(|it| it.renewal.as_ref());
+        let renewal = place.filter(|it| it.is_own()).and_then(|it| it.renewal.as_ref());
         let by = |method: &str| {
             let mut chosen = Chosen::default();
             chosen.set("authenticator", method);
@@ -244,6 +244,3 @@ fn is_same_choice(done: &Done, remedy: &Remedy) -> bool {
     was.sort_unstable();
     wanted == was
 }
-
-/// The source that keeps what certdeck ordered, and the word for it as an orderer.
-const OWN: &str = "certdeck";

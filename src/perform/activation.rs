@@ -4,11 +4,11 @@
 use super::case::{Case, leaf};
 use super::judge::{REPAIR, explanation, is_fault};
 use crate::explain::Explanation;
-use crate::fleet::{Place, Version};
+use crate::fleet::{OWN, Place, Version};
 
 /// Why a version is not in place; `None` if it was not about our store, or nothing was said.
 pub(super) fn explained(case: &Case, place: Option<&Place>, output: &str) -> Option<Explanation> {
-    if case.source.as_deref() != Some(KIND) {
+    if case.source.as_deref() != Some(OWN) {
         return None;
     }
     let lines: Vec<&str> = output.lines().collect();
@@ -53,9 +53,6 @@ fn waiting(place: &Place) -> Option<u32> {
     (certificate.as_ref().map(|it| it.sha256) != live).then_some(*number)
 }
 
-/// As in [`crate::source::ALL`].
-pub(super) const KIND: &str = "certdeck";
-
 /// What begins each of its lines.
 const WHO: &str = "activate: ";
 
@@ -87,7 +84,7 @@ mod tests {
         let check = |said: &str, why: &str, expect: &str| {
             let output =
                 format!("{said}\nactivate: {why}; the files from before are put back\nx\n");
-            assert_eq!(cause(KIND, &output).as_deref(), Some(expect));
+            assert_eq!(cause(OWN, &output).as_deref(), Some(expect));
             assert_eq!(cause("certbot", &output), None);
         };
         check("a\nb\n", "the reload failed with 1", "the reload failed with 1: b");
@@ -98,7 +95,7 @@ mod tests {
         );
         check("a", "it is not served", "it is not served");
         let refused = "activate: there is no openssl; nothing was changed\n";
-        assert_eq!(cause(KIND, refused).as_deref(), Some("there is no openssl"));
-        assert_eq!(cause(KIND, "something else\n"), None);
+        assert_eq!(cause(OWN, refused).as_deref(), Some("there is no openssl"));
+        assert_eq!(cause(OWN, "something else\n"), None);
     }
 }

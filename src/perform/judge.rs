@@ -6,7 +6,9 @@ use super::hook::{self, Failed};
 use super::{Ending, Report, activation};
 use crate::action::Promise;
 use crate::explain::{self, Explanation};
-use crate::fleet::{self, Certificate, Failure, Fingerprint, Moment, Place, Probe, Version, human};
+use crate::fleet::{
+    self, Certificate, Failure, Fingerprint, Moment, OWN, Place, Probe, Version, human,
+};
 use crate::inventory::Endpoint;
 use crate::job::{State, Status};
 use crate::text::SafeText;
@@ -510,7 +512,7 @@ fn relinked(evidence: &Evidence<'_>, place: Option<&Place>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(number) = version(now.sha256) {
         let why = match case.source.as_deref() {
-            Some(activation::KIND) => "services may go on with what they have loaded",
+            Some(OWN) => "services may go on with what they have loaded",
             _ => "certbot links its newest before it orders another",
         };
         lines.push(format!("version {number} is live now: {why}"));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::action::{self, Chosen, Cost, Target, Way, Webroot, webroots_beside};
 use crate::budget::authority::LETS_ENCRYPT;
 use crate::budget::{self, Account, NameSet, renewal_of};
-use crate::fleet::{self, HostName, Moment, NeedKind, Place, Vantage, server_of};
+use crate::fleet::{self, HostName, Moment, NeedKind, OWN, Place, Vantage, server_of};
 use crate::inventory::{self, Inventory, Issuer, Protect};
 use crate::text::SafeText;
 
@@ -270,7 +270,7 @@ impl Client {
             Self::Us if target.place.is_some_and(|it| !is_ours(&it)) => {
                 let mut places = target.host.places.iter();
                 let lineage = target.lineage.unwrap_or_default();
-                let place = places.find(|it| it.source == OWN && it.name == lineage);
+                let place = places.find(|it| it.is_own() && it.name == lineage);
                 Target { place, ..*target }
             }
             _ => *target,
@@ -390,7 +390,5 @@ fn addresses(host: &fleet::Host, inventory: &Inventory) -> (HostName, Vec<IpAddr
     (host.name.clone(), all)
 }
 
-/// The source that keeps what we order, and the word for us as an orderer.
-const OWN: &str = "certdeck";
 /// The client that is asked to order by its name.
 const CERTBOT: &str = "certbot";

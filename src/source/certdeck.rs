@@ -23,13 +23,13 @@ use super::script::number;
 use super::sight::{ASK_KEYS, Sight};
 use super::{AbsolutePath, Client, Kind, Reading, Script, Section, Source, quote};
 use crate::fleet::{
-    ConfHook, HookStage, Host, Install, InstallKind, Layers, NeedKind, Place, ProblemKind, Renewal,
-    Seen, Version,
+    ConfHook, HookStage, Host, Install, InstallKind, Layers, NeedKind, OWN, Place, ProblemKind,
+    Renewal, Seen, Version,
 };
 use crate::text::SafeText;
 
 pub(super) const KIND: Kind = Kind {
-    name: "certdeck",
+    name: OWN,
     about: "certificates that certdeck orders itself, in its store on the host",
     schema: |generator| generator.subschema_for::<Certdeck>(),
     build: |table| Ok(Arc::new(table.read::<Certdeck>()?)),

@@ -11,11 +11,10 @@ use std::collections::BTreeSet;
 use super::card::Lineage;
 use super::certbot::KIND as CERTBOT;
 use super::gate::OVER;
-use super::store::KIND as STORE;
 use super::{
     Choice, Chosen, KeyType, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, names,
 };
-use crate::fleet::Renewal;
+use crate::fleet::{OWN, Renewal};
 use crate::inventory::Issuer;
 use crate::source::Client;
 use crate::text::SafeText;
@@ -98,7 +97,7 @@ const fn choice(
 
 fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     match orderer(target, chosen)? {
-        STORE => native::plan(target, chosen),
+        OWN => native::plan(target, chosen),
         _ => certbot::plan(target, chosen),
     }
 }
@@ -107,7 +106,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
 fn orderer(target: &Target<'_>, chosen: &Chosen) -> Result<&'static str, Refusal> {
     match chosen.get("by") {
         Some(CERTBOT) => return Ok(CERTBOT),
-        Some(STORE) => return Ok(STORE),
+        Some(OWN) => return Ok(OWN),
         Some(other) => {
             let text = format!("nobody called `{}` orders certificates", SafeText::new(other));
             return Err(Refusal::new(Why::BadRequest, text).hint("--by certbot or --by certdeck"));
@@ -115,14 +114,14 @@ fn orderer(target: &Target<'_>, chosen: &Chosen) -> Result<&'static str, Refusal
         None => {}
     }
     if let Some(place) = target.place {
-        let is_own = [STORE, "pem"].contains(&place.source);
-        return Ok(if is_own { STORE } else { CERTBOT });
+        let is_own = [OWN, "pem"].contains(&place.source);
+        return Ok(if is_own { OWN } else { CERTBOT });
     }
     let automation = target.host.automation.iter().find(|it| it.source == CERTBOT);
     let is_gone = automation.is_some_and(|it| !it.is_installed);
     let mut clients = target.told.sources.iter().filter_map(|it| it.client());
     let has_certbot = clients.any(|it| matches!(it, Client::Certbot { .. })) && !is_gone;
-    Ok(if has_certbot { CERTBOT } else { STORE })
+    Ok(if has_certbot { CERTBOT } else { OWN })
 }
 
 fn wanted_names(old: Option<Lineage<'_>>, wanted: Option<&str>) -> Result<Vec<String>, Refusal> {
@@ -220,7 +219,7 @@ fn no(_target: &Target<'_>) -> Vec<Offer> {
 fn orderers(_target: &Target<'_>) -> Vec<Offer> {
     vec![
         Offer::new(CERTBOT, "certbot on the host orders it and renews it there"),
-        Offer::new(STORE, "certdeck orders it and renews it from here; the key stays on the host"),
+        Offer::new(OWN, "certdeck orders it and renews it from here; the key stays on the host"),
     ]
 }
 

@@ -35,7 +35,7 @@ pub(in crate::action) fn brought_plan(
         )
     });
     let version = Version::Brought { leaf: leaf.sha256.to_string(), is_kept };
-    let from = from.renewal.as_ref().filter(|_| from.source == store::KIND);
+    let from = from.renewal.as_ref().filter(|_| from.is_own());
     let plan = unordered(kind, target, leaf, &version, from, effect)?;
     Ok(Plan {
         tier: if is_kept { Tier::Change } else { Tier::Risky },

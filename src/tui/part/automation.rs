@@ -25,7 +25,7 @@ pub(super) fn tonight(subject: &Subject<'_>, place: &Place) -> (Weight, String) 
     };
     let reasons: Vec<&str> =
         subject.findings.iter().filter(is_about).map(|it| it.summary.as_str()).collect();
-    if place.source == OWN && reasons.is_empty() && renewal.is_enabled && renewal.is_unattended {
+    if place.is_own() && reasons.is_empty() && renewal.is_enabled && renewal.is_unattended {
         return from_here(subject, place);
     }
     let client = host.automation.iter().find(|it| it.source == place.source);
@@ -79,8 +79,7 @@ fn from_here(subject: &Subject<'_>, place: &Place) -> (Weight, String) {
     (Weight::Fine, format!("{when}; a timer of this machine starts it"))
 }
 
-/// The kind of source of our own store, and the rule about what renews it.
-const OWN: &str = "certdeck";
+/// The rule about what renews our own store.
 const UNATTENDED: &str = "unattended";
 
 /// Why nothing that starts a client is seen.
@@ -242,7 +241,7 @@ pub(super) fn of_host(subject: &Subject<'_>, host: &Host, page: &Page<'_>, sheet
 mod tests {
     use super::*;
     use crate::diagnose::{Finding, diagnose};
-    use crate::fleet::{Fleet, HostName};
+    use crate::fleet::{Fleet, HostName, OWN};
     use crate::tui::sample::{self, NOW};
 
     /// What is said of a place of the sample, after something has changed at its host.
