@@ -13,8 +13,9 @@ use super::{Error, Store};
 use crate::fleet::Moment;
 use crate::text::SafeText;
 
-/// A drill that somebody was at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A drill that somebody was at. Serialized, it is as in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "Shape")]
 pub struct Practised {
     /// When it ended.
     pub at: Moment,
@@ -40,11 +41,18 @@ pub struct Practised {
     pub wrong: Vec<SafeText>,
 }
 
-/// The same as it is written.
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+struct Line<T> {
+    v: u32,
+    #[serde(flatten)]
+    result: T,
+}
+
+/// A result as it is written. Keys are added, never renamed, within a version.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Shape {
-    v: u32,
     at: String,
     who: String,
     drill: String,
@@ -73,7 +81,7 @@ impl Store {
             let mut file =
                 OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
             lock(&file)?;
-            let mut line = serde_json::to_vec(&Shape::of(it))?;
+            let mut line = serde_json::to_vec(&Line { v: VERSION, result: it })?;
             line.push(b'\n');
             // What a crash has torn stays a line of its own.
             if !ends_whole(&mut file)? {
@@ -96,8 +104,8 @@ impl Store {
         let (mut results, mut odd) = (Vec::new(), 0);
         for line in BufReader::new(file.take(MAX_BYTES)).split(b'\n') {
             let line = line.map_err(|source| Error::Read { path: path.clone(), source })?;
-            let shape = serde_json::from_slice::<Shape>(&line).ok();
-            match shape.and_then(Shape::practised) {
+            let read = serde_json::from_slice::<Line<Shape>>(&line).ok();
+            match read.filter(|it| it.v == VERSION).and_then(|it| it.result.practised()) {
                 Some(it) => results.push(it),
                 None if line.is_empty() => {}
                 None => odd += 1,
@@ -107,10 +115,9 @@ impl Store {
     }
 }
 
-impl Shape {
-    fn of(it: &Practised) -> Self {
+impl From<Practised> for Shape {
+    fn from(it: Practised) -> Self {
         Self {
-            v: VERSION,
             at: it.at.to_string(),
             who: it.who.to_string(),
             drill: it.drill.to_string(),
@@ -125,10 +132,12 @@ impl Shape {
             wrong_moves: it.wrong.iter().map(ToString::to_string).collect(),
         }
     }
+}
 
+impl Shape {
     fn practised(self) -> Option<Practised> {
         Some(Practised {
-            at: Moment::parse(&self.at).filter(|_| self.v == VERSION)?,
+            at: Moment::parse(&self.at)?,
             who: SafeText::new(&self.who),
             drill: SafeText::new(&self.drill),
             seed: self.seed,

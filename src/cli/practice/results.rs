@@ -53,49 +53,12 @@ fn write_text(results: &[Practised], out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_json(results: &[Practised], out: &mut dyn Write) -> io::Result<()> {
-    let results = results.iter().map(Entry::of).collect();
     serde_json::to_writer_pretty(&mut *out, &Results { schema: 1, results })?;
     writeln!(out)
 }
 
 #[derive(Serialize)]
-struct Results {
+struct Results<'a> {
     schema: u32,
-    results: Vec<Entry>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Entry {
-    at: String,
-    who: String,
-    drill: String,
-    seed: Option<u64>,
-    solved: bool,
-    points: i64,
-    seconds_to_cause: Option<i64>,
-    seconds_to_proof: Option<i64>,
-    orders: usize,
-    least_orders: usize,
-    hints: usize,
-    wrong_moves: Vec<String>,
-}
-
-impl Entry {
-    fn of(it: &Practised) -> Self {
-        Self {
-            at: it.at.to_string(),
-            who: it.who.to_string(),
-            drill: it.drill.to_string(),
-            seed: it.seed,
-            solved: it.is_solved,
-            points: it.points,
-            seconds_to_cause: it.to_cause,
-            seconds_to_proof: it.to_proof,
-            orders: it.orders.0,
-            least_orders: it.orders.1,
-            hints: it.hints,
-            wrong_moves: it.wrong.iter().map(ToString::to_string).collect(),
-        }
-    }
+    results: &'a [Practised],
 }
