@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::request::{Name, Request};
 use super::run::refused;
 use super::survey::note;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, session};
 use crate::action::Confirmed;
 use crate::audit::read::Record;
 use crate::fleet::{Moment, human};
@@ -248,13 +248,5 @@ pub(super) fn not_taken(trouble: Trouble) -> Failure {
         ),
         Trouble::File { .. } => None,
     };
-    let exit = match &trouble {
-        Trouble::File { .. } | Trouble::TakenOver(_) => Exit::Failed,
-        _ => Exit::BadRequest,
-    };
-    let failure = Failure::new(exit, trouble);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
+    session::not_taken(trouble, hint)
 }

@@ -12,7 +12,7 @@ use crate::audit::{Log, Session};
 use crate::fleet::Fingerprint;
 use crate::inventory::Inventory;
 use crate::perform::Tools;
-use crate::store::Rollouts;
+use crate::store::{Rollouts, Trouble};
 use crate::text::SafeText;
 
 /// Works at hosts as a session of its own: its beginning is in the audit log before, and its end
@@ -49,6 +49,19 @@ pub(super) fn attend(
         note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
     }
     ended
+}
+
+/// Why what was begun before is not taken up, and what to do instead.
+pub(super) fn not_taken(trouble: Trouble, hint: Option<&str>) -> Failure {
+    let exit = match &trouble {
+        Trouble::File { .. } | Trouble::TakenOver(_) => Exit::Failed,
+        _ => Exit::BadRequest,
+    };
+    let failure = Failure::new(exit, trouble);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
 }
 
 impl Context {

@@ -180,15 +180,7 @@ fn not_taken(trouble: Trouble) -> Failure {
         ),
         Trouble::File { .. } => None,
     };
-    let exit = match &trouble {
-        Trouble::File { .. } | Trouble::TakenOver(_) => Exit::Failed,
-        _ => Exit::BadRequest,
-    };
-    let failure = Failure::new(exit, trouble);
-    match hint {
-        Some(hint) => failure.with_hint(hint),
-        None => failure,
-    }
+    session::not_taken(trouble, hint)
 }
 
 /// Nothing that is known bears the name.
