@@ -198,11 +198,7 @@ pub(super) enum From {
 /// A CA account to order from.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
-#[schemars(extend("not" = { "anyOf": [
-    { "required": ["secret-file", "secret-env"] },
-    { "required": ["secret-file", "secret-command"] },
-    { "required": ["secret-env", "secret-command"] },
-] }))]
+#[schemars(extend("not" = several_secrets()))]
 pub(super) struct Issuer {
     /// Its unique name.
     #[schemars(required, with = "Checked<LabelText>")]
@@ -241,11 +237,7 @@ pub(super) struct Issuer {
 /// A DNS provider that can answer dns-01 challenges. Its secret is kept elsewhere.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
-#[schemars(extend("not" = { "anyOf": [
-    { "required": ["secret-file", "secret-env"] },
-    { "required": ["secret-file", "secret-command"] },
-    { "required": ["secret-env", "secret-command"] },
-] }, "allOf" = rules_of_kinds()))]
+#[schemars(extend("not" = several_secrets(), "allOf" = rules_of_kinds()))]
 pub(super) struct Dns {
     /// Its unique name.
     #[schemars(required, with = "Checked<LabelText>")]
@@ -326,17 +318,28 @@ impl Dns {
     }
 }
 
+/// The places of a secret, each as a rule of JSON Schema.
+fn one_secret() -> Vec<serde_json::Value> {
+    SECRETS.iter().map(|it| json!({ "required": [it] })).collect()
+}
+
+/// More than one place for a secret, as a rule of JSON Schema.
+fn several_secrets() -> serde_json::Value {
+    let [file, env, command] = SECRETS;
+    let pairs = [[file, env], [file, command], [env, command]];
+    json!({ "anyOf": pairs.map(|it| json!({ "required": it })) })
+}
+
 /// Which keys each kind of provider must have and may have, as rules of JSON Schema.
 fn rules_of_kinds() -> Vec<serde_json::Value> {
     let rule = |kind: &dns::Kind| {
         let is_strange = |it: &&&str| !kind.needs.contains(it) && !kind.takes.contains(it);
         let strange = dns::KEYS.iter().filter(is_strange);
         let strange: Vec<_> = strange.map(|it| json!({ "required": [it] })).collect();
-        let places = match kind.secret {
+        let secret = match kind.secret {
             dns::Wanted::Perhaps(_) => Vec::new(),
-            _ => vec!["secret-file", "secret-env", "secret-command"],
+            _ => one_secret(),
         };
-        let secret: Vec<_> = places.iter().map(|it| json!({ "required": [it] })).collect();
         let mut rules = vec![json!({ "not": { "anyOf": strange }, "required": kind.needs })];
         rules.extend((!secret.is_empty()).then(|| json!({ "anyOf": secret })));
         json!({
@@ -351,11 +354,7 @@ fn rules_of_kinds() -> Vec<serde_json::Value> {
 /// it sees. Its token, if it wants one, is kept elsewhere.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
-#[schemars(extend("not" = { "anyOf": [
-    { "required": ["secret-file", "secret-env"] },
-    { "required": ["secret-file", "secret-command"] },
-    { "required": ["secret-env", "secret-command"] },
-] }))]
+#[schemars(extend("not" = several_secrets()))]
 pub(super) struct Elsewhere {
     /// Its unique name.
     #[schemars(required, with = "Checked<LabelText>")]
@@ -392,15 +391,7 @@ pub(super) struct Hook {
 /// A store of secrets that certificates are delivered to. What opens it is kept elsewhere.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
-#[schemars(extend("not" = { "anyOf": [
-    { "required": ["secret-file", "secret-env"] },
-    { "required": ["secret-file", "secret-command"] },
-    { "required": ["secret-env", "secret-command"] },
-] }, "anyOf" = [
-    { "required": ["secret-file"] },
-    { "required": ["secret-env"] },
-    { "required": ["secret-command"] },
-], "allOf" = [
+#[schemars(extend("not" = several_secrets(), "anyOf" = one_secret(), "allOf" = [
     { "if": { "properties": { "kind": { "const": "vault-kv2" } }, "required": ["kind"] },
       "then": { "required": ["url"], "not": { "required": ["region"] } } },
     { "if": { "properties": { "kind": { "const": "aws-secrets-manager" } }, "required": ["kind"] },
@@ -465,15 +456,7 @@ impl SecretStore {
 /// A webhook that is told of things. Its secret is kept elsewhere.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
-#[schemars(extend("not" = { "anyOf": [
-    { "required": ["secret-file", "secret-env"] },
-    { "required": ["secret-file", "secret-command"] },
-    { "required": ["secret-env", "secret-command"] },
-] }, "anyOf" = [
-    { "required": ["secret-file"] },
-    { "required": ["secret-env"] },
-    { "required": ["secret-command"] },
-]))]
+#[schemars(extend("not" = several_secrets(), "anyOf" = one_secret()))]
 pub(super) struct Notice {
     /// Its unique name.
     #[schemars(required, with = "Checked<LabelText>")]
@@ -520,3 +503,6 @@ pub(super) struct Expiry {
 fn sources(generator: &mut SchemaGenerator) -> Schema {
     super::schema::sources(generator)
 }
+
+/// The keys that say where a secret is.
+const SECRETS: [&str; 3] = ["secret-file", "secret-env", "secret-command"];
