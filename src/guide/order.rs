@@ -144,7 +144,6 @@ impl Scene<'_> {
         let is_own = place.is_some_and(Place::is_own);
         let told = self.find.inventory.host(fault.host.as_str());
         let first = told.and_then(|it| it.issuer.as_ref());
-        let first = first.or(self.find.inventory.defaults.issuer.as_ref());
         let mut issuers: Vec<_> = self.find.inventory.issuers.iter().map(|it| &it.name).collect();
         issuers.sort_by_key(|it| Some(*it) != first);
         let leaf = place.and_then(|it| it.layers.disk.as_ref()).map(|it| &it.chain.leaf);

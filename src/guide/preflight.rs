@@ -130,7 +130,7 @@ fn issuer<'a>(plan: &'a Plan, inventory: &'a Inventory) -> Option<&'a str> {
         [option, url] if option == "--server" => Some(url),
         _ => None,
     })?;
-    let issuer = inventory.issuers.iter().find(|it| it.directory == *server)?;
+    let (issuer, _) = inventory.issuer_at(server).filter(|it| !it.1)?;
     Some(&issuer.name)
 }
 

@@ -1,8 +1,9 @@
 //! From confirmed plans to what became of them. The only room that changes a host.
 //!
-//! What is to be done is written down first. For each plan, in waves: an intent in the audit log, a detached job on the host, a look at it
-//! until it has ended, a look at the host and at what is served, and the outcome in the log. A
-//! job that was lost from sight is found again by its identity, and never started twice.
+//! What is to be done is written down first. For each plan, in waves: an intent in the audit log,
+//! a detached job on the host, a look at it until it has ended, a look at the host and at what is
+//! served, and the outcome in the log. A job that was lost from sight is found again by its
+//! identity, and never started twice.
 
 mod activation;
 mod again;

@@ -306,7 +306,7 @@ impl Ca {
                 is_staging: is_staging.unwrap_or_default(),
             };
         }
-        let wanted = target.told.issuer.as_ref().or(target.inventory.defaults.issuer.as_ref());
+        let wanted = target.told.issuer.as_ref();
         let named = issuers.iter().find(|it| Some(&it.name) == wanted);
         let issuer = named.or_else(|| issuers.first()).cloned();
         // Where clients that name no CA order (certbot 2.1.0, `constants.py`).

@@ -1,6 +1,6 @@
 //! A small API server of Kubernetes with Certificates of cert-manager in it, as far as `kubectl
-//! get` and `kubectl patch` ask, and with its controller. What it holds is made by hand from cert-manager's API reference
-//! (`cert-manager.io/v1`) and that of Secrets.
+//! get` and `kubectl patch` ask, and with its controller. What it holds is made by hand from
+//! cert-manager's API reference (`cert-manager.io/v1`) and that of Secrets.
 
 use std::fs;
 use std::path::Path;
