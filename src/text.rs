@@ -41,6 +41,17 @@ impl SafeText {
         Self::new(&text)
     }
 
+    /// An error with everything below it, in a line.
+    pub fn of_error(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut below = error.source();
+        while let Some(it) = below {
+            let _ = write!(text, ": {it}");
+            below = it.source();
+        }
+        Self::new(&text)
+    }
+
     /// Makes text safe and keeps at most `max` characters of it.
     pub fn capped(text: &str, max: usize) -> Self {
         if text.len() <= max && text.bytes().all(|it| matches!(it, b' '..=b'~')) {

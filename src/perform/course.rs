@@ -69,7 +69,7 @@ impl Course {
             rollout.arrange(&plans, &waves);
             rollouts.begin(&rollout, &who, now)
         };
-        let held = blocking(keep).await.map_err(|it| in_words(&it))?;
+        let held = blocking(keep).await.map_err(|it| SafeText::of_error(&it))?;
         Ok(Self { held: Some(Arc::new(held)), tools: tools.clone() })
     }
 
@@ -83,8 +83,10 @@ impl Course {
         let Some(held) = self.held.clone() else { return Go::On };
         match blocking(move || held.look()).await {
             Ok(rollout) => rollout.paused.map_or(Go::On, Go::Wait),
-            Err(it @ Trouble::TakenOver(_)) => Go::Over(in_words(&it)),
-            Err(it) => Go::Stop(SafeText::new(&format!("it cannot be kept: {}", in_words(&it)))),
+            Err(it @ Trouble::TakenOver(_)) => Go::Over(SafeText::of_error(&it)),
+            Err(it) => {
+                Go::Stop(SafeText::new(&format!("it cannot be kept: {}", SafeText::of_error(&it))))
+            }
         }
     }
 
@@ -197,11 +199,6 @@ async fn blocking<T: Send + 'static>(
         source: std::io::Error::other(it.to_string()),
     };
     spawn_blocking(work).await.unwrap_or_else(|it| Err(broken(it)))
-}
-
-fn in_words(trouble: &Trouble) -> SafeText {
-    let cause = std::error::Error::source(trouble).map(|it| format!(": {it}"));
-    SafeText::new(&format!("{trouble}{}", cause.unwrap_or_default()))
 }
 
 /// In the outcome of a plan that was left to the next run: that it was not begun.

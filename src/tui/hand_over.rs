@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::console::outside;
 use super::msg::HandOver;
-use super::work::in_words;
 use crate::audit::{Extract, Selection};
 use crate::fleet::Moment;
 use crate::inventory::Inventory;
@@ -33,7 +32,7 @@ pub(super) fn write(
     let incident = Incident { extract: &extract, asked: &asked, fleet: &fleet, now };
     let mut text = Vec::new();
     if let Some(format) = incident::FORMATS.first() {
-        (format.write)(&incident, &mut text).map_err(|it| in_words(&it))?;
+        (format.write)(&incident, &mut text).map_err(|it| SafeText::of_error(&it))?;
     }
     let text = String::from_utf8_lossy(&text);
     let cannot =

@@ -6,7 +6,6 @@ use tokio::task::JoinSet;
 
 use super::Deck;
 use super::guided::Note;
-use super::work::in_words;
 use crate::clock::Clock;
 use crate::diagnose::diagnose;
 use crate::fleet::{Fleet, HostName, Moment};
@@ -72,7 +71,7 @@ pub(super) fn critical(
     // What cannot be read is told rather than not.
     diagnosis.acknowledge(&store.acks().unwrap_or_default(), now);
     let told = notices.tell(&[Event::critical(&diagnosis, hosts)]);
-    told.err().map(|it| in_words(&it))
+    told.err().map(|it| SafeText::of_error(&it))
 }
 
 /// Writes down that a guided run is closed, if that is what has happened to it.
@@ -84,7 +83,7 @@ pub(super) fn closed(notices: &Notices, note: &Note, who: &str) -> Option<SafeTe
     let (id, about) = (note.run.id.to_string(), &note.run.about);
     let ending = note.ending.unwrap_or("unknown");
     let event = Event::emergency_ended(&id, about, ending, &summary);
-    notices.tell(&[event]).err().map(|it| in_words(&it))
+    notices.tell(&[event]).err().map(|it| SafeText::of_error(&it))
 }
 
 /// What has happened to a guided run that is closed.

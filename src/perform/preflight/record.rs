@@ -45,7 +45,6 @@ async fn attempt(desk: &Desk<'_>, dns: &str, name: &str) -> Found<(usize, Seen)>
     let Some(told) = tools.inventory.dns.iter().find(|it| it.name == dns) else {
         return Err(SafeText::new(&format!("there is no [[dns]] `{dns}`")));
     };
-    let in_words = |it: &desk::Error| (SafeText::new(&it.to_string()), SafeText::new(it.hint()));
     let provider = match desk::Desk::open(told).await {
         Ok(provider) => provider,
         Err(error) => return Ok((0, Err(in_words(&error)))),
@@ -104,10 +103,14 @@ async fn write(
     )?;
     let permit = trial.permit();
     let provider = answers.desk(dns).await.map_err(|it| (it.text, it.hint.unwrap_or_default()))?;
-    let in_words = |it: &desk::Error| (SafeText::new(&it.to_string()), SafeText::new(it.hint()));
     provider.add(spot, permit).await.map_err(|it| in_words(&it))?;
     let mut last = SafeText::default();
     let spots = std::slice::from_ref(spot);
     provider.wait(spots, |step| last = step.text).await.map_err(|it| in_words(&it))?;
     Ok(SafeText::new(&format!("{}: {last}", spot.owner)))
+}
+
+/// What went wrong at a provider, and what to do.
+fn in_words(error: &desk::Error) -> (SafeText, SafeText) {
+    (SafeText::new(&error.to_string()), SafeText::new(error.hint()))
 }

@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use super::in_words;
 use crate::audit::Log;
 use crate::fleet::Moment;
 use crate::guide;
@@ -22,7 +21,8 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Makes sure that nobody has taken over the run that this console is at.
     pub(super) fn check(&self) -> Result<(), SafeText> {
-        let check = |it: &(Uuid, Held<guide::Run>)| it.1.check().map_err(|it| in_words(&it));
+        let check =
+            |it: &(Uuid, Held<guide::Run>)| it.1.check().map_err(|it| SafeText::of_error(&it));
         self.held.as_ref().map_or(Ok(()), check)
     }
 
@@ -34,7 +34,7 @@ impl Keeper {
         let mut body = serde_json::Map::new();
         body.insert("event".to_owned(), "left".into());
         body.insert("who".to_owned(), who.into());
-        log.guide(id, &body).err().map(|it| in_words(&it))
+        log.guide(id, &body).err().map(|it| SafeText::of_error(&it))
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn keep(
     // One after the other, in the order in which they were given: the newest holds all before it.
     let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
     let Keeper { runs, held } = &mut *keeper;
-    let words = |it: Trouble| in_words(&it);
+    let words = |it: Trouble| SafeText::of_error(&it);
     let is_at = held.as_ref().is_some_and(|it| it.0 == note.run.id);
     if !is_at {
         *held = Some((note.run.id, runs.begin(&note.run, who, now).map_err(words)?));
@@ -72,7 +72,7 @@ pub(super) fn keep(
         }
     }
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    log.guide(note.run.id, &body).map_err(|it| in_words(&it))?;
+    log.guide(note.run.id, &body).map_err(|it| SafeText::of_error(&it))?;
     held.1.save(&note.run).map_err(words)?;
     // Nobody is at what is closed.
     if note.ending.is_some() {

@@ -114,7 +114,7 @@ impl Work {
                 let session = log.begin_session(&session)?;
                 Ok((Arc::new(Mutex::new(log)), session))
             };
-            Done::Opened(open().map_err(|it: audit::Error| in_words(&it)))
+            Done::Opened(open().map_err(|it: audit::Error| SafeText::of_error(&it)))
         });
         Self {
             sessions: Arc::clone(&deck.sessions),
@@ -276,7 +276,7 @@ impl Work {
             let found = perform::reconcile(&tools, Some(&[host])).await;
             // Nobody listens any more only while the console is being closed.
             to_told.send(Done::Tell(Msg::RunEnded(id))).ok();
-            Done::Tell(Msg::Reconciled(found.map_err(|it| in_words(&it))))
+            Done::Tell(Msg::Reconciled(found.map_err(|it| SafeText::of_error(&it))))
         });
     }
 
@@ -298,7 +298,7 @@ impl Work {
                     format!("{host}: the group {group} is read-only; nothing may be changed there")
                 }
                 Err(NotDone::NotAudited(error, false)) => {
-                    return Done::Tell(Msg::LogOpened(Err(in_words(&error))));
+                    return Done::Tell(Msg::LogOpened(Err(SafeText::of_error(&error))));
                 }
                 Err(NotDone::NotAudited(error, true)) => {
                     format!("{host}: it was asked to stop, but that is not on record: {error}")
@@ -347,10 +347,10 @@ impl Work {
                 (Ok(()), many) => format!("{} findings: it is on record", many.len()),
                 (Err(store::Error::NotAudited(error)), _) => {
                     to_told.send(Done::Tell(read_reviews(&store))).ok();
-                    return Done::Tell(Msg::LogOpened(Err(in_words(&error))));
+                    return Done::Tell(Msg::LogOpened(Err(SafeText::of_error(&error))));
                 }
                 (Err(error), _) => {
-                    format!("it is on record and was not kept: {}", in_words(&error))
+                    format!("it is on record and was not kept: {}", SafeText::of_error(&error))
                 }
             };
             to_told.send(Done::Tell(read_reviews(&store))).ok();
@@ -373,7 +373,7 @@ impl Work {
             let mut reading = Reading::default();
             let read = audit::read::scan(&state_dir, &mut |it| reading.add(it));
             let verified = audit::verify::verify(&state_dir);
-            let book = reading.book(verified, read.err().map(|it| in_words(&it)));
+            let book = reading.book(verified, read.err().map(|it| SafeText::of_error(&it)));
             // Without it, a little is known less.
             let ledger = Ledger::of(&Office::new(&state_dir, clock));
             let book = book.with(ledger.events(clock.now()).unwrap_or_default());
@@ -414,7 +414,7 @@ impl Work {
         self.is_saving = true;
         let store = self.store.clone();
         self.tasks.spawn_blocking(move || {
-            let words = |it| format!("the snapshot was not kept: {}", in_words(&it));
+            let words = |it| format!("the snapshot was not kept: {}", SafeText::of_error(&it));
             Done::Saved(store.save(&fleet).map_err(|it| SafeText::new(&words(it))))
         });
     }
@@ -468,7 +468,7 @@ impl Work {
             let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
             let mut log = log.lock().ok()?;
             let left = keeper.leave(&mut log, &who);
-            left.or_else(|| log.end_session(session).err().map(|it| in_words(&it)))
+            left.or_else(|| log.end_session(session).err().map(|it| SafeText::of_error(&it)))
         });
         match timeout(PATIENCE, ending.join_next()).await {
             Ok(Some(Ok(problem))) => problem,
@@ -481,7 +481,7 @@ impl Work {
         let Some(tools) = self.tools(inventory) else { return };
         self.tasks.spawn(async move {
             let found = perform::reconcile(&tools, None).await;
-            Done::Tell(Msg::Reconciled(found.map_err(|it| in_words(&it))))
+            Done::Tell(Msg::Reconciled(found.map_err(|it| SafeText::of_error(&it))))
         });
     }
 
@@ -508,11 +508,11 @@ fn read_reviews(store: &Store) -> Msg {
     let mut reviews = Reviews::default();
     match store.acks() {
         Ok(acks) => reviews.acks = acks,
-        Err(error) => reviews.problem = Some(in_words(&error)),
+        Err(error) => reviews.problem = Some(SafeText::of_error(&error)),
     }
     match store.marks() {
         Ok(mut marks) => reviews.mark = marks.pop(),
-        Err(error) => reviews.problem = Some(in_words(&error)),
+        Err(error) => reviews.problem = Some(SafeText::of_error(&error)),
     }
     Msg::ReviewsRead(Box::new(reviews))
 }
@@ -544,17 +544,6 @@ async fn watch(
         }
         sleep(PAUSE).await;
     }
-}
-
-/// An error with everything below it, in a line.
-pub(in crate::tui) fn in_words(error: &dyn std::error::Error) -> SafeText {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(it) = below {
-        text = format!("{text}: {it}");
-        below = it.source();
-    }
-    SafeText::new(&text)
 }
 
 /// How it was confirmed what is said in a review, for the audit log.

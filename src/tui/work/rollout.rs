@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Done, Work, in_words};
+use super::{Done, Work};
 use crate::action::Confirmed;
 use crate::audit::read;
 use crate::inventory::Inventory;
@@ -27,7 +27,7 @@ impl Work {
         self.tasks.spawn_blocking(move || {
             match tools.rollouts.take(rollout, &tools.who, tools.clock.now(), false) {
                 Ok((_, held)) => Done::Begun(id, Run::resume(tools, confirmed, held)),
-                Err(why) => Done::NotBegun(id, in_words(&why)),
+                Err(why) => Done::NotBegun(id, SafeText::of_error(&why)),
             }
         });
     }
@@ -43,7 +43,7 @@ impl Work {
                     format!("what runs ends, and nothing more begins: {}", kept.run.tally())
                 }
                 Ok(kept) => format!("it goes on: {}", kept.run.tally()),
-                Err(why) => in_words(&why).to_string(),
+                Err(why) => SafeText::of_error(&why).to_string(),
             };
             Done::Tell(Msg::Told(SafeText::new(&text)))
         });
