@@ -224,6 +224,9 @@ static SYSTEM: LazyLock<Vec<CertificateDer<'static>>> =
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
+/// What we are called where a server asks (RFC 9110, section 10.1.5).
+pub const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"));
+
 /// How long connecting to one address may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The bundle of all public authorities has 220 kB.

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use tokio::time::timeout;
 
 use super::Error;
-use crate::https::{self, Failure, Https};
+use crate::https::{self, AGENT, Failure, Https};
 use crate::inventory::Elsewhere;
 use crate::secret::Secret;
 use crate::text::SafeText;
@@ -83,7 +83,6 @@ pub(super) fn unreached(by: &SafeText, why: &str) -> Error {
     Error::Unreached { fleet: by.clone(), why: SafeText::capped(why, 300) }
 }
 
-const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"));
 /// How long one metric may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Ten thousand certificates take fifteen.

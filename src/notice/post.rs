@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::queue::Pending;
 use super::sign::sign;
 use crate::fleet::{Moment, human};
-use crate::https::{self, Failure, Https, host_of, is_allowed, retry_after};
+use crate::https::{self, AGENT, Failure, Https, host_of, is_allowed, retry_after};
 use crate::inventory::Notice;
 use crate::secret::Secret;
 use crate::text::SafeText;
@@ -114,7 +114,6 @@ fn refusal(host: &SafeText, status: StatusCode, headers: &HeaderMap, now: Moment
     Trouble { text: SafeText::new(&format!("{host}: {text} (HTTP {code}){wait}")), again }
 }
 
-const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"));
 /// How long a try may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// As much of an answer as anybody reads.

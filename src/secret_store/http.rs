@@ -12,7 +12,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Fault;
 use crate::clock::Clock;
-use crate::https::{self, Failure, Https, host_of, http_date, is_allowed, jittered, retry_after};
+use crate::fleet::server_of;
+use crate::https::{
+    self, AGENT, Failure, Https, host_of, http_date, is_allowed, jittered, retry_after,
+};
 use crate::inventory::SecretStore;
 use crate::text::SafeText;
 
@@ -58,8 +61,7 @@ impl Http {
 
     /// The host with its port, as it stands in the header `Host`.
     pub(super) fn authority(&self) -> &str {
-        let rest = self.url.split_once("://").map_or(self.url.as_str(), |it| it.1);
-        rest.split('/').next().unwrap_or_default()
+        server_of(&self.url).unwrap_or_default()
     }
 
     /// What the URL has behind its host: a store may lie behind a proxy.
@@ -178,7 +180,6 @@ pub(super) fn secret_header(
     Ok((HeaderName::from_static(name), value))
 }
 
-const AGENT: &str = concat!("certdeck/", env!("CARGO_PKG_VERSION"));
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Vault takes a megabyte, AWS 64 kilobytes.
