@@ -2,6 +2,7 @@
 //! after a kill knows what remains. The audit log has the truth of what was done; this has what
 //! was still to be done.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
@@ -133,6 +134,11 @@ impl Course {
 pub fn learn(rollout: &mut Rollout, records: &[Record]) {
     let (ends, id) = (ends(records), rollout.id.to_string());
     let wanted = rollout.request();
+    let key = |it: &Target| (it.host.to_string(), it.lineage.clone());
+    let mut at = HashMap::new();
+    for (place, it) in rollout.targets.iter().enumerate() {
+        at.entry(key(it)).or_insert(place);
+    }
     let mut seen: Vec<Option<(Became, Uuid)>> = vec![None; rollout.targets.len()];
     for it in records.iter().filter(|it| it.kind == "intent") {
         if it.text("action") != Some(&rollout.action) {
@@ -147,12 +153,9 @@ pub fn learn(rollout: &mut Rollout, records: &[Record]) {
         if !is_own && (became != Became::Done || !is_same()) {
             continue;
         }
-        let is_it = |target: &Target| {
-            it.text("host") == Some(target.host.as_str())
-                && it.text("lineage") == target.lineage.as_deref()
-        };
-        let at = rollout.targets.iter().position(is_it);
-        let Some(known) = at.and_then(|at| seen.get_mut(at)) else { continue };
+        let Some(host) = it.text("host") else { continue };
+        let key = (host.to_owned(), it.text("lineage").map(str::to_owned));
+        let Some(known) = at.get(&key).and_then(|at| seen.get_mut(*at)) else { continue };
         if !matches!(known, Some((Became::Done, _))) {
             *known = Some((became, it.op));
         }

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use keeper::{Keeper, keep};
+use rollout::Open;
 
 use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
@@ -367,11 +368,16 @@ impl Work {
         self.reads = (true, false);
         let store = self.store.clone();
         self.tasks.spawn_blocking(move || Done::Tell(read_reviews(&store)));
-        self.read_rollouts();
         let (state_dir, clock) = (self.state_dir.clone(), self.clock);
+        let to_told = self.to_told.clone();
         self.tasks.spawn_blocking(move || {
-            let mut reading = Reading::default();
-            let read = audit::read::scan(&state_dir, &mut |it| reading.add(it));
+            let (mut reading, mut rollouts) = (Reading::default(), Open::read(&state_dir));
+            let read = audit::read::scan(&state_dir, &mut |it| {
+                rollouts.add(&it);
+                reading.add(it);
+            });
+            // Nobody listens any more only while the console is being closed.
+            to_told.send(Done::Tell(rollouts.told(read.is_ok()))).ok();
             let verified = audit::verify::verify(&state_dir);
             let book = reading.book(verified, read.err().map(|it| SafeText::of_error(&it)));
             // Without it, a little is known less.

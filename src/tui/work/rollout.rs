@@ -1,16 +1,17 @@
 //! Roll-outs, beside the loop: gone on with, paused, and read.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::{Done, Work};
 use crate::action::Confirmed;
-use crate::audit::read;
+use crate::audit::read::Record;
 use crate::inventory::Inventory;
 use crate::perform::{self, Run};
-use crate::rollout::Paused;
-use crate::store::Rollouts;
+use crate::rollout::{Paused, Rollout};
+use crate::store::{Kept, Rollouts};
 use crate::text::SafeText;
 use crate::tui::jobs::RunId;
 use crate::tui::msg::Msg;
@@ -48,18 +49,34 @@ impl Work {
             Done::Tell(Msg::Told(SafeText::new(&text)))
         });
     }
+}
 
-    /// Reads the roll-outs that nobody has closed, as the audit log has them.
-    pub(super) fn read_rollouts(&mut self) {
-        let state_dir = self.state_dir.clone();
-        self.tasks.spawn_blocking(move || {
-            let records = read::records(&state_dir).unwrap_or_default();
-            let mut all = Rollouts::new(&state_dir).all();
-            all.retain(|it| it.run.ended.is_none());
-            for it in &mut all {
-                perform::learn(&mut it.run, &records);
-            }
-            Done::Tell(Msg::RolloutsRead(all))
-        });
+/// Roll-outs that nobody has closed, and what the audit log says of them while it is read.
+pub(super) struct Open {
+    all: Vec<Kept<Rollout>>,
+    records: Vec<Record>,
+}
+
+impl Open {
+    pub(super) fn read(state_dir: &Path) -> Self {
+        let mut all = Rollouts::new(state_dir).all();
+        all.retain(|it| it.run.ended.is_none());
+        Self { all, records: Vec::new() }
+    }
+
+    /// Takes in the next record of the log, the oldest first.
+    pub(super) fn add(&mut self, record: &Record) {
+        if !self.all.is_empty() && (record.kind == "intent" || record.is_end()) {
+            self.records.push(record.clone());
+        }
+    }
+
+    /// The roll-outs as the log has them; one that is not as it was written says nothing.
+    pub(super) fn told(mut self, is_good: bool) -> Msg {
+        let records = if is_good { &self.records[..] } else { &[] };
+        for it in &mut self.all {
+            perform::learn(&mut it.run, records);
+        }
+        Msg::RolloutsRead(self.all)
     }
 }
