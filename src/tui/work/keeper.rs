@@ -1,5 +1,6 @@
 //! The guided run that this console is at: on record, and kept.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
@@ -10,6 +11,9 @@ use crate::guide;
 use crate::store::{Held, Runs, Trouble};
 use crate::text::SafeText;
 use crate::tui::guided::Note;
+
+/// What has happened in guided runs and is not kept yet, the oldest first.
+pub(super) type Notes = Mutex<VecDeque<Note>>;
 
 /// What makes this console the one that is at a guided run.
 #[derive(Debug)]
@@ -38,16 +42,28 @@ impl Keeper {
     }
 }
 
-/// Puts what has happened on record, then keeps the run.
-pub(super) fn keep(
+/// Puts on record what has happened first of what waits, then keeps the run: what it was, and what
+/// kept it from that. Whoever comes first takes the oldest, so that the newest is written last: it
+/// holds all before it.
+pub(super) fn keep_next(
     log: &Mutex<Log>,
     keeper: &Mutex<Keeper>,
+    notes: &Notes,
+    by: (&str, Moment),
+) -> Option<(Note, Result<(), SafeText>)> {
+    let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+    let note = notes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+    let kept = keep(log, &mut keeper, &note, by);
+    Some((note, kept))
+}
+
+fn keep(
+    log: &Mutex<Log>,
+    keeper: &mut Keeper,
     note: &Note,
     (who, now): (&str, Moment),
 ) -> Result<(), SafeText> {
-    // One after the other, in the order in which they were given: the newest holds all before it.
-    let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
-    let Keeper { runs, held } = &mut *keeper;
+    let Keeper { runs, held } = keeper;
     let words = |it: Trouble| SafeText::of_error(&it);
     let is_at = held.as_ref().is_some_and(|it| it.0 == note.run.id);
     if !is_at {
@@ -84,6 +100,7 @@ pub(super) fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn who_is_at_a_run_changes_something_and_nobody_else_does() {
@@ -98,5 +115,27 @@ mod tests {
         let _ben = runs.take(run.id, "ben@bastion", NOW, true).unwrap();
         let why = keeper.check().unwrap_err();
         assert_eq!(why.as_str(), "ben@bastion has taken it over, at 2026-11-23T03:12:44Z");
+    }
+
+    #[test]
+    fn what_happened_first_is_kept_first_by_whoever_comes_first() {
+        const NOW: Moment = Moment::from_unix(1_795_403_564);
+        let state = tempfile::tempdir().unwrap();
+        let log = Mutex::new(Log::open(state.path(), Clock::fixed(NOW)).unwrap());
+        let runs = Runs::new(state.path());
+        let keeper = Mutex::new(Keeper { runs: runs.clone(), held: None });
+        let begun = guide::Run::new(Uuid::now_v7(), "www.example.net", "ada@bastion", NOW);
+        let closed = guide::Run { ended: Some(NOW), ..begun.clone() };
+        let note =
+            |run: &guide::Run, event, ending| Note { run: run.clone(), event, ending, given: None };
+        let all = [note(&begun, "begin", None), note(&closed, "end", Some("proven"))];
+        let notes = Notes::new(all.into());
+        let keep = || keep_next(&log, &keeper, &notes, ("ada@bastion", NOW));
+        let kept = [keep(), keep(), keep()].map(|it| it.map(|(note, kept)| (note.event, kept)));
+        assert_eq!(kept, [Some(("begin", Ok(()))), Some(("end", Ok(()))), None]);
+        let records = log.lock().unwrap().records().unwrap();
+        let events: Vec<_> = records.iter().filter_map(|it| it.text("event")).collect();
+        assert_eq!(events, ["begin", "end"]);
+        assert_eq!(runs.get(begun.id).unwrap().run.ended, Some(NOW));
     }
 }

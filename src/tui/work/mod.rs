@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use keeper::{Keeper, keep};
+use keeper::{Keeper, Notes, keep_next};
 use rollout::Open;
 
 use crate::acme::ledger::Ledger;
@@ -65,8 +65,8 @@ pub(in crate::tui) struct Work {
     store: Store,
     /// Guided runs, and what makes this console the one that is at one.
     guide: Arc<Mutex<Keeper>>,
-    /// What is to be kept of one as soon as the log is open.
-    notes: Vec<Note>,
+    /// What is still to be kept of one: as soon as the log is open, one after the other.
+    notes: Arc<Notes>,
     /// Whether the snapshot is being written, and what is to be written after that.
     is_saving: bool,
     to_save: Option<Fleet>,
@@ -131,7 +131,7 @@ impl Work {
             reads: (false, false),
             store: deck.store.clone(),
             guide: Arc::new(Mutex::new(Keeper { runs: Runs::new(&deck.state_dir), held: None })),
-            notes: Vec::new(),
+            notes: Arc::default(),
             is_saving: false,
             to_save: None,
             is_learning: false,
@@ -169,9 +169,8 @@ impl Work {
             Done::Opened(Ok(session)) => {
                 self.session = Some(session);
                 self.reconcile(inventory);
-                for note in std::mem::take(&mut self.notes) {
-                    self.keep_guide(note);
-                }
+                let waiting = self.notes.lock().map_or(0, |it| it.len());
+                (0..waiting).for_each(|_| self.keep_note());
                 Msg::LogOpened(Ok(()))
             }
             Done::Opened(Err(why)) => Msg::LogOpened(Err(why)),
@@ -320,15 +319,25 @@ impl Work {
 
     /// Puts on record what has happened in a guided run, and keeps it.
     pub(in crate::tui) fn keep_guide(&mut self, note: Note) {
-        let Some((log, _)) = &self.session else { return self.notes.push(note) };
-        let (log, keeper) = (Arc::clone(log), Arc::clone(&self.guide));
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push_back(note);
+        self.keep_note();
+    }
+
+    /// Keeps the oldest of what is still to be kept, if the log is open.
+    fn keep_note(&mut self) {
+        let Some((log, _)) = &self.session else { return };
+        let (log, keeper, notes) =
+            (Arc::clone(log), Arc::clone(&self.guide), Arc::clone(&self.notes));
         let (who, now) = (self.who.clone(), self.clock.now());
         let (to_told, notices) = (self.to_told.clone(), self.posting.known());
         self.tasks.spawn_blocking(move || {
-            match keep(&log, &keeper, &note, (&who, now)) {
-                Ok(()) => return Done::Noted(posting::closed(&notices, &note, &who)),
+            match keep_next(&log, &keeper, &notes, (&who, now)) {
+                Some((note, Ok(()))) => {
+                    return Done::Noted(posting::closed(&notices, &note, &who));
+                }
                 // Nobody listens any more only while the console is being closed.
-                Err(why) => drop(to_told.send(Done::Tell(Msg::GuideLost(why)))),
+                Some((_, Err(why))) => drop(to_told.send(Done::Tell(Msg::GuideLost(why)))),
+                None => {}
             }
             Done::Kept
         });
