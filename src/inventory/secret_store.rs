@@ -55,14 +55,12 @@ impl SecretStore {
     pub fn path_of(&self, host: &str, name: &str) -> Result<String, String> {
         // Files that are found by a glob are called by their path.
         let path = self.path.replace("{host}", host).replace("{name}", name.trim_matches('/'));
-        let odd = path.chars().find(|it| !(it.is_ascii_alphanumeric() || "/_+=.@-".contains(*it)));
-        if let Some(odd) = odd {
+        if let Some(odd) = odd(&path) {
             return Err(format!(
                 "`{path}` would hold `{odd}`, which no such store is sure to take"
             ));
         }
-        let is_hollow = |it: &str| matches!(it, "" | "." | "..");
-        if path.split('/').any(is_hollow) || path.len() > MAX_PATH {
+        if is_hollow(&path) || path.len() > MAX_PATH {
             return Err(format!("`{path}` is no path of a secret"));
         }
         Ok(path)
@@ -167,18 +165,25 @@ impl Grammar for StorePathText {
         if plain.contains(['{', '}']) {
             return Some("only `{host}` and `{name}` can stand in braces here".into());
         }
-        let is_odd = |it: &char| !(it.is_ascii_alphanumeric() || "/_+=.@-".contains(*it));
-        if plain.chars().any(|it| is_odd(&it)) {
+        if odd(&plain).is_some() {
             return Some(
                 "a path in a store has letters, digits and `/` `_` `+` `=` `.` `@` `-`".into(),
             );
         }
-        let is_hollow = |it: &str| matches!(it, "" | "." | "..");
-        let is_bad = plain.split('/').any(is_hollow);
-        is_bad.then(|| {
+        is_hollow(&plain).then(|| {
             "a path in a store does not begin or end with `/`, nor has `//` or `..`".into()
         })
     }
+}
+
+/// The first character of a path that not every store takes.
+fn odd(path: &str) -> Option<char> {
+    path.chars().find(|it| !(it.is_ascii_alphanumeric() || "/_+=.@-".contains(*it)))
+}
+
+/// Whether something between the slashes of a path names nothing, or another folder.
+fn is_hollow(path: &str) -> bool {
+    path.split('/').any(|it| matches!(it, "" | "." | ".."))
 }
 
 /// Where certificates lie if the inventory does not say otherwise.
