@@ -41,6 +41,7 @@
 //! | [`audit`] | the audit log |
 //! | [`wire`] | what is served: TLS handshakes |
 //! | [`resolve`] | the DNS: questions only |
+//! | [`dns`] | the DNS: records that prove control, written by providers' ways |
 //! | [`acme`] | certificate authorities: accounts, orders, challenges |
 //! | [`notice`] | webhooks, and what they are still to be told |
 //! | [`perform`] | hosts: the only room that changes one |
@@ -97,6 +98,7 @@ pub mod budget;
 pub mod cli;
 pub mod clock;
 pub mod diagnose;
+pub mod dns;
 pub mod drill;
 pub mod explain;
 pub mod export;

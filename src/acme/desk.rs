@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::dns::{self, Fault, Given, Provider, Spot};
 use super::{Stage, Step};
 use crate::audit::{self, Permit};
 use crate::clock::Clock;
+use crate::dns::{self, Fault, Given, Provider, Spot};
 use crate::inventory::DnsZone;
 use crate::resolve::{self, Resolver, Server, Watched};
 use crate::secret::Secret;

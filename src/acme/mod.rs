@@ -11,7 +11,6 @@ pub mod account;
 pub mod caa;
 pub mod desk;
 mod directory;
-pub mod dns;
 mod error;
 pub mod health;
 mod http;

@@ -273,7 +273,7 @@ pub struct External {
 pub struct DnsZone {
     /// Its unique name.
     pub name: String,
-    /// The kind of provider, one of [`crate::acme::dns::kinds`].
+    /// The kind of provider, one of [`crate::dns::kinds`].
     pub kind: String,
     /// The zones it can write.
     pub zones: Vec<String>,

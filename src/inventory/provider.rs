@@ -7,7 +7,7 @@ use toml::de::DeString;
 
 use super::grammar::{Checked, LabelText};
 use super::read::MAX_SHOWN;
-use crate::acme::dns::{self, Kind, Wanted};
+use crate::dns::{self, Kind, Wanted};
 use crate::spanned::{Diagnostic, did_you_mean};
 use crate::text::SafeText;
 

@@ -18,7 +18,7 @@ use super::grammar::{
 };
 use super::secret_store::{Keys, KindName, StorePathText};
 use super::{Become, Impact, NoticeKind, Occasion, Protect, StartTls};
-use crate::acme::dns;
+use crate::dns;
 
 /// The hosts of certdeck, and what it should know of them.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use certdeck::acme::desk::{Desk, Error, Record};
-use certdeck::acme::dns::{Fault, Spot};
 use certdeck::audit::{Log, Permit};
 use certdeck::clock::Clock;
+use certdeck::dns::{Fault, Spot};
 use certdeck::inventory;
 use futures_util::future::join_all;
 use serde_json::json;

@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("fleet", &["text"]),
     ("source", &["fleet", "spanned", "text"]),
     // Kinds of DNS providers say which keys they take.
-    ("inventory", &["acme/dns", "budget", "fleet", "source", "spanned", "text"]),
+    ("inventory", &["budget", "dns", "fleet", "source", "spanned", "text"]),
     // The words of a log, in plain words.
     ("diagnose", &["explain", "fleet", "text"]),
     ("filter", &["fleet", "spanned", "text"]),
@@ -80,12 +80,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("https", &["fleet", "secret", "text"]),
     (
         "acme",
-        &["audit", "budget", "clock", "fleet", "https", "inventory", "resolve", "secret", "text"],
+        &[
+            "audit",
+            "budget",
+            "clock",
+            "dns",
+            "fleet",
+            "https",
+            "inventory",
+            "resolve",
+            "secret",
+            "text",
+        ],
     ),
     // What is critical is told as it was found.
     ("notice", &["clock", "diagnose", "fleet", "https", "inventory", "secret", "text"]),
     // Providers know nothing of the inventory, which knows their kinds.
-    ("acme/dns", &["clock", "resolve", "text"]),
+    ("dns", &["clock", "resolve", "text"]),
     ("resolve", &["text"]),
     // Tokens are read as other secrets are; what the metrics are called is known where they are made.
     ("gather", &["fleet", "https", "inventory", "secret", "source", "text"]),
@@ -93,11 +104,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         "perform",
         &[
             "acme",
-            "acme/dns",
             "action",
             "audit",
             "budget",
             "clock",
+            "dns",
             "explain",
             "fleet",
             // What was done in a guided run, as the log has it.
@@ -184,12 +195,12 @@ const ROOMS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "acme",
-            "acme/dns",
             "action",
             "audit",
             "budget",
             "clock",
             "diagnose",
+            "dns",
             "drill",
             "explain",
             "export",
@@ -226,10 +237,10 @@ const FUZZ: &str = "fuzz";
 
 /// Folders of similar things, where a thing does nothing until `ALL` lists it.
 const REGISTRIES: &[&str] = &[
-    "acme/dns",
     "action",
     "budget",
     "diagnose",
+    "dns",
     "guide",
     "inventory/import",
     "practice/drill",

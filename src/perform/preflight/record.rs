@@ -93,7 +93,7 @@ async fn write(
     answers: &mut Answers<'_>,
     trial: &Trial,
     dns: &str,
-    spot: &crate::acme::dns::Spot,
+    spot: &crate::dns::Spot,
 ) -> Result<SafeText, (SafeText, SafeText)> {
     answers.record("a record is written to see whether it is seen", trial.placed()).map_err(
         |it| {

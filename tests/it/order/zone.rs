@@ -2,9 +2,9 @@
 //! CA asks for them.
 
 use certdeck::acme::desk::{Desk, Record};
-use certdeck::acme::dns::Spot;
 use certdeck::acme::order::{Challenge, Kind, Placed, Solver, Tell, Unanswered, Work};
 use certdeck::audit::Permit;
+use certdeck::dns::Spot;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use tempfile::TempDir;
