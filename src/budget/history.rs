@@ -8,9 +8,10 @@ use super::authority::RENEWED_WITHIN;
 use super::event::{Account, Ca, Event, Timing, What};
 use super::limit::Gauge;
 use super::names::NameSet;
+use super::seen::{self, Gap};
 use super::tries::Try;
-use super::{ALL, Kind, Limit, Limits, Scope, Wanted, seen};
-use crate::fleet::{Fleet, HostName, Moment};
+use super::{ALL, Kind, Limit, Limits, Scope, Wanted};
+use crate::fleet::{Fleet, Moment};
 use crate::text::SafeText;
 
 /// Everything that is known to have happened at CAs.
@@ -37,15 +38,6 @@ pub struct Told {
     pub directory: String,
     /// How many.
     pub orders: Limit,
-}
-
-/// A host of which not everything was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// The host.
-    pub host: HostName,
-    /// What is not known of it, in words that go on after its name.
-    pub why: SafeText,
 }
 
 /// How sure it is what is used of a limit, from sure to not.

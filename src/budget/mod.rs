@@ -27,10 +27,10 @@ use std::fmt;
 pub use authority::{Authority, Limits, orders_at};
 pub use event::{Account, Ca, Event, Origin, Timing, What};
 pub use forecast::{Forecast, Turn, Use};
-pub use history::{Bucket, Certainty, Gap, History, Told};
+pub use history::{Bucket, Certainty, History, Told};
 pub use limit::{Gauge, Limit, exact};
 pub use names::{NameSet, normal, registered_domain};
-pub use seen::renewal_of;
+pub use seen::{Gap, renewal_of};
 pub use tries::{Guard, Rest, Try};
 
 /// Every kind of limit, in the order in which they are told.

@@ -6,13 +6,22 @@ use std::collections::BTreeMap;
 use super::Wanted;
 use super::authority::BACKDATED;
 use super::event::{Account, Ca, Event, Origin, Timing, What};
-use super::history::Gap;
 use super::names::{NameSet, normal};
 use crate::explain;
 use crate::fleet::{
-    Automation, Certificate, Fingerprint, Fleet, Host, Moment, Place, ProblemKind, Reach, Window,
+    Automation, Certificate, Fingerprint, Fleet, Host, HostName, Moment, Place, ProblemKind, Reach,
+    Window,
 };
 use crate::text::SafeText;
+
+/// A host of which not everything was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The host.
+    pub host: HostName,
+    /// What is not known of it, in words that go on after its name.
+    pub why: SafeText,
+}
 
 /// Everything that the hosts show, and what could not be seen.
 pub(super) fn of_fleet(fleet: &Fleet, now: Moment) -> (Vec<Event>, Vec<Gap>) {

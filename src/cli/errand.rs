@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 
 use serde_json::{Map, Value};
 
+use super::session::{open_log, refused};
 use super::survey::note;
 use super::{Context, Exit, Failure};
 use crate::audit::{self, Log, Permit};
@@ -53,7 +54,7 @@ impl Errand {
         secret: Option<&audit::Secret>,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let mut log = Log::open(&context.paths.state, context.clock).map_err(refused)?;
+        let mut log = open_log(context)?;
         for line in errand::settle(&mut log).map_err(refused)? {
             say(line.as_str());
         }
@@ -81,8 +82,4 @@ impl Errand {
 /// Says a line on stderr.
 pub(super) fn say(text: &str) {
     note(&format!("{}\n", SafeText::new(text)));
-}
-
-fn refused(error: audit::Error) -> Failure {
-    Failure::new(Exit::AuditRefused, error)
 }

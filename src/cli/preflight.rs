@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::plan::{FORMATS, recalled};
-use super::run::{open_log, refused};
+use super::session::{self, open_log, refused};
 use super::survey::{self, Signals, note};
-use super::{Context, Exit, Failure, open, print, session};
+use super::{Context, Exit, Failure, open, print};
 use crate::action::Chosen;
 use crate::filter::Filter;
 use crate::fleet::{Fleet, Host, HostName, Place};

@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::errand::say;
+use super::session::{open_log, refused};
 use super::survey::note;
 use super::{Context, Exit, Failure, open, print, survey};
 use crate::action::DRY_RUN;
-use crate::audit::{self, Log, read};
+use crate::audit::read;
 use crate::diagnose::{Ack, AckKind, Diagnosis, Finding, FindingId, diagnose};
 use crate::filter::Filter;
 use crate::fleet::{DAY, Fleet, HostName, Moment, PlaceName, human, seconds};
@@ -241,10 +242,7 @@ fn marks(context: &Context) -> Result<Exit, Failure> {
 
 /// Puts it on record and keeps it.
 fn keep(word: &Word, context: &Context) -> Result<Exit, Failure> {
-    let refused = |it: audit::Error| {
-        Failure::new(Exit::AuditRefused, anyhow::Error::new(it).context("nothing was kept"))
-    };
-    let mut log = Log::open(&context.paths.state, context.clock).map_err(refused)?;
+    let mut log = open_log(context)?;
     let who = context.session("review").who();
     match store(context).keep(&mut log, word, &who, CONFIRMED) {
         Ok(()) => say(&word.told()),

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::request::{Name, Request};
-use super::run::refused;
+use super::session::{self, refused};
 use super::survey::note;
-use super::{Context, Exit, Failure, session};
+use super::{Context, Exit, Failure};
 use crate::action::Confirmed;
 use crate::audit::read::Record;
 use crate::fleet::{Moment, human};

@@ -14,11 +14,12 @@ use super::plan::{FORMATS, recalled};
 use super::progress::Told;
 use super::request::{Name, Planned, Request, Targets};
 use super::rollout::{self, Resume, Taken};
+use super::session::{self, open_log, refused};
 use super::survey::{self, Signals, note};
 use super::unattended::Choice;
-use super::{Context, Exit, Failure, notice, open, outcome, print, progress, session, unattended};
+use super::{Context, Exit, Failure, notice, open, outcome, print, progress, unattended};
 use crate::action::{self, Answer, Ask, Chosen, Confirmed, Find, NotConfirmed, Review};
-use crate::audit::{self, Log};
+use crate::audit::Log;
 use crate::fleet::{Fleet, HostName};
 use crate::inventory::Inventory;
 use crate::perform::{self, Run, Tools};
@@ -153,15 +154,6 @@ fn resume(args: &Args, id: &str, context: &Context) -> Result<Exit, Failure> {
     session::attend("run", context, (inventory, log), async |tools| {
         Desk { args, request, context, tools, targets, taken: Some(taken) }.work().await
     })
-}
-
-pub(super) fn open_log(context: &Context) -> Result<Log, Failure> {
-    Log::open(&context.paths.state, context.clock).map_err(refused)
-}
-
-pub(super) fn refused(error: audit::Error) -> Failure {
-    Failure::new(Exit::AuditRefused, error)
-        .with_hint("nothing was changed: no change without a record of it")
 }
 
 /// The targets of an earlier run that did not end well. What was chosen then is chosen again,

@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::run::refused;
 use super::survey::{self, note};
 use super::{Context, Exit, Failure, runtime};
 use crate::acme::Office;
-use crate::audit::{Log, Session};
+use crate::audit::{self, Log, Session};
 use crate::fleet::Fingerprint;
 use crate::inventory::Inventory;
 use crate::perform::Tools;
@@ -49,6 +48,17 @@ pub(super) fn attend(
         note(&format!("warning: the end of this session is not in the audit log: {error}\n"));
     }
     ended
+}
+
+/// The audit log, to be written.
+pub(super) fn open_log(context: &Context) -> Result<Log, Failure> {
+    Log::open(&context.paths.state, context.clock).map_err(refused)
+}
+
+/// What is said where the audit log cannot be read or written before anything is done.
+pub(super) fn refused(error: audit::Error) -> Failure {
+    Failure::new(Exit::AuditRefused, error)
+        .with_hint("nothing was changed: no change without a record of it")
 }
 
 /// Why what was begun before is not taken up, and what to do instead.

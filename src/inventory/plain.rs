@@ -3,7 +3,6 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::read::MAX_SHOWN;
 use super::shape;
 use crate::spanned::{self, Diagnostic, did_you_mean, looks_secret};
 use crate::text::SafeText;
@@ -82,6 +81,9 @@ fn quoted_after<'m>(start: &str, message: &'m str) -> Option<(&'m str, &'m str)>
     let rest = message.strip_prefix(start)?;
     rest.split_once("`, ").or_else(|| rest.split_once('`'))
 }
+
+/// The most characters that are repeated of a word that is not known.
+pub(super) const MAX_SHOWN: usize = 80;
 
 pub(super) const BELOW: &str = "a key of `[[host]]` must stand above its `[[host.source]]` and \
                      `[[host.endpoint]]`";

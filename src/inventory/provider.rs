@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeString;
 
 use super::grammar::{Checked, LabelText};
-use super::read::MAX_SHOWN;
+use super::plain::MAX_SHOWN;
 use crate::dns::{self, Kind, Wanted};
 use crate::spanned::{Diagnostic, did_you_mean};
 use crate::text::SafeText;

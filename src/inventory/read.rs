@@ -587,9 +587,6 @@ fn vantage(told: shape::From) -> Vantage {
 /// Secondaries ask at least that often where nobody notifies them (BIND: min-refresh-time).
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The most characters that are repeated of a word that is not known.
-pub(super) const MAX_SHOWN: usize = 80;
-
 /// The most groups that a mistyped name is compared with, so that no file takes long to read.
 const MAX_GUESSES: usize = 1000;
 

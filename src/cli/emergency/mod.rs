@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::run::open_log;
+use super::session::{self, open_log};
 use super::survey::Signals;
-use super::{Context, Exit, Failure, Options, console, open, plan, runtime, session};
+use super::{Context, Exit, Failure, Options, console, open, plan, runtime};
 #[cfg(feature = "practice")]
 use crate::drill::Drill;
 use crate::fleet::Moment;

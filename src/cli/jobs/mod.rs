@@ -13,9 +13,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use uuid::Uuid;
 
+use super::session::open_log;
 use super::{Context, Exit, Failure, open, runtime, survey};
 use crate::acme::Office;
-use crate::audit::Log;
 use crate::audit::read::{Record, records};
 use crate::audit::verify::Witness;
 use crate::filter::Filter;
@@ -268,8 +268,7 @@ impl Desk<'_> {
     }
 
     fn tools(&self) -> Result<Tools, Failure> {
-        let log = Log::open(&self.context.paths.state, self.context.clock)
-            .map_err(|it| Failure::new(Exit::AuditRefused, it))?;
+        let log = open_log(self.context)?;
         Ok(Tools {
             inventory: Arc::clone(&self.inventory),
             sessions: Arc::clone(&self.sessions),

@@ -13,7 +13,7 @@ use super::lines::{Gone, Lines};
 use super::{is_known, not_taken, nothing, words};
 use crate::action::{Answer as Typed, Ask, Confirmed, Find, NotConfirmed, Plan, Review};
 use crate::budget::History;
-use crate::cli::run::refused;
+use crate::cli::session::refused;
 use crate::cli::survey::{self, note};
 use crate::cli::{Context, Exit, Failure, notice, progress};
 use crate::drill::Drill;
