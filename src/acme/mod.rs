@@ -18,6 +18,7 @@ mod keep;
 pub mod ledger;
 mod nonce;
 pub mod order;
+mod turns;
 mod wait;
 pub mod window;
 
