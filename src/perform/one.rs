@@ -255,9 +255,9 @@ impl Crew {
         let mut tell = |step| self.say(Progress::Ordering { at, step });
         match obtain::rehearse(&self.tools, told, order, permit, &mut tell).await {
             Err(not) => resume::not_obtained(case, not),
-            Ok(left) => {
+            Ok(rehearsed) => {
                 let visited = |it: &_| self.say(Progress::Visited(fleet::Visit::clone(it)));
-                conclude::rehearsed(&self.tools, told, case, host, left, visited).await
+                conclude::rehearsed(&self.tools, told, case, host, rehearsed, visited).await
             }
         }
     }
