@@ -239,7 +239,7 @@ pub(super) fn not_taken(trouble: Trouble) -> Failure {
              --take-over: they begin nothing more from there",
         ),
         Trouble::TakenOver(_) => Some("nothing more is begun from here; `certdeck jobs` lists it"),
-        Trouble::Unknown { .. } | Trouble::Ambiguous { .. } => {
+        Trouble::Left | Trouble::Unknown { .. } | Trouble::Ambiguous { .. } => {
             Some("`certdeck jobs` lists the roll-outs that are not finished")
         }
         Trouble::Damaged { .. } => Some(

@@ -95,6 +95,9 @@ pub enum Trouble {
     /// Somebody has taken it over.
     #[error("{} has taken it over, at {}", .0.who, .0.since)]
     TakenOver(Holder),
+    /// Nobody is at it who would find out.
+    #[error("nobody is at it any more")]
+    Left,
     /// There is none with that identity.
     #[error("there is no {what} `{id}`")]
     Unknown {
@@ -166,9 +169,15 @@ impl<T: Lasting> Shelf<T> {
     }
 
     /// Changes a thing beside whoever is at it, who finds out with the next step.
+    ///
+    /// # Errors
+    /// Nothing is written if nobody is at it.
     pub fn change(&self, id: Uuid, change: impl FnOnce(&mut T)) -> Result<Kept<T>, Trouble> {
         let _alone = self.lock(id)?;
         let (mut kept, holder) = self.read(id)?;
+        if !kept.holder.as_ref().is_some_and(|it| it.is_there) {
+            return Err(Trouble::Left);
+        }
         change(&mut kept.run);
         self.write(&kept.run, holder)?;
         Ok(kept)

@@ -162,8 +162,13 @@ mod tests {
         let beside = rollouts.change(it.id, |it| it.paused = Some(paused.clone())).unwrap();
         assert!(beside.holder.is_some_and(|it| it.is_there));
         let after = held.change(|it| it.targets[0].became = Became::Done).unwrap();
-        assert_eq!((after.paused, after.targets[0].became), (Some(paused), Became::Done));
+        assert_eq!((&after.paused, after.targets[0].became), (&Some(paused), Became::Done));
         held.check().unwrap();
+        // Nobody would find out any more: whoever goes on would wait for no reason.
+        drop(held);
+        let left = rollouts.change(it.id, |it| it.paused = None).unwrap_err();
+        assert!(matches!(left, Trouble::Left), "{left}");
+        assert_eq!(rollouts.get(it.id).unwrap().run.paused, after.paused);
     }
 
     #[test]

@@ -64,7 +64,9 @@ pub struct Job {
     pub state: State,
     /// When it was confirmed, or when the log says that it was.
     pub asked: Moment,
-    /// When it ended, or was given up.
+    /// When it began, if it has and if that is known.
+    pub begun: Option<Moment>,
+    /// When it ended or was given up, if it has and if that is known.
     pub ended: Option<Moment>,
     /// What it printed.
     pub output: Output,
@@ -121,6 +123,7 @@ impl Jobs {
             commands: it.commands.iter().map(crate::action::Command::brief).collect(),
             state: State::Waiting,
             asked: now,
+            begun: None,
             ended: None,
             output: Output::default(),
             report: None,
@@ -149,6 +152,7 @@ impl Jobs {
             commands: Vec::new(),
             state: State::Open,
             asked,
+            begun: Some(asked),
             ended: None,
             output: Output::default(),
             report: None,
@@ -192,6 +196,7 @@ impl Jobs {
             }
             Progress::Ordering { at, step } => {
                 if let Some(job) = run.jobs.get_mut(*at) {
+                    job.begun.get_or_insert(now);
                     job.state = State::Ordering;
                     job.output.say(step.text.clone());
                 }
@@ -199,6 +204,7 @@ impl Jobs {
             Progress::Began { at, op } => {
                 if let Some(job) = run.jobs.get_mut(*at) {
                     job.op = Some(*op);
+                    job.begun.get_or_insert(now);
                     job.state = State::Starting;
                 }
             }
@@ -228,8 +234,7 @@ impl Jobs {
 
     /// Takes in what was found out about an action without an outcome.
     pub fn reconcile(&mut self, found: Reconciled, now: Moment) {
-        let mut jobs = self.runs.iter_mut().flat_map(|it| &mut it.jobs);
-        let Some(job) = jobs.find(|it| it.op == Some(found.op)) else { return };
+        let Some(job) = self.job_of(found.op) else { return };
         job.told = Some(found.text);
         if let Some(report) = found.report {
             job.end(Box::new(report), now);
@@ -248,15 +253,53 @@ impl Jobs {
         }
     }
 
-    /// Nobody looks at a run any more: what has not ended is open.
-    pub fn leave(&mut self, run: RunId) {
-        let Some(run) = self.runs.iter_mut().find(|it| it.id == run) else { return };
+    /// Why what has not begun of a run waits.
+    pub fn hold(&mut self, run: RunId, why: &SafeText) {
+        let Some(run) = self.run_mut(run) else { return };
+        for job in run.jobs.iter_mut().filter(|it| it.state == State::Waiting) {
+            job.told = Some(why.clone());
+        }
+    }
+
+    /// Nobody looks at a run any more: what was begun and has not ended is open.
+    /// Tells whether it was a roll-out.
+    pub fn leave(&mut self, run: RunId) -> bool {
+        let Some(run) = self.run_mut(run) else { return false };
+        let is_own = run.is_own();
         if let Some(it) = &mut run.rollout {
             it.at_it = None;
         }
         for job in run.jobs.iter_mut().filter(|it| !it.is_over()) {
+            match job.op {
+                Some(_) => job.state = State::Open,
+                None if is_own => {
+                    job.state = State::NotBegun(SafeText::new("nothing of it was begun"));
+                }
+                // It waits for whoever goes on with the roll-out.
+                None => {}
+            }
+        }
+        run.rollout.is_some()
+    }
+
+    /// Takes in how a job is that somebody else has started.
+    pub fn watch(&mut self, op: Uuid, seen: &Result<job::Look, SafeText>) {
+        match (self.job_of(op), seen) {
+            (Some(job), Ok(look)) => job.look(look),
+            (Some(job), Err(why)) => job.state = State::Lost(why.clone()),
+            (None, _) => {}
+        }
+    }
+
+    /// Nobody looks at that job any more.
+    pub fn unwatch(&mut self, op: Uuid) {
+        if let Some(job) = self.job_of(op).filter(|it| !it.is_over()) {
             job.state = State::Open;
         }
+    }
+
+    fn job_of(&mut self, op: Uuid) -> Option<&mut Job> {
+        self.runs.iter_mut().flat_map(|it| &mut it.jobs).find(|it| it.op == Some(op))
     }
 
     pub(super) fn retain(&mut self, is_kept: impl Fn(&RunView) -> bool) {
@@ -267,8 +310,12 @@ impl Jobs {
         self.runs.iter_mut().find(|it| it.id == id)
     }
 
+    pub(super) fn runs_mut(&mut self) -> impl Iterator<Item = &mut RunView> {
+        self.runs.iter_mut()
+    }
+
     pub(super) fn rollout_mut(&mut self, id: Uuid) -> Option<&mut RunView> {
-        self.runs.iter_mut().find(|it| it.rollout.as_ref().is_some_and(|it| it.id == id))
+        self.runs_mut().find(|it| it.rollout.as_ref().is_some_and(|it| it.id == id))
     }
 
     /// The runs, the newest first.
@@ -385,9 +432,10 @@ impl Job {
         }
     }
 
-    /// How long it has taken, in seconds.
-    pub fn elapsed(&self, now: Moment) -> i64 {
-        self.ended.unwrap_or(now).since(self.asked).max(0)
+    /// How long it has taken, in seconds; `None` if it has not begun, or if that is not known.
+    pub fn elapsed(&self, now: Moment) -> Option<i64> {
+        let until = if self.is_over() { self.ended? } else { now };
+        Some(until.since(self.begun?).max(0))
     }
 
     /// What is to be said of it in a line.

@@ -13,6 +13,7 @@ use crate::fleet::{Host, HostName, Moment, Visit, Window};
 use crate::gather;
 use crate::guide::Run;
 use crate::inventory::Inventory;
+use crate::job;
 use crate::perform::{self, Progress, Reconciled};
 use crate::preflight::Wanted;
 use crate::review::{Mark, Word};
@@ -25,6 +26,7 @@ use super::checks::ChecksId;
 use super::guided::Note;
 use super::input::Input;
 use super::jobs::RunId;
+use super::rollouts::Times;
 
 /// When something happened: by the wall clock, for people, and since the console began, for what
 /// counts in parts of a second. A moment alone is enough where that does not matter.
@@ -67,13 +69,19 @@ pub enum Msg {
     /// The hand-over is written: where, and the status; or why it is not.
     HandedOver(Result<(PathBuf, String), SafeText>),
     /// The roll-outs that are kept were read, as the audit log has them.
-    RolloutsRead(Vec<Kept<Rollout>>),
+    RolloutsRead(Vec<Kept<Rollout>>, Times),
     /// The audit log was read, as far as it can be.
     LogRead(Box<Book>),
     /// Something confirmed tells how it goes on.
     Ran(RunId, Progress),
     /// Everything confirmed at once has ended.
     RunEnded(RunId),
+    /// Why what was confirmed is not begun yet.
+    Held(RunId, SafeText),
+    /// How a job is that somebody else has started, or why its host cannot be asked.
+    Watched(Uuid, Result<job::Look, SafeText>),
+    /// Nobody looks at that job any more.
+    Unwatched(Uuid),
     /// A look before an order tells how it goes on.
     Looked(ChecksId, perform::preflight::Progress),
     /// Nothing more comes of a look before an order.
@@ -124,7 +132,7 @@ pub struct HandOver {
 #[derive(Debug)]
 pub enum Effect {
     /// Look at a job that another console has started, until it ends.
-    Attach(RunId, HostName, Uuid),
+    Attach(HostName, Uuid),
     /// Put on record what was said in a review, and keep it. It was typed out and confirmed, and
     /// changes nothing on any host.
     Put(Vec<Word>),

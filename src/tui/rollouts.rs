@@ -1,6 +1,8 @@
 //! Roll-outs as the console knows them: its own, those of others, and those that were left. Values
 //! only.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::jobs::{Job, Jobs, Output, RunView, State};
@@ -24,7 +26,13 @@ pub struct Standing {
     pub tally: Option<Tally>,
     /// How the command line goes on with it.
     pub resume: String,
+    /// Whether it was begun or gone on with from this console, which then knows more of it than
+    /// what is kept.
+    pub is_own: bool,
 }
+
+/// When actions began, and when they ended if they have, by the audit log.
+pub type Times = HashMap<Uuid, (Moment, Option<Moment>)>;
 
 /// Who is at a roll-out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +47,7 @@ impl Standing {
     /// That of a roll-out which this console has begun.
     pub fn here(id: Uuid) -> Self {
         let resume = format!("certdeck run --resume {id}");
-        Self { id, at_it: Some(AtIt::Here), paused: None, tally: None, resume }
+        Self { id, at_it: Some(AtIt::Here), paused: None, tally: None, resume, is_own: true }
     }
 
     /// What remains, and who could change that, in words.
@@ -71,37 +79,46 @@ impl Standing {
             paused: kept.run.paused.as_ref().map(|it| it.who.clone()),
             tally: Some(kept.run.tally()),
             resume: kept.run.resume(),
+            is_own: false,
+        }
+    }
+
+    /// The same, with what was known of it before it was read.
+    fn after(self, known: &Self) -> Self {
+        match (&known.at_it, &self.at_it) {
+            (Some(AtIt::Here), _) => Self { at_it: Some(AtIt::Here), is_own: true, ..self },
+            // Somebody else has taken it up.
+            (_, Some(_)) => self,
+            (_, None) => Self { is_own: known.is_own, ..self },
         }
     }
 }
 
 impl Jobs {
-    /// Takes in the roll-outs that are kept; tells of one that nobody is at and that was not known
-    /// yet.
-    pub fn learn_rollouts(&mut self, all: &[Kept<Rollout>], now: Moment) -> Option<SafeText> {
+    /// Takes in the roll-outs that are kept, and the times of their actions; tells of one that
+    /// nobody is at and that was not known yet.
+    pub fn learn_rollouts(&mut self, all: &[Kept<Rollout>], times: &Times) -> Option<SafeText> {
         let mut left = None;
+        let is_kept =
+            |known: &Standing| all.iter().any(|it| it.run.id == known.id && !it.run.is_over());
         // What is over is in the audit log, but for what was begun from here.
-        self.retain(|it| {
-            let is_kept =
-                |known: &Standing| all.iter().any(|it| it.run.id == known.id && !it.run.is_over());
-            it.is_own() || it.rollout.as_ref().is_none_or(is_kept)
-        });
+        self.retain(|it| it.is_own() || it.rollout.as_ref().is_none_or(is_kept));
+        for run in self.runs_mut().filter(|it| it.jobs.iter().all(Job::is_over)) {
+            run.rollout.take_if(|it| !is_kept(it));
+        }
         for kept in all {
-            let (rollout, mut standing) = (&kept.run, Standing::of(kept));
+            let (rollout, standing) = (&kept.run, Standing::of(kept));
+            let jobs = jobs(rollout, times);
             if let Some(run) = self.rollout_mut(rollout.id) {
-                if run.rollout.as_ref().is_some_and(|it| it.at_it == Some(AtIt::Here)) {
-                    standing.at_it = Some(AtIt::Here);
-                }
-                run.rollout = Some(standing);
+                run.rollout = run.rollout.take().map(|known| standing.after(&known));
                 if !run.is_own() {
-                    run.jobs = jobs(rollout, now);
+                    run.renew(jobs);
                 }
             } else if !rollout.is_over() {
                 if standing.at_it.is_none() {
                     let text = format!("a roll-out of {} was left: ", rollout.action);
                     left = Some(SafeText::new(&(text + &standing.words())));
                 }
-                let jobs = jobs(rollout, now);
                 let run = self.add(rollout.action.clone(), request(rollout), jobs);
                 if let Some(run) = self.run_mut(run) {
                     run.rollout = Some(standing);
@@ -122,8 +139,25 @@ impl Jobs {
 impl RunView {
     /// Whether it was begun from this console, which knows more of it than what is kept.
     pub fn is_own(&self) -> bool {
-        self.rollout.as_ref().is_none_or(|it| it.at_it == Some(AtIt::Here))
-            || self.jobs.iter().any(|it| it.report.is_some())
+        self.rollout.as_ref().is_none_or(|it| it.is_own)
+    }
+
+    /// Whether somebody is at it who tells of its jobs.
+    pub fn is_attended(&self) -> bool {
+        self.rollout.as_ref().is_some_and(|it| it.at_it.is_some())
+    }
+
+    /// Takes in its jobs as they are kept, but for what was looked at from here.
+    fn renew(&mut self, jobs: Vec<Job>) {
+        let mut known = std::mem::replace(&mut self.jobs, jobs);
+        let is_begun = |it: &&mut Job| it.op.is_some() && it.state != State::Waiting;
+        for job in self.jobs.iter_mut().filter(is_begun) {
+            let is_better =
+                |it: &Job| it.op == job.op && (it.report.is_some() || job.state == State::Open);
+            if let Some(at) = known.iter().position(is_better) {
+                *job = known.swap_remove(at);
+            }
+        }
     }
 
     /// The roll-out that this is, if somebody may go on with it from here.
@@ -132,7 +166,7 @@ impl RunView {
     }
 }
 
-fn jobs(rollout: &Rollout, now: Moment) -> Vec<Job> {
+fn jobs(rollout: &Rollout, times: &Times) -> Vec<Job> {
     let mut targets: Vec<&Target> = rollout.targets.iter().collect();
     targets.sort_by_key(|it| it.wave);
     let job = |it: &Target| {
@@ -148,6 +182,7 @@ fn jobs(rollout: &Rollout, now: Moment) -> Vec<Job> {
             1 => "wave 1, the canary".to_owned(),
             wave => format!("wave {wave}"),
         };
+        let time = it.op.filter(|_| it.became != Became::Waiting).and_then(|op| times.get(&op));
         Job {
             host: it.host.clone(),
             place: it.lineage.as_deref().map(SafeText::new),
@@ -155,7 +190,8 @@ fn jobs(rollout: &Rollout, now: Moment) -> Vec<Job> {
             commands: Vec::new(),
             state,
             asked: rollout.opened,
-            ended: Some(now),
+            begun: time.map(|it| it.0),
+            ended: time.and_then(|it| it.1),
             output: Output::default(),
             report: None,
             told: Some(SafeText::new(&what)),

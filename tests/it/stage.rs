@@ -245,7 +245,7 @@ impl Stage {
             lineage: Some(lineage.to_owned()),
             wave,
             became,
-            op: None,
+            op: (became != Became::Waiting).then(|| Uuid::from_u128(0x0192_7f42 + wave as u128)),
         };
         let targets = [
             (1, "edge-ams-1", "legacy.example.org", Became::Done),
@@ -264,7 +264,12 @@ impl Stage {
         let holder = Some(Holder { who, since: self.now, is_there });
         self.arm();
         self.wait(60);
-        self.tell(Msg::RolloutsRead(vec![Kept { run, holder }]));
+        let took = |it: &Target| {
+            let begun = self.now.plus(-300 + 60 * i64::try_from(it.wave).ok()?);
+            Some((it.op?, (begun, Some(begun.plus(41)))))
+        };
+        let times = run.targets.iter().filter_map(took).collect();
+        self.tell(Msg::RolloutsRead(vec![Kept { run, holder }], times));
     }
 
     /// A roll-out was left, and nobody is at it.

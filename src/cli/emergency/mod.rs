@@ -172,7 +172,7 @@ fn not_taken(trouble: Trouble) -> Failure {
         Trouble::TakenOver(_) => {
             Some("nothing more is done from here; `certdeck emergency --list` shows who is at it")
         }
-        Trouble::Unknown { .. } | Trouble::Ambiguous { .. } => {
+        Trouble::Left | Trouble::Unknown { .. } | Trouble::Ambiguous { .. } => {
             Some("`certdeck emergency --list` shows the runs that are open")
         }
         Trouble::Damaged { .. } => Some(

@@ -16,13 +16,14 @@ use crate::store::Kept;
 use crate::text::SafeText;
 use crate::tui::arm::Bar;
 use crate::tui::checks::ChecksId;
-use crate::tui::jobs::{JobId, RunId, State, ending_word};
+use crate::tui::jobs::{JobId, RunId, RunView, State, ending_word};
 use crate::tui::keys::{Command, Lookup, binding};
 use crate::tui::msg::Effect;
 use crate::tui::overlay::{Card, Do, Form, Notice, Question};
 use crate::tui::part::detail;
 use crate::tui::part::menu::{self, MenuRow};
 use crate::tui::request::{NOWHERE, Planned, Request};
+use crate::tui::rollouts::Times;
 use crate::tui::rows::RowId;
 use crate::tui::screen;
 
@@ -240,8 +241,8 @@ impl App {
     }
 
     /// Takes in the roll-outs that are kept, and tells of one that was left.
-    pub(super) fn take_rollouts(&mut self, all: &[Kept<Rollout>]) {
-        let left = self.desk.jobs.learn_rollouts(all, self.desk.now);
+    pub(super) fn take_rollouts(&mut self, all: &[Kept<Rollout>], times: &Times) {
+        let left = self.desk.jobs.learn_rollouts(all, times);
         self.desk.list_jobs();
         if let Some(text) = left {
             let key = self.keymap.key(Command::Screen4).unwrap_or_default();
@@ -300,12 +301,14 @@ impl App {
     pub(super) fn open_job(&mut self, id: JobId) -> Vec<Effect> {
         self.trail.open(screen::open_job(id, &self.desk));
         // Those of a roll-out are told by whoever is at it.
-        let run = self.desk.jobs.run(id).filter(|it| it.rollout.is_none()).map(|it| it.id);
-        let Some((job, run)) = self.desk.jobs.job_mut(id).zip(run) else { return Vec::new() };
+        if self.desk.jobs.run(id).is_none_or(RunView::is_attended) {
+            return Vec::new();
+        }
+        let Some(job) = self.desk.jobs.job_mut(id) else { return Vec::new() };
         match job.op {
             Some(op) if job.state == State::Open => {
                 job.state = State::Starting;
-                vec![Effect::Attach(run, job.host.clone(), op)]
+                vec![Effect::Attach(job.host.clone(), op)]
             }
             _ => Vec::new(),
         }
@@ -348,9 +351,9 @@ impl App {
                     let word = ending_word(report.ending);
                     let text =
                         format!("{} {}: {word}; {}", run.action, job.target(), report.summary);
-                    let took = job.elapsed(self.desk.now);
+                    let waited = self.desk.now.since(job.asked);
                     self.say(&text);
-                    effects.extend(self.ring(took, &text));
+                    effects.extend(self.ring(waited, &text));
                 }
                 effects.push(Effect::ReadLog);
             }
@@ -365,9 +368,11 @@ impl App {
     }
 
     /// What has ended without a word about a job: nobody looks at it any more.
-    pub(super) fn end_run(&mut self, run: RunId) {
-        self.desk.jobs.leave(run);
+    pub(super) fn end_run(&mut self, run: RunId) -> Vec<Effect> {
+        let was_rollout = self.desk.jobs.leave(run);
         self.desk.list_jobs();
+        // Whether something of it remains is known once it was put away.
+        if was_rollout { vec![Effect::ReadLog] } else { Vec::new() }
     }
 
     pub(super) fn take_reconciled(

@@ -134,10 +134,13 @@ impl App {
             Msg::HandedOver(written) => effects = self.take_handed_over(written),
             Msg::LogOpened(opened) => effects = self.take_log_opened(opened),
             Msg::LogRead(book) => self.desk.take_book(*book),
-            Msg::RolloutsRead(all) => self.take_rollouts(&all),
+            Msg::RolloutsRead(all, times) => self.take_rollouts(&all, &times),
             Msg::ReviewsRead(reviews) => self.take_reviews(*reviews),
             Msg::Ran(run, progress) => effects = self.take_progress(run, progress),
-            Msg::RunEnded(run) => self.end_run(run),
+            Msg::RunEnded(run) => effects = self.end_run(run),
+            Msg::Held(run, why) => self.desk.jobs.hold(run, &why),
+            Msg::Watched(op, seen) => self.desk.jobs.watch(op, &seen),
+            Msg::Unwatched(op) => self.desk.jobs.unwatch(op),
             Msg::Looked(id, progress) => effects = self.take_look(id, progress),
             Msg::LookEnded(id) => {
                 self.desk.looks.end(id);

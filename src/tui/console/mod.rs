@@ -340,8 +340,8 @@ impl Console {
     async fn perform(&mut self, effect: Effect) -> Result<(), Error> {
         let inventory = Arc::clone(&self.app.desk().inventory);
         match effect {
-            Effect::Attach(run, host, op) => {
-                self.work.attach(run, host, op, &inventory);
+            Effect::Attach(host, op) => {
+                self.work.attach(host, op, &inventory);
                 Ok(())
             }
             Effect::Keep { name, text } => {

@@ -458,12 +458,11 @@ impl Card {
 
 fn busy(plan: &Plan, desk: &Desk) -> Option<String> {
     let (run, job) = desk.jobs.at_host(&plan.host)?;
-    let since = human(job.elapsed(desk.now));
-    Some(format!(
-        "{} of {} runs since {since}; one change per host at a time",
-        run.action,
-        job.target()
-    ))
+    let how = job.elapsed(desk.now).map_or_else(
+        || "waits for its wave".to_owned(),
+        |it| format!("has been running for {}", human(it)),
+    );
+    Some(format!("{} of {} {how}; one change per host at a time", run.action, job.target()))
 }
 
 /// Wider lines are harder to read.

@@ -72,7 +72,8 @@ fn draw_job(
     pen.column(&run.action, ACTION, theme.text()).skip(1);
     pen.column(&page.shown(job.host.as_str()), columns.host, theme.text()).skip(1);
     pen.column(&page.shown(cert), columns.cert, theme.text()).skip(1);
-    pen.column(&human(job.elapsed(now)), TOOK, theme.dim()).skip(1);
+    let took = job.elapsed(now).map_or_else(|| theme.glyphs().none.to_owned(), human);
+    pen.column(&took, TOOK, theme.dim()).skip(1);
     pen.put(&page.shown(job.remark().as_str()), theme.dim());
 }
 

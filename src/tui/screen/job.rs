@@ -172,7 +172,8 @@ fn about_job(run: &RunView, job: &Job, desk: &Desk, sheet: &mut Sheet<'_>) {
     sheet.heading("What was asked for");
     sheet.field("Action", &format!("{} {}", run.action, job.target()));
     sheet.field("Confirmed", &when(job.asked, desk.now));
-    sheet.field(if job.ended.is_some() { "Took" } else { "Takes" }, &human(job.elapsed(desk.now)));
+    let took = job.elapsed(desk.now).map(human);
+    sheet.maybe(if job.is_over() { "Took" } else { "Takes" }, took);
     sheet.maybe("Wave", run.wave_words());
     sheet.maybe("Job", job.op.map(|it| it.to_string()));
     for (number, command) in job.commands.iter().enumerate() {

@@ -92,6 +92,8 @@ pub(in crate::tui) enum Done {
     Begun(RunId, Run),
     /// It is not, and why.
     NotBegun(RunId, SafeText),
+    /// What remains of a roll-out waits or goes on, or not, and why.
+    Paused(SafeText),
     /// A look before an order has told something; `None` at its end.
     Looked(ChecksId, Option<preflight::Progress>),
     /// A guided run was kept.
@@ -193,6 +195,11 @@ impl Work {
                 self.tell(Msg::RunEnded(id));
                 Msg::Told(why)
             }
+            Done::Paused(text) => {
+                // Who is at it somewhere else does not tell this console how it goes on.
+                self.read_log();
+                Msg::Told(text)
+            }
             Done::Ran(id, Some(progress)) => Msg::Ran(id, progress),
             Done::Ran(id, None) => {
                 self.runs.retain(|it| it.0 != id);
@@ -259,23 +266,17 @@ impl Work {
     }
 
     /// Looks at a job until it ends, and then finds out what became of it.
-    pub(in crate::tui) fn attach(
-        &mut self,
-        id: RunId,
-        host: HostName,
-        op: Uuid,
-        inventory: &Arc<Inventory>,
-    ) {
+    pub(in crate::tui) fn attach(&mut self, host: HostName, op: Uuid, inventory: &Arc<Inventory>) {
         let told = inventory.host(host.as_str()).cloned();
         let Some((tools, told)) = self.tools(inventory).zip(told) else {
-            return self.tell(Msg::RunEnded(id));
+            return self.tell(Msg::Unwatched(op));
         };
         let to_told = self.to_told.clone();
         self.tasks.spawn(async move {
-            watch(id, &tools, &told, op, &to_told).await;
+            watch(&tools, &told, op, &to_told).await;
             let found = perform::reconcile(&tools, Some(&[host])).await;
             // Nobody listens any more only while the console is being closed.
-            to_told.send(Done::Tell(Msg::RunEnded(id))).ok();
+            to_told.send(Done::Tell(Msg::Unwatched(op))).ok();
             Done::Tell(Msg::Reconciled(found.map_err(|it| SafeText::of_error(&it))))
         });
     }
@@ -533,28 +534,16 @@ fn read_reviews(store: &Store) -> Msg {
 }
 
 /// Looks at a job until it has ended, and tells what it prints.
-async fn watch(
-    id: RunId,
-    tools: &Tools,
-    host: &Host,
-    op: Uuid,
-    to_told: &mpsc::UnboundedSender<Done>,
-) {
+async fn watch(tools: &Tools, host: &Host, op: Uuid, to_told: &mpsc::UnboundedSender<Done>) {
     let mut from = 0;
     loop {
-        let progress = match perform::jobs::look(&tools.sessions, host, op, from).await {
-            Ok(look) => {
-                from += look.output.len() as u64;
-                Progress::Looked { at: 0, look }
-            }
-            Err(why) => Progress::Lost { at: 0, why: why.text },
-        };
-        let is_over = matches!(
-            &progress,
-            Progress::Looked { look, .. }
-                if !matches!(look.status.state, job::State::Running | job::State::Starting)
-        );
-        if to_told.send(Done::Ran(id, Some(progress))).is_err() || is_over {
+        let seen = perform::jobs::look(&tools.sessions, host, op, from).await;
+        from += seen.as_ref().map_or(0, |it| it.output.len() as u64);
+        let is_over = seen
+            .as_ref()
+            .is_ok_and(|it| !matches!(it.status.state, job::State::Running | job::State::Starting));
+        let seen = Msg::Watched(op, seen.map_err(|it| it.text));
+        if to_told.send(Done::Tell(seen)).is_err() || is_over {
             return;
         }
         sleep(PAUSE).await;

@@ -2,6 +2,7 @@
 //! real CA and a real nginx. What is claimed is checked with openssl and with the audit log.
 
 mod actions;
+mod console;
 mod deliver;
 mod guards;
 mod killed;

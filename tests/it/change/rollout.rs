@@ -13,14 +13,14 @@ use crate::lab::certbot_host::CertbotHost;
 use crate::lab::{Lab, wait_for};
 
 /// Hosts with the lineage `a.test` each, in waves of two.
-struct Crowd {
-    hosts: Vec<CertbotHost>,
+pub(super) struct Crowd {
+    pub(super) hosts: Vec<CertbotHost>,
     /// Last, so that what is in it ends first.
-    lab: Lab,
+    pub(super) lab: Lab,
 }
 
 impl Crowd {
-    fn new(count: usize) -> Option<Self> {
+    pub(super) fn new(count: usize) -> Option<Self> {
         let mut lab = Lab::new()?;
         let mut hosts = Vec::new();
         for at in 0..count {
@@ -32,7 +32,7 @@ impl Crowd {
         Some(Self { hosts, lab })
     }
 
-    fn inventory(&self) -> String {
+    pub(super) fn inventory(&self) -> String {
         let mut inventory = "[[group]]\nname = 'edge'\nwave = 2\n".to_owned();
         for host in &self.hosts {
             let told = host.inventory();
@@ -48,29 +48,29 @@ impl Crowd {
     }
 
     /// A program that goes on beside the test.
-    fn begin(&self, line: &str) -> Running {
+    pub(super) fn begin(&self, line: &str) -> Running {
         Running(self.child(line))
     }
 
-    fn child(&self, line: &str) -> Child {
+    pub(super) fn child(&self, line: &str) -> Child {
         let said = fs::File::create(self.lab.path("said")).unwrap();
         let mut command = self.lab.certdeck(&self.inventory());
         command.args(line.split_whitespace()).stdin(Stdio::null());
         command.stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
     }
 
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         fs::read_to_string(self.lab.path("said")).unwrap()
     }
 
     /// The whole roll-out: a forced renewal everywhere.
-    fn whole(&self) -> String {
+    pub(super) fn whole(&self) -> String {
         let names: Vec<_> = self.hosts.iter().map(|it| format!("{}/a.test", it.name)).collect();
         format!("run force-renew {} --yes {}", names.join(" "), names.len())
     }
 
     /// Roll-outs that are not finished.
-    fn open(&self) -> Vec<Value> {
+    pub(super) fn open(&self) -> Vec<Value> {
         let told = self.certdeck("jobs list --format json");
         let all: Value = serde_json::from_str(&told.stdout).unwrap();
         all["roll-outs"].as_array().unwrap().clone()
@@ -93,7 +93,7 @@ impl Crowd {
     /// How many certificates each host has got since it was set up, as its CA and its archive
     /// have it.
     #[track_caller]
-    fn renewed(&self) -> Vec<usize> {
+    pub(super) fn renewed(&self) -> Vec<usize> {
         let renewed = |it: &CertbotHost| {
             it.assert_whole("a.test");
             assert_eq!(it.ca.issued().len(), it.versions("a.test"), "{}", it.name);
@@ -104,7 +104,7 @@ impl Crowd {
 
     /// Every host serves what it got, and the audit log is whole and has no loose end.
     #[track_caller]
-    fn assert_proven(&self) {
+    pub(super) fn assert_proven(&self) {
         for host in &self.hosts {
             assert_eq!(host.nginx.served("a.test"), Some(host.on_disk("a.test")), "{}", host.name);
         }
@@ -113,13 +113,13 @@ impl Crowd {
 }
 
 /// A hook that waits until it may go on, at one host.
-struct Gate {
+pub(super) struct Gate {
     at: PathBuf,
     open: PathBuf,
 }
 
 impl Gate {
-    fn new(host: &CertbotHost) -> Self {
+    pub(super) fn new(host: &CertbotHost) -> Self {
         let (at, open) = (host.path("at-the-gate"), host.path("gate-is-open"));
         let script = format!(
             "touch '{}'; while [ ! -e '{}' ]; do sleep 0.05; done",
@@ -130,11 +130,11 @@ impl Gate {
         Self { at, open }
     }
 
-    fn wait(&self) {
+    pub(super) fn wait(&self) {
         wait_for("a job at the gate", || self.at.exists());
     }
 
-    fn open(&self) {
+    pub(super) fn open(&self) {
         fs::write(&self.open, "").unwrap();
     }
 }
