@@ -3,6 +3,7 @@
 
 mod grammar;
 pub mod import;
+mod named;
 mod plain;
 mod provider;
 mod prune;
@@ -11,7 +12,7 @@ mod schema;
 mod secret_store;
 mod shape;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub struct Defaults {
     pub resolvers: Vec<SocketAddr>,
     /// The issuer to order from, where nothing else is said.
     pub issuer: Option<String>,
+    /// The stores of secrets that certificates are delivered to, where nothing else is said.
+    pub deliver: Vec<String>,
     /// After how many seconds of an incident that is not over the console says whom to call;
     /// `None` is never.
     pub escalate_after: Option<i64>,
@@ -99,6 +102,7 @@ impl Default for Defaults {
             roots: Vec::new(),
             resolvers: Vec::new(),
             issuer: None,
+            deliver: Vec::new(),
             escalate_after: Some(30 * 60),
             practice: false,
         }
@@ -144,6 +148,19 @@ pub struct Group {
     pub runbook: Option<String>,
     /// How many places are changed at once after the canary.
     pub wave: Option<usize>,
+    /// The stores of secrets that certificates of its hosts are delivered to, if it says so.
+    pub deliver: Option<Vec<String>>,
+}
+
+impl Group {
+    /// The stores that these of the groups name, each once; `None` if none of them says so.
+    fn deliver_of(groups: &[Self], names: &[String]) -> Option<Vec<String>> {
+        let of = |name: &String| groups.iter().find(|it| it.name == *name)?.deliver.as_ref();
+        let mut told = names.iter().filter_map(of).peekable();
+        told.peek()?;
+        let mut seen = BTreeSet::new();
+        Some(told.flatten().filter(|it| seen.insert(*it)).cloned().collect())
+    }
 }
 
 /// A host to look at.
@@ -175,6 +192,8 @@ pub struct Host {
     pub webroot: Option<String>,
     /// The issuer to order from, where nothing else is said.
     pub issuer: Option<String>,
+    /// The stores of secrets that its certificates are delivered to.
+    pub deliver: Vec<String>,
     /// What should be served from here.
     pub endpoints: Vec<Endpoint>,
     /// The authorities at which chains may end.
@@ -395,6 +414,11 @@ impl Inventory {
     /// The host of that name.
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.hosts.iter().find(|it| it.name.as_str() == name)
+    }
+
+    /// The store of secrets of that name.
+    pub fn secret_store(&self, name: &str) -> Option<&SecretStore> {
+        self.secret_stores.iter().find(|it| it.name == name)
     }
 
     /// The DNS provider that writes the zone of a name: of those whose zones it lies in, the one

@@ -1,7 +1,7 @@
 //! Text in, inventory and every complaint out. Knows the rules between the parts of the file;
 //! what a single value may be is in [`super::grammar`], which keys there are in [`super::shape`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::grammar::{
     Checked, CommandText, Count, ExpiryKind, LabelText, LengthText, PathText, VariableText,
 };
+use super::named::Named;
 use super::plain::plain;
 use super::{
     Defaults, DnsZone, Elsewhere, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook,
@@ -70,9 +71,16 @@ impl Reader<'_, '_> {
         let shape::File { defaults, group, host, issuer, dns, fleet, hook, .. } = file;
         let defaults = defaults.map(Spanned::into_inner).unwrap_or_default();
         let issuers = self.issuers(issuer);
-        let defaults = self.defaults(defaults, &issuers);
-        let groups = self.groups(group);
-        let hosts = self.hosts(host, &groups, &issuers, &defaults);
+        let secret_stores = self.secret_stores(file.secret_store);
+        let (of_issuers, of_stores) =
+            (issuers.iter().map(|it| &it.name), secret_stores.iter().map(|it| &it.name));
+        let known = &Known {
+            issuers: Named::new(("an", "issuer"), of_issuers, self.is_whole),
+            stores: Named::new(("a", "secret-store"), of_stores, self.is_whole),
+        };
+        let defaults = self.defaults(defaults, known);
+        let groups = self.groups(group, known);
+        let hosts = self.hosts(host, &groups, known, &defaults);
         Inventory {
             groups,
             hosts,
@@ -80,14 +88,14 @@ impl Reader<'_, '_> {
             dns: self.dns(dns, &defaults.resolvers),
             fleets: self.fleets(fleet),
             hooks: self.hooks(hook),
-            secret_stores: self.secret_stores(file.secret_store),
+            secret_stores,
             notices: self.notices(file.notice),
             expiries: self.expiries(file.expiry),
             defaults,
         }
     }
 
-    fn defaults(&mut self, given: shape::Defaults, issuers: &[Issuer]) -> Defaults {
+    fn defaults(&mut self, given: shape::Defaults, known: &Known<'_>) -> Defaults {
         let usual = Defaults::default();
         let (connect_timeout, scan_timeout) =
             self.timeouts(given.connect_timeout, given.scan_timeout, &usual);
@@ -103,33 +111,11 @@ impl Reader<'_, '_> {
             discover: given.discover.unwrap_or(usual.discover),
             roots: given.roots.into_iter().map(Checked::into_string).collect(),
             resolvers: given.resolvers.iter().filter_map(Checked::socket).collect(),
-            issuer: self.issuer(given.issuer.as_ref(), issuers),
+            issuer: known.issuers.one(given.issuer.as_ref(), &mut self.complaints),
+            deliver: known.stores.each(&given.deliver, &mut self.complaints),
             escalate_after: given.escalate_after.map_or(usual.escalate_after, |it| it.seconds()),
             practice: given.practice.unwrap_or(usual.practice),
         }
-    }
-
-    /// An issuer that exists.
-    fn issuer<G>(
-        &mut self,
-        given: Option<&Spanned<Checked<G>>>,
-        issuers: &[Issuer],
-    ) -> Option<String> {
-        let given = given?;
-        let name = given.get_ref().as_str();
-        if issuers.iter().any(|it| it.name == name) {
-            return Some(name.to_owned());
-        }
-        if self.is_whole {
-            let known = issuers.iter().map(|it| it.name.as_str()).take(MAX_GUESSES);
-            let hint = match did_you_mean(name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "add an `[[issuer]]` with this name".into(),
-            };
-            let message = format!("there is no issuer `{name}`");
-            self.complaints.push(Diagnostic::new(message, given.span()).with_hint(hint));
-        }
-        None
     }
 
     /// The two timeouts that hold; connecting must end before the visit does.
@@ -156,14 +142,16 @@ impl Reader<'_, '_> {
         timeouts
     }
 
-    fn groups(&mut self, given: Vec<Spanned<shape::Group>>) -> Vec<Group> {
+    fn groups(&mut self, given: Vec<Spanned<shape::Group>>, known: &Known<'_>) -> Vec<Group> {
         let mut names = Names::new("group");
         let mut groups = Vec::new();
         for table in given {
             let (span, group) = (table.span(), table.into_inner());
+            let deliver = group.deliver.map(|it| known.stores.each(&it, &mut self.complaints));
             if let Some(name) = self.name(group.name, &mut names, span) {
                 groups.push(Group {
                     name,
+                    deliver,
                     protect: group.protect.unwrap_or_default(),
                     owner: group.owner.map(Checked::into_string),
                     runbook: group.runbook.map(Checked::into_string),
@@ -178,10 +166,11 @@ impl Reader<'_, '_> {
         &mut self,
         given: Vec<Spanned<shape::Host>>,
         groups: &[Group],
-        issuers: &[Issuer],
+        known: &Known<'_>,
         defaults: &Defaults,
     ) -> Vec<Host> {
-        let groups = groups.iter().map(|it| it.name.as_str()).collect();
+        let named = groups.iter().map(|it| &it.name);
+        let named = Named::new(("a", "group"), named, self.is_whole);
         let roots = Arc::new(Roots::public());
         let mut names = Names::new("host");
         let mut hosts = Vec::new();
@@ -190,7 +179,7 @@ impl Reader<'_, '_> {
             let name = self.name(host.name, &mut names, span);
             let (connect_timeout, scan_timeout) =
                 self.timeouts(host.connect_timeout, host.scan_timeout, defaults);
-            let groups = self.memberships(&host.groups, &groups);
+            let member_of = named.each(&host.groups, &mut self.complaints);
             let mut sources: Vec<_> =
                 host.source.iter().filter_map(|it| self.source(it.span())).collect();
             let told_sources = sources.len();
@@ -198,7 +187,9 @@ impl Reader<'_, '_> {
                 source::discover(&mut sources);
             }
             let endpoints = host.endpoint.into_iter().filter_map(|it| self.endpoint(it)).collect();
-            let issuer = self.issuer(host.issuer.as_ref(), issuers);
+            let issuer = known.issuers.one(host.issuer.as_ref(), &mut self.complaints);
+            let deliver = host.deliver.map(|it| known.stores.each(&it, &mut self.complaints));
+            let deliver = deliver.or_else(|| Group::deliver_of(groups, &member_of));
             let Some(name) = name else { continue };
             hosts.push(Host {
                 address: host.address.map_or_else(|| name.clone(), Checked::into_string),
@@ -209,44 +200,17 @@ impl Reader<'_, '_> {
                 r#become: host.r#become.unwrap_or(defaults.r#become),
                 connect_timeout,
                 scan_timeout,
-                groups,
+                groups: member_of,
                 sources,
                 told_sources,
                 webroot: host.webroot.map(Checked::into_string),
                 issuer: issuer.or_else(|| defaults.issuer.clone()),
+                deliver: deliver.unwrap_or_else(|| defaults.deliver.clone()),
                 endpoints,
                 roots: Arc::clone(&roots),
             });
         }
         hosts
-    }
-
-    /// The groups of a host that exist, each once.
-    fn memberships<G>(
-        &mut self,
-        given: &[Spanned<Checked<G>>],
-        groups: &BTreeSet<&str>,
-    ) -> Vec<String> {
-        let mut seen = BTreeSet::new();
-        let mut memberships = Vec::new();
-        for group in given {
-            let name = group.get_ref().as_str();
-            if groups.contains(name) {
-                if seen.insert(name) {
-                    memberships.push(name.to_owned());
-                }
-            } else if self.is_whole {
-                let is_short = self.complaints.len() < prune::MAX_COMPLAINTS;
-                let known = groups.iter().copied().take(if is_short { MAX_GUESSES } else { 0 });
-                let hint = match did_you_mean(name, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "add a `[[group]]` with this name".into(),
-                };
-                let message = format!("there is no group `{name}`");
-                self.complaints.push(Diagnostic::new(message, group.span()).with_hint(hint));
-            }
-        }
-        memberships
     }
 
     fn source(&mut self, span: Range<usize>) -> Option<Arc<dyn source::Source>> {
@@ -550,6 +514,12 @@ impl Reader<'_, '_> {
     }
 }
 
+/// What can be named elsewhere in the file.
+struct Known<'a> {
+    issuers: Named<'a>,
+    stores: Named<'a>,
+}
+
 /// The names that are taken by tables of one kind, and where.
 struct Names {
     what: &'static str,
@@ -587,9 +557,6 @@ fn vantage(told: shape::From) -> Vantage {
 /// Secondaries ask at least that often where nobody notifies them (BIND: min-refresh-time).
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The most groups that a mistyped name is compared with, so that no file takes long to read.
-const MAX_GUESSES: usize = 1000;
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -624,6 +591,43 @@ mod tests {
         assert_eq!(inventory.dns[0].secret, Some(secret));
         let on: Vec<_> = inventory.expiries.iter().map(|it| it.on.to_string()).collect();
         assert_eq!(on, ["2027-02-01T00:00:00Z", "2027-08-14T10:00:00Z"]);
+    }
+
+    #[test]
+    fn what_says_most_of_a_host_says_where_its_certificates_are_delivered_to() {
+        let store = |name: &str| {
+            format!(
+                "[[secret-store]]\nname = '{name}'\nkind = 'aws-secrets-manager'\n\
+                 region = 'eu-west-1'\nsecret-env = 'A'\n"
+            )
+        };
+        let stores = ["main", "edge", "shop"].map(store).concat();
+        let groups = "[defaults]\ndeliver = ['main']\n[[group]]\nname = 'g'\n\
+                      deliver = ['edge', 'main', 'edge']\n[[group]]\nname = 'h'\n\
+                      deliver = ['shop', 'edge']\n[[group]]\nname = 'silent'\n\
+                      [[group]]\nname = 'none'\ndeliver = []\n";
+        let told = |lines: &str| {
+            let text = format!("{groups}[[host]]\nname = 'a'\n{lines}\n{stores}");
+            let (inventory, complaints) = read(&text);
+            assert_eq!(complaints, []);
+            inventory.hosts[0].deliver.join(" ")
+        };
+        assert_eq!(told(""), "main");
+        assert_eq!(told("groups = ['silent']"), "main");
+        assert_eq!(told("groups = ['silent', 'h', 'g']"), "shop edge main");
+        assert_eq!(told("groups = ['none']"), "");
+        assert_eq!(told("groups = ['g']\ndeliver = ['shop', 'shop']"), "shop");
+        assert_eq!(told("groups = ['g']\ndeliver = []"), "");
+
+        let text = format!("[[host]]\nname = 'a'\ndeliver = ['mian', 'x']\n{stores}");
+        let complaints = read(&text).1;
+        let said =
+            |it: &Diagnostic| format!("{} {:?} {}", it.message, it.hint, &text[it.span.clone()]);
+        let expected = [
+            "there is no secret-store `mian` Some(\"did you mean `main`?\") 'mian'",
+            "there is no secret-store `x` Some(\"add a `[[secret-store]]` with this name\") 'x'",
+        ];
+        assert_eq!(complaints.iter().map(said).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -95,6 +95,11 @@ pub(super) struct Defaults {
     /// The name of the issuer to order from, where nothing else is said.
     #[schemars(with = "Option<Checked<LabelText>>")]
     pub(super) issuer: Option<Spanned<Checked<LabelText>>>,
+    /// The names of the stores of secrets that certificates are delivered to once they are in
+    /// service, without their keys.
+    #[schemars(with = "Vec<Checked<LabelText>>")]
+    #[serde(default)]
+    pub(super) deliver: Vec<Spanned<Checked<LabelText>>>,
     /// After how long of an incident that is not over the console says whom to call; default
     /// "30m", and "never".
     pub(super) escalate_after: Option<Checked<PatienceText>>,
@@ -117,6 +122,10 @@ pub(super) struct Group {
     pub(super) runbook: Option<Checked<LabelText>>,
     /// How many places are changed at once after the canary.
     pub(super) wave: Option<Count<1, 1000>>,
+    /// The names of the stores of secrets that certificates of its hosts are delivered to;
+    /// default: as in `[defaults]`. A host in several groups has the stores of all of them.
+    #[schemars(with = "Option<Vec<Checked<LabelText>>>")]
+    pub(super) deliver: Option<Vec<Spanned<Checked<LabelText>>>>,
 }
 
 /// A host to look at.
@@ -157,6 +166,10 @@ pub(super) struct Host {
     /// The name of the issuer to order from; default: as in `[defaults]`.
     #[schemars(with = "Option<Checked<LabelText>>")]
     pub(super) issuer: Option<Spanned<Checked<LabelText>>>,
+    /// The names of the stores of secrets that its certificates are delivered to; default: as its
+    /// groups say, or else as in `[defaults]`.
+    #[schemars(with = "Option<Vec<Checked<LabelText>>>")]
+    pub(super) deliver: Option<Vec<Spanned<Checked<LabelText>>>>,
     /// What should be served from here.
     #[schemars(with = "Vec<Endpoint>")]
     #[serde(default)]

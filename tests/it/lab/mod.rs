@@ -234,6 +234,7 @@ pub(crate) fn host(name: &str, port: u16) -> Host {
         told_sources: 0,
         webroot: None,
         issuer: None,
+        deliver: Vec::new(),
         endpoints: Vec::new(),
     }
 }
