@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{Certificate, Moment, Roots, Unparsable, name};
+use super::{Certificate, Fingerprint, Moment, Roots, Unparsable, name};
 use crate::text::SafeText;
 
 /// A leaf and what was served or stored after it, in that order.
@@ -58,6 +58,11 @@ impl Chain {
             // A root may sign a leaf itself.
             .filter(|it| *it != ChainFault::NoIntermediate || trust.anchor.is_none());
         Ok(Self { leaf, rest, fault, trust })
+    }
+
+    /// All its certificates, the leaf first.
+    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+        [&self.leaf].into_iter().chain(&self.rest).map(|it| it.sha256).collect()
     }
 
     /// The intermediate that ends first, if one ends before the leaf does.

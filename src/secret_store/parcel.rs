@@ -1,5 +1,7 @@
 //! What a store holds of a certificate: an object of texts, the same in every kind of store.
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserializer, Serialize};
 use zeroize::Zeroizing;
@@ -13,6 +15,7 @@ pub struct Parcel {
     /// The object, as JSON.
     json: Zeroizing<Vec<u8>>,
     leaf: Fingerprint,
+    chain: Vec<Fingerprint>,
     lineage: String,
     has_key: bool,
 }
@@ -22,6 +25,8 @@ pub struct Parcel {
 pub struct Kept {
     /// The SHA-256 of the certificate, if it says so.
     pub sha256: Option<Fingerprint>,
+    /// The certificates that it holds, the leaf first.
+    pub chain: Vec<Fingerprint>,
     /// The lineage that it came from.
     pub lineage: Option<String>,
     /// The host that it came from.
@@ -73,7 +78,8 @@ impl Parcel {
         // Texts are written to memory: nothing of that fails.
         serde_json::to_writer(&mut *json, &wire).ok();
         let lineage = lineage.to_owned();
-        Self { json, leaf: leaf.sha256, lineage, has_key: key.is_some() }
+        let chain = read_chain(certificate);
+        Self { json, leaf: leaf.sha256, chain, lineage, has_key: key.is_some() }
     }
 
     /// The object, as JSON.
@@ -83,7 +89,8 @@ impl Parcel {
 
     /// Whether that is in the store already.
     pub(super) fn is(&self, kept: &Kept) -> bool {
-        kept.sha256 == Some(self.leaf) && (kept.has_key || !self.has_key)
+        let is_same = kept.sha256 == Some(self.leaf) && kept.chain == self.chain;
+        is_same && (kept.has_key || !self.has_key)
     }
 
     /// Whether that may take the place of what is in the store.
@@ -101,7 +108,7 @@ impl Parcel {
             let text = format!("{path} holds the certificate of another lineage, {lineage}");
             return Err(Fault::foreign(&text));
         }
-        if kept.has_key && !self.has_key && kept.sha256 != Some(self.leaf) {
+        if kept.has_key && !self.has_key && !self.is(kept) {
             return Err(Fault::keyless(path));
         }
         Ok(())
@@ -137,14 +144,17 @@ impl<'de> Visitor<'de> for Reading {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "sha256" => kept.sha256 = text(&mut map)?.and_then(|it| Fingerprint::parse(&it)),
+                "certificate" => {
+                    let pem = text(&mut map)?.map(Zeroizing::new);
+                    kept.chain = pem.map(|it| read_chain(&it)).unwrap_or_default();
+                }
                 "lineage" => kept.lineage = text(&mut map)?,
                 "host" => kept.host = text(&mut map)?.map(|it| SafeText::new(&it)),
                 "not_after" => kept.not_after = text(&mut map)?.map(|it| SafeText::new(&it)),
                 other => {
                     map.next_value::<IgnoredAny>()?;
                     kept.has_key |= other == "private_key";
-                    let is_ours =
-                        ["certificate", "names", "private_key", "serial"].contains(&other);
+                    let is_ours = ["names", "private_key", "serial"].contains(&other);
                     if !is_ours && kept.strange.len() < MAX_STRANGE {
                         kept.strange.push(SafeText::capped(other, MAX_KEY));
                     }
@@ -153,6 +163,12 @@ impl<'de> Visitor<'de> for Reading {
         }
         Ok(kept)
     }
+}
+
+/// The certificates of a PEM text, in its order; none where it is no such text.
+fn read_chain(pem: &str) -> Vec<Fingerprint> {
+    let ders = CertificateDer::pem_slice_iter(pem.as_bytes()).take(MAX_CHAIN).flatten();
+    ders.filter_map(|it| Certificate::read(&it).ok()).map(|it| it.sha256).collect()
 }
 
 /// A value that is a text; what others keep under the same key may be none.
@@ -172,6 +188,8 @@ const KEY: &str = "PRIVATE KEY-----";
 const BEGIN: &str = "-----BEGIN ";
 /// For names of keys, numbers and times.
 const MARGIN: usize = 2048;
+/// More than any chain has.
+const MAX_CHAIN: usize = 32;
 /// As many strange keys as are told of.
 const MAX_STRANGE: usize = 4;
 const MAX_KEY: usize = 64;
