@@ -2,9 +2,12 @@
 //! added beside others, seen at every authoritative server, and taken away again.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::{Stage, Step, turns};
+use tokio::sync::Mutex;
+
+use super::{Stage, Step};
 use crate::audit::{self, Permit};
 use crate::clock::Clock;
 use crate::dns::{self, Fault, Given, Provider, Spot};
@@ -186,17 +189,17 @@ impl Desk {
         Ok(Spot { desk: self.told.name.clone(), owner, zone, value: record.value.clone() })
     }
 
-    /// Adds a record; others at the name stay. It may be there already. Those that write at one
-    /// name take turns: many clouds can only replace the whole set of values, and would lose one
-    /// of two that come at once.
+    /// Adds a record; others at the name stay. It may be there already.
     pub async fn add(&self, spot: &Spot, _permit: &Permit) -> Result<(), Error> {
-        let _turn = turns::take(&spot.owner).await;
+        let lock = lock_of(&spot.owner).await;
+        let _alone = lock.lock().await;
         self.done(self.provider.add(spot).await)
     }
 
     /// Takes a record away; others at the name stay. It may be gone already.
     pub async fn remove(&self, spot: &Spot, _permit: &Permit) -> Result<(), Error> {
-        let _turn = turns::take(&spot.owner).await;
+        let lock = lock_of(&spot.owner).await;
+        let _alone = lock.lock().await;
         self.done(self.provider.remove(spot).await)
     }
 
@@ -299,6 +302,16 @@ fn named(server: &Server) -> String {
         (false, 53) => format!("{} [{}]", server.name, server.address.ip()),
         (false, _) => format!("{} [{}]", server.name, server.address),
     }
+}
+
+/// Orders of this process that write at one name take turns: many clouds can only replace the
+/// whole set of values, and would lose one of two that come at once.
+async fn lock_of(owner: &str) -> Arc<Mutex<()>> {
+    static LOCKS: LazyLock<Mutex<BTreeMap<String, Arc<Mutex<()>>>>> = LazyLock::new(Mutex::default);
+    let mut locks = LOCKS.lock().await;
+    // Those that nobody holds any more go, so that the list does not grow with every name.
+    locks.retain(|_, it| Arc::strong_count(it) > 1);
+    Arc::clone(locks.entry(owner.to_owned()).or_default())
 }
 
 /// Where the system names its resolvers.

@@ -18,7 +18,6 @@ mod keep;
 pub mod ledger;
 mod nonce;
 pub mod order;
-mod turns;
 mod wait;
 pub mod window;
 

@@ -141,6 +141,7 @@ pub(super) fn blank(
         phrase: None,
         brings: None,
         delivers: None,
+        then: Vec::new(),
         order: None,
         wanted: None,
         over: Vec::new(),

@@ -3,7 +3,7 @@
 use super::card::{self, Lineage};
 use super::certbot::is_exact;
 use super::plan::{Bring, Delivery, Expect, Promise};
-use super::{Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why};
+use super::{Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, onward};
 use crate::fleet::{PlaceName, human};
 use crate::inventory::SecretStore;
 use crate::text::SafeText;
@@ -19,7 +19,8 @@ pub(super) const KIND: Kind = Kind {
         Choice {
             name: TO,
             value: "STORE",
-            about: "the `[[secret-store]]` of the inventory; without it, the only one",
+            about: "the `[[secret-store]]` of the inventory; without it, those that `deliver` names for \
+                    the host, or the only one",
             is_required: false,
             offers,
         },
@@ -36,7 +37,6 @@ pub(super) const KIND: Kind = Kind {
 
 fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let Lineage { place, leaf, .. } = Lineage::of(target)?;
-    let store = store(target, chosen.get(TO))?;
     let moves_key = match chosen.get(WITH_KEY) {
         None => false,
         Some("yes") => true,
@@ -46,6 +46,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
             return Err(Refusal::new(Why::BadRequest, text).hint(hint));
         }
     };
+    let (store, others) = stores(target, chosen.get(TO), moves_key)?;
     let path = store.path_of(target.host.name.as_str(), place.name.as_str()).map_err(|it| {
         Refusal::new(Why::BadRequest, it).hint("the `path` of the store in the inventory makes it")
     })?;
@@ -101,7 +102,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     } else {
         "no private key leaves the host".to_owned()
     });
-    Ok(Plan {
+    let plan = Plan {
         place: Some(place.name.clone()),
         source: Some(place.source),
         tier: if moves_key { Tier::Risky } else { KIND.tier },
@@ -125,26 +126,39 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         }),
         delivers: Some(Delivery { store: store.name.clone(), path }),
         ..card::blank(&KIND, target, None)
-    })
+    };
+    Ok(others.into_iter().fold(plan, onward::then))
 }
 
-/// The store that was chosen, or the only one that there is.
-fn store<'a>(target: &Target<'a>, wanted: Option<&str>) -> Result<&'a SecretStore, Refusal> {
+/// The store that was chosen. Without a choice, those that the host names, of which the others
+/// follow; or the only one that there is. A key goes to one that is named.
+fn stores<'a>(
+    target: &Target<'a>,
+    wanted: Option<&str>,
+    moves_key: bool,
+) -> Result<(&'a SecretStore, Vec<&'a SecretStore>), Refusal> {
     let all = target.inventory.secret_stores.as_slice();
     let refuse = |text: String, hint: String| Err(Refusal::new(Why::BadRequest, text).hint(hint));
     let names: Vec<_> = all.iter().map(|it| it.name.as_str()).collect();
     let there = || format!("there are: {}", names.join(", "));
-    match (wanted, all) {
-        (_, []) => {
-            let text = "the inventory names no store to deliver to";
-            Err(Refusal::new(Why::Pointless, text).hint("add a [[secret-store]] to it"))
-        }
-        (Some(wanted), all) => match all.iter().find(|it| it.name == wanted) {
-            Some(store) => Ok(store),
+    if all.is_empty() {
+        let text = "the inventory names no store to deliver to";
+        return Err(Refusal::new(Why::Pointless, text).hint("add a [[secret-store]] to it"));
+    }
+    if let Some(wanted) = wanted {
+        return match target.inventory.secret_store(wanted) {
+            Some(store) => Ok((store, Vec::new())),
             None => refuse(format!("there is no store `{}`", SafeText::new(wanted)), there()),
-        },
-        (None, [only]) => Ok(only),
-        (None, _) => refuse("to which store?".to_owned(), format!("--{TO} STORE; {}", there())),
+        };
+    }
+    let told = target.told.deliver.iter().filter_map(|it| target.inventory.secret_store(it));
+    let told: Vec<_> = told.collect();
+    match (told.as_slice(), all) {
+        ([], [only]) => Ok((only, Vec::new())),
+        ([store, others @ ..], _) if others.is_empty() || !moves_key => {
+            Ok((store, others.to_vec()))
+        }
+        _ => refuse("to which store?".to_owned(), format!("--{TO} STORE; {}", there())),
     }
 }
 
@@ -158,7 +172,8 @@ fn phrase(name: &PlaceName) -> String {
     format!("move key {name}")
 }
 
-const TO: &str = "to";
+/// The choice of a store.
+pub(super) const TO: &str = "to";
 const WITH_KEY: &str = "with-key";
 
 #[cfg(test)]
@@ -250,6 +265,22 @@ mod tests {
         let mut it = sample();
         it.inventory.secret_stores.truncate(1);
         assert_eq!(it.plan("deliver", HERE, &[]).unwrap().delivers.unwrap().store, "vault-main");
+        // Those that the host names go before.
+        let mut both = sample();
+        let deliver = |it: &mut super::super::sample::Sample, names: [&str; 2]| {
+            let host = it.inventory.hosts.iter_mut().find(|it| it.name.as_str() == "web-01");
+            host.unwrap().deliver = names.map(str::to_owned).into();
+        };
+        deliver(&mut both, ["edge", "vault-main"]);
+        let plan = both.plan("deliver", HERE, &[]).unwrap();
+        assert_eq!(
+            (plan.delivers.unwrap().store, plan.then[0].store.as_str()),
+            ("edge".into(), "vault-main")
+        );
+        assert_eq!(both.plan("deliver", HERE, TO_VAULT).unwrap().then, []);
+        let told = "then delivered to vault-main (vault-kv2) at certdeck/web-01/www.example.net, without its key";
+        assert_eq!(plan.effect.last().unwrap(), told);
+        both.refuses("deliver", &[("with-key", "yes")], Why::BadRequest, "to which store?");
         it.inventory.secret_stores.clear();
         it.refuses("deliver", &[], Why::Pointless, "add a [[secret-store]]");
     }

@@ -26,6 +26,7 @@ mod gate;
 mod hook;
 mod issue;
 mod names;
+mod onward;
 mod order;
 mod plan;
 mod reload;
@@ -187,7 +188,7 @@ impl Kind {
     pub fn plan(&self, target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         target.check(self)?;
         chosen.check(self)?;
-        let plan = (self.plan)(target, chosen)?;
+        let plan = onward::follow(target, chosen, (self.plan)(target, chosen)?);
         Ok(Plan { chosen: chosen.clone(), ..target.guarded(plan) })
     }
 }

@@ -52,6 +52,9 @@ pub struct Plan {
     pub brings: Option<Bring>,
     /// Where what was read is delivered to: then the host itself is given nothing to do.
     pub delivers: Option<Delivery>,
+    /// Where the certificate is delivered to once all that is proven, without its key: each an
+    /// action of its own, that was confirmed with this one.
+    pub then: Vec<Delivery>,
     /// What is ordered from a CA first; its chain is handed to its commands.
     pub order: Option<Order>,
     /// The order as its CA counts it, whoever places it.

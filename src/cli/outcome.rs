@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::rollout;
 use crate::action::Plan;
@@ -16,6 +17,8 @@ use crate::text::SafeText;
 pub(super) struct Outcome<'a> {
     /// The plan.
     pub(super) plan: &'a Plan,
+    /// The identity of the action that it follows from, if it was not asked for itself.
+    pub(super) of: Option<Uuid>,
     /// What became of it, or why it was not begun.
     pub(super) report: Result<&'a Report, &'a SafeText>,
 }
@@ -23,12 +26,7 @@ pub(super) struct Outcome<'a> {
 impl Outcome<'_> {
     /// The word for how it ended, as in the audit log.
     pub(super) fn word(&self) -> &'static str {
-        match self.report.map(|it| it.ending) {
-            // The log has no word for what it does not have.
-            Ok(Ending::NotAudited) => "not-audited",
-            Ok(ending) => ending.name(),
-            Err(_) => "not-begun",
-        }
+        self.report.map_or("not-begun", word)
     }
 
     /// Writes how it ended, where, and what happened, and below it what else somebody should know.
@@ -76,6 +74,10 @@ impl Outcome<'_> {
             "target": plan.target(),
             "host": plan.host.as_str(),
             "lineage": plan.place.as_ref().map(AsRef::<str>::as_ref),
+            "action": plan.action.name,
+            "store": plan.delivers.as_ref().map(|it| it.store.as_str()),
+            "path": plan.delivers.as_ref().map(|it| it.path.as_str()),
+            "of": self.of.map(|it| it.to_string()),
             "ending": word,
         });
         let more = match self.report {
@@ -103,6 +105,15 @@ impl Outcome<'_> {
             }
         }
         object
+    }
+}
+
+/// The word for how something ended, as in the audit log.
+pub(super) fn word(report: &Report) -> &'static str {
+    match report.ending {
+        // The log has no word for what it does not have.
+        Ending::NotAudited => "not-audited",
+        ending => ending.name(),
     }
 }
 

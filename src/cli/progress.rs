@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use uuid::Uuid;
 
 use super::Exit;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, word};
 use super::survey::{Signals, note};
 use crate::action::Plan;
 use crate::fleet::Visit;
@@ -16,6 +16,7 @@ use crate::text::SafeText;
 /// What became of every plan.
 #[derive(Debug, Default)]
 pub(super) struct Told {
+    /// Those that were asked for, and behind them those that follow.
     ends: Vec<End>,
     /// What else there is of the roll-out.
     beside: Tally,
@@ -28,6 +29,8 @@ pub(super) struct Told {
 /// How far a plan is.
 #[derive(Debug, Default)]
 struct End {
+    /// What it is and the identity of what it follows from, if it was not asked for itself.
+    follows: Option<(Plan, Option<Uuid>)>,
     op: Option<Uuid>,
     report: Option<Box<Report>>,
     not_begun: Option<SafeText>,
@@ -80,7 +83,6 @@ pub(super) async fn follow_rest(
 
 impl Told {
     fn take_in(&mut self, progress: Progress, plans: &[Plan]) {
-        let target = |at: usize| plans.get(at).map_or_else(String::new, Plan::target);
         match progress {
             Progress::Wave(_, 1) => {}
             Progress::Kept(id) => {
@@ -90,7 +92,7 @@ impl Told {
             Progress::Wave(1, all) => note(&format!("wave 1 of {all}, the canary\n")),
             Progress::Wave(number, all) => note(&format!("wave {number} of {all}\n")),
             Progress::Began { at, op } => {
-                note(&format!("{}: begun as job {op}\n", SafeText::new(&target(at))));
+                note(&format!("{}: begun as job {op}\n", self.title(at, plans)));
                 if let Some(end) = self.ends.get_mut(at) {
                     end.op = Some(op);
                 }
@@ -99,7 +101,7 @@ impl Told {
                 if let Some(end) = self.ends.get_mut(at) {
                     end.is_ordering = true;
                 }
-                note(&format!("{}: {}\n", SafeText::new(&target(at)), step.text));
+                note(&format!("{}: {}\n", self.title(at, plans), step.text));
             }
             Progress::Looked { at, look } => {
                 if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
@@ -109,18 +111,20 @@ impl Told {
                 }
             }
             Progress::Lost { at, why } => {
-                let target = target(at);
-                note(&format!(
-                    "{}: lost from sight, the job goes on there: {why}\n",
-                    SafeText::new(&target)
-                ));
+                let title = self.title(at, plans);
+                note(&format!("{title}: lost from sight, the job goes on there: {why}\n"));
+            }
+            Progress::Follows { of, plan, .. } => {
+                let of = self.ends.get(of).and_then(|it| it.op);
+                self.ends.push(End { follows: Some((*plan, of)), ..End::default() });
             }
             Progress::Ended { at, report } => {
-                if let (Some(end), Some(plan)) = (self.ends.get_mut(at), plans.get(at)) {
-                    end.print(plan, true);
-                    let target = SafeText::new(&plan.target());
-                    let outcome = Outcome { plan, report: Ok(&report) };
-                    note(&format!("{target}: {}\n", outcome.word()));
+                let title = self.title(at, plans);
+                if let Some(end) = self.ends.get_mut(at) {
+                    if let Some(plan) = plans.get(at) {
+                        end.print(plan, true);
+                    }
+                    note(&format!("{title}: {}\n", word(&report)));
                     end.report = Some(report);
                 }
                 if self.is_many() {
@@ -142,15 +146,38 @@ impl Told {
         }
     }
 
+    /// The target of a plan; of one that follows, with what is done.
+    fn title(&self, at: usize, plans: &[Plan]) -> SafeText {
+        let follows = self.ends.get(at).and_then(|it| it.follows.as_ref());
+        SafeText::new(&match (follows, plans.get(at)) {
+            (Some((plan, _)), _) => format!("{}: {}", plan.target(), plan.action.name),
+            (None, Some(plan)) => plan.target(),
+            (None, None) => String::new(),
+        })
+    }
+
+    /// Each with its plan.
+    fn all<'a>(&'a self, plans: &'a [Plan]) -> impl Iterator<Item = (&'a End, &'a Plan)> {
+        let plan = |at: usize, end: &'a End| {
+            end.follows.as_ref().map(|it| &it.0).or_else(|| plans.get(at))
+        };
+        self.ends.iter().enumerate().filter_map(move |(at, end)| Some((end, plan(at, end)?)))
+    }
+
+    /// Those that were asked for.
+    fn asked(&self) -> impl Iterator<Item = &End> {
+        self.ends.iter().filter(|it| it.follows.is_none())
+    }
+
     /// Whether there is more than one target.
     fn is_many(&self) -> bool {
-        self.ends.len() > 1 || self.beside != Tally::default()
+        self.asked().count() > 1 || self.beside != Tally::default()
     }
 
     /// How many targets are how far.
     fn tally(&self) -> Tally {
         let mut tally = self.beside;
-        self.ends.iter().for_each(|it| tally.count(it.became()));
+        self.asked().for_each(|it| tally.count(it.became()));
         tally
     }
 
@@ -166,10 +193,16 @@ impl Told {
             return;
         }
         let mut text = String::from("\n");
-        for (end, plan) in self.ends.iter().zip(plans) {
-            let target = SafeText::new(&plan.target());
+        for (at, (end, plan)) in self.all(plans).enumerate() {
+            let target = self.title(at, plans);
             match (end.op, &end.report) {
                 (_, Some(_)) => {}
+                (Some(op), None) if plan.delivers.is_some() => {
+                    let _ = writeln!(
+                        text,
+                        "{target}: {op} stops here; the next run or console sees what the store holds"
+                    );
+                }
                 (Some(op), None) if end.is_ordering => {
                     let _ = writeln!(
                         text,
@@ -197,15 +230,16 @@ impl Told {
                 // Left before it had ended.
                 (None, None) => return None,
             };
-            Some(Outcome { plan, report })
+            let of = end.follows.as_ref().and_then(|it| it.1);
+            Some(Outcome { plan, of, report })
         };
-        self.ends.iter().zip(plans).filter_map(outcome).collect()
+        self.all(plans).filter_map(outcome).collect()
     }
 
     /// Says how many were left out for the same reason.
     pub(super) fn say_left(&self) {
         let mut whys: Vec<(&SafeText, usize)> = Vec::new();
-        for why in self.ends.iter().filter_map(|it| it.not_begun.as_ref()) {
+        for why in self.asked().filter_map(|it| it.not_begun.as_ref()) {
             match whys.iter_mut().find(|it| it.0 == why) {
                 Some((_, count)) => *count += 1,
                 None => whys.push((why, 1)),
@@ -219,8 +253,8 @@ impl Told {
 
     /// Of a run of several plans that was not finished, one of its jobs.
     pub(super) fn left_to_do(&self) -> Option<Uuid> {
-        let is_left = self.ends.iter().any(|it| it.not_begun.is_some());
-        self.ends.iter().find_map(|it| it.op).filter(|_| is_left)
+        let is_left = self.asked().any(|it| it.not_begun.is_some());
+        self.asked().find_map(|it| it.op).filter(|_| is_left)
     }
 
     /// Hands over what hosts looked like, in the order in which they were looked at.
@@ -228,9 +262,9 @@ impl Told {
         std::mem::take(&mut self.visits)
     }
 
-    /// How many ended well.
+    /// How many of those that were asked for ended well.
     pub(super) fn done(&self) -> usize {
-        let reports = self.ends.iter().filter_map(|it| it.report.as_ref());
+        let reports = self.asked().filter_map(|it| it.report.as_ref());
         reports.filter(|it| it.ending == Ending::Ok).count()
     }
 

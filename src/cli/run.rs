@@ -164,14 +164,18 @@ fn again(request: &mut Request, log: &Log, op: Uuid) -> Result<Targets, Failure>
         return bad("--failed-of names the targets; give no others".to_owned());
     }
     let all = perform::failed_of(&log.records().map_err(refused)?, op);
-    if let Some(other) = all.iter().find(|it| it.action != request.kind.name) {
-        let action = SafeText::new(&other.action);
-        return bad(format!("that was a run of `{action}`, not of `{}`", request.kind.name));
-    }
+    let name = request.kind.name;
+    let (all, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| it.action == name);
     let Some(first) = all.first() else {
-        return bad(format!("nothing is left to do of {op}: no such run, or all of it went well"));
+        return bad(match others.first().map(|it| SafeText::new(&it.action)) {
+            Some(other) => format!("what is left to do of {op} is `{other}`, not `{name}`"),
+            None => format!("nothing is left to do of {op}: no such run, or all of it went well"),
+        });
     };
-    if request.chosen == Chosen::default() {
+    // Deliveries to several stores have nothing in common: all stores of a host are asked again,
+    // which writes nothing twice.
+    let is_common = all.iter().all(|it| it.chosen == first.chosen);
+    if request.chosen == Chosen::default() && is_common {
         request.chosen = first.chosen.clone();
     }
     let name = |it: perform::Again| -> Name { (it.host, it.lineage) };

@@ -48,7 +48,10 @@ pub fn failed_of(records: &[Record], op: Uuid) -> Vec<Again> {
             ending: ends.get(&it.op).map(|it| it.text("ending").unwrap_or("unknown").to_owned()),
         };
         // A run that was taken up again has several records of a target: the last one counts.
-        let is_same = |it: &&mut Again| it.host == again.host && it.lineage == again.lineage;
+        let is_same = |it: &&mut Again| {
+            let what = |it: &Again| (it.action.clone(), it.host.clone(), it.lineage.clone());
+            what(it) == what(&again) && it.chosen == again.chosen
+        };
         match all.iter_mut().find(is_same) {
             Some(it) => *it = again,
             None => all.push(again),
@@ -117,6 +120,26 @@ mod tests {
             assert_eq!(hosts, ["b", "c", "f"], "{asked}");
         }
         assert_eq!(failed_of(&records, Uuid::from_u128(77)), []);
+    }
+
+    #[test]
+    fn what_follows_from_a_target_is_one_of_its_own() {
+        let record = |op, kind: &str, action: &str, to: &str, ending: &str| {
+            let body = json!({"run": "r", "action": action, "host": "a", "lineage": "www",
+                "chosen": {"to": to}, "ending": ending});
+            record(op, kind, body)
+        };
+        let records = [
+            record(1, "intent", "renew", "", ""),
+            record(1, "outcome", "renew", "", "ok"),
+            record(2, "intent", "deliver", "main", ""),
+            record(2, "outcome", "deliver", "main", "failed"),
+            record(3, "intent", "deliver", "edge", ""),
+            record(3, "outcome", "deliver", "edge", "ok"),
+        ];
+        let all = failed_of(&records, Uuid::from_u128(1));
+        let told: Vec<_> = all.iter().map(|it| (&*it.action, it.chosen.get("to"))).collect();
+        assert_eq!(told, [("deliver", Some("main"))]);
     }
 
     #[test]

@@ -168,6 +168,12 @@ pub(super) fn leaf(place: Option<&Place>) -> Option<&Certificate> {
     Some(&place?.layers.disk.as_ref()?.chain.leaf)
 }
 
+/// What a service at the place would show now: the leaf, and what follows it.
+pub(super) fn chain(place: Option<&Place>) -> Vec<Fingerprint> {
+    let disk = place.and_then(|it| it.layers.disk.as_ref());
+    disk.map(|it| it.chain.fingerprints()).unwrap_or_default()
+}
+
 /// An endpoint in a few characters.
 pub(super) fn endpoint(it: &Endpoint) -> String {
     format!("{}:{}", it.name, it.port)

@@ -6,7 +6,6 @@ use tokio::time::{Instant, sleep};
 
 use super::case::{Case, leaf};
 use super::judge::{self, Evidence, explanation};
-use super::obtain::Rehearsed;
 use super::{Ending, Report, Tools};
 use crate::explain::Explanation;
 use crate::fleet::Probe;
@@ -75,25 +74,21 @@ pub(super) async fn conclude(
     Ok(judge::judge(&Evidence { case, status, output, host: &host, served: &served, log }))
 }
 
-/// Finds out what a rehearsal at a CA has left on its host: nothing, if all is well.
+/// Finds out what a rehearsal at a CA has left on its host: nothing, if all is well. `left` is
+/// what could not be taken away.
 pub(super) async fn rehearsed(
     tools: &Tools,
     told: &Host,
     case: &Case,
     known: fleet::Host,
-    Rehearsed { left, unasked }: Rehearsed,
+    left: Vec<String>,
     tell: impl FnMut(&Visit),
 ) -> Report {
-    let proof = if unasked.is_empty() {
-        "the staging twin says that control of every name is proven".to_owned()
-    } else {
-        let names = unasked.join(", ");
-        format!("control of {names} was proven earlier, and the staging twin did not ask again")
-    };
+    const PROVEN: &str = "the staging twin says that control of every name is proven";
     let host = match fresh(tools, told, known, tell).await {
         Ok(host) => host,
         Err(why) => {
-            let summary = format!("{proof}, and the host cannot be looked at: {}", why.text);
+            let summary = format!("{PROVEN}, and the host cannot be looked at: {}", why.text);
             let left: Vec<_> = left.iter().map(String::as_str).collect();
             return report(case, Ending::Unknown, &summary, &left, None);
         }
@@ -112,17 +107,10 @@ pub(super) async fn rehearsed(
             "the certificate is another one",
             Some(explanation("changed", cause, next)),
         )
-    } else if !unasked.is_empty() {
-        let cause = "the twin believes what was proven earlier and cannot be told to forget it, so \
-                     this says nothing of whether it can be proven now";
-        let next = "`certdeck preflight` looks where a CA would; or try again once the twin has \
-                    forgotten it";
-        let why = explanation("not-asked", cause, next);
-        (Ending::Unknown, "the certificate is the one from before", Some(why))
     } else {
         (Ending::Ok, "the certificate is the one from before", None)
     };
-    let summary = format!("{proof}, and {then}");
+    let summary = format!("{PROVEN}, and {then}");
     let state = [judge::disk(case, place), left].concat();
     let state: Vec<_> = state.iter().map(String::as_str).collect();
     Report { after, ..report(case, ending, &summary, &state, why) }

@@ -1,6 +1,8 @@
 //! A certificate that was read on a host, into a store of secrets; and what became of one that
 //! nobody has seen the end of. The host is given nothing to do for it.
 
+use serde_json::Value;
+
 use super::case::{Case, leaf};
 use super::judge::explanation;
 use super::record::lock;
@@ -10,7 +12,7 @@ use crate::audit::Permit;
 use crate::audit::read::Record;
 use crate::fleet::{Fingerprint, Place};
 use crate::job::Secret;
-use crate::secret_store::{Fault, Parcel, Store};
+use crate::secret_store::{Fault, Found, Parcel, Store};
 use crate::text::SafeText;
 
 /// Delivers what was read.
@@ -70,8 +72,15 @@ pub(super) async fn settle(
         Err(fault) => Err(fault),
     };
     let again = "deliver it again: nothing is written twice";
+    let chain = intent.body.get("chain").and_then(Value::as_array);
+    let chain: Option<Vec<_>> = chain.map(|it| it.iter().filter_map(Value::as_str).collect());
+    let is_wanted = |found: &Found| {
+        let kept = found.kept.as_ref().map(|it| it.chain.iter().map(ToString::to_string));
+        let is_same = |chain: &Vec<&str>| kept.is_some_and(|it| it.eq(chain.iter().copied()));
+        found.leaf() == Some(wanted) && chain.as_ref().is_none_or(is_same)
+    };
     match found {
-        Ok(found) if found.leaf() == Some(wanted) => {
+        Ok(found) if is_wanted(&found) => {
             let version = found.version.unwrap_or_default();
             let summary = format!("version {version} of {path} in {name} holds the certificate");
             let report = conclude::report(case, Ending::Ok, &summary, &[], None);
@@ -92,8 +101,7 @@ pub(super) async fn settle(
 
 /// Opens a store of the inventory, and keeps what it is opened with out of the log.
 async fn open(tools: &Tools, name: &str) -> Result<Store, Fault> {
-    let told = tools.inventory.secret_stores.iter().find(|it| it.name == name);
-    let told = told.ok_or_else(|| {
+    let told = tools.inventory.secret_store(name).ok_or_else(|| {
         let name = SafeText::capped(name, 80);
         Fault::settings(&SafeText::new(&format!("there is no [[secret-store]] `{name}`")))
     })?;

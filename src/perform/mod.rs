@@ -22,6 +22,7 @@ mod judge;
 mod kept;
 mod obtain;
 mod one;
+mod onward;
 mod ordered;
 mod owner;
 mod past;
@@ -41,7 +42,7 @@ use uuid::Uuid;
 
 use crate::acme::order::Kept;
 use crate::acme::{Office, Step};
-use crate::action::Confirmed;
+use crate::action::{Confirmed, Plan};
 use crate::audit;
 use crate::clock::Clock;
 use crate::explain::Explanation;
@@ -126,6 +127,15 @@ pub enum Progress {
     },
     /// A host was looked at again.
     Visited(Visit),
+    /// What was confirmed with a plan follows from it now, and has the next place in the list.
+    Follows {
+        /// Which plan it is from here on.
+        at: usize,
+        /// Which plan it follows from.
+        of: usize,
+        /// What happens.
+        plan: Box<Plan>,
+    },
     /// A plan has ended.
     Ended {
         /// Which plan.

@@ -98,23 +98,15 @@ async fn carry_out(
     desk.carry_out(&mut kept, tell).await
 }
 
-/// What came of a rehearsal that went through.
-#[derive(Debug)]
-pub(super) struct Rehearsed {
-    /// What could not be taken away afterwards, line by line.
-    pub(super) left: Vec<String>,
-    /// Of which names the twin did not ask for proof: they were proven earlier.
-    pub(super) unasked: Vec<String>,
-}
-
-/// Lets the staging twin look whether control of the names can be proven, and nothing else.
+/// Lets the staging twin look whether control of the names can be proven, and nothing else: what
+/// could not be taken away afterwards, line by line.
 pub(super) fn rehearse<'a>(
     tools: &'a Tools,
     told: &'a Host,
     order: &'a Order,
     permit: &'a Permit,
     tell: &'a mut Tell<'_>,
-) -> BoxFuture<'a, Result<Rehearsed, NotObtained>> {
+) -> BoxFuture<'a, Result<Vec<String>, NotObtained>> {
     Box::pin(async move {
         let desk = Desk::of(tools, told, order, permit)?;
         let _held = held(tools, permit).await?;
@@ -125,8 +117,9 @@ pub(super) fn rehearse<'a>(
         };
         Kept::release(&tools.office, permit.op());
         rehearsed?;
-        desk.note_rehearsal(&kept)?;
-        Ok(Rehearsed { left: left(&kept).into_iter().collect(), unasked: kept.unasked })
+        // An order for these names need not be rehearsed again.
+        desk.note(What::Rehearsed)?;
+        Ok(left(&kept).into_iter().collect())
     })
 }
 
@@ -220,15 +213,8 @@ impl<'a> Desk<'a> {
         tell(Step { stage: Stage::Begun, text: SafeText::new(text) });
         let known = Kept::read(&self.tools.office, self.permit.op(), true).map_err(of_ca)?;
         let new = || Kept::new(self.permit.op(), &self.wanted(true), serde_json::Value::Null);
-        let mut kept = known.unwrap_or_else(new);
-        self.carry_out(&mut kept, tell).await?;
-        self.note_rehearsal(&kept)
-    }
-
-    /// Writes down that an order for these names need not be rehearsed again; only where the twin
-    /// has asked for proof of all of them.
-    fn note_rehearsal(&self, kept: &Kept) -> Result<(), NotObtained> {
-        if kept.unasked.is_empty() { self.note(What::Rehearsed) } else { Ok(()) }
+        self.carry_out(&mut known.unwrap_or_else(new), tell).await?;
+        self.note(What::Rehearsed)
     }
 
     fn note(&self, what: What) -> Result<(), NotObtained> {

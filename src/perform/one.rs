@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
+use uuid::Uuid;
 
 use super::bring;
 use super::case::{Case, leaf};
@@ -15,8 +16,9 @@ use super::follow::{self, From, Lost};
 use super::judge::explanation;
 use super::kept::KeptPlan;
 use super::obtain::{self, NotObtained, Reach, obtain};
+use super::onward::{self, Onward};
 use super::owner::UnderWay;
-use super::record::{self, with_log};
+use super::record::{self, Body, with_log};
 use super::{Ending, Progress, Report, Tools, resume};
 use crate::action::{Expect, Order, Plan};
 use crate::audit::{self, Permit};
@@ -42,6 +44,32 @@ pub(super) struct Crew {
     /// Where nobody is there to be told again and again: the issuers that cannot be asked now, by
     /// name and whether it is the twin, and since when.
     pub(super) away: Option<Mutex<BTreeMap<(String, bool), Moment>>>,
+    /// What follows from plans.
+    pub(super) onward: Onward,
+}
+
+/// Something to be done: a plan that was asked for, or one that follows from one.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    /// Its place in the list.
+    at: usize,
+    plan: &'a Plan,
+    /// The identity of the action that it follows from.
+    of: Option<Uuid>,
+}
+
+impl<'a> Task<'a> {
+    /// What was asked for.
+    pub(super) fn asked(at: usize, plan: &'a Plan) -> Self {
+        Self { at, plan, of: None }
+    }
+
+    /// Says in its intent what it follows from.
+    fn link(&self, body: &mut Body) {
+        if let Some(of) = self.of {
+            body.insert("of".to_owned(), of.to_string().into());
+        }
+    }
 }
 
 /// A plan that may begin.
@@ -53,42 +81,64 @@ struct Ready<'a> {
 
 impl Crew {
     pub(super) fn say(&self, progress: Progress) {
+        if let Progress::Visited(visit) = &progress {
+            self.onward.see(visit);
+        }
         // Nobody listens any more only when the run is being dropped.
         self.tell.send(progress).ok();
     }
 
-    /// Performs one plan; if it did not end well, says why nothing more may begin.
+    /// Performs one plan and what follows from it; if something did not end well, says why nothing
+    /// more may begin.
     pub(super) async fn perform(&self, at: usize, plan: &Plan) -> Option<SafeText> {
+        let task = Task::asked(at, plan);
+        let mut report = match self.begin(&task).await {
+            Ok(report) => report,
+            Err(why) => return Some(why),
+        };
+        let following = self.onward.following(plan, &mut report, &self.tools);
+        let (mut why, of) = (not_well(plan, report.ending), report.op);
+        self.course.ended(plan, report.ending, of).await;
+        self.say(Progress::Ended { at, report: Box::new(report) });
+        for plan in &following {
+            // Nothing comes between the two, so that the places are told in their order.
+            let next = self.onward.place();
+            self.say(Progress::Follows { at: next, of: at, plan: Box::new(plan.clone()) });
+            let not = match self.begin(&Task { at: next, plan, of }).await {
+                Ok(report) => {
+                    let not = not_well(plan, report.ending);
+                    self.say(Progress::Ended { at: next, report: Box::new(report) });
+                    not
+                }
+                Err(why) => Some(why),
+            };
+            why = why.or(not);
+        }
+        why
+    }
+
+    /// Performs one plan, unless nothing more may begin.
+    async fn begin(&self, task: &Task<'_>) -> Result<Report, SafeText> {
+        let (at, plan) = (task.at, task.plan);
         if self.refusal.load(Ordering::Acquire) {
             let why = SafeText::new("the audit log has refused");
             self.say(Progress::NotBegun { at, why: why.clone() });
-            return Some(why);
+            return Err(why);
         }
         let left = || SafeText::new("the run was stopped");
         let left = self.is_left.load(Ordering::Acquire).then(left);
         if let Some(why) = left.or_else(|| self.held(plan)) {
-            self.leave_out(at, plan, &why).await;
-            return Some(why);
+            self.leave_out(task, &why).await;
+            return Err(why);
         }
-        let report = match self.prepare(plan).await {
-            Ok(ready) => self.carry_out(at, plan, ready).await,
+        Ok(match self.prepare(plan).await {
+            Ok(ready) => self.carry_out(task, ready).await,
             Err((case, summary, why)) => {
-                self.put_down(plan, &case, refused(&case, &summary, Some(why)), true).await
+                let mut report = refused(&case, &summary, Some(why));
+                report.state.extend(onward::again(plan));
+                self.put_down(task, &case, report, true).await
             }
-        };
-        let why = (report.ending != Ending::Ok).then(|| {
-            let what = match report.ending {
-                Ending::Refused => "was refused",
-                Ending::Cancelled => "was stopped",
-                Ending::Unknown => "is not known to have ended",
-                Ending::NotAudited => "could not be audited",
-                Ending::Ok | Ending::Failed => "failed",
-            };
-            SafeText::new(&format!("{} {what}", plan.target()))
-        });
-        self.course.ended(plan, report.ending, report.op).await;
-        self.say(Progress::Ended { at, report: Box::new(report) });
-        why
+        })
     }
 
     /// Why a plan is left for the next run: its CA could not be asked for another.
@@ -162,28 +212,35 @@ impl Crew {
     }
 
     /// From the intent to the outcome.
-    async fn carry_out(&self, at: usize, plan: &Plan, ready: Ready<'_>) -> Report {
+    async fn carry_out(&self, task: &Task<'_>, ready: Ready<'_>) -> Report {
+        let (at, plan) = (task.at, task.plan);
         let Ready { told, host, case } = ready;
         let place = case.place(&host);
-        let body = record::intent(&self.run, plan, &case, told, leaf(place));
+        let mut body = record::intent(&self.run, plan, &case, told, place);
+        task.link(&mut body);
         let began = with_log(&self.tools, move |log| UnderWay::begin(|| log.intent(&body))).await;
         let (permit, under_way) = match began {
             Ok(both) => both,
             Err(error) => return self.not_begun(&case, &error),
         };
         let op = permit.op();
-        self.course.began(plan, op).await;
+        if task.of.is_none() {
+            self.course.began(plan, op).await;
+        }
         self.say(Progress::Began { at, op });
         let input = match &plan.brings {
             None => None,
             Some(bring) => match bring::fetch(&self.tools, bring, &permit).await {
                 Ok(input) => Some(input),
-                Err(text) => return self.end(permit, not_brought(&case, &text)).await,
+                Err(text) => return self.end(permit, not_brought(plan, &case, &text)).await,
             },
         };
         if let (Some(delivery), Some(input)) = (&plan.delivers, &input) {
             let about = (&case, place);
-            let report = deliver::deliver(&self.tools, delivery, input, about, &permit).await;
+            let mut report = deliver::deliver(&self.tools, delivery, input, about, &permit).await;
+            if report.ending != Ending::Ok {
+                report.state.extend(onward::again(plan));
+            }
             return self.end(permit, report).await;
         }
         let mut request =
@@ -255,9 +312,9 @@ impl Crew {
         let mut tell = |step| self.say(Progress::Ordering { at, step });
         match obtain::rehearse(&self.tools, told, order, permit, &mut tell).await {
             Err(not) => resume::not_obtained(case, not),
-            Ok(rehearsed) => {
+            Ok(left) => {
                 let visited = |it: &_| self.say(Progress::Visited(fleet::Visit::clone(it)));
-                conclude::rehearsed(&self.tools, told, case, host, rehearsed, visited).await
+                conclude::rehearsed(&self.tools, told, case, host, left, visited).await
             }
         }
     }
@@ -294,10 +351,11 @@ impl Crew {
     }
 
     /// Records a plan that nothing was sent for. What is left to the next run has not even begun.
-    async fn put_down(&self, plan: &Plan, case: &Case, report: Report, begun: bool) -> Report {
-        let told = self.tools.inventory.host(plan.host.as_str());
+    async fn put_down(&self, task: &Task<'_>, case: &Case, report: Report, begun: bool) -> Report {
+        let told = self.tools.inventory.host(task.plan.host.as_str());
         let Some(told) = told else { return report };
-        let intent = record::intent(&self.run, plan, case, told, None);
+        let mut intent = record::intent(&self.run, task.plan, case, told, None);
+        task.link(&mut intent);
         let mut outcome = record::outcome(&report, None, None);
         if !begun {
             outcome.insert(BEGUN.to_owned(), false.into());
@@ -314,13 +372,14 @@ impl Crew {
     }
 
     /// Tells and records that a plan was not begun, because of what became of another one.
-    pub(super) async fn leave_out(&self, at: usize, plan: &Plan, why: &SafeText) {
+    pub(super) async fn leave_out(&self, task: &Task<'_>, why: &SafeText) {
+        let at = task.at;
         if !self.refusal.load(Ordering::Acquire) {
-            let case = Case::of_plan(plan);
+            let case = Case::of_plan(task.plan);
             let summary = format!("not begun: {why}");
             let state = ["nothing was changed"];
             let report = conclude::report(&case, Ending::Cancelled, &summary, &state, None);
-            self.put_down(plan, &case, report, false).await;
+            self.put_down(task, &case, report, false).await;
         }
         self.say(Progress::NotBegun { at, why: why.clone() });
     }
@@ -348,14 +407,29 @@ impl Crew {
     }
 }
 
+/// Why nothing more may begin after a plan that ended so.
+fn not_well(plan: &Plan, ending: Ending) -> Option<SafeText> {
+    let what = match ending {
+        Ending::Ok => return None,
+        Ending::Refused => "was refused",
+        Ending::Cancelled => "was stopped",
+        Ending::Unknown => "is not known to have ended",
+        Ending::NotAudited => "could not be audited",
+        Ending::Failed => "failed",
+    };
+    Some(SafeText::new(&format!("{} {what}", plan.target())))
+}
+
 /// What a plan needs could not be read on the other host.
-fn not_brought(case: &Case, text: &SafeText) -> Report {
+fn not_brought(plan: &Plan, case: &Case, text: &SafeText) -> Report {
     let why = explanation(
         "not-brought",
         "what should be brought could not be read on the other host",
         "scan both hosts, and plan again from what is there now",
     );
-    refused(case, text.as_str(), Some(why))
+    let mut report = refused(case, text.as_str(), Some(why));
+    report.state.extend(onward::again(plan));
+    report
 }
 
 /// What a host is asked to do for a plan.

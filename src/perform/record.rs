@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::case::{Case, endpoint};
+use super::case::{Case, chain, endpoint, leaf};
 use super::{Ending, Report, Tools, ordered, owner};
 use crate::action::{Command, Expect, Plan};
 use crate::audit::{self, Log};
-use crate::fleet::{Certificate, Fingerprint};
+use crate::fleet::{Fingerprint, Place};
 use crate::inventory;
 use crate::text::SafeText;
 
@@ -54,12 +54,12 @@ pub(super) fn intent(
     plan: &Plan,
     case: &Case,
     told: &inventory::Host,
-    leaf: Option<&Certificate>,
+    place: Option<&Place>,
 ) -> Body {
     let mut body = head(run, told);
     case.write(&mut body);
     let mut add = |key: &str, value: Value| body.insert(key.to_owned(), value);
-    if let Some(leaf) = leaf {
+    if let Some(leaf) = leaf(place) {
         add("names", leaf.names.iter().take(MAX_NAMES).map(ToString::to_string).collect());
     }
     // By which the same can be asked for again.
@@ -84,6 +84,7 @@ pub(super) fn intent(
     if let Some(delivery) = &plan.delivers {
         add("store", delivery.store.as_str().into());
         add("path", delivery.path.as_str().into());
+        add("chain", chain(place).iter().map(ToString::to_string).collect());
     }
     add("expect", expect(&plan.expect).into());
     add("plan", fingerprint_of(plan).to_string().into());

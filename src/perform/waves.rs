@@ -13,7 +13,8 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::course::{Course, Go};
-use super::one::{Crew, refusal};
+use super::one::{Crew, Task, refusal};
+use super::onward::Onward;
 use super::reconcile::{reconcile, unsettled};
 use super::record;
 use super::{Pause, Progress, Tools};
@@ -57,7 +58,8 @@ pub(super) async fn perform_all(
     };
     let refusal = AtomicBool::new(stopped.is_some());
     let away = confirmed.is_standing().then(Mutex::default);
-    let crew = Crew { tools, run, tell, refusal, is_left, taken, course, away };
+    let onward = Onward::after(plans.len(), &tools.inventory);
+    let crew = Crew { tools, run, tell, refusal, is_left, taken, course, away, onward };
     if let Some(id) = crew.course.id() {
         crew.say(Progress::Kept(id));
     }
@@ -78,7 +80,7 @@ pub(super) async fn perform_all(
         }
         if let Some(why) = &stopped {
             for (at, plan) in wave_plans {
-                crew.leave_out(at, plan, why).await;
+                crew.leave_out(&Task::asked(at, plan), why).await;
             }
             continue;
         }

@@ -58,6 +58,8 @@ pub struct Job {
     pub place: Option<PlaceName>,
     /// The identity of the action, once it is on record.
     pub op: Option<Uuid>,
+    /// By what it is asked for again, where it follows from another job of its run.
+    pub follows: Option<Request>,
     /// What runs on the host.
     pub commands: Vec<String>,
     /// How far it is.
@@ -116,19 +118,7 @@ impl Jobs {
         if let Some(id) = request.rollout {
             self.retain(|it| it.resumable() != Some(id));
         }
-        let jobs = plans.iter().map(|it| Job {
-            host: it.host.clone(),
-            place: it.place.clone(),
-            op: None,
-            commands: it.commands.iter().map(crate::action::Command::brief).collect(),
-            state: State::Waiting,
-            asked: now,
-            begun: None,
-            ended: None,
-            output: Output::default(),
-            report: None,
-            told: None,
-        });
+        let jobs = plans.iter().map(|it| Job::of(it, now));
         let (action, jobs) = (request.kind.name.to_owned(), jobs.collect());
         self.add(action, Some(request), jobs)
     }
@@ -149,6 +139,7 @@ impl Jobs {
             host,
             place,
             op: Some(op),
+            follows: None,
             commands: Vec::new(),
             state: State::Open,
             asked,
@@ -188,6 +179,11 @@ impl Jobs {
         match progress {
             Progress::Wave(number, of) => run.wave = Some((*number, *of)),
             Progress::Visited(_) => {}
+            Progress::Follows { plan, .. } => {
+                let job = Job::of(plan, now);
+                let again = Request::at(plan.action, vec![job.wanted()], plan.chosen.clone());
+                run.jobs.push(Job { follows: Some(again), ..job });
+            }
             Progress::Kept(id) => run.rollout = Some(Standing::here(*id)),
             Progress::Pause(pause) => {
                 if let Some(it) = &mut run.rollout {
@@ -369,15 +365,16 @@ impl Jobs {
     /// What is to be asked for to do again what did not go well in the run of that line.
     pub fn again(&self, id: JobId) -> Option<Request> {
         let run = self.run(id)?;
+        let job = self.job(id);
+        if let Some((job, again)) = job.and_then(|it| Some((it, it.follows.as_ref()?))) {
+            return job.has_failed().then(|| again.clone());
+        }
         let request = run.request.as_ref()?;
         let rollout = run.resumable().filter(|_| matches!(id, JobId::Run(_)));
-        let has_failed = |it: &&Job| {
-            (rollout.is_some() && it.state == State::Waiting)
-                || matches!(it.state, State::NotBegun(_))
-                || matches!(it.state, State::Ended(ending) if ending != Ending::Ok)
-        };
-        let only = self.job(id).map(|it| (it.host.clone(), it.place.clone()));
-        let jobs = run.jobs.iter().filter(has_failed);
+        let has_failed =
+            |it: &&Job| (rollout.is_some() && it.state == State::Waiting) || it.has_failed();
+        let only = job.map(|it| (it.host.clone(), it.place.clone()));
+        let jobs = run.asked().filter(has_failed);
         let jobs = jobs.filter(|it| {
             only.as_ref().is_none_or(|(host, place)| it.host == *host && it.place == *place)
         });
@@ -391,6 +388,16 @@ impl Jobs {
 }
 
 impl RunView {
+    /// Those that were asked for, without those that follow from them.
+    pub fn asked(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|it| it.follows.is_none())
+    }
+
+    /// The name of the action of one of its jobs.
+    pub fn action_of<'a>(&'a self, job: &'a Job) -> &'a str {
+        job.follows.as_ref().map_or(&self.action, |it| it.kind.name)
+    }
+
     /// How many of its jobs are so, for the states that any is in.
     pub fn counts(&self) -> Vec<(&'static str, usize)> {
         let mut counts: Vec<(&'static str, usize)> = Vec::new();
@@ -411,7 +418,7 @@ impl RunView {
 
     /// Which wave is under way, in words.
     pub fn wave_words(&self) -> Option<String> {
-        let (number, of) = self.wave.filter(|_| self.jobs.len() > 1)?;
+        let (number, of) = self.wave.filter(|_| self.asked().count() > 1)?;
         let what = if number == 1 { ", the canary" } else { "" };
         let over = if self.jobs.iter().all(Job::is_over) { " was the last" } else { "" };
         Some(format!("wave {number} of {of}{what}{over}"))
@@ -419,6 +426,30 @@ impl RunView {
 }
 
 impl Job {
+    /// A job of that plan, which has not begun.
+    fn of(plan: &Plan, now: Moment) -> Self {
+        Self {
+            host: plan.host.clone(),
+            place: plan.place.clone(),
+            op: None,
+            follows: None,
+            commands: plan.commands.iter().map(crate::action::Command::brief).collect(),
+            state: State::Waiting,
+            asked: now,
+            begun: None,
+            ended: None,
+            output: Output::default(),
+            report: None,
+            told: None,
+        }
+    }
+
+    /// Whether it did not come to a good end.
+    fn has_failed(&self) -> bool {
+        matches!(self.state, State::NotBegun(_))
+            || matches!(self.state, State::Ended(ending) if ending != Ending::Ok)
+    }
+
     /// Whether nothing more will come of it.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Ended(_) | State::NotBegun(_))

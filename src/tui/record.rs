@@ -58,7 +58,11 @@ impl Record {
                 self.push(Entry {
                     at: now,
                     host: job.host.clone(),
-                    result: SafeText::new(&format!("{} {}: begun", run.action, job.target())),
+                    result: SafeText::new(&format!(
+                        "{} {}: begun",
+                        run.action_of(job),
+                        job.target()
+                    )),
                     is_well: true,
                     took: Duration::ZERO,
                     job: Some((*op, job.commands.clone())),

@@ -187,6 +187,7 @@ fn jobs(rollout: &Rollout, times: &Times) -> Vec<Job> {
             host: it.host.clone(),
             place: it.lineage.as_deref().map(SafeText::new),
             op: it.op,
+            follows: None,
             commands: Vec::new(),
             state,
             asked: rollout.opened,

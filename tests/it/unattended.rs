@@ -13,6 +13,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
 
 use crate::lab::ca::{Ca, Checks};
+use crate::lab::vault::{TOKEN, Vault};
 use crate::lab::{Lab, are_here, hosts, wait_for};
 use crate::notice::receiver::{Receiver, SECRET};
 
@@ -218,6 +219,38 @@ fn a_run_that_is_killed_is_taken_up_by_the_next() {
     assert!(before < all, "it was over before it was killed");
     let text = said(farm.command("1000/1h", None), 0);
     assert_eq!((farm.issued(), farm.versions()), (all, 2 * all), "{text}");
+    said(audit(&farm), 0);
+}
+
+/// What is renewed with nobody there reaches its store, too; a store that is down keeps nothing from
+/// being renewed.
+#[test]
+fn what_is_renewed_is_delivered() {
+    let Some(farm) = Farm::new() else { return };
+    let vault = Vault::start();
+    let token = farm.lab.path("token");
+    fs::write(&token, TOKEN).unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+    let inventory = format!(
+        "[defaults]\ndeliver = ['main']\n[[secret-store]]\nname = 'main'\nkind = 'vault-kv2'\n\
+         url = '{}'\nsecret-file = '{}'\n{}",
+        vault.url,
+        token.display(),
+        farm.inventory("2/1h")
+    );
+    said(farm.command_with(&inventory, None), 0);
+    let delivered = || vault.state().held.len();
+    assert_eq!((farm.issued(), delivered()), (2, 2));
+    vault.state().is_sealed = true;
+    let inventory = inventory.replace("2/1h", "1000/1h");
+    let text = said(farm.command_with(&inventory, None), 1);
+    let all = farm.lineages();
+    assert_eq!((farm.issued(), delivered(), farm.versions()), (all, 2, 2 * all), "{text}");
+    assert_eq!(
+        text.matches("to deliver it again: certdeck run deliver").count(),
+        all - 2,
+        "{text}"
+    );
     said(audit(&farm), 0);
 }
 

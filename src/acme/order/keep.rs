@@ -40,9 +40,6 @@ pub struct Kept {
     pub url: Option<String>,
     /// What was put in place to answer challenges and is not known to be gone.
     pub placed: Vec<Placed>,
-    /// Of which names it was not asked for proof in a rehearsal: they were proven earlier.
-    #[serde(default)]
-    pub unasked: Vec<String>,
     /// The chain, once it is here: PEM.
     pub chain: Option<String>,
     /// Whether it goes from one action to another.
@@ -104,7 +101,6 @@ impl Kept {
             stage: Stage::Begun,
             url: None,
             placed: Vec::new(),
-            unasked: Vec::new(),
             chain: None,
             passing: Passing::Own,
             job,
@@ -126,7 +122,6 @@ impl Kept {
             stage: Stage::Placed,
             url: None,
             placed,
-            unasked: Vec::new(),
             chain: None,
             passing: Passing::Own,
             job: serde_json::Value::Null,

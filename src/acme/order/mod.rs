@@ -8,7 +8,6 @@
 //!
 //! One action has one order that is finalized: at most one certificate comes of it.
 
-mod anew;
 mod chain;
 mod keep;
 mod patience;
@@ -174,8 +173,8 @@ pub struct Work<'a> {
 
 impl Work<'_> {
     /// Carries an order out, from wherever it is, to its chain in PEM, or to nothing where there
-    /// is no request. What was put in place to answer challenges is taken away in any case; what
-    /// could not be stays in `kept`.
+    /// is no request. What was put in place to
+    /// answer challenges is taken away in any case; what could not be stays in `kept`.
     ///
     /// # Errors
     /// [`Failure`]; the order that is kept then says how far it came.
@@ -185,9 +184,7 @@ impl Work<'_> {
         tell: &mut Tell<'_>,
         _permit: &Permit,
     ) -> Result<String, Failure> {
-        let turns = if kept.is_rehearsal { self.take_turns(&kept.names).await } else { Vec::new() };
         let obtained = self.go_on(kept, tell).await;
-        drop(turns);
         let cleared = clear(self.office, self.solver, kept, tell).await;
         let chain = obtained?;
         cleared?;
@@ -200,12 +197,7 @@ impl Work<'_> {
         }
         let mut patience = Patience::default();
         let mut order = loop {
-            let opened = if kept.is_rehearsal {
-                self.open_anew(kept, tell).await
-            } else {
-                self.open(kept, tell).await
-            };
-            match opened {
+            match self.open(kept, tell).await {
                 Ok(order) => break order,
                 Err(failure) => patience.bear(failure, self.office, kept.stage, tell).await?,
             }
@@ -267,12 +259,8 @@ impl Work<'_> {
                     kept.stage = Stage::Ordered;
                     kept.write(self.office)?;
                     let count = order.state().authorizations.len();
-                    let proof = match (order.state().status, count) {
-                        (OrderStatus::Ready, _) => "control was proven earlier".to_owned(),
-                        (_, 1) => "1 name to prove".to_owned(),
-                        _ => format!("{count} names to prove"),
-                    };
-                    say(tell, kept.stage, &format!("{ca} has the order: {proof}"));
+                    let names = if count == 1 { "name" } else { "names" };
+                    say(tell, kept.stage, &format!("{ca} has the order: {count} {names} to prove"));
                     return Ok(order);
                 }
                 Err(error) => error,

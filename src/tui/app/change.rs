@@ -267,7 +267,7 @@ impl App {
             self.say(&text);
             return Vec::new();
         }
-        let title = format!("{} {}, job {op}", run.action, job.target());
+        let title = format!("{} {}, job {op}", run.action_of(job), job.target());
         if job.state == State::Ordering {
             let lines = vec![
                 title,
@@ -349,8 +349,12 @@ impl App {
                 let job = JobId::Job(run, at);
                 if let Some((run, job)) = self.desk.jobs.run(job).zip(self.desk.jobs.job(job)) {
                     let word = ending_word(report.ending);
-                    let text =
-                        format!("{} {}: {word}; {}", run.action, job.target(), report.summary);
+                    let text = format!(
+                        "{} {}: {word}; {}",
+                        run.action_of(job),
+                        job.target(),
+                        report.summary
+                    );
                     let waited = self.desk.now.since(job.asked);
                     self.say(&text);
                     effects.extend(self.ring(waited, &text));

@@ -227,7 +227,7 @@ impl App {
     pub fn goes_on(&self) -> Vec<String> {
         let line = |(run, job): (&RunView, &Job)| {
             let op = job.op.map_or_else(String::new, |it| format!(" (job {it})"));
-            format!("{}: {} {}{op}", job.host, run.action, job.state.word())
+            format!("{}: {} {}{op}", job.host, run.action_of(job), job.state.word())
         };
         self.desk.jobs.running().map(line).collect()
     }

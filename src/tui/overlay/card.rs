@@ -462,7 +462,7 @@ fn busy(plan: &Plan, desk: &Desk) -> Option<String> {
         || "waits for its wave".to_owned(),
         |it| format!("has been running for {}", human(it)),
     );
-    Some(format!("{} of {} {how}; one change per host at a time", run.action, job.target()))
+    Some(format!("{} of {} {how}; one change per host at a time", run.action_of(job), job.target()))
 }
 
 /// Wider lines are harder to read.

@@ -69,7 +69,7 @@ fn draw_job(
     let cert = job.place.as_ref().map_or_else(|| theme.glyphs().none, |it| it.as_str());
     pen.column(theme.glyphs().weight(weight), 1, style).skip(1);
     pen.column(job.state.word(), STATE, style).skip(1);
-    pen.column(&run.action, ACTION, theme.text()).skip(1);
+    pen.column(run.action_of(job), ACTION, theme.text()).skip(1);
     pen.column(&page.shown(job.host.as_str()), columns.host, theme.text()).skip(1);
     pen.column(&page.shown(cert), columns.cert, theme.text()).skip(1);
     let took = job.elapsed(now).map_or_else(|| theme.glyphs().none.to_owned(), human);
@@ -81,7 +81,7 @@ fn draw_run(run: &RunView, page: &Page<'_>, pen: &mut Pen<'_>) {
     let theme = page.theme;
     let weight = run.weight();
     pen.column(theme.glyphs().weight(weight), 1, theme.weight(weight)).skip(1);
-    pen.put(&format!("{} {}", run.action, run.jobs.len()), theme.title()).skip(3);
+    pen.put(&format!("{} {}", run.action, run.asked().count()), theme.title()).skip(3);
     let counts: Vec<_> = run.counts().iter().map(|(word, many)| format!("{many} {word}")).collect();
     // What remains matters most, and comes first where there is little room.
     let standing = run.rollout.as_ref().map(Standing::words).filter(|it| !it.is_empty());

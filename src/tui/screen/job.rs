@@ -170,7 +170,7 @@ fn about_job(run: &RunView, job: &Job, desk: &Desk, sheet: &mut Sheet<'_>) {
         sheet.field("Now", job.remark().as_str());
     }
     sheet.heading("What was asked for");
-    sheet.field("Action", &format!("{} {}", run.action, job.target()));
+    sheet.field("Action", &format!("{} {}", run.action_of(job), job.target()));
     sheet.field("Confirmed", &when(job.asked, desk.now));
     let took = job.elapsed(desk.now).map(human);
     sheet.maybe(if job.is_over() { "Took" } else { "Takes" }, took);
@@ -249,14 +249,18 @@ fn about_run(run: &RunView, desk: &Desk, sheet: &mut Sheet<'_>) {
         };
         sheet.field("", keys);
     }
-    let has_failed = run.jobs.iter().any(|it| it.is_over() && it.state.word() != OK);
+    let has_failed = run.asked().any(|it| it.is_over() && it.state.word() != OK);
     if has_failed && run.rollout.is_none() {
         sheet.field("Again", "a a plans the failed and those that were not begun anew");
     }
     for job in &run.jobs {
         let weight = job.state.weight();
         let sign = theme.glyphs().weight(weight);
-        sheet.heading(&format!("{sign} {}  {}", job.state.word(), job.target()));
+        let what = match &job.follows {
+            Some(it) => format!("{} {}", it.kind.name, job.target()),
+            None => job.target(),
+        };
+        sheet.heading(&format!("{sign} {}  {what}", job.state.word()));
         sheet.text(2, job.remark().as_str(), theme.weight(weight));
         let next = job.report.as_ref().and_then(|it| it.explanation.as_ref());
         if let Some(it) = next {
@@ -267,8 +271,8 @@ fn about_run(run: &RunView, desk: &Desk, sheet: &mut Sheet<'_>) {
 
 fn heading(id: JobId, desk: &Desk) -> String {
     match (desk.jobs.run(id), desk.jobs.job(id)) {
-        (Some(run), Some(job)) => format!("{} {}", run.action, job.target()),
-        (Some(run), None) => format!("{} {}", run.action, run.jobs.len()),
+        (Some(run), Some(job)) => format!("{} {}", run.action_of(job), job.target()),
+        (Some(run), None) => format!("{} {}", run.action, run.asked().count()),
         _ => String::new(),
     }
 }

@@ -20,7 +20,7 @@ fn secret(it: &World, text: &str) -> String {
 }
 
 /// A host with `a.test`, and a Vault that it can be delivered to.
-fn world() -> Option<(World, Vault)> {
+pub(super) fn world() -> Option<(World, Vault)> {
     let mut it = World::new()?;
     let vault = Vault::start();
     let token = secret(&it, TOKEN);
@@ -33,13 +33,13 @@ fn world() -> Option<(World, Vault)> {
 }
 
 /// Renews as a timer would.
-fn renew(it: &World) {
+pub(super) fn renew(it: &World) {
     let words = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--cert-name", "a.test"];
     assert!(it.web.certbot(&words).status.success());
 }
 
-const PATH: &str = "certdeck/web-01/a.test";
-const DELIVER: [&str; 6] = ["run", "deliver", "web-01/a.test", "--to", "main", "--yes"];
+pub(super) const PATH: &str = "certdeck/web-01/a.test";
+pub(super) const DELIVER: [&str; 6] = ["run", "deliver", "web-01/a.test", "--to", "main", "--yes"];
 
 fn deliver(it: &World, more: &[&str]) -> Told {
     it.certdeck(&[&DELIVER[..], more].concat())

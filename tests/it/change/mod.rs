@@ -7,6 +7,7 @@ mod deliver;
 mod guards;
 mod killed;
 mod noisy;
+mod onward;
 mod repairs;
 mod rollout;
 mod waves;

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) held: BTreeMap<String, Vec<Option<Value>>>,
     /// Nobody can read anything.
     pub(crate) is_sealed: bool,
+    /// Nobody can once somebody has written, whose answer is lost.
+    pub(crate) seals_at_write: bool,
     /// The engine is one without versions.
     pub(crate) is_first_version: bool,
     /// How many requests are told to come again.
@@ -129,6 +131,10 @@ impl Shared {
                     return errors(400, &[said]);
                 }
                 versions.push(Some(asked["data"].clone()));
+                if std::mem::take(&mut self.seals_at_write) {
+                    self.is_sealed = true;
+                    return errors(503, &["Vault is sealed"]);
+                }
                 if self.lost > 0 {
                     self.lost -= 1;
                     return errors(502, &["the proxy before it was restarted"]);

@@ -4,7 +4,6 @@ mod engine;
 mod faults;
 mod killed;
 pub(crate) mod proxy;
-mod rehearsal;
 pub(crate) mod secrets;
 mod zone;
 

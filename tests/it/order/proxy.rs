@@ -42,8 +42,6 @@ pub(crate) struct Fault {
 /// What goes wrong.
 #[derive(Debug, Clone)]
 pub(crate) enum What {
-    /// Nothing: what is to go wrong is one of the next.
-    Nothing,
     /// The CA does not get it; this is the answer.
     Answer(String),
     /// The CA gets it, and the connection ends without an answer.
@@ -206,7 +204,7 @@ async fn pass(
         }
         Some(What::Silence) => return std::future::pending().await,
         Some(What::Noise) => return front.get_mut().0.write_all(&[b'#'; 2000]).await,
-        Some(What::Lost | What::Cut | What::Nothing) | None => {}
+        Some(What::Lost | What::Cut) | None => {}
     }
     if seen.strike == Strike::Before(number) {
         seen.struck.notify_one();
@@ -237,8 +235,8 @@ async fn pass(
     }
     match fault {
         Some(What::Cut) => answer.truncate(answer.len() - 20),
-        Some(What::Nothing) | None => {}
         Some(_) => return Ok(()),
+        None => {}
     }
     if seen.strike == Strike::After(number) {
         seen.struck.notify_one();

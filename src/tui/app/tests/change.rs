@@ -12,7 +12,7 @@ pub(super) struct Somebody {
     pub(super) app: App,
     pub(super) now: Moment,
     pub(super) up: Duration,
-    runs: Vec<(RunId, Vec<Plan>)>,
+    pub(super) runs: Vec<(RunId, Vec<Plan>)>,
 }
 
 impl Somebody {

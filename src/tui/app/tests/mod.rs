@@ -9,6 +9,7 @@ mod budget;
 mod change;
 mod guide;
 mod incident;
+mod onward;
 mod random;
 mod remark;
 mod rollout;

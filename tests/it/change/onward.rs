@@ -1,0 +1,131 @@
+//! Certificates that reach their stores by themselves: once they are in service, under the
+//! confirmation of whatever brought them there, and as actions of their own.
+
+use serde_json::{Value, json};
+
+use super::deliver::{DELIVER, PATH, renew, world};
+use super::{Record, Told, World};
+use crate::lab::vault::Vault;
+
+/// A host with `a.test`, whose certificates go to a Vault.
+fn delivering() -> Option<(World, Vault)> {
+    let (mut it, vault) = world()?;
+    it.web.reload_on_deploy();
+    it.groups = format!("[defaults]\ndeliver = ['main']\n{}", it.groups);
+    Some((it, vault))
+}
+
+fn force_renew(it: &World, more: &[&str]) -> Told {
+    let words = ["run", "force-renew", "web-01/a.test", "--yes", "a.test"];
+    it.certdeck(&[&words[..], more].concat())
+}
+
+/// The actions of the last run, each as its intent and its outcome.
+#[track_caller]
+fn last_run(it: &World) -> Vec<(Value, Value)> {
+    let records = it.verified();
+    let intents = || records.iter().filter(|it| it.kind() == "intent");
+    let run = &intents().next_back().unwrap().0["run"];
+    let end = |intent: &Record| {
+        let op = &intent.0["op"];
+        let end = records.iter().find(|it| it.kind() == "outcome" && it.0["op"] == *op);
+        (intent.0.clone(), end.unwrap().0.clone())
+    };
+    intents().filter(|it| it.0["run"] == *run).map(end).collect()
+}
+
+#[test]
+fn a_renewed_certificate_is_delivered_as_an_action_of_its_own() {
+    let Some((it, vault)) = delivering() else { return };
+    let card = it.certdeck(&["plan", "force-renew", "web-01/a.test"]);
+    let told = format!("then delivered to main (vault-kv2) at {PATH}, without its key");
+    card.check(0, &[&told]);
+    assert_eq!(vault.state().asked.len(), 0);
+
+    let told = force_renew(&it, &[]);
+    told.check(0, &["version 1 of certdeck/web-01/a.test in main holds the certificate"]);
+    let kept = vault.newest(PATH);
+    assert_eq!(kept["sha256"], it.web.on_disk("a.test"));
+    assert_eq!(kept.get("private_key"), None);
+    let all = last_run(&it);
+    let [(renewal, renewed), (delivery, delivered)] = all.as_slice() else { panic!("{all:#?}") };
+    assert_eq!((&renewal["action"], &renewal.get("of")), (&json!("force-renew"), &None));
+    assert_eq!((&delivery["action"], &delivery["of"]), (&json!("deliver"), &renewal["op"]));
+    assert_eq!(delivery["confirmed"], renewal["confirmed"]);
+    assert_eq!((&delivery["moves-key"], &delivery["store"]), (&json!(false), &json!("main")));
+    // It is begun once the renewal has its outcome.
+    assert!(renewed["seq"].as_u64() < delivery["seq"].as_u64());
+    let ends = [&renewed["ending"], &delivered["ending"]];
+    assert_eq!(ends, [&json!("ok"), &json!("ok")]);
+    assert_eq!(delivered["after"], renewed["after"]);
+
+    // For programs, too, it is a result of its own.
+    let told = force_renew(&it, &["--format", "json"]);
+    told.check(0, &[]);
+    let results: Value = serde_json::from_str(&told.stdout).unwrap();
+    let results = results["results"].as_array().unwrap();
+    let [renewal, delivery] = results.as_slice() else { panic!("{results:#?}") };
+    assert_eq!((&delivery["action"], &delivery["of"]), (&json!("deliver"), &renewal["op"]));
+    assert_eq!((&delivery["ending"], &delivery["path"]), (&json!("ok"), &json!(PATH)));
+    assert_eq!(vault.versions(PATH), 2);
+
+    // Whatever is in service, the store follows; a rehearsal brings nothing there.
+    it.certdeck(&["run", "dry-run", "web-01/a.test"]).check(0, &[]);
+    assert_eq!(vault.versions(PATH), 2);
+    let back = it.certdeck(&["run", "rollback", "web-01/a.test", "--to", "2", "--yes", "a.test"]);
+    back.check(0, &["version 3 of certdeck/web-01/a.test in main"]);
+    assert_eq!(vault.newest(PATH)["sha256"], it.web.on_disk("a.test"));
+}
+
+#[test]
+fn a_store_that_fails_leaves_the_renewal_a_success() {
+    let Some((it, vault)) = delivering() else { return };
+    force_renew(&it, &[]).check(0, &[]);
+    vault.state().is_sealed = true;
+    let told = force_renew(&it, &[]);
+    let again = "to deliver it again: certdeck run deliver 'web-01/a.test' --to main";
+    told.check(1, &["Vault is sealed", "neither in the store nor on the host", again]);
+    let ends: Vec<_> = last_run(&it).into_iter().map(|it| it.1["ending"].clone()).collect();
+    assert_eq!(ends, ["ok", "failed"]);
+    assert_ne!(vault.newest(PATH)["sha256"], it.web.on_disk("a.test"));
+
+    // What failed is what is done again, by the command that was told or by its run.
+    let op = last_run(&it)[0].0["run"].as_str().unwrap().to_owned();
+    vault.state().is_sealed = false;
+    let repeat = ["run", "renew", "--failed-of", &op, "--yes", "a.test"];
+    it.certdeck(&repeat).check(2, &["is `deliver`, not `renew`"]);
+    let repeat = ["run", "deliver", "--failed-of", &op, "--yes", "a.test"];
+    it.certdeck(&repeat).check(0, &["version 2 of"]);
+    assert_eq!(vault.newest(PATH)["sha256"], it.web.on_disk("a.test"));
+
+    // What may have been written is said to be unknown.
+    vault.state().seals_at_write = true;
+    let told = force_renew(&it, &[]);
+    told.check(3, &["a version may have been written", again]);
+    assert_eq!(last_run(&it)[1].1["ending"], "unknown");
+    vault.state().is_sealed = false;
+    it.certdeck(&[&DELIVER[..], &["a.test"]].concat()).check(0, &["nothing was written"]);
+    assert_eq!(vault.versions(PATH), 3);
+}
+
+/// Where the host names several stores, each gets it, whatever becomes of the others.
+#[test]
+fn every_store_of_a_host_is_delivered_to() {
+    let Some((mut it, vault)) = delivering() else { return };
+    let other = Vault::start();
+    let second = it.groups.split_once("[[secret-store]]").unwrap().1;
+    let second = second.replace("'main'", "'other'").replace(&vault.url, &other.url);
+    it.groups = it.groups.replace("deliver = ['main']", "deliver = ['main', 'other']");
+    it.groups = format!("{}[[secret-store]]{second}", it.groups);
+    let run = || it.certdeck(&["run", "deliver", "web-01/a.test", "--yes", "a.test"]);
+    run().check(0, &["version 1 of certdeck/web-01/a.test in main", "in other holds"]);
+    assert_eq!((vault.versions(PATH), other.versions(PATH)), (1, 1));
+    renew(&it);
+    vault.state().is_sealed = true;
+    let told = run();
+    told.check(1, &["is sealed", "version 2 of certdeck/web-01/a.test in other", "--to main"]);
+    let told = force_renew(&it, &[]);
+    told.check(1, &["is sealed", "version 3 of certdeck/web-01/a.test in other"]);
+    vault.state().is_sealed = false;
+    run().check(0, &["version 2 of certdeck/web-01/a.test in main", "in other holds it already"]);
+}
