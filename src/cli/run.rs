@@ -221,7 +221,7 @@ impl Desk<'_> {
         let Tools { inventory, sessions, .. } = &self.tools;
         survey::look(self.context, inventory, sessions, &mut fleet, hosts, &mut signals).await?;
         if self.args.unattended {
-            survey::learn_windows(self.context, inventory, &mut fleet).await;
+            survey::say(&survey::learn(self.context, inventory, &mut fleet).await);
         }
         // The snapshot is a memory, not a record: nothing depends on it.
         Store::new(&self.context.paths.state).save(&fleet).ok();

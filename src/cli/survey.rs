@@ -21,7 +21,9 @@ use crate::inventory::Inventory;
 use crate::perform::{Noted, Past};
 use crate::remote::{Sessions, Settings};
 use crate::scan::{Progress, Scan};
+use crate::secret_store;
 use crate::store::Store;
+use crate::text::SafeText;
 
 /// Reads a filter from the words of a command line.
 pub(super) fn filter(words: &[String], context: &Context) -> Result<Filter, Failure> {
@@ -53,7 +55,7 @@ pub(super) fn survey(context: &Context, filter: &Filter) -> Result<Survey, Failu
         fleet.hosts().filter(|it| filter.may_keep(it)).map(|it| it.name.clone()).collect();
     runtime()?.block_on(async {
         visit(context, Arc::clone(&inventory), &mut fleet, visited.clone()).await?;
-        learn_windows(context, &inventory, &mut fleet).await;
+        say(&learn(context, &inventory, &mut fleet).await);
         Ok::<_, Failure>(())
     })?;
     if let Err(error) = store.save(&fleet) {
@@ -74,10 +76,30 @@ pub(super) fn acknowledge(context: &Context, diagnosis: &mut Diagnosis, now: Mom
     }
 }
 
-/// Asks CAs when they want certificates to be renewed, of which that is due to be asked.
-pub(super) async fn learn_windows(context: &Context, inventory: &Inventory, fleet: &mut Fleet) {
+/// Asks CAs when they want certificates to be renewed, of which that is due to be asked, and stores
+/// of secrets what they hold. Why which store could not be asked is for whoever is there.
+pub(super) async fn learn(
+    context: &Context,
+    inventory: &Inventory,
+    fleet: &mut Fleet,
+) -> Vec<SafeText> {
     let office = Office::new(&context.paths.state, context.clock);
-    fleet.learn(window::refresh(&office, inventory, fleet, PATIENCE).await);
+    let (windows, seen) = tokio::join!(
+        window::refresh(&office, inventory, fleet, PATIENCE),
+        secret_store::survey(inventory, fleet, context.clock, PATIENCE),
+    );
+    fleet.learn(windows);
+    for (host, place, stored) in seen.places {
+        fleet.learn_stored(&host, &place, stored);
+    }
+    seen.silent
+}
+
+/// Tells what is not known.
+pub(super) fn say(silent: &[SafeText]) {
+    for why in silent {
+        note(&format!("warning: {why}\n"));
+    }
 }
 
 /// What is known to have happened at CAs: what the fleet shows, and what was noted here.
@@ -265,8 +287,8 @@ pub(super) fn note(text: &str) {
     io::stderr().write_all(text.as_bytes()).ok();
 }
 
-/// How long CAs may take to tell when they want certificates to be renewed. They are asked a few
-/// times a day, and mostly there is nothing to ask.
+/// How long CAs may take to tell when they want certificates to be renewed, and stores what they
+/// hold. CAs are asked a few times a day, and mostly there is nothing to ask.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So many hosts are named while they are waited for.
 const FEW: usize = 3;

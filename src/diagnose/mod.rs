@@ -30,6 +30,7 @@ mod lock;
 mod moved_back;
 mod name;
 mod needs;
+mod not_delivered;
 mod not_ready;
 mod not_yet_valid;
 mod overdue;
@@ -79,6 +80,7 @@ pub static ALL: &[Kind] = &[
     drift::KIND,
     name::KIND,
     balancer::KIND,
+    not_delivered::KIND,
     elsewhere::KIND,
     endpoint::KIND,
     unserved::KIND,

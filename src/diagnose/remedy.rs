@@ -92,6 +92,11 @@ pub static RANKS: &[Rank] = &[
         price: "no order; the renewal configuration changes",
         does: Does::Prevents,
     },
+    Rank {
+        action: "deliver",
+        price: "no order; a store gets the certificate, without its key",
+        does: Does::Prevents,
+    },
     Rank { action: "dry-run", price: "an order at the staging CA", does: Does::Tries },
     Rank { action: "renew", price: "one order, if it is due", does: Does::Orders },
     Rank {

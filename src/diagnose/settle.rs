@@ -6,8 +6,11 @@ use super::Finding;
 /// The rules that speak of a cause, each with those that then would only tell of its consequences
 /// at the same place. A finding that is hidden hides nothing itself.
 static HIDES: &[(&str, &[&str])] = &[
-    ("key", &["moved-back", "half-done", "drift"]),
-    ("moved-back", &["expired", "overdue", "due", "unloaded", "drift", "half-done"]),
+    ("key", &["moved-back", "half-done", "drift", "not-delivered"]),
+    (
+        "moved-back",
+        &["expired", "overdue", "due", "unloaded", "drift", "half-done", "not-delivered"],
+    ),
     (
         "wrong-lineage",
         &[

@@ -15,6 +15,7 @@ mod probe;
 mod roots;
 mod served;
 mod server;
+mod stored;
 mod url;
 mod verdict;
 mod window;
@@ -39,6 +40,7 @@ pub use place::{
 pub use probe::{NotServed, Probe, Unserved, Vantage};
 pub use roots::Roots;
 pub use server::{Listen, Load, Loaded, Server, Site};
+pub use stored::{Held, Stored};
 pub use url::{host_of, is_example, server_of};
 pub use verdict::{Severity, Verdict, Weight};
 pub use window::Window;
@@ -113,6 +115,17 @@ impl Fleet {
             if host.places.iter().any(is_old) {
                 assign(&self.windows, Arc::make_mut(host));
             }
+        }
+    }
+
+    /// Takes in what stores hold of the certificates of a place, until its host is read again.
+    pub fn learn_stored(&mut self, host: &HostName, name: &PlaceName, stored: Vec<Stored>) {
+        let Some(host) = self.hosts.get_mut(host) else { return };
+        let is_meant = |it: &Place| it.name == *name;
+        let own = host.places.iter().position(|it| is_meant(it) && it.is_own());
+        let Some(at) = own.or_else(|| host.places.iter().position(is_meant)) else { return };
+        if let Some(place) = Arc::make_mut(host).places.get_mut(at) {
+            place.stored = stored;
         }
     }
 

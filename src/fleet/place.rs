@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Certificate, Chain, Fingerprint, HookStage, Moment, Probe, Window};
+use super::{Certificate, Chain, Fingerprint, HookStage, Moment, Probe, Stored, Window};
 use crate::text::SafeText;
 
 /// The name of a place on its host: certbot's lineage name, or the path of a PEM file.
@@ -32,6 +32,8 @@ pub struct Place {
     pub renewal: Option<Renewal>,
     /// When its CA wants it to be renewed, if that is known of one of its certificates.
     pub window: Option<Arc<Window>>,
+    /// What the stores hold that its certificate is delivered to.
+    pub stored: Vec<Stored>,
     /// What is wrong with what was read.
     pub problems: Vec<Problem>,
 }
@@ -48,6 +50,7 @@ impl Place {
             versions: Vec::new(),
             renewal: None,
             window: None,
+            stored: Vec::new(),
             problems: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ mod aws;
 mod fault;
 mod http;
 mod parcel;
+mod survey;
 mod vault;
 
 use futures_util::future::BoxFuture;
@@ -23,6 +24,7 @@ use crate::text::SafeText;
 
 pub use fault::Fault;
 pub use parcel::{Kept, Parcel};
+pub use survey::{Seen, survey};
 
 use http::Http;
 

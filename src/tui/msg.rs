@@ -18,6 +18,7 @@ use crate::perform::{self, Progress, Reconciled};
 use crate::preflight::Wanted;
 use crate::review::{Mark, Word};
 use crate::rollout::Rollout;
+use crate::secret_store;
 use crate::store::Kept;
 use crate::text::SafeText;
 
@@ -93,6 +94,8 @@ pub enum Msg {
     /// CAs have told when they want certificates to be renewed, and when this machine last renewed
     /// with nobody there was looked up.
     Learnt(Vec<Arc<Window>>, Option<Moment>),
+    /// Stores of secrets have told what they hold.
+    StoresSeen(Box<secret_store::Seen>),
     /// A scan of these hosts began.
     ScanBegan(Vec<HostName>),
     /// A visit to this host began.

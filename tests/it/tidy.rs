@@ -154,6 +154,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             // Those that were left.
             "rollout",
             "scan",
+            // What stores hold.
+            "secret_store",
             "source",
             "spanned",
             "store",
@@ -219,6 +221,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "rollout",
             "scan",
             "secret",
+            // What stores hold is asked after a look at the hosts.
+            "secret_store",
             "source",
             "spanned",
             "store",

@@ -4,6 +4,7 @@
 mod beside;
 mod unit;
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::report::prometheus::{Beside, Exposition, Scanned};
 use crate::report::{self, Report};
 use crate::scan::{Progress, Scan};
 use crate::store::Store;
+use crate::text::SafeText;
 
 /// Hand out metrics for Prometheus: over HTTP, or in a file for a textfile collector
 ///
@@ -92,6 +94,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         filter: survey::filter(&args.filter, context)?,
         every,
         store: Store::new(&context.paths.state),
+        silent: RefCell::default(),
     };
     // What is wrong with it is said at once; later it only keeps the old metrics in place.
     let inventory = open::inventory(context)?;
@@ -113,6 +116,8 @@ struct Exporter<'a> {
     filter: Filter,
     every: Option<Duration>,
     store: Store,
+    /// Why stores of secrets could not be asked the last time: it is said once.
+    silent: RefCell<Vec<SafeText>>,
 }
 
 impl Exporter<'_> {
@@ -195,7 +200,11 @@ impl Exporter<'_> {
                 fleet.apply(visit);
             }
         }
-        survey::learn_windows(self.context, &inventory, &mut fleet).await;
+        let silent = survey::learn(self.context, &inventory, &mut fleet).await;
+        if *self.silent.borrow() != silent {
+            survey::say(&silent);
+        }
+        self.silent.replace(silent);
         if let Err(error) = self.store.save(&fleet) {
             let error = anyhow::Error::new(error);
             note(&format!("warning: {error:#}; the next scan will not remember this one\n"));

@@ -2,6 +2,7 @@
 //! key is always there, `null` or empty where nothing is known.
 
 mod served;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,6 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use served::{WireChain, WireProbe, WireServer, listen};
+use stored::WireStored;
 
 use super::{Kind, Report, ShownHost};
 use crate::diagnose::{Ack, Finding, Remedy, command};
@@ -120,6 +122,7 @@ struct WirePlace<'a> {
     versions: Vec<WireVersion>,
     renewal: Option<WireRenewal<'a>>,
     renewal_window: Option<WireWindow<'a>>,
+    stores: Vec<WireStored<'a>>,
     problems: Vec<WireProblem<'a>>,
 }
 
@@ -145,6 +148,7 @@ impl<'a> WirePlace<'a> {
             versions: place.versions.iter().map(WireVersion::of).collect(),
             renewal: place.renewal.as_ref().map(WireRenewal::of),
             renewal_window: place.window.as_deref().map(WireWindow::of),
+            stores: stored::of(place),
             problems: place.problems.iter().map(WireProblem::of).collect(),
         }
     }
@@ -484,6 +488,7 @@ mod tests {
           "renewal-window": null,
           "seen-at": "2026-11-23T03:12:39Z",
           "source": "certbot",
+          "stores": [],
           "urgency": 1.0023,
           "verdict": "expired",
           "versions": [

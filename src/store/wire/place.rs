@@ -69,6 +69,8 @@ impl WirePlace {
             renewal: self.renewal.map(WireRenewal::renewal),
             // The fleet tells it again.
             window: None,
+            // What it was may have been changed by anybody since.
+            stored: Vec::new(),
             problems: self.problems.into_iter().map(WireProblem::problem).collect(),
         })
     }

@@ -12,6 +12,7 @@ use crate::perform::preflight;
 use crate::perform::{Ending, Progress, Reconciled};
 use crate::preflight::Wanted;
 use crate::rollout::Rollout;
+use crate::secret_store::Seen;
 use crate::store::Kept;
 use crate::text::SafeText;
 use crate::tui::arm::Bar;
@@ -372,11 +373,26 @@ impl App {
     }
 
     /// What has ended without a word about a job: nobody looks at it any more.
+    /// What stores hold may be another thing by now.
     pub(super) fn end_run(&mut self, run: RunId) -> Vec<Effect> {
         let was_rollout = self.desk.jobs.leave(run);
         self.desk.list_jobs();
-        // Whether something of it remains is known once it was put away.
-        if was_rollout { vec![Effect::ReadLog] } else { Vec::new() }
+        // Whether something of a roll-out remains is known once it was put away.
+        let reads = was_rollout.then_some(Effect::ReadLog);
+        reads.into_iter().chain([Effect::Learn]).collect()
+    }
+
+    /// Takes in what stores hold. One that cannot be asked is told of once, and again when it has
+    /// another reason.
+    pub(super) fn take_stores(&mut self, seen: Seen) {
+        for (host, place, stored) in seen.places {
+            self.desk.fleet.learn_stored(&host, &place, stored);
+        }
+        for why in seen.silent.iter().filter(|it| !self.silent.contains(it)) {
+            self.toast = Some(why.clone());
+        }
+        self.silent = seen.silent;
+        self.is_stale = true;
     }
 
     pub(super) fn take_reconciled(

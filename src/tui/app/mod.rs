@@ -55,6 +55,8 @@ pub struct App {
     /// The beginning of a chord.
     pressed: Vec<Stroke>,
     toast: Option<SafeText>,
+    /// Why stores of secrets could not be asked the last time.
+    silent: Vec<SafeText>,
     scan: Option<Scanning>,
     record: Record,
     size: (u16, u16),
@@ -96,6 +98,7 @@ impl App {
             settings,
             pressed: Vec::new(),
             toast: None,
+            silent: Vec::new(),
             scan: None,
             record: Record::default(),
             size: (80, 24),
@@ -156,6 +159,7 @@ impl App {
                 self.is_stale = true;
                 return effects;
             }
+            Msg::StoresSeen(seen) => self.take_stores(*seen),
             Msg::Second => {}
             Msg::Resized(width, height) => {
                 self.size = (width, height);

@@ -396,6 +396,7 @@ impl Console {
             }
             Effect::Learn => {
                 self.work.learn(self.app.desk().fleet.clone(), &inventory);
+                self.work.ask_stores(self.app.desk().fleet.clone(), &inventory);
                 Ok(())
             }
             Effect::Mouse(is_on) => Ok(self.terminal.listen_to_mouse(is_on)?),

@@ -4,6 +4,7 @@
 
 mod keeper;
 mod rollout;
+mod stores;
 
 use std::future::poll_fn;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use keeper::{Keeper, Notes, keep_next};
 use rollout::Open;
+use stores::Asking;
 
 use crate::acme::ledger::Ledger;
 use crate::acme::{Office, window};
@@ -73,6 +75,7 @@ pub(in crate::tui) struct Work {
     posting: Posting,
     /// Whether CAs are being asked.
     is_learning: bool,
+    stores: Asking,
 }
 
 /// What has ended or goes on.
@@ -84,6 +87,8 @@ pub(in crate::tui) enum Done {
     Read(Msg),
     /// CAs were asked.
     Learnt(Msg),
+    /// Stores of secrets were asked.
+    Asked(Msg),
     /// The snapshot was written, or not, and why.
     Saved(Result<(), SafeText>),
     /// A run has told something; `None` at its end.
@@ -137,6 +142,7 @@ impl Work {
             is_saving: false,
             to_save: None,
             is_learning: false,
+            stores: Asking::default(),
             posting: Posting::open(deck),
         }
     }
@@ -185,6 +191,10 @@ impl Work {
             }
             Done::Learnt(msg) => {
                 self.is_learning = false;
+                msg
+            }
+            Done::Asked(msg) => {
+                self.asked();
                 msg
             }
             Done::Begun(id, run) => {

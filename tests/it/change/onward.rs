@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::deliver::{DELIVER, PATH, renew, world};
 use super::{Record, Told, World};
 use crate::lab::vault::Vault;
+use crate::lab::wait_for;
 
 /// A host with `a.test`, whose certificates go to a Vault.
 fn delivering() -> Option<(World, Vault)> {
@@ -106,6 +107,80 @@ fn a_store_that_fails_leaves_the_renewal_a_success() {
     vault.state().is_sealed = false;
     it.certdeck(&[&DELIVER[..], &["a.test"]].concat()).check(0, &["nothing was written"]);
     assert_eq!(vault.versions(PATH), 3);
+}
+
+/// What was renewed by its own client, or whose delivery was cut off, is found by a look, and
+/// delivering it is what mends it. A store that cannot be asked says nothing about the certificate.
+#[test]
+fn a_store_that_lags_is_found() {
+    let Some((mut it, vault)) = delivering() else { return };
+    let findings = |it: &World| {
+        let told = it.certdeck(&["scan", "--format", "json"]);
+        let scan: Value = serde_json::from_str(&told.stdout).expect(&told.stderr);
+        let all = scan["findings"].as_array().unwrap().clone();
+        let all = all.into_iter().filter(|it| it["rule"] == "not-delivered").collect::<Vec<_>>();
+        let place = scan["hosts"][0]["places"][0].clone();
+        (all, place, told.stderr)
+    };
+    let (found, place, _) = findings(&it);
+    assert_eq!(found[0]["summary"], "main does not hold it", "{found:#?}");
+    assert_eq!(place["stores"][0]["holds"], false);
+    let mend = |it: &World, found: &[Value]| {
+        let line = found[0]["repairs"][0]["command"].as_str().unwrap();
+        assert_eq!(line, "certdeck run deliver web-01/a.test --to main");
+        let words: Vec<_> = line.split(' ').skip(1).chain(["--yes", "a.test"]).collect();
+        it.certdeck(&words).check(0, &[]);
+    };
+    mend(&it, &found);
+    let (found, place, _) = findings(&it);
+    assert_eq!((found.len(), &place["stores"][0]["holds"]), (0, &json!(true)), "{found:#?}");
+
+    // A timer of the host renews.
+    renew(&it);
+    let (found, place, _) = findings(&it);
+    assert_eq!(found[0]["summary"], "main still holds another one");
+    assert_eq!((&found[0]["severity"], &found[0]["verdict"]), (&json!("warning"), &json!("drift")));
+    assert_eq!((&place["verdict"], &place["stores"][0]["version"]), (&json!("drift"), &json!("1")));
+    it.certdeck(&["check"]).check(1, &["main still holds another one"]);
+    // So does a run with nobody there, though nothing is due.
+    let alone = ["run", "renew", "due", "--unattended"];
+    it.certdeck(&alone).check(0, &["version 2 of certdeck/web-01/a.test in main"]);
+    assert_eq!(
+        last_run(&it)[0].0["confirmed"].as_str().unwrap().split(',').next(),
+        Some("unattended")
+    );
+    it.certdeck(&alone).check(0, &["nothing is to be renewed"]);
+    renew(&it);
+
+    // Nobody knows: it is said, and the certificate is no worse for it.
+    vault.state().is_sealed = true;
+    let (found, place, said) = findings(&it);
+    assert_eq!((found.len(), &place["stores"][0]["holds"]), (0, &Value::Null));
+    let told = "warning: what main holds is not known, or not all of it: secret-store main";
+    assert!(said.contains(told) && said.contains("sealed"), "{said}");
+    assert_eq!(said.matches("is not known").count(), 1, "{said}");
+    vault.state().is_sealed = false;
+    let right = it.groups.clone();
+    it.groups = right.replace("secret-file", "secret-env = 'NOBODY_SETS_THIS' #");
+    let (found, _, said) = findings(&it);
+    assert!(found.is_empty() && said.contains("what main holds is not known"), "{said}");
+
+    // A run that was killed after its renewal leaves what the next look finds.
+    it.groups = right;
+    mend(&it, &findings(&it).0);
+    vault.state().throttled = 100;
+    vault.state().asked.clear();
+    let run = it.begin(&["run", "force-renew", "web-01/a.test", "--yes", "a.test"]);
+    wait_for("the store to be asked", || !vault.state().asked.is_empty());
+    drop(run);
+    vault.state().throttled = 0;
+    let (found, _, _) = findings(&it);
+    assert_eq!(found[0]["summary"], "main still holds another one");
+    mend(&it, &found);
+    assert_eq!(vault.newest(PATH)["sha256"], it.web.on_disk("a.test"));
+    let records = it.verified();
+    let settled = records.iter().rfind(|it| it.kind() == "reconcile").unwrap();
+    assert_eq!(settled.0["ending"], "failed", "{settled:?}");
 }
 
 /// Where the host names several stores, each gets it, whatever becomes of the others.

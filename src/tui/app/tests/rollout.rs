@@ -182,7 +182,7 @@ fn one_that_is_over_tells_nothing_of_how_to_go_on() {
         desk.ran(Progress::Ended { at, report: report(Ending::Ok, "renewed") });
     }
     let id = desk.app.desk.jobs.runs()[0].id;
-    assert!(matches!(&desk.tell(Msg::RunEnded(id))[..], [Effect::ReadLog]));
+    assert!(matches!(&desk.tell(Msg::RunEnded(id))[..], [Effect::ReadLog, Effect::Learn]));
     desk.tell(Msg::RolloutsRead(Vec::new(), Times::new()));
     desk.press("4gg");
     desk.assert_shows("renew 2   2 ok");
