@@ -34,7 +34,7 @@ pub enum Answer<'a> {
     /// The value of `--yes`: the name of the one target, or the number of targets.
     Yes(&'a str),
     /// Nobody is there: whoever set up the timer has answered once and for all, for renewals of
-    /// what is due and for nothing else.
+    /// what is due, for deliveries without a key to where the inventory says, and for nothing else.
     Standing,
 }
 
@@ -156,7 +156,10 @@ impl Review {
                 (typed == text).then(|| format!("typed `{text}`"))
             }
             (_, Answer::Standing) => {
-                let may_be = |it: &Plan| it.action.name == super::RENEW && it.phrase.is_none();
+                let may_be = |it: &Plan| {
+                    let is_meant = it.action.name == super::RENEW || it.delivers.is_some();
+                    is_meant && it.phrase.is_none()
+                };
                 self.plans.iter().all(may_be).then(|| "unattended".to_owned())
             }
             (_, Answer::Yes(value)) => self.is_meant(value).then(|| format!("--yes {value}")),
@@ -399,6 +402,19 @@ mod tests {
             let is_right = answer == wanted || (kind == 3 && is_meant);
             prop_assert_eq!(review.confirm(answer, &fleet.fleet, NOW).is_ok(), is_right);
         }
+    }
+
+    /// Whoever set up a timer has not agreed to anything else.
+    #[test]
+    fn with_nobody_there_only_renewals_and_deliveries_without_a_key_are_confirmed() {
+        let fleet = sample();
+        let confirms = |action: &str, choices: &[(&'static str, &str)]| {
+            let plan = fleet.plan(action, "web-01/www.example.net", choices).unwrap();
+            Review::new(vec![plan]).confirm(Answer::Standing, &fleet.fleet, NOW).is_ok()
+        };
+        assert!(confirms("renew", &[]) && confirms("deliver", &[("to", "edge")]));
+        assert!(!confirms("force-renew", &[]) && !confirms("dry-run", &[]));
+        assert!(!confirms("deliver", &[("to", "edge"), ("with-key", "yes")]));
     }
 
     #[test]

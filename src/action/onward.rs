@@ -49,15 +49,20 @@ fn not(mut plan: Plan, store: &SecretStore, why: &str) -> Plan {
     plan
 }
 
+/// Plans to deliver a certificate to a store, without its key.
+pub fn delivery(target: &Target<'_>, store: &str) -> Result<Plan, Refusal> {
+    let mut chosen = Chosen::default();
+    chosen.set(deliver::TO, store);
+    deliver::KIND.plan(target, &chosen)
+}
+
 impl Plan {
     /// Plans a delivery that follows from this plan, for what is in place now.
     pub fn onward(&self, delivery: &Delivery, find: Find<'_>) -> Result<Self, Refusal> {
-        let mut chosen = Chosen::default();
-        chosen.set(deliver::TO, delivery.store.as_str());
         let lineage = self.place.as_ref().map(AsRef::as_ref);
         let gone = || Refusal::new(Why::Unknown, format!("{} is not known any more", self.host));
         let target = find.target(&self.host, lineage).ok_or_else(gone)?;
-        let plan = deliver::KIND.plan(&target, &chosen)?;
+        let plan = self::delivery(&target, &delivery.store)?;
         // Nobody has seen another path, nor agreed to it.
         if plan.delivers.as_ref() != Some(delivery) || plan.source != self.source {
             let text = format!("{} is not what was confirmed any more", self.target());

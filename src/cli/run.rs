@@ -233,7 +233,7 @@ impl Desk<'_> {
             is_unknown = chosen.is_unknown;
             let plans = std::mem::take(&mut chosen.plans);
             if plans.is_empty() {
-                note("nothing is to be renewed now\n");
+                note("nothing is to be renewed now, nor delivered\n");
                 unattended::keep(self.context, &Told::default(), 0);
                 self.tell(&chosen, &fleet).await;
                 return Ok(if is_unknown { Exit::Unknown } else { Exit::Done });
@@ -331,7 +331,9 @@ impl Desk<'_> {
         let names = self.targets.names(fleet, self.request.kind, now);
         let history = &survey::history(self.context, inventory, fleet);
         let find = Find { inventory, fleet, history, now };
-        let chosen = unattended::choose(&self.request, &names, find);
+        let mut chosen = unattended::choose(&self.request, &names, find);
+        let hosts = self.targets.hosts(fleet, &self.request);
+        unattended::add_lagging(&mut chosen, &hosts, find);
         for line in &chosen.left {
             note(&format!("{line}\n"));
         }

@@ -16,9 +16,9 @@ use super::progress::Told;
 use super::request::{Name, Request};
 use super::survey::{Signals, note};
 use super::{Context, Exit, Failure};
-use crate::action::{Find, Plan, Why};
+use crate::action::{self, Find, Plan, Why};
 use crate::budget::{History, Wanted, renewal_of};
-use crate::fleet::{Certificate, HostName, Moment, Place, human};
+use crate::fleet::{Certificate, HostName, Moment, Place, Stored, human};
 use crate::notice::Event;
 use crate::store::{Store, Unattended};
 use crate::text::SafeText;
@@ -156,6 +156,34 @@ pub(super) fn choose(request: &Request, names: &[Name], find: Find<'_>) -> Choic
         false
     });
     choice
+}
+
+/// Adds what is to be delivered to stores that lag behind, as far as the renewals of this run do
+/// not bring it there anyway: what was renewed by its own client, or failed the last time.
+pub(super) fn add_lagging(choice: &mut Choice, hosts: &[HostName], find: Find<'_>) {
+    for host in hosts.iter().filter_map(|it| find.fleet.host(it)) {
+        for place in &host.places {
+            let name = Some(place.name.as_str());
+            let is_here =
+                |it: &Plan| it.host == host.name && it.place.as_ref().map(AsRef::as_ref) == name;
+            if choice.plans.iter().any(is_here) {
+                continue;
+            }
+            let disk = place.layers.disk.as_ref();
+            let lags = |it: &&Stored| disk.is_some_and(|disk| it.holds(&disk.chain) == Some(false));
+            let lagging: Vec<_> = place.stored.iter().filter(lags).collect();
+            for it in lagging {
+                let Some(target) = find.target(&host.name, name) else { continue };
+                match action::delivery(&target, it.store.as_str()) {
+                    Ok(plan) => choice.plans.push(plan),
+                    Err(why) => {
+                        let target = format!("{}/{}: {}", host.name, place.name, it.store);
+                        choice.left.push(left(&target, &why.text, why.until));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// That a lineage is left, why, and until when, if that is known.
