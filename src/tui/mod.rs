@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod keys;
 pub mod mask;
 pub mod msg;
+pub mod output;
 pub mod overlay;
 pub mod part;
 mod posting;

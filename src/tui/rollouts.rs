@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::jobs::{Job, Jobs, Output, RunView, State};
+use super::jobs::{Job, Jobs, RunView, State};
+use super::output::Output;
 use super::request::{Request, Wanted};
 use crate::fleet::Moment;
 use crate::perform::{Ending, Pause};
