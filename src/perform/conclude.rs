@@ -167,9 +167,15 @@ async fn serve<'a>(
     let mut all = Vec::new();
     for endpoint in &case.endpoints {
         let wanted = case.wanted(host, endpoint);
+        let is_it = |it: &Endpoint| (&it.name, it.port) == (&endpoint.name, endpoint.port);
+        let is_told = told.endpoints.iter().any(is_it);
         loop {
             let now = tools.clock.now();
-            let probes = wire::probe(&tools.sessions, told, &host.listeners, endpoint, now).await;
+            let mut probes =
+                wire::probe(&tools.sessions, told, &host.listeners, endpoint, now).await;
+            for probe in &mut probes {
+                probe.is_told = is_told;
+            }
             let is_shown = !wanted.is_empty()
                 && probes.iter().any(|it| it.served.is_ok())
                 && case.other(&probes, &wanted).is_none();

@@ -7,7 +7,7 @@ use super::{Ending, Report, activation};
 use crate::action::Promise;
 use crate::explain::{self, Explanation};
 use crate::fleet::{
-    self, Certificate, Failure, Fingerprint, Moment, OWN, Place, Probe, Version, human,
+    self, Certificate, Failure, Fingerprint, Moment, NotServed, OWN, Place, Probe, Version, human,
 };
 use crate::inventory::Endpoint;
 use crate::job::{State, Status};
@@ -152,6 +152,7 @@ fn verdict(
             let known = activation::explained(case, place, output)
                 .or_else(|| of_command(case, code, output))
                 .or_else(|| explain::certbot(output))
+                .or_else(|| output.lines().find(|it| is_fault(it)).map(not_reloaded))
                 .or_else(|| hooks.first().map(|it| hook_failed(&words(it))));
             let known = known.unwrap_or_else(|| {
                 explanation(
@@ -205,8 +206,7 @@ fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
     let last = output.lines().rfind(|it| !it.trim().is_empty());
     if ["reload", "repoint"].contains(&case.action.as_str()) {
         let cause = output.lines().find(|it| is_fault(it)).or(last).unwrap_or("it said nothing");
-        let next = "mend the configuration; the server goes on with what it has loaded";
-        return Some(explanation("not-reloaded", cause.trim(), next));
+        return Some(not_reloaded(cause));
     }
     if case.source.as_deref() == Some("cert-manager") {
         let cause = last.unwrap_or("it said nothing").trim();
@@ -226,6 +226,12 @@ fn of_command(case: &Case, code: u8, output: &str) -> Option<Explanation> {
         let cause = last.map_or_else(|| "the hook said nothing".to_owned(), str::to_owned);
         explanation("hook-failed", &cause, REPAIR)
     })
+}
+
+/// That a server was not reloaded, by what it said of its configuration.
+fn not_reloaded(said: &str) -> Explanation {
+    let next = "mend the configuration; the server goes on with what it has loaded";
+    explanation("not-reloaded", said.trim(), next)
 }
 
 /// Whether that is how nginx, Apache and haproxy say what is wrong with their configuration.
@@ -332,7 +338,7 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
         explanation: explanation(
             NOT_SERVED,
             "the service has not loaded it, or it is another service that answers there",
-            "run the deploy hook (`certdeck run hook`), and look again; nothing has to be ordered",
+            "reload the server (`certdeck run reload`) or run the deploy hook (`certdeck run hook`); nothing has to be ordered",
         ),
         is_about_issuing: false,
     })
@@ -390,19 +396,29 @@ fn unserved<'a>(evidence: &Evidence<'a>) -> Option<(&'a Endpoint, &'static str)>
             return None;
         }
         if probes.iter().all(|it| it.served.is_err()) {
-            return Some((*endpoint, "cannot be seen to serve it"));
+            return is_missed(probes).then_some((*endpoint, "cannot be seen to serve it"));
         }
         case.other(probes, &wanted).map(|_| (*endpoint, "serves another one"))
     })
 }
 
+/// Whether it counts that none of these showed a certificate. Where only a server's configuration
+/// tells of an endpoint, what answers otherwise may be as it should be: it wants the PROXY protocol
+/// first, or sshd lets nobody through.
+fn is_missed(probes: &[Probe]) -> bool {
+    let is_refused = |it: &Probe| it.served.as_ref().is_err_and(|it| it.why == NotServed::Refused);
+    probes.is_empty() || probes.iter().any(|it| it.is_told || is_refused(it))
+}
+
 fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
     let Evidence { case, served, host, .. } = evidence;
-    let is_seen_everywhere = served.iter().flat_map(|it| &it.1).all(|it| it.served.is_ok());
-    let shown = match (served.is_empty(), is_seen_everywhere) {
+    let mut probes = served.iter().flat_map(|it| &it.1);
+    let is_seen = probes.clone().any(|it| it.served.is_ok());
+    let shown = match (served.is_empty(), is_seen) {
         (true, _) => "",
-        (_, true) => ", and is served",
-        (_, false) => ", and is served where that could be seen",
+        (_, true) if probes.all(|it| it.served.is_ok()) => ", and is served",
+        (_, true) => ", and is served where that could be seen",
+        (_, false) => ", and what is served could not be seen",
     };
     match (&case.promise, leaf(place)) {
         (Promise::NewLeaf, Some(leaf)) => {
@@ -576,7 +592,7 @@ mod tests {
         Automation, Chain, HostName, KeyKind, KeySight, Renewal, Schedule, Scheduler, Sighting,
         Trigger,
     };
-    use crate::fleet::{NotServed, Trust, Unserved, Vantage};
+    use crate::fleet::{Trust, Unserved, Vantage};
     use crate::inventory::StartTls;
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
@@ -746,6 +762,17 @@ mod tests {
             self
         }
 
+        /// What was looked at last is not in the inventory, and failed like that.
+        fn found(mut self, why: NotServed) -> Self {
+            for probe in self.served.last_mut().iter_mut().flat_map(|it| &mut it.1) {
+                probe.is_told = false;
+                if let Err(unserved) = &mut probe.served {
+                    unserved.why = why;
+                }
+            }
+            self
+        }
+
         #[track_caller]
         fn check(&self, ending: Ending, cause: &str, words: &str) {
             let served: Vec<_> = self.served.iter().map(|(a, b)| (a, b.clone())).collect();
@@ -891,6 +918,28 @@ mod tests {
         it().serves(&[None]).check(failed, "not-served", "cannot be seen to serve it");
         it().serves(&[]).check(failed, "not-served", "cannot be seen to serve it");
         it().serves(&[Some(2)]).serves(&[None]).check(failed, "not-served", "cannot be seen");
+    }
+
+    #[test]
+    fn what_only_a_configuration_tells_of_must_not_show_another_one() {
+        let it = || scene(Promise::NewLeaf).live(2);
+        let (broken, refused) = (NotServed::Broken, NotServed::Refused);
+        it().serves(&[None]).found(broken).check(
+            Ending::Ok,
+            "",
+            "what is served could not be seen",
+        );
+        let one = || it().serves(&[Some(2)]).serves(&[None]);
+        one().found(broken).check(Ending::Ok, "", "is served where that could be seen");
+        one().found(refused).check(Ending::Failed, "not-served", "cannot be seen");
+        it().serves(&[Some(1)]).found(broken).check(Ending::Failed, "not-served", "from before");
+    }
+
+    #[test]
+    fn a_server_that_could_not_be_reloaded_says_why() {
+        let it = scene(Promise::NewLeaf).live(2).state(State::Done(1));
+        let it = it.prints("nginx: [emerg] unknown directive \"x\" in /etc/nginx/nginx.conf:3\n");
+        it.check(Ending::Failed, "not-reloaded", "unknown directive");
     }
 
     #[test]
