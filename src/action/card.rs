@@ -6,9 +6,7 @@ use std::net::IpAddr;
 use super::certbot::{Certbot, Hook};
 use super::plan::{Expect, Plan, Promise};
 use super::{Kind, Refusal, Target, Why};
-use crate::fleet::{
-    Certificate, HookStage, Place, PlaceName, Problem, ProblemKind, Renewal, human,
-};
+use crate::fleet::{Certificate, Place, PlaceName, Problem, ProblemKind, Renewal, human};
 use crate::inventory::{Endpoint, Impact};
 use crate::text::SafeText;
 
@@ -202,17 +200,6 @@ pub(super) fn impact_of<'h>(hooks: impl IntoIterator<Item = &'h Hook>) -> Impact
 /// Whether one of these is known to make services load their files again.
 pub(super) fn reloads(hooks: &[Hook]) -> bool {
     hooks.iter().any(|it| matches!(it.impact, Some(Impact::Reload | Impact::Restart)))
-}
-
-/// The effect of a renewal beside the new certificate: hooks before, hooks after, and a warning
-/// where nothing makes services load it.
-pub(super) fn renewal_effect(certbot: &Certbot<'_>) -> (Vec<String>, Impact) {
-    let hooks: Vec<Hook> = HookStage::ALL.into_iter().flat_map(|it| certbot.hooks(it)).collect();
-    let mut effect = effect_of(&hooks);
-    if !hooks.iter().any(|it| it.stage != HookStage::Pre) {
-        effect.push("no hook runs afterwards: services go on with the old certificate until they are reloaded".to_owned());
-    }
-    (effect, impact_of(&hooks))
 }
 
 /// The endpoints of the host that should then serve one of these names.

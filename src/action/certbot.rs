@@ -68,7 +68,7 @@ impl<'a> Certbot<'a> {
                         let mut theirs = folders.iter().filter(|it| holds(**it, place));
                         *theirs.next().ok_or_else(|| {
                             let text = format!(
-                                "{host} has several certbots, and whose {} is is not known",
+                                "{host} has several certbots, and whose {} is not known",
                                 place.name
                             );
                             Refusal::new(Why::Unknown, text)

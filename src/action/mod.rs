@@ -21,6 +21,7 @@ mod deliver;
 mod dry_run;
 mod enable_hook;
 mod enable_timer;
+mod following;
 mod force_renew;
 mod gate;
 mod hook;

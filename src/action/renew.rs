@@ -2,6 +2,7 @@
 
 use super::card::{self, Lineage};
 use super::certbot::{Certbot, checked_name};
+use super::following::Following;
 use super::gate::{Gate, OVER};
 use super::plan::{Expect, Promise};
 use super::{
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::budget::Account;
 use crate::budget::authority::of_directory;
-use crate::fleet::{Place, ProblemKind, human};
+use crate::fleet::{HookStage, Place, ProblemKind, human};
 
 pub(super) const KIND: Kind = Kind {
     name: "renew",
@@ -115,19 +116,21 @@ pub(super) fn renewal_plan(
     let account = renewal.account.clone().map_or(Account::Unknown, Account::Client);
     let wanted = cost::wanted(server, &lineage.leaf.names, account);
     let gate = Gate::open(target, &wanted, chosen)?;
-    let (hooks, impact) = card::renewal_effect(certbot);
+    let hooks: Vec<_> = HookStage::ALL.into_iter().flat_map(|it| certbot.hooks(it)).collect();
+    let names = &lineage.leaf.names;
+    let Following { commands, effect: follows, impact, endpoints, .. } =
+        Following::of(target, &hooks, names);
     let method = renewal.authenticator.as_ref().map_or("", |it| it.as_str());
     let authority = authority(server);
     let mut effect = vec![format!("a new certificate from {authority}, by {method}")];
-    effect.extend(hooks);
-    let endpoints = card::endpoints(target, &lineage.leaf.names);
+    effect.extend(follows);
     Ok(gate.put(Plan {
         effect,
         undo: lineage.undo(),
         proof: card::proof("the live files hold another certificate, and its key fits", &endpoints),
         notes: lineage.notes(),
         files: certbot.written(name),
-        commands: vec![certbot.renew(name, more)],
+        commands: [vec![certbot.renew(name, more)], commands].concat(),
         expect: Expect::Leaf(lineage.leaf.sha256),
         promise: Promise::NewLeaf,
         impact,

@@ -1,8 +1,9 @@
 //! `issue` by the certbot of the host.
 
 use super::super::card::{self, Lineage};
-use super::super::certbot::{Certbot, checked_name, is_exact};
+use super::super::certbot::{Certbot, Hook, checked_name, is_exact};
 use super::super::cost;
+use super::super::following::{self, Following};
 use super::super::gate::Gate;
 use super::super::plan::{Expect, Plan, Promise};
 use super::super::renew::authority;
@@ -14,7 +15,6 @@ use super::{
 use crate::budget::Account;
 use crate::budget::authority::{LETS_ENCRYPT, LETS_ENCRYPT_STAGING, of_directory};
 use crate::fleet::{HookStage, Place, ProblemKind};
-use crate::inventory::Impact;
 use crate::text::SafeText;
 
 pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
@@ -52,6 +52,7 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
     argv.extend(ca.argv);
     argv.extend(key_type(target, chosen)?);
     argv.extend(hooks.argv);
+    argv.extend(old.map(|it| installs(it.place)).transpose()?.unwrap_or_default());
     if let Some(address) = chosen.get("email") {
         argv.extend(["--agree-tos", "-m", checked_address(address)?].map(str::to_owned));
     }
@@ -65,12 +66,16 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
     let mut effect =
         vec![format!("a certificate for {} from {}, by {}", list(&names), ca.title, method.title)];
     effect.extend(old.iter().flat_map(|it| changes(it, &names)));
-    effect.extend(hooks.effect);
+    effect.extend(hooks.idle);
+    let Following { commands, effect: follows, impact, endpoints, is_loaded } =
+        Following::of(target, &hooks.runs, &safe);
+    effect.extend(follows);
     let mut notes = old.map(|it| it.notes()).unwrap_or_default();
     notes.extend(method.notes);
     notes.extend(ca.notes);
     notes.extend(account(target, chosen, &ca.directory));
-    let endpoints = card::endpoints(target, &safe);
+    // Nothing serves what nothing loads.
+    let endpoints = if is_loaded { endpoints } else { Vec::new() };
     let blank = card::blank(&KIND, target, Some(&certbot));
     Ok(gate.put(Plan {
         what: match old {
@@ -82,14 +87,14 @@ pub(super) fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal
             || format!("nothing loads it yet; `certbot delete --cert-name {name}` on the host removes it"),
             |it| it.undo(),
         ),
-        proof: card::proof("the live files hold a new certificate, and its key fits", if hooks.is_loaded { &endpoints } else { &[] }),
+        proof: card::proof("the live files hold a new certificate, and its key fits", &endpoints),
         notes,
         files: certbot.written(name),
-        commands: vec![certbot.certonly(name, argv)],
+        commands: [vec![certbot.certonly(name, argv)], commands].concat(),
         expect: old.map_or(Expect::NoLineage, |it| Expect::Leaf(it.leaf.sha256)),
         promise: Promise::NewLeaf,
-        impact: hooks.impact,
-        endpoints: if hooks.is_loaded { endpoints } else { Vec::new() },
+        impact,
+        endpoints,
         ..blank
     }))
 }
@@ -281,10 +286,9 @@ fn authority_of(target: &Target<'_>, chosen: &Chosen) -> Result<Ca, Refusal> {
 /// anew, and what is not said again is gone (certbot 2.1.0, `storage.update_configuration`).
 struct Hooks {
     argv: Vec<String>,
-    effect: Vec<String>,
-    impact: Impact,
-    /// Whether anything makes services load the certificate.
-    is_loaded: bool,
+    runs: Vec<Hook>,
+    /// A word about those that do not run this time.
+    idle: Option<String>,
 }
 
 impl Hooks {
@@ -316,19 +320,20 @@ impl Hooks {
         // (certbot 2.1.0, `main._get_and_save_cert`).
         let scripts = certbot.hooks(HookStage::Deploy).into_iter().filter(|it| it.is_script);
         let (running, idle): (Vec<_>, Vec<_>) = scripts.partition(|_| is_old);
-        let runs: Vec<_> = running.into_iter().chain(said).collect();
-        let is_loaded = runs.iter().any(|it| it.stage != HookStage::Pre);
-        let mut effect = card::effect_of(&runs);
-        if !idle.is_empty() {
-            effect.push("deploy scripts of renewal-hooks do not run for a new lineage, only when it is renewed".to_owned());
-        }
-        if !is_loaded {
-            effect.push(
-                "no hook runs afterwards: nothing loads it until a service is told to".to_owned(),
-            );
-        }
-        Ok(Self { argv, effect, impact: card::impact_of(&runs), is_loaded })
+        let idle = (!idle.is_empty()).then(|| "deploy scripts of renewal-hooks do not run for a new lineage, only when it is renewed".to_owned());
+        Ok(Self { argv, runs: running.into_iter().chain(said).collect(), idle })
     }
+}
+
+/// The plugin that installs what the lineage renews, as options of certbot: like hooks, it is
+/// gone from the renewal configuration if it is not said again.
+fn installs(place: &Place) -> Result<Vec<String>, Refusal> {
+    let Some(plugin) = following::installer(place) else { return Ok(Vec::new()) };
+    if !is_word(plugin.as_str()) {
+        let text = format!("the installer `{plugin}` cannot be given on as it is");
+        return Err(Refusal::new(Why::Unknown, text).hint("issue it on the host itself"));
+    }
+    Ok(vec!["--installer".to_owned(), plugin.to_string()])
 }
 
 /// As options of certbot.

@@ -61,6 +61,22 @@ fn a_reload_lets_the_server_load_what_is_on_disk() {
     it.certdeck(&whole).check(0, &["lies in the files"]);
 }
 
+/// Where nothing of certbot makes a server load it, that is done after it, and proven; what a hook
+/// says that it does is proven as well.
+#[test]
+fn what_nobody_reloads_is_reloaded_with_the_renewal() {
+    let Some(it) = world() else { return };
+    let renew = ["run", "force-renew", "web-01/a.test", "--yes", "a.test"];
+    it.certdeck(&renew).check(0, &["no hook runs afterwards", "and is served"]);
+    let after = it.web.on_disk("a.test");
+    assert_eq!(it.web.nginx.served("a.test"), Some(after.clone()));
+
+    it.web.hook("deploy", "10-hidden", "false || true");
+    it.certdeck(&renew).check(1, &["serves another one", "certdeck run reload"]);
+    assert_ne!(it.web.on_disk("a.test"), after);
+    assert_eq!(it.web.nginx.served("a.test"), Some(after));
+}
+
 #[test]
 fn a_server_is_led_to_another_lineage() {
     let Some(it) = world() else { return };
