@@ -1,4 +1,4 @@
-//! An endpoint of the inventory shows no certificate at all.
+//! An endpoint shows no certificate at all, or could not be looked at.
 
 use super::sight::is_own;
 use super::{Finding, Kind, Subject};
@@ -6,7 +6,7 @@ use crate::fleet::{Moment, NotServed, Probe, Severity, Unserved, Vantage, Verdic
 
 pub(super) const KIND: Kind = Kind {
     name: "unserved",
-    about: "an endpoint of the inventory serves nothing",
+    about: "nothing was seen of what is served",
     advice: "This is no matter of the certificate until something answers: see whether the service runs, whether its configuration test passes and what its log says. A server that cannot load its key or certificate does not start. If it answers on the host and not from here, look at the firewall and at the address it listens on.",
     is_about_reach: false,
     check,
@@ -17,16 +17,17 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
 }
 
 /// No way led to any endpoint of the place: nothing is known of what is served, which is not good.
+/// On the host that goes for what a server's own configuration tells of, too.
 fn unseen(subject: &Subject<'_>) -> Option<Finding> {
-    let told = || subject.place.into_iter().flat_map(|it| &it.probes).filter(|it| it.is_told);
+    let is_asked = |it: &&Probe| it.is_told || it.vantage == Vantage::Loopback;
+    let told = || subject.place.into_iter().flat_map(|it| &it.probes).filter(is_asked);
     let is_closed = |it: &Probe| it.served.as_ref().is_err_and(|it| it.why == NotServed::NoRoute);
     let first = told().next().filter(|_| told().all(is_closed))?;
     // From here a whole family of addresses may be out of reach; what is refused on a host is not.
     let is_on_host = told().any(|it| it.vantage == Vantage::Loopback);
     let severity = if is_on_host { Severity::Warning } else { Severity::Info };
     let summary = format!("{}: what is served could not be looked at", first.name);
-    let found = Finding::new(subject, Verdict::Unknown, severity, summary)
-        .cause("There was no way to the server, so that nothing is known of what it serves.");
+    let found = Finding::new(subject, Verdict::Unknown, severity, summary).cause(CLOSED);
     let told = told().take(SHOWN).filter_map(|it| Some((it, it.served.as_ref().err()?)));
     Some(told.fold(found, |it, (probe, unserved)| it.evidence(evidence(probe, unserved))))
 }
@@ -94,6 +95,9 @@ fn evidence(probe: &Probe, unserved: &Unserved) -> String {
     )
 }
 
+const CLOSED: &str = "There was no way to the server, so that nothing is known of what it serves. \
+                      Where sshd forbids to look on the host, `AllowTcpForwarding local` allows it.";
+
 /// So many lines of evidence are enough.
 const SHOWN: usize = 6;
 
@@ -141,6 +145,12 @@ mod tests {
         let closed = |at| with([unserved(NAMES[0], at, NotServed::NoRoute)]);
         check([closed("127.0.0.1:443")], "unserved warning unknown web-01/www:");
         check([closed("[2001:db8::1]:443")], "unserved info unknown web-01/www:");
+        // What sshd does not let through is not known either where nginx tells of it.
+        let found =
+            Probe { is_told: false, ..unserved(NAMES[0], "127.0.0.1:443", NotServed::NoRoute) };
+        check([with([found.clone()])], "unserved warning unknown web-01/www:");
+        let shown = probe(NAMES[0], "[::1]:443", signed(leaf("new", NAMES, 90, 80)));
+        check([with([found, shown])], "");
     }
 
     #[test]
