@@ -88,7 +88,7 @@ impl<'a> Certbot<'a> {
     /// `certbot renew` of one lineage and nothing else. A bare `--force-renewal` would renew
     /// every lineage of the host, and without a terminal certbot sleeps for up to 480 s.
     pub(super) fn renew(&self, name: &str, more: &[&str]) -> Command {
-        let mut argv = words(&["certbot", "renew", "-n"]);
+        let mut argv = words(&[self.program(), "renew", "-n"]);
         if self.knows_no_sleep() {
             argv.push("--no-random-sleep-on-renew".to_owned());
         }
@@ -100,7 +100,7 @@ impl<'a> Certbot<'a> {
 
     /// `certbot reconfigure` of one lineage: tries it dry, and writes it if that goes well.
     pub(super) fn reconfigure(&self, name: &str, more: Vec<String>) -> Command {
-        let mut argv = words(&["certbot", "reconfigure", "-n", "--cert-name", name]);
+        let mut argv = words(&[self.program(), "reconfigure", "-n", "--cert-name", name]);
         argv.extend(more);
         argv.extend(self.folders());
         Command { argv, env: Vec::new() }
@@ -108,17 +108,23 @@ impl<'a> Certbot<'a> {
 
     /// `certbot renew` of whatever is due, for a timer, which spreads its runs by itself.
     pub(super) fn renew_all(&self) -> Command {
-        let mut argv = words(&["certbot", "-q", "renew", "--no-random-sleep-on-renew"]);
+        let mut argv = words(&[self.program(), "-q", "renew", "--no-random-sleep-on-renew"]);
         argv.extend(self.folders());
         Command { argv, env: Vec::new() }
     }
 
     /// `certbot certonly` for one lineage.
     pub(super) fn certonly(&self, name: &str, more: Vec<String>) -> Command {
-        let mut argv = words(&["certbot", "certonly", "-n", "--cert-name", name]);
+        let mut argv = words(&[self.program(), "certonly", "-n", "--cert-name", name]);
         argv.extend(more);
         argv.extend(self.folders());
         Command { argv, env: Vec::new() }
+    }
+
+    /// Its program: by its name, where a shell finds it.
+    fn program(&self) -> &'a str {
+        let odd = self.automation.and_then(|it| it.program.as_ref()).filter(|it| is_exact(it));
+        odd.map_or("certbot", SafeText::as_str)
     }
 
     /// The folders, where they are not certbot's own.

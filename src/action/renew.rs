@@ -155,7 +155,7 @@ mod tests {
 
     use insta::assert_snapshot;
 
-    use super::super::sample::{NOW, certificate, sample, sighting};
+    use super::super::sample::{NOW, Sample, certificate, sample, sighting};
     use super::*;
     use crate::fleet::{DAY, Failure, Fingerprint, HOUR, Lock, Problem, Version};
     use crate::text::SafeText;
@@ -235,6 +235,11 @@ mod tests {
         at_work.refuses("renew", &[], Why::Pointless, "at work on web-01 (process 812)");
         let gone = sample().automated(|it| it.is_installed = false);
         gone.refuses("renew", &[], Why::Pointless, "certbot was not found");
+        let venv = sample().automated(|it| it.program = Some(SafeText::new("/srv/le/bin/certbot")));
+        let line = |fleet: &Sample| {
+            fleet.plan("renew", "web-01/www.example.net", &[]).unwrap().commands[0].line()
+        };
+        assert!(line(&venv).starts_with("/srv/le/bin/certbot renew -n "), "{}", line(&venv));
         let pem = sample().with(|it| it.source = "pem");
         pem.refuses("renew", &[], Why::Pointless, "no client renews it");
     }

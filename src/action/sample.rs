@@ -300,6 +300,7 @@ pub(super) fn automation() -> Automation {
         source: "certbot",
         version: Some(SafeText::new("2.1.0")),
         is_installed: true,
+        program: None,
         schedule: Schedule { scheduler: Scheduler::Systemd, triggers: Vec::new() },
         hooks: vec![hook(HookStage::Pre, "10-note")],
         lock: None,

@@ -547,6 +547,7 @@ proptest! {
             source: "certbot",
             version: None,
             is_installed: true,
+            program: None,
             schedule: Schedule { scheduler: Scheduler::Systemd, triggers: Vec::new() },
             hooks: Vec::new(),
             lock: None,

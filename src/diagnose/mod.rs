@@ -452,6 +452,7 @@ mod tests {
             source: "certbot",
             version: None,
             is_installed: true,
+            program: None,
             schedule: Schedule { scheduler: Scheduler::Systemd, triggers: vec![trigger] },
             hooks: Vec::new(),
             lock: None,

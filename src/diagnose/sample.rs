@@ -123,6 +123,7 @@ pub(crate) fn automation() -> Automation {
         source: "certbot",
         version: None,
         is_installed: true,
+        program: None,
         schedule: Schedule { scheduler: Scheduler::Systemd, triggers: vec![trigger] },
         hooks: Vec::new(),
         lock: None,

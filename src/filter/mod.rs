@@ -261,6 +261,7 @@ mod tests {
             source: "certbot",
             version: None,
             is_installed: true,
+            program: None,
             schedule: Schedule { scheduler: Scheduler::Unknown, triggers: Vec::new() },
             hooks: vec![Hook {
                 stage: HookStage::Deploy,

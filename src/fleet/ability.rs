@@ -109,6 +109,7 @@ mod tests {
             source,
             version: version.map(SafeText::new),
             is_installed: true,
+            program: None,
             schedule: Schedule { scheduler: Scheduler::Unknown, triggers: vec![] },
             hooks: vec![],
             lock: None,

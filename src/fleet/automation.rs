@@ -14,6 +14,8 @@ pub struct Automation {
     pub version: Option<SafeText>,
     /// Whether the client's program was found.
     pub is_installed: bool,
+    /// Where its program lies, if no shell of the host would find it by its name.
+    pub program: Option<SafeText>,
     /// What starts it.
     pub schedule: Schedule,
     /// Hooks for every certificate.

@@ -644,6 +644,7 @@ mod tests {
             source: "certbot",
             version: None,
             is_installed: true,
+            program: None,
             schedule: Schedule { scheduler: Scheduler::Systemd, triggers: Vec::new() },
             hooks: Vec::new(),
             lock: None,

@@ -83,6 +83,7 @@ pub(super) fn automation_of(case: &mut Case) -> &mut Automation {
             source: "certbot",
             version: None,
             is_installed: true,
+            program: None,
             schedule: Schedule { scheduler: Scheduler::Systemd, triggers: vec![] },
             hooks: vec![],
             lock: None,

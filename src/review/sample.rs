@@ -60,6 +60,7 @@ pub(crate) fn host(name: &str, places: Vec<Place>) -> Host {
         source: "certbot",
         version: None,
         is_installed: true,
+        program: None,
         schedule: Schedule { scheduler: Scheduler::Systemd, triggers: vec![trigger] },
         hooks: Vec::new(),
         lock: None,

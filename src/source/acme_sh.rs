@@ -110,6 +110,7 @@ impl Source for AcmeSh {
         seen.automation.push(Automation {
             source: KIND.name,
             is_installed: version.is_some(),
+            program: None,
             version: version.filter(|it| !it.as_str().is_empty()),
             schedule: WATCH.read(section).schedule,
             hooks: Vec::new(),

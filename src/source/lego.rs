@@ -90,6 +90,7 @@ impl Source for Lego {
             source: KIND.name,
             version,
             is_installed: section.with("version").next().is_some(),
+            program: None,
             schedule: started.schedule,
             hooks: Vec::new(),
             lock: None,

@@ -180,7 +180,7 @@ fn beside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
 
 const MAGIC: &[u8] = b"certdeck";
 /// Raised with every change of [`wire`].
-const VERSION: u16 = 8;
+const VERSION: u16 = 9;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 /// Twenty times what a thousand hosts with ten certificates each need.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -339,6 +339,7 @@ mod tests {
             source: source::ALL[0].name,
             version: Some(text("2.1.0")),
             is_installed: true,
+            program: None,
             schedule: Schedule {
                 scheduler: Scheduler::Systemd,
                 triggers: vec![Trigger {

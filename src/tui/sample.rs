@@ -376,6 +376,7 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         source: "certbot",
         version: Some(safe("2.1.0")),
         is_installed: true,
+        program: None,
         schedule: Schedule { scheduler: Scheduler::Systemd, triggers: vec![trigger] },
         hooks: vec![hook],
         lock: None,

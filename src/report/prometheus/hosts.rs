@@ -133,6 +133,7 @@ mod tests {
                 source: "certbot",
                 version: None,
                 is_installed: true,
+                program: None,
                 schedule: Schedule { scheduler, triggers },
                 hooks: Vec::new(),
                 lock: None,

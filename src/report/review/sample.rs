@@ -68,6 +68,7 @@ fn host(name: &str, calendar: &str, places: Vec<Place>) -> Host {
         source: "certbot",
         version: Some(SafeText::new("5.6.0")),
         is_installed: true,
+        program: None,
         schedule: Schedule { scheduler: Scheduler::Systemd, triggers },
         hooks: Vec::new(),
         lock: None,

@@ -5,14 +5,16 @@ use super::lineage::Lineages;
 use super::log::Log;
 use crate::fleet::{Automation, Hook, HookStage, Lock, Place, ProblemKind};
 use crate::source::Section;
-use crate::source::schedule::Watch;
+use crate::source::schedule::{Started, Watch};
 use crate::text::SafeText;
 
 /// Asks for it. The version is the name of a metadata folder: starting certbot to ask it costs
 /// the host 0.7 s.
 pub(super) const ASK: &str = r#"
 mark frame zone "${T#* }"
-if command -v certbot >/dev/null || [ -x "$R/opt/certbot/bin/certbot" ]; then mark frame installed; fi
+f=$R/opt/certbot/bin/certbot
+if command -v certbot >/dev/null; then mark frame installed
+elif [ -x "$f" ]; then mark frame installed; mark frame program "$f"; fi
 for f in "$R"/usr/lib/python3*/dist-packages/certbot-[0-9]* "$R"/usr/lib/python3*/site-packages/certbot-[0-9]* \
 "$R"/usr/local/lib/python3*/*-packages/certbot-[0-9]* "$R"/opt/certbot/lib*/python3*/site-packages/certbot-[0-9]* \
 "$R"/opt/pipx/venvs/certbot/lib/python3*/site-packages/certbot-[0-9]* \
@@ -50,6 +52,22 @@ pub(super) const WATCH: Watch = Watch {
     no_sleep: "--no-random-sleep-on-renew",
 };
 
+/// The program that a command line starts, if it lies where no shell looks by itself, as in a virtual
+/// environment. Of what else stands there nothing is kept.
+fn program(command: &str) -> Option<&str> {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"/._-".contains(&it);
+    let mut words =
+        command.split_whitespace().map(|it| it.trim_matches(['\'', '"', ';', '(', ')']));
+    words.find(|it| {
+        let folder = it.strip_suffix("/certbot").filter(|it| it.ends_with("/bin"));
+        folder.is_some_and(|folder| folder.starts_with('/') && !FOLDERS.contains(&folder))
+            && it.bytes().all(is_plain)
+    })
+}
+
+/// Where every script of ours looks, and packages of the system put their programs.
+const FOLDERS: [&str; 4] = ["/usr/local/bin", "/usr/bin", "/bin", "/snap/bin"];
+
 /// Reads what came.
 pub(super) fn read(
     section: &Section<'_>,
@@ -59,15 +77,21 @@ pub(super) fn read(
 ) -> Automation {
     let packaged = section.with("version").find_map(|it| packaged(it.key));
     let snap = lineages.found.file(SNAP).and_then(snap_version);
-    let is_installed =
-        section.with("installed").next().is_some() || packaged.is_some() || snap.is_some();
+    let Started { schedule, commands } = WATCH.read(section);
+    let started = commands.iter().find_map(|it| program(it)).map(SafeText::new);
+    let program = started.or_else(|| section.key("program").map(SafeText::from_bytes));
+    let is_installed = section.with("installed").next().is_some()
+        || packaged.is_some()
+        || snap.is_some()
+        || program.is_some();
     // What renews is what wrote last, where nothing is packaged: an own virtual environment.
     let written = places.iter().filter_map(|it| it.renewal.as_ref()?.client_version.clone()).max();
     Automation {
         source: KIND.name,
         version: packaged.or(snap).or_else(|| log.version.clone()).or(written),
         is_installed,
-        schedule: WATCH.read(section).schedule,
+        program,
+        schedule,
         hooks: hooks(lineages),
         lock: lock(lineages),
         last_run: log.last_run,
@@ -159,3 +183,21 @@ const FILE: u32 = 0o100_000;
 
 const MAX_VERSION: usize = 32;
 const MAX_HOOKS: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_no_shell_finds_is_taken_from_what_starts_it() {
+        let cron = "0 3 * * * root perl -e 'sleep 9' && /root/venv/bin/certbot -q renew";
+        assert_eq!(program(cron), Some("/root/venv/bin/certbot"));
+        assert_eq!(program("/srv/le/bin/certbot; true"), Some("/srv/le/bin/certbot"));
+        for usual in ["/usr/bin/certbot -q renew", "certbot renew", "/snap/bin/certbot"] {
+            assert_eq!(program(usual), None);
+        }
+        for other in ["run-parts /etc/certbot", "/opt/$x/bin/certbot", "opt/bin/certbot"] {
+            assert_eq!(program(other), None, "{other}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ pub(super) struct WireAutomation {
     source: String,
     version: Option<Text>,
     is_installed: bool,
+    program: Option<Text>,
     #[serde(with = "WireScheduler")]
     scheduler: Scheduler,
     triggers: Vec<WireTrigger>,
@@ -27,6 +28,7 @@ impl WireAutomation {
             source: it.source.to_owned(),
             version: text_if(it.version.as_ref()),
             is_installed: it.is_installed,
+            program: text_if(it.program.as_ref()),
             scheduler: it.schedule.scheduler,
             triggers: it.schedule.triggers.iter().map(WireTrigger::of).collect(),
             hooks: it.hooks.iter().map(WireHook::of).collect(),
@@ -41,6 +43,7 @@ impl WireAutomation {
             source: kind(&self.source)?,
             version: safe(self.version),
             is_installed: self.is_installed,
+            program: safe(self.program),
             schedule: Schedule {
                 scheduler: self.scheduler,
                 triggers: self.triggers.into_iter().map(WireTrigger::trigger).collect(),

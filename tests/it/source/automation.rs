@@ -121,6 +121,19 @@ fn a_script_that_cron_starts_is_looked_into() {
     assert_eq!(triggers, [expect]);
 }
 
+/// A program that lies where no shell looks, as in a virtual environment.
+#[test]
+fn what_starts_a_program_tells_where_it_lies() {
+    let tree = Tree::new();
+    let program = |seen: &Seen| {
+        let it = &seen.automation[0];
+        (it.is_installed, it.program.as_ref().map(ToString::to_string))
+    };
+    tree.write("root/etc/cron.d/le", "7 3 * * * root sleep 9; /srv/le/bin/certbot -q renew\n");
+    let told = program(&look(&tree, &tree.certbot()));
+    assert_eq!(told, (true, Some("/srv/le/bin/certbot".to_owned())));
+}
+
 #[test]
 fn older_logs_tell_of_dry_runs() {
     let tree = Tree::new();
