@@ -95,15 +95,20 @@ impl Source for CertManager {
     }
 
     fn read(&self, section: &Section<'_>, reading: &Reading<'_>, seen: &mut Seen) {
-        let said = section.body("said").map(SafeText::from_bytes).unwrap_or_default();
-        if section.key("kubectl") == Some(b"missing") {
-            seen.problems.push(unread(ProblemKind::Missing, "kubectl is not installed"));
+        let without = match section.key("kubectl") {
+            Some(b"missing") => Some("kubectl is not installed"),
+            Some(b"lost") => Some("kubectl has no kubeconfig: set KUBECONFIG or `kubeconfig`"),
+            _ => None,
+        };
+        if let Some(text) = without {
+            seen.problems.push(unread(ProblemKind::Missing, text));
             return;
         }
+        let said = section.body("said").map(gist).unwrap_or_default();
         let text = String::from_utf8_lossy(section.body("certificates").unwrap_or_default());
         let certificates = certificates(&text);
-        if certificates.is_empty() && !said.as_str().trim().is_empty() {
-            let text = format!("kubectl cannot read certificates: {}", said.as_str().trim());
+        if certificates.is_empty() && !said.is_empty() {
+            let text = format!("kubectl cannot read certificates: {said}");
             seen.problems.push(unread(ProblemKind::Unreadable, &text));
         }
         if text.len() >= CAP || section.body("secrets").is_some_and(|it| it.len() >= CAP) {
@@ -111,9 +116,9 @@ impl Source for CertManager {
             seen.problems.push(unread(ProblemKind::TooLarge, text));
         }
         let secrets = secrets(section.body("secrets").unwrap_or_default());
-        let no_secrets = section.body("denied").map(SafeText::from_bytes).unwrap_or_default();
+        let no_secrets = section.body("denied").map(gist).unwrap_or_default();
         for certificate in certificates {
-            seen.places.push(certificate.place(&secrets, no_secrets.as_str().trim(), reading));
+            seen.places.push(certificate.place(&secrets, &no_secrets, reading));
         }
     }
 }
@@ -127,20 +132,40 @@ for f in "$R/etc/kubernetes/admin.conf" "$R/etc/rancher/k3s/k3s.yaml"; do
 [ -r "$f" ] && c=$f && break
 done
 fi
+# In a pod it needs none.
+if [ -z "$c$KUBECONFIG$KUBERNETES_SERVICE_HOST" ] && ! [ -r "$HOME/.kube/config" ]; then
+mark frame kubectl lost
+else
 k() { kubectl --request-timeout=8s ${c:+"--kubeconfig=$c"} ${x:+"--context=$x"} "$@"; }
 all() { a=$1 b=$2; shift 2; for n in "$@"; do k get "$a" "$n" $s -o "go-template=$b" || break; done; }
 s=
 mark frame certificates
-E=$({ all certificates.cert-manager.io "$t" "$@" | head -c 262144 >&3; } 2>&1 | head -c 1000)
+E=$({ all certificates.cert-manager.io "$t" "$@" | head -c 262144 >&3; } 2>&1 | tail -c 1000)
 mark frame said
 printf '%s' "$E"
 s=--field-selector=type=kubernetes.io/tls
 mark frame secrets
-E=$({ all secrets "$u" "$@" | head -c 1048576 >&3; } 2>&1 | head -c 1000)
+E=$({ all secrets "$u" "$@" | head -c 1048576 >&3; } 2>&1 | tail -c 1000)
 mark frame denied
 printf '%s' "$E"
 fi
+fi
 "#;
+
+/// What kubectl says at last. Before that its libraries log every try, each with a time and a place
+/// in their source, as `E1129 11:23:13.786649   26690 memcache.go:265] …`.
+fn gist(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let is_log = |it: &str| {
+        let mut chars = it.chars();
+        chars.next().is_some_and(|it| "EFIW".contains(it))
+            && chars.take(4).all(|it| it.is_ascii_digit())
+            && it.contains("] ")
+    };
+    let lines = || text.lines().map(str::trim).filter(|it| !it.is_empty());
+    let last = lines().rfind(|it| !is_log(it)).or_else(|| lines().next_back());
+    SafeText::new(last.unwrap_or_default()).to_string()
+}
 
 /// One line for each field. Only names that Kubernetes itself has checked stand without quotes.
 const CERTIFICATES: &str = r#"{{range .items}}certificate {{.metadata.namespace}} {{.metadata.name}}
@@ -482,6 +507,18 @@ mod tests {
         let all = places(NOW, "secrets is forbidden");
         let said = "secret web/www-tls cannot be read: secrets is forbidden";
         assert_eq!(problems(&all[0]), [(ProblemKind::Unreadable, said)]);
+    }
+
+    #[test]
+    fn kubectl_is_quoted_without_what_its_libraries_log() {
+        let log = "E1129 11:23:13.786649   26690 memcache.go:265] \"Unhandled Error\" err=\"x\"\n";
+        let refused = "The connection to the server localhost:8080 was refused - did you specify the right host or port?";
+        assert_eq!(gist(format!("{log}{log}{refused}\n").as_bytes()), refused);
+        assert_eq!(
+            gist(b"Error from server (Forbidden): x\x1b[31m\n"),
+            "Error from server (Forbidden): x^[[31m"
+        );
+        assert_eq!((gist(log.as_bytes()), gist(b" \n")), (log.trim().to_owned(), String::new()));
     }
 
     #[test]
