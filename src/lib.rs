@@ -1,8 +1,8 @@
 //! certdeck: a fleet certificate console.
 //!
-//! It reads a host inventory, looks at every host over SSH, draws one timeline on which everything
-//! that expires can be seen, and changes what is wrong: through one plan, one confirmation, one
-//! audit log, one proof.
+//! It reads a host inventory, looks at every host over SSH (or straight, where it is this
+//! machine), draws one timeline on which everything that expires can be seen, and changes what is
+//! wrong: through one plan, one confirmation, one audit log, one proof.
 //!
 //! # The rooms
 //!
@@ -36,7 +36,7 @@
 //! | [`secret`] | secrets: files, variables, programs that print one |
 //! | [`secret_store`] | stores of secrets that certificates are delivered to |
 //! | [`https`] | servers that the inventory names, for rooms that know what to say there |
-//! | [`remote`] | hosts, over the system's ssh |
+//! | [`remote`] | hosts, over the system's ssh, and this machine as one of them |
 //! | [`scan`] | nothing itself: concurrency and deadlines of visits |
 //! | [`audit`] | the audit log |
 //! | [`wire`] | what is served: TLS handshakes |
@@ -75,8 +75,9 @@
 //! # Laws
 //!
 //! 1. Pure rooms never wait, never fail on I/O, never read the clock: `now` is an argument.
-//! 2. Only `perform` changes a host, only `remote` speaks SSH, only `acme` speaks to a CA,
-//!    only `notice` to a webhook, only `secret_store` to a store of secrets.
+//! 2. Only `perform` changes a host, only `remote` speaks SSH or starts a shell as a host's, only
+//!    `acme` speaks to a CA, only `notice` to a webhook, only `secret_store` to a store of
+//!    secrets.
 //! 3. No job is started, stopped or removed before its audit line is on disk: that takes an
 //!    [`audit::Permit`], and performing a plan takes an [`action::Confirmed`]. Each has one maker.
 //! 4. No screen can pass by review or audit: the console's only way to a run is an effect that

@@ -24,7 +24,7 @@ use std::time::Instant;
 use certdeck::clock::Clock;
 use certdeck::fleet::{Outcome, Reach};
 use certdeck::inventory::{self, Inventory};
-use certdeck::remote::{Sessions, Settings};
+use certdeck::remote::{Sessions, Settings, Variables};
 use certdeck::scan::{Progress, Scan};
 
 fn main() {
@@ -46,6 +46,7 @@ async fn scan(inventory: Arc<Inventory>, ssh_config: &Path, rounds: usize, warm:
         runtime_dir: dir.path().join("run"),
         ssh_config: Some(ssh_config.to_owned()),
         keep_warm: warm,
+        variables: Variables::default(),
     };
     let sessions = Sessions::open(settings).unwrap();
     let mut fleet = inventory.fleet();

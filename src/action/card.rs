@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::certbot::{Certbot, Hook};
 use super::plan::{Expect, Plan, Promise};
 use super::{Kind, Refusal, Target, Why};
-use crate::fleet::{Certificate, Place, PlaceName, Problem, ProblemKind, Renewal, human};
+use crate::fleet::{Certificate, HostName, Place, PlaceName, Problem, ProblemKind, Renewal, human};
 use crate::inventory::{Endpoint, Impact};
 use crate::text::SafeText;
 
@@ -108,6 +108,14 @@ impl<'a> Lineage<'a> {
         notes.extend(clock(self.target));
         notes
     }
+}
+
+/// What becomes of a private key that goes from one host to another.
+pub(super) fn moved_key(from: &HostName, to: &HostName) -> String {
+    format!(
+        "its PRIVATE KEY is read on {from} and goes through the memory of this program to {to}: on \
+         no disk in between, in no log"
+    )
 }
 
 /// A plan about a target that does nothing yet.

@@ -48,7 +48,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     effect.push(if is_kept {
         "the private key here fits it and stays; none moves".to_owned()
     } else {
-        format!("its PRIVATE KEY is read on {} and goes through the memory of this program to {}: by SSH, on no disk here, in no log", spot.host.name, target.host.name)
+        card::moved_key(&spot.host.name, &target.host.name)
     });
     let (install, certbot) = match place.source {
         certbot::KIND => {

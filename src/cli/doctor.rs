@@ -5,27 +5,43 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use super::{Context, Exit, Failure, open, paths, print};
 use crate::fleet::DAY;
+use crate::inventory::{Become, Connection, Host, Inventory};
 use crate::remote::client::{self, Agent};
+use crate::source::Client;
 use crate::store::Store;
 use crate::tui::theme::Depth;
 
 /// Check this machine: ssh client, keys, folders, terminal, inventory
 ///
-/// Only looks, and asks no host. Exit codes: 0 nothing failed, 1 something did.
+/// Only looks, and asks no host. Of ssh nothing is looked at where every host is this machine
+/// itself. Exit codes: 0 nothing failed, 1 something did.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let checks = [
-        ("ssh client", ssh()),
-        ("ssh agent", agent(context)),
-        ("known hosts", known_hosts(context)),
-        ("sockets", sockets(context)),
+    let read = open::inventory(context);
+    let hosts = read.as_ref().map(|it| it.hosts.as_slice()).unwrap_or_default();
+    let (local, far): (Vec<_>, Vec<_>) =
+        hosts.iter().partition(|it| it.connection == Connection::Local);
+    let mut checks = Vec::new();
+    // Where nobody is known yet, somebody far away may be meant.
+    if local.is_empty() || !far.is_empty() {
+        checks.extend([
+            ("ssh client", ssh()),
+            ("ssh agent", agent(context)),
+            ("known hosts", known_hosts(context)),
+            ("sockets", sockets(context)),
+        ]);
+    }
+    if !local.is_empty() {
+        checks.push(("as a host", here(&local, context)));
+    }
+    checks.extend([
         ("state", state(context)),
         ("terminal", terminal(context)),
-        ("inventory", inventory(context)),
+        ("inventory", inventory(&read, context)),
         ("renewals", renewals(context)),
-    ];
+    ]);
     print(|out| {
         for (name, Look { grade, text, hint }) in &checks {
             writeln!(out, "{:4}  {name:11}  {text}", grade.word())?;
@@ -151,6 +167,28 @@ fn sockets(context: &Context) -> Look {
 /// path while it makes one, and the names below the folder take up to 30.
 const LONGEST: usize = 107 - 17 - 30;
 
+/// What this machine needs to be a host as others are.
+fn here(hosts: &[&Host], context: &Context) -> Look {
+    let is_any = |is: fn(&Host) -> bool| hosts.iter().any(|it| is(it));
+    let has_cluster = is_any(|it| {
+        let mut clients = it.sources.iter().filter_map(|it| it.client());
+        clients.any(|it| matches!(it, Client::CertManager { .. }))
+    });
+    let becomes = is_any(|it| it.r#become == Become::Sudo);
+    let needed = [("kubectl", has_cluster), ("sudo", becomes)];
+    let needed = needed.into_iter().filter_map(|(program, is_needed)| is_needed.then_some(program));
+    let is_missing = |it: &&str| !context.environment.variables.find(it);
+    let missing: Vec<_> = needed.chain(TO_CHANGE.iter().copied()).filter(is_missing).collect();
+    if missing.is_empty() {
+        return ok("what is needed to read and to change it is there");
+    }
+    let missing = missing.join(", ");
+    warn(format!("there is no {missing}"), "install it, or see that PATH leads to it")
+}
+
+/// What jobs need, beside a shell.
+const TO_CHANGE: &[&str] = &["base64", "flock", "mkfifo", "setsid", "sha256sum"];
+
 fn state(context: &Context) -> Look {
     let path = &context.paths.state;
     let text = path.display().to_string();
@@ -214,8 +252,8 @@ fn renewals(context: &Context) -> Look {
     ok(text)
 }
 
-fn inventory(context: &Context) -> Look {
-    match open::inventory(context) {
+fn inventory(read: &Result<Inventory, Failure>, context: &Context) -> Look {
+    match read {
         Ok(it) => {
             let path = context.paths.inventory.display();
             let plural = if it.hosts.len() == 1 { "" } else { "s" };

@@ -3,12 +3,15 @@
 use std::ffi::OsString;
 
 use super::When;
+use crate::remote::Variables;
 use crate::tui::bell::Bell;
 use crate::tui::theme::Depth;
 
 /// The variables that are looked at; those that are empty count as missing.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
+    /// What scripts on this machine see of it.
+    pub variables: Variables,
     /// `CERTDECK_CONFIG_DIR`.
     pub config_dir: Option<OsString>,
     /// `CERTDECK_STATE_DIR`.
@@ -49,6 +52,7 @@ impl Environment {
         let var = |name| std::env::var_os(name).filter(|it| !it.is_empty());
         let text = |name| var(name).and_then(|it| it.into_string().ok());
         Self {
+            variables: Variables::of(std::env::vars_os()),
             config_dir: var("CERTDECK_CONFIG_DIR"),
             state_dir: var("CERTDECK_STATE_DIR"),
             home: var("HOME"),

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 use super::{Context, Exit};
 use crate::audit;
 use crate::fleet::Why;
-use crate::inventory::{Host, Inventory};
+use crate::inventory::{Connection, Host, Inventory};
 use crate::remote::keys::{self, Offer};
 use crate::remote::{Error, Fault, Sessions};
 use crate::text::SafeText;
@@ -45,6 +45,10 @@ pub(super) async fn run(
         say(&format!("no host `{}` in the inventory", SafeText::new(&name)))?;
         return Ok(Exit::BadRequest);
     };
+    if host.connection == Connection::Local {
+        say(&format!("{}: it is this machine: nobody on the way has a key", host.name))?;
+        return Ok(Exit::Done);
+    }
     let exit = trust(host, yes.as_deref(), sessions, context).await;
     sessions.close().await;
     exit

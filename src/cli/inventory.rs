@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(complaints, []);
         assert_eq!(
             summary(&inventory),
-            "3 hosts, 2 groups, 9 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 fleet \
+            "4 hosts, 2 groups, 9 sources, 2 endpoints, 3 issuers, 6 DNS providers, 1 fleet \
              elsewhere, 1 hook, 3 stores of secrets, 1 webhook, 2 other expiries"
         );
         assert_eq!(summary(&Inventory::default()), "0 hosts");

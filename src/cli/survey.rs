@@ -127,6 +127,7 @@ pub(super) fn sessions(context: &Context, keep_warm: usize) -> Result<Arc<Sessio
         runtime_dir: context.paths.runtime.clone(),
         ssh_config: context.paths.ssh_config.clone(),
         keep_warm,
+        variables: context.environment.variables.clone(),
     };
     Sessions::open(settings).map_err(|it| Failure::new(Exit::Unknown, it))
 }

@@ -93,6 +93,8 @@ impl Command<'_> {
              Type=oneshot\n\
              Environment={}\n\
              ExecStart={program} --inventory {inventory} run renew due --unattended\n\
+             # What it has begun on this machine goes on without it, as elsewhere.\n\
+             KillMode=process\n\
              \n\
              # certdeck-renew.timer\n\
              [Unit]\n\

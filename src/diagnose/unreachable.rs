@@ -6,7 +6,7 @@ use crate::fleet::{Moment, Reach, Severity, Verdict, Why, human};
 pub(super) const KIND: Kind = Kind {
     name: "unreachable",
     about: "the host could not be read",
-    advice: "What is shown is old, and nothing of it is judged. See whether the host is up and whether ssh works by hand with the same user. A key that changed without notice may be an attack: ask before it is trusted.",
+    advice: "What is shown is old, and nothing of it is judged. See whether the host is up and, where SSH leads there, whether ssh works by hand with the same user. A key that changed without notice may be an attack: ask before it is trusted.",
     is_about_reach: true,
     check,
 };

@@ -2,6 +2,7 @@
 //! file. Reads text only; files are read in [`crate::cli`].
 
 mod grammar;
+mod host;
 pub mod import;
 mod named;
 mod plain;
@@ -109,6 +110,17 @@ impl Default for Defaults {
     }
 }
 
+/// How a host is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Connection {
+    /// Not at all: it is this machine.
+    Local,
+    /// Over SSH.
+    #[default]
+    Ssh,
+}
+
 /// How commands on a host become root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -168,6 +180,8 @@ impl Group {
 pub struct Host {
     /// Its unique name.
     pub name: HostName,
+    /// How it is reached. What is said of ssh below is nothing to this machine.
+    pub connection: Connection,
     /// What ssh is given: a name, an address, or an alias of ssh_config.
     pub address: String,
     /// The port, if ssh_config should not decide.
@@ -490,6 +504,15 @@ fn is_below(name: &str, zone: &str) -> bool {
     let [name, zone] = [name, zone].map(|it| it.trim_end_matches('.').to_ascii_lowercase());
     let rest = name.strip_suffix(&zone);
     !zone.is_empty() && rest.is_some_and(|it| it.is_empty() || it.ends_with('.'))
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Ssh => "ssh",
+        })
+    }
 }
 
 impl fmt::Display for Become {

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -16,13 +15,12 @@ use super::grammar::{
 use super::named::Named;
 use super::plain::plain;
 use super::{
-    Defaults, DnsZone, Elsewhere, Endpoint, External, Group, Host, Inventory, Issuer, NamedHook,
-    Notice, Occasion, SecretPlace, SecretStore,
+    Defaults, DnsZone, Elsewhere, External, Group, Inventory, Issuer, NamedHook, Notice, Occasion,
+    SecretPlace, SecretStore,
 };
 use super::{provider, prune, secret_store, shape};
-use crate::fleet::{Expiry, HostName, Roots, Vantage};
-use crate::source;
-use crate::spanned::{self, Diagnostic, Table, did_you_mean};
+use crate::fleet::Expiry;
+use crate::spanned::{self, Diagnostic, did_you_mean};
 use crate::text::SafeText;
 
 /// Reads an inventory. The complaints are in the order of the file; only without any is the
@@ -56,14 +54,14 @@ pub fn read(text: &str) -> (Inventory, Vec<Diagnostic>) {
 }
 
 /// What is needed to judge one part of the file by the others.
-struct Reader<'d, 't> {
+pub(super) struct Reader<'d, 't> {
     /// Where each line but the first begins.
     lines: Vec<usize>,
     /// Whether the syntax is right: if it is not, nothing can be called missing.
-    is_whole: bool,
+    pub(super) is_whole: bool,
     /// Every table as it stands in the file, by the place where it begins.
-    tables: BTreeMap<usize, &'d Spanned<DeValue<'t>>>,
-    complaints: Vec<Diagnostic>,
+    pub(super) tables: BTreeMap<usize, &'d Spanned<DeValue<'t>>>,
+    pub(super) complaints: Vec<Diagnostic>,
 }
 
 impl Reader<'_, '_> {
@@ -119,7 +117,7 @@ impl Reader<'_, '_> {
     }
 
     /// The two timeouts that hold; connecting must end before the visit does.
-    fn timeouts(
+    pub(super) fn timeouts(
         &mut self,
         connect: Option<Spanned<Checked<LengthText>>>,
         scan: Option<Spanned<Checked<LengthText>>>,
@@ -160,81 +158,6 @@ impl Reader<'_, '_> {
             }
         }
         groups
-    }
-
-    fn hosts(
-        &mut self,
-        given: Vec<Spanned<shape::Host>>,
-        groups: &[Group],
-        known: &Known<'_>,
-        defaults: &Defaults,
-    ) -> Vec<Host> {
-        let named = groups.iter().map(|it| &it.name);
-        let named = Named::new(("a", "group"), named, self.is_whole);
-        let roots = Arc::new(Roots::public());
-        let mut names = Names::new("host");
-        let mut hosts = Vec::new();
-        for table in given {
-            let (span, host) = (table.span(), table.into_inner());
-            let name = self.name(host.name, &mut names, span);
-            let (connect_timeout, scan_timeout) =
-                self.timeouts(host.connect_timeout, host.scan_timeout, defaults);
-            let member_of = named.each(&host.groups, &mut self.complaints);
-            let mut sources: Vec<_> =
-                host.source.iter().filter_map(|it| self.source(it.span())).collect();
-            let told_sources = sources.len();
-            if host.discover.unwrap_or(defaults.discover) {
-                source::discover(&mut sources);
-            }
-            let endpoints = host.endpoint.into_iter().filter_map(|it| self.endpoint(it)).collect();
-            let issuer = known.issuers.one(host.issuer.as_ref(), &mut self.complaints);
-            let deliver = host.deliver.map(|it| known.stores.each(&it, &mut self.complaints));
-            let deliver = deliver.or_else(|| Group::deliver_of(groups, &member_of));
-            let Some(name) = name else { continue };
-            hosts.push(Host {
-                address: host.address.map_or_else(|| name.clone(), Checked::into_string),
-                name: HostName::new(&name),
-                port: host.port.map(Count::value),
-                user: host.user.map(Checked::into_string),
-                identity_file: host.identity_file.map(Checked::into_string),
-                r#become: host.r#become.unwrap_or(defaults.r#become),
-                connect_timeout,
-                scan_timeout,
-                groups: member_of,
-                sources,
-                told_sources,
-                webroot: host.webroot.map(Checked::into_string),
-                issuer: issuer.or_else(|| defaults.issuer.clone()),
-                deliver: deliver.unwrap_or_else(|| defaults.deliver.clone()),
-                endpoints,
-                roots: Arc::clone(&roots),
-            });
-        }
-        hosts
-    }
-
-    fn source(&mut self, span: Range<usize>) -> Option<Arc<dyn source::Source>> {
-        let table = match self.tables.get(&span.start) {
-            Some(table) => Table::new(Spanned::clone(table)),
-            None => Err(Diagnostic::new("expected a table", span)),
-        };
-        table.and_then(source::build).map_err(|it| self.complaints.push(plain(it))).ok()
-    }
-
-    fn endpoint(&mut self, table: Spanned<shape::Endpoint>) -> Option<Endpoint> {
-        let (span, endpoint) = (table.span(), table.into_inner());
-        let name = self.required(endpoint.name, "host.endpoint", "name", span)?;
-        Some(Endpoint {
-            name: name.into_string(),
-            port: endpoint.port.map_or(443, Count::value),
-            starttls: endpoint.starttls.unwrap_or_default(),
-            probe: match endpoint.probe {
-                None => vec![Vantage::Loopback, Vantage::Public],
-                Some(told) => told.into_iter().map(vantage).collect(),
-            },
-            listen: endpoint.listen.and_then(|it| it.address()),
-            addresses: endpoint.addresses.iter().filter_map(Checked::door).collect(),
-        })
     }
 
     fn issuers(&mut self, given: Vec<Spanned<shape::Issuer>>) -> Vec<Issuer> {
@@ -468,7 +391,7 @@ impl Reader<'_, '_> {
     }
 
     /// The name of a table, if it has one that no table of its kind had before.
-    fn name<G>(
+    pub(super) fn name<G>(
         &mut self,
         given: Option<Spanned<Checked<G>>>,
         names: &mut Names,
@@ -488,7 +411,7 @@ impl Reader<'_, '_> {
 
     /// The value of a key that a table must have. What is there but wrong has been complained
     /// about before.
-    fn required<T>(
+    pub(super) fn required<T>(
         &mut self,
         given: Option<T>,
         what: &str,
@@ -515,19 +438,19 @@ impl Reader<'_, '_> {
 }
 
 /// What can be named elsewhere in the file.
-struct Known<'a> {
-    issuers: Named<'a>,
-    stores: Named<'a>,
+pub(super) struct Known<'a> {
+    pub(super) issuers: Named<'a>,
+    pub(super) stores: Named<'a>,
 }
 
 /// The names that are taken by tables of one kind, and where.
-struct Names {
+pub(super) struct Names {
     what: &'static str,
     taken: HashMap<String, usize>,
 }
 
 impl Names {
-    fn new(what: &'static str) -> Self {
+    pub(super) fn new(what: &'static str) -> Self {
         Self { what, taken: HashMap::new() }
     }
 }
@@ -547,13 +470,6 @@ fn collect<'d, 't>(
     }
 }
 
-fn vantage(told: shape::From) -> Vantage {
-    match told {
-        shape::From::Loopback => Vantage::Loopback,
-        shape::From::Public => Vantage::Public,
-    }
-}
-
 /// Secondaries ask at least that often where nobody notifies them (BIND: min-refresh-time).
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -563,7 +479,8 @@ mod tests {
 
     use super::super::plain::{BELOW, SECRETS};
     use super::*;
-    use crate::inventory::{Become, Impact, Protect, StartTls};
+    use crate::fleet::Vantage;
+    use crate::inventory::{Become, Connection, Impact, Protect, StartTls};
 
     const EXAMPLE: &str = include_str!("../../inventory.example.toml");
 
@@ -571,7 +488,7 @@ mod tests {
     fn the_example_is_read() {
         let (inventory, complaints) = read(EXAMPLE);
         assert_eq!(complaints, []);
-        let [mail, web, _] = inventory.hosts.as_slice() else { panic!("{inventory:?}") };
+        let [mail, web, ..] = inventory.hosts.as_slice() else { panic!("{inventory:?}") };
         assert_eq!((mail.address.as_str(), mail.port), ("mail-01", None));
         assert_eq!((mail.r#become, mail.connect_timeout.as_secs()), (Become::None, 10));
         assert_eq!((web.address.as_str(), web.port), ("web-01.example.net", Some(22)));
@@ -837,6 +754,23 @@ mod tests {
         for wrong in ["", "Root", "1a", "-l", "a b", "a@b", &"a".repeat(33)] {
             assert_eq!(read(&user(wrong)).1.len(), 1, "{wrong}");
         }
+    }
+
+    #[test]
+    fn this_machine_is_told_nothing_for_ssh() {
+        let (inventory, complaints) = read("[[host]]\nname = 'admin'\nconnection = 'local'\n");
+        assert_eq!(complaints, []);
+        let admin = &inventory.hosts[0];
+        assert_eq!((admin.connection, &*admin.address), (Connection::Local, "localhost"));
+        let message = |key: &str| format!("`{key}` is for ssh, and this host is reached without");
+        let [address, user] = ["address", "user"].map(message);
+        check(
+            "[[host]]\nname = 'a'\nuser = 'b'\nconnection = 'local'\naddress = 'c'\n",
+            &[(&user, "user"), (&address, "address")],
+        );
+        let message = "unknown value `lokal`, expected `local` or `ssh`";
+        check("[[host]]\nname = 'a'\nconnection = 'lokal'\n", &[(message, "'lokal'")]);
+        assert_eq!(read("[[host]]\nname = 'a'\nconnection = 'ssh'\nport = 22\n").1, []);
     }
 
     #[test]

@@ -156,6 +156,8 @@ mod tests {
             "[[notice]]\nname = 'a'\nkind = 'webhook'\nurl = 'http://a.example'\nsecret-env = 'A'\n",
             "[[notice]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://u:p@a.example'\nsecret-env = 'A'\n",
             "[[notice]]\nname = 'a'\nkind = 'webhook'\nurl = 'https://a.example'\nsecret-env = 'A'\non = ['x']\n",
+            "[[host]]\nname = 'a'\nconnection = 'local'\nuser = 'b'\n",
+            "[[host]]\nname = 'a'\nconnection = 'agent'\n",
             "[defaults]\nescalate-after = 'soon'\n",
             "[[expiry]]\nname = 'a'\non = 2027-02-01T12:00:00\n",
             "[[expiry]]\nname = 'a'\non = 5\n",

@@ -17,7 +17,7 @@ use super::grammar::{
     StoreUrlText, UrlText, UserText, VariableText,
 };
 use super::secret_store::{Keys, KindName, StorePathText};
-use super::{Become, Impact, NoticeKind, Occasion, Protect, StartTls};
+use super::{Become, Connection, Impact, NoticeKind, Occasion, Protect, StartTls};
 use crate::dns;
 
 /// The hosts of certdeck, and what it should know of them.
@@ -131,10 +131,16 @@ pub(super) struct Group {
 /// A host to look at.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table")]
+#[schemars(extend("allOf" = [
+    { "if": { "properties": { "connection": { "const": "local" } }, "required": ["connection"] },
+      "then": { "not": { "anyOf": OF_SSH.map(|it| json!({ "required": [it] })) } } },
+]))]
 pub(super) struct Host {
     /// Its unique name; what people see.
     #[schemars(required, with = "Checked<HostText>")]
     pub(super) name: Option<Spanned<Checked<HostText>>>,
+    /// How it is reached: over "ssh" (default), or "local": it is the machine that certdeck runs on.
+    pub(super) connection: Option<Connection>,
     /// What ssh is given: a name, an address, or an alias of ssh_config; default: the name.
     pub(super) address: Option<Checked<HostText>>,
     /// The port, if ssh_config should not decide.
@@ -175,6 +181,9 @@ pub(super) struct Host {
     #[serde(default)]
     pub(super) endpoint: Vec<Spanned<Endpoint>>,
 }
+
+/// The keys of a host that only mean something to ssh.
+pub(super) const OF_SSH: [&str; 4] = ["address", "port", "user", "identity-file"];
 
 /// What should be served from a host.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

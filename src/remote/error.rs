@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::words::{Fault, ForwardFault, SudoFault};
+use super::words::{Fault, ForwardFault, HereFault, SudoFault};
 use crate::fleet::{Unreached, Why};
-use crate::inventory;
+use crate::inventory::{self, Connection};
 use crate::text::SafeText;
 
 /// Why a host could not be asked, or did not answer.
@@ -59,6 +59,14 @@ pub enum Error {
         /// What happened.
         fault: ForwardFault,
         /// sshd's own words.
+        said: SafeText,
+    },
+    /// The shell of this machine.
+    #[error("the shell of this machine {}{}", here_text(*fault), tail(said))]
+    Here {
+        /// What became of it.
+        fault: HereFault,
+        /// Its last words.
         said: SafeText,
     },
     /// Too many jump hosts.
@@ -149,8 +157,10 @@ impl Error {
                 Fault::UnknownKey => Why::UnknownKey,
                 Fault::Dropped | Fault::Other => Why::Other,
             },
-            Self::CutShort { .. } | Self::Stale => Why::CutShort,
-            Self::Shell { .. } => Why::NoShell,
+            Self::CutShort { .. } | Self::Here { fault: HereFault::Killed, .. } | Self::Stale => {
+                Why::CutShort
+            }
+            Self::Here { .. } | Self::Shell { .. } => Why::NoShell,
             Self::Start(_) => Why::NoSsh,
             Self::Sudo { .. } => Why::Sudo,
             Self::TimedOut { .. } => Why::TimedOut,
@@ -182,6 +192,10 @@ impl Error {
                  `loopback` out of `probe`"
                     .to_owned()
             }
+            Self::Here { fault: HereFault::Killed, .. } => {
+                "scan again; if it stays so, `journalctl -k` tells whether memory ran out"
+                    .to_owned()
+            }
             Self::Open(_) => "look at MaxSessions and ForceCommand in sshd_config there".to_owned(),
             Self::ProxyCommand { .. } => {
                 "use ProxyJump instead, as in `ProxyJump bastion.example.net`".to_owned()
@@ -193,6 +207,14 @@ impl Error {
             }
             Self::Start(_) => "install the OpenSSH client".to_owned(),
             Self::Sudo { fault } => sudo_hint(host, *fault),
+            Self::TimedOut { .. } if host.connection == Connection::Local => {
+                "something here hangs, as a dead mount or a cluster that does not answer; or raise \
+                 `scan-timeout`"
+                    .to_owned()
+            }
+            Self::TooLarge { .. } if host.connection == Connection::Local => {
+                "name fewer files or namespaces in its sources".to_owned()
+            }
             Self::TimedOut { .. } => {
                 format!(
                     "see how long `{}` takes, or raise `scan-timeout`",
@@ -204,6 +226,7 @@ impl Error {
             Self::Closed
             | Self::Folder { .. }
             | Self::Forward { .. }
+            | Self::Here { .. }
             | Self::Jumps { .. }
             | Self::KnownHosts { .. }
             | Self::Stale => {
@@ -304,12 +327,24 @@ fn sudo_hint(host: &inventory::Host, fault: SudoFault) -> String {
     let user = host.user.as_deref().unwrap_or("USER");
     match fault {
         SudoFault::Missing => {
-            "install sudo, or set `become = \"none\"` and log in as root".to_owned()
+            let how = match host.connection {
+                Connection::Local => "start certdeck as root",
+                Connection::Ssh => "log in as root",
+            };
+            format!("install sudo, or set `become = \"none\"` and {how}")
         }
         SudoFault::NotAllowed | SudoFault::Password => {
             format!("add to sudoers: {user} ALL=(root) NOPASSWD: /bin/sh -s")
         }
         SudoFault::Terminal => format!("add to sudoers: Defaults:{user} !requiretty"),
+    }
+}
+
+fn here_text(fault: HereFault) -> &'static str {
+    match fault {
+        HereFault::Failed => "did not read the script",
+        HereFault::Killed => "was ended before the answer was complete",
+        HereFault::NotStarted => "does not start",
     }
 }
 

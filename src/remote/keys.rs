@@ -18,7 +18,7 @@ use super::master::{GRACE, read_head};
 use super::route::{Hop, Route, ssh};
 use super::{Error, Fault, Key, Sessions};
 use crate::audit::Permit;
-use crate::inventory;
+use crate::inventory::{self, Connection};
 use crate::text::SafeText;
 
 /// A key that nobody has said is the right one yet.
@@ -39,9 +39,12 @@ pub struct Offer {
 
 impl Sessions {
     /// Asks the host, and each jump host before it, for a key that is not known yet. `None` if
-    /// all are known; an error if one has changed. Once the offer is trusted, ask again: there
+    /// all are known, or nobody is met on the way; an error if one has changed. Once the offer is trusted, ask again: there
     /// may be another behind it.
     pub async fn unknown_key(&self, host: &inventory::Host) -> Result<Option<Offer>, Error> {
+        if host.connection == Connection::Local {
+            return Ok(None);
+        }
         let route = self.route_to(&Key::of(host), host).await?;
         for at in (0..route.hops.len()).rev() {
             let Some(hop) = route.hops.get(at) else { continue };

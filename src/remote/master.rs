@@ -9,7 +9,6 @@ use std::time::Duration;
 use openssh::{Session, Stdio};
 use rustix::process::{Pid, setpriority_process};
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 use tokio::time::{Instant, timeout};
 
@@ -17,6 +16,7 @@ use super::config::alias;
 use super::folder::{Folder, write_private};
 use super::mux::end_master;
 use super::route::{Route, ssh};
+use super::shell::{Call, End, SAID_CAP};
 use super::{Answer, Error, words};
 use crate::inventory::Become;
 use crate::text::SafeText;
@@ -27,17 +27,6 @@ pub(super) struct Master {
     session: Session,
     /// Holds the control socket, the configuration and what ssh says.
     dir: TempDir,
-}
-
-/// One script to run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Call<'a> {
-    /// How it becomes root.
-    pub(super) r#become: Become,
-    /// What the shell reads.
-    pub(super) script: &'a str,
-    /// How many bytes of answer are taken.
-    pub(super) cap: usize,
 }
 
 impl Master {
@@ -102,39 +91,16 @@ impl Master {
             Ok((child, stdin, stdout, stderr))
         };
         let begin = Instant::now();
-        let (child, mut stdin, mut stdout, stderr) = match patience {
+        let (child, stdin, stdout, stderr) = match patience {
             Some(patience) => timeout(patience, opening).await.map_err(|_| Error::Stale)??,
             None => opening.await?,
         };
-        let writing = async {
-            // A shell that does not read says so by its answer.
-            stdin.write_all(call.script.as_bytes()).await.ok();
-            drop(stdin);
-            Ok(())
-        };
-        let reading = async {
-            let mut answer = Vec::new();
-            let first = stdout.read_buf(&mut answer);
-            match patience {
-                Some(patience) => timeout(patience, first).await.map_err(|_| Error::Stale)?.ok(),
-                None => first.await.ok(),
-            };
-            // A broken pipe is an answer that ends early.
-            let rest = (call.cap + 1).saturating_sub(answer.len()) as u64;
-            stdout.take(rest).read_to_end(&mut answer).await.ok();
-            if answer.len() > call.cap {
-                Err(Error::TooLarge { cap: call.cap })
-            } else {
-                Ok(answer)
-            }
-        };
-        let complaining = async { Ok(read_capped(stderr).await) };
-        let (answer, said, ()) = tokio::try_join!(reading, complaining, writing)?;
-        let end = End::of(&child.wait().await);
+        let (answer, said) = call.exchange((stdin, stdout, stderr), patience).await?;
+        let end = end_of(&child.wait().await);
         if is_old && end == End::Lost && answer.is_empty() {
             return Err(Error::Stale);
         }
-        let bytes = judge(end, answer, &said, call.r#become)?;
+        let bytes = call.judge(end, answer, &said)?;
         Ok(Answer { bytes, took: begin.elapsed() })
     }
 
@@ -171,43 +137,13 @@ fn yield_to_keys(ssh: &Child) {
 }
 
 /// How a remote command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Code(i32),
-    /// The connection or the command was killed.
-    Lost,
-}
-
-impl End {
-    fn of(status: &Result<ExitStatus, openssh::Error>) -> Self {
-        match status {
-            Ok(status) => status.code().map_or(Self::Lost, Self::Code),
-            // The crate's way to say 127.
-            Err(openssh::Error::Remote(_)) => Self::Code(127),
-            Err(_) => Self::Lost,
-        }
+fn end_of(status: &Result<ExitStatus, openssh::Error>) -> End {
+    match status {
+        Ok(status) => status.code().map_or(End::Lost, End::Code),
+        // The crate's way to say 127.
+        Err(openssh::Error::Remote(_)) => End::Code(127),
+        Err(_) => End::Lost,
     }
-}
-
-/// Tells what came of a command from how it ended. The scripts always end with `exit 0`.
-fn judge(end: End, answer: Vec<u8>, said: &[u8], r#become: Become) -> Result<Vec<u8>, Error> {
-    if end == End::Code(0) {
-        return Ok(answer);
-    }
-    let text = String::from_utf8_lossy(said);
-    if r#become == Become::Sudo
-        && let Some(fault) = words::sudo(&text, end != End::Code(127))
-    {
-        return Err(Error::Sudo { fault });
-    }
-    let head = answer.get(..200).unwrap_or(&answer);
-    let said = if said.trim_ascii().is_empty() { head } else { said };
-    let said = SafeText::from_bytes(words::gist(&String::from_utf8_lossy(said)).as_bytes());
-    // 255 is what a forced ssh to somewhere else gives when it breaks.
-    Err(match end {
-        End::Lost | End::Code(255) => Error::CutShort { said },
-        End::Code(_) => Error::Shell { said },
-    })
 }
 
 impl Route {
@@ -246,14 +182,6 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-pub(super) async fn read_capped(mut from: impl AsyncRead + Unpin) -> Vec<u8> {
-    let mut kept = Vec::new();
-    (&mut from).take(SAID_CAP).read_to_end(&mut kept).await.ok();
-    // The rest is read all the same: a full pipe would hold up the host.
-    tokio::io::copy(&mut from, &mut tokio::io::sink()).await.ok();
-    kept
-}
-
 pub(super) fn read_head(path: &Path) -> String {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(path) {
@@ -266,9 +194,6 @@ pub(super) fn read_head(path: &Path) -> String {
 const SHELL: &str = "exec /bin/sh -s";
 /// The same, as root.
 const ROOT_SHELL: &str = "exec sudo -n /bin/sh -s";
-
-/// How much of what a host complains about is read.
-const SAID_CAP: u64 = 8 * 1024;
 
 /// A third of the usual share of a processor (`sched(7)`: a factor of 1.25 per step).
 const NICE: i32 = 5;

@@ -1,9 +1,10 @@
-//! A host, over the system's ssh. The only room that speaks SSH; it knows nothing of
-//! certificates.
+//! A host, over the system's ssh, or this machine itself. The only room that speaks SSH, and that
+//! starts what hosts run; it knows nothing of certificates.
 //!
 //! Every connection is one `ssh` that becomes a master in the background. Its settings are a file
 //! of ours in which the operator's own settings appear only where they are on a list, and the
-//! only words on a remote command line are constants: scripts travel on stdin.
+//! only words on a remote command line are constants: scripts travel on stdin. The shell of this
+//! machine is given them in the same way.
 
 pub mod client;
 mod config;
@@ -11,10 +12,12 @@ mod error;
 mod folder;
 mod gate;
 pub mod keys;
+mod local;
 mod master;
 mod mux;
 mod route;
 mod sharing;
+mod shell;
 mod tunnel;
 mod words;
 
@@ -27,16 +30,18 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, timeout_at};
 
-use crate::inventory;
+use crate::inventory::{self, Connection};
 
 use folder::Folder;
 use gate::Gates;
 use master::Master;
 use route::{Book, Route};
+use shell::Call;
 
 pub use error::Error;
-pub use mux::Tunnel;
-pub use words::{Fault, ForwardFault, SudoFault};
+pub use local::Variables;
+pub use tunnel::{Duplex, Tunnel};
+pub use words::{Fault, ForwardFault, HereFault, SudoFault};
 
 /// What the pool of sessions needs to know of this machine.
 #[derive(Debug, Clone)]
@@ -47,6 +52,8 @@ pub struct Settings {
     pub ssh_config: Option<PathBuf>,
     /// How many sessions stay open after their visit.
     pub keep_warm: usize,
+    /// What scripts on this machine see of our environment.
+    pub variables: Variables,
 }
 
 /// Open sessions, and how many may be opened at once.
@@ -87,10 +94,20 @@ pub struct Answer {
 /// A session in hand, with which nobody else does anything meanwhile. Dropping it ends it.
 #[derive(Debug)]
 pub struct Open {
-    key: Key,
-    master: Master,
+    line: Line,
     /// The pool closes once nobody holds one.
     _closing: watch::Receiver<bool>,
+}
+
+/// What leads to a host.
+#[derive(Debug)]
+enum Line {
+    /// Nothing: it is this machine.
+    Local,
+    Ssh {
+        key: Key,
+        master: Master,
+    },
 }
 
 /// What makes two hosts of an inventory the same to ssh.
@@ -152,15 +169,17 @@ impl Sessions {
             // Fails only without a sender, which is in `self`.
             _ = closing.wait_for(|it| *it) => Err(Error::Closed),
             answer = self.ask(host, script, limits) => {
-                let (answer, master) = answer?;
-                Ok((answer, Open { key: Key::of(host), master, _closing: kept }))
+                let (answer, line) = answer?;
+                Ok((answer, Open { line, _closing: kept }))
             }
         }
     }
 
     /// Takes back a session that is not needed any more.
     pub async fn keep(&self, open: Open) {
-        self.put_back(open.key, open.master).await;
+        if let Line::Ssh { key, master } = open.line {
+            self.put_back(key, master).await;
+        }
     }
 
     /// Ends every visit and every session for good; no process of this run is left.
@@ -178,17 +197,21 @@ impl Sessions {
         host: &inventory::Host,
         script: &str,
         limits: Limits,
-    ) -> Result<(Answer, Master), Error> {
-        let key = Key::of(host);
+    ) -> Result<(Answer, Line), Error> {
         let Limits { time, cap } = limits;
-        let call = master::Call { r#become: host.r#become, script, cap };
+        let call = Call { r#become: host.r#become, script, cap };
         let begin = Instant::now();
+        if host.connection == Connection::Local {
+            let running = local::run(&call, &self.settings.variables);
+            return Ok((within(begin + time, time, running).await?, Line::Local));
+        }
+        let key = Key::of(host);
         if let Some(master) = self.take_warm(&key) {
             // A session whose host has gone away answers nothing for as long as ssh's own
             // keep-alive takes, so the answer must begin within the time for connecting.
             let patience = Some(host.connect_timeout);
             match within(begin + time, time, master.run(&call, patience)).await {
-                Ok(answer) => return Ok((answer, master)),
+                Ok(answer) => return Ok((answer, Line::Ssh { key, master })),
                 Err(Error::Stale) => master.close().await,
                 Err(error) => {
                     master.close().await;
@@ -198,7 +221,7 @@ impl Sessions {
         }
         let (master, deadline) = self.connect(&key, host, time).await?;
         match within(deadline, time, master.run(&call, None)).await {
-            Ok(answer) => Ok((answer, master)),
+            Ok(answer) => Ok((answer, Line::Ssh { key, master })),
             Err(error) => {
                 master.close().await;
                 Err(error)

@@ -34,7 +34,7 @@ pub(super) fn end_master(socket: &Path) {
 /// A connection from a host to one of its own ports, through its session. Closed when it
 /// is dropped.
 #[derive(Debug)]
-pub struct Tunnel {
+pub(super) struct Forwarded {
     answers: pipe::Receiver,
     questions: pipe::Sender,
     /// The channel lives as long as this.
@@ -50,7 +50,7 @@ pub(super) enum Shut {
     Refused,
 }
 
-impl Tunnel {
+impl Forwarded {
     /// Asks the master of that socket for a connection (`MUX_C_NEW_STDIO_FWD`).
     pub(super) async fn open(socket: &Path, at: SocketAddr) -> Result<Self, Shut> {
         Self::ask(socket, at).await.map_err(|_| Shut::Dead)?.ok_or(Shut::Refused)
@@ -80,7 +80,7 @@ impl Tunnel {
     }
 }
 
-impl AsyncRead for Tunnel {
+impl AsyncRead for Forwarded {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -90,7 +90,7 @@ impl AsyncRead for Tunnel {
     }
 }
 
-impl AsyncWrite for Tunnel {
+impl AsyncWrite for Forwarded {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,17 +1,29 @@
-//! A way through a session to one of the host's own ports.
+//! A way to one of the host's own ports: through its session, or straight there on this machine.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::process::Stdio;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::config::alias;
-use super::master::{GRACE, Master, read_capped};
-use super::mux::{Shut, Tunnel};
+use super::master::{GRACE, Master};
+use super::mux::{Forwarded, Shut};
 use super::route::ssh;
-use super::{Error, Key, Open, Sessions, words};
-use crate::inventory;
+use super::shell::read_capped;
+use super::words::{self, ForwardFault};
+use super::{Error, Key, Line, Open, Sessions, local};
+use crate::inventory::{self, Connection};
 use crate::text::SafeText;
+
+/// A connection to one of a host's own ports. Closed when it is dropped.
+pub type Tunnel = Box<dyn Duplex>;
+
+/// Bytes both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Duplex for T {}
 
 impl Sessions {
     /// Connects to one of a host's own ports, through its session, and talks to whatever
@@ -30,9 +42,13 @@ impl Sessions {
             // Fails only without a sender, which is in `self`.
             _ = closing.wait_for(|it| *it) => Err(Error::Closed),
             told = async {
+                if host.connection == Connection::Local {
+                    let stream = local::connect(host, at).await?;
+                    return Ok(talk(Box::new(stream)).await);
+                }
                 let key = Key::of(host);
                 let (master, tunnel) = self.reach(&key, host, at).await?;
-                let told = talk(tunnel).await;
+                let told = talk(Box::new(tunnel)).await;
                 self.put_back(key, master).await;
                 Ok(told)
             } => told,
@@ -44,7 +60,7 @@ impl Sessions {
         key: &Key,
         host: &inventory::Host,
         at: SocketAddr,
-    ) -> Result<(Master, Tunnel), Error> {
+    ) -> Result<(Master, Forwarded), Error> {
         if let Some(master) = self.take_warm(key) {
             match self.dig(master, key, host, at).await {
                 // Its host has gone away since the last visit, or seems to.
@@ -65,9 +81,9 @@ impl Sessions {
         key: &Key,
         host: &inventory::Host,
         at: SocketAddr,
-    ) -> Result<(Master, Tunnel), Error> {
+    ) -> Result<(Master, Forwarded), Error> {
         let socket = master.socket();
-        let opening = Tunnel::open(&socket, at);
+        let opening = Forwarded::open(&socket, at);
         match timeout(host.connect_timeout, opening).await {
             Ok(Ok(tunnel)) => Ok((master, tunnel)),
             Ok(Err(Shut::Refused)) => {
@@ -91,9 +107,13 @@ impl Open {
         host: &inventory::Host,
         at: SocketAddr,
     ) -> Result<Option<Tunnel>, Error> {
-        let socket = self.master.socket();
-        match timeout(host.connect_timeout, Tunnel::open(&socket, at)).await {
-            Ok(Ok(tunnel)) => Ok(Some(tunnel)),
+        let master = match &self.line {
+            Line::Local => return Ok(Some(Box::new(local::connect(host, at).await?))),
+            Line::Ssh { master, .. } => master,
+        };
+        let socket = master.socket();
+        match timeout(host.connect_timeout, Forwarded::open(&socket, at)).await {
+            Ok(Ok(tunnel)) => Ok(Some(Box::new(tunnel))),
             Ok(Err(Shut::Refused)) => Ok(None),
             Ok(Err(Shut::Dead)) | Err(_) => Err(Error::Stale),
         }
@@ -101,7 +121,13 @@ impl Open {
 
     /// Why the host does not connect to that port: costs a connection of its own.
     pub async fn why_not(&self, host: &inventory::Host, at: SocketAddr) -> Error {
-        why(&self.master, host, at).await
+        match &self.line {
+            Line::Ssh { master, .. } => why(master, host, at).await,
+            // Here it is said at once, and nothing more is known.
+            Line::Local => {
+                Error::Forward { at, fault: ForwardFault::Other, said: SafeText::default() }
+            }
+        }
     }
 }
 

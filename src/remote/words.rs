@@ -53,6 +53,17 @@ pub enum ForwardFault {
     Refused,
 }
 
+/// What became of the shell of this machine, where it did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HereFault {
+    /// It did not read the script.
+    Failed,
+    /// Somebody ended it.
+    Killed,
+    /// There is none.
+    NotStarted,
+}
+
 /// Reads what ssh said when it failed to connect: which hop it is about, counted from the host
 /// itself, and what happened.
 pub(super) fn connecting(said: &str, jumps: usize) -> (usize, Fault) {

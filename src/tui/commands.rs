@@ -3,16 +3,27 @@
 use std::path::Path;
 
 use crate::fleet::{Place, Sighting};
-use crate::inventory::{Become, Host};
+use crate::inventory::{Become, Connection, Host};
 use crate::source::quote;
 
 /// How a host is looked at, as far as it matters on the host; [`crate::remote`] adds options that
 /// matter here.
 pub(super) fn scan(config: Option<&Path>, host: &Host) -> String {
-    let ssh = ssh(config, host);
-    match host.r#become {
-        Become::None => format!("{ssh} 'exec /bin/sh -s'"),
-        Become::Sudo => format!("{ssh} 'exec sudo -n /bin/sh -s'"),
+    let shell = match host.r#become {
+        Become::None => "/bin/sh -s",
+        Become::Sudo => "sudo -n /bin/sh -s",
+    };
+    match host.connection {
+        Connection::Local => shell.to_owned(),
+        Connection::Ssh => format!("{} 'exec {shell}'", ssh(config, host)),
+    }
+}
+
+/// Leads to a host.
+pub(super) fn login(config: Option<&Path>, host: &Host) -> Result<String, &'static str> {
+    match host.connection {
+        Connection::Local => Err("it is this machine: no command leads to it"),
+        Connection::Ssh => Ok(ssh(config, host)),
     }
 }
 
@@ -46,11 +57,15 @@ fn on_file(
         return Err("its path has characters that a shell would act on");
     }
     let sudo = if host.r#become == Become::Sudo { "sudo -n " } else { "" };
-    Ok(format!("{} {sudo}{command} {path}", ssh(config, host)))
+    let command = format!("{sudo}{command} {path}");
+    Ok(match host.connection {
+        Connection::Local => command,
+        Connection::Ssh => format!("{} {command}", ssh(config, host)),
+    })
 }
 
 /// `ssh` with what the inventory says of a host.
-pub(super) fn ssh(config: Option<&Path>, host: &Host) -> String {
+fn ssh(config: Option<&Path>, host: &Host) -> String {
     let mut command = String::from("ssh");
     let port = host.port.map(|it| it.to_string());
     let config = config.map(|it| it.display().to_string());

@@ -1,5 +1,5 @@
 //! What is really served: TLS handshakes with an endpoint, from here and on the host's own
-//! loopback through its SSH session. Nothing is trusted and nothing is sent but the handshake.
+//! loopback, through its SSH session where it is not this machine. Nothing is trusted and nothing is sent but the handshake.
 
 mod door;
 mod handshake;

@@ -26,6 +26,7 @@ mod incident;
 mod issuer;
 mod job;
 mod lab;
+mod local;
 mod metrics;
 mod mutation;
 mod notice;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use certdeck::clock::Clock;
 use certdeck::fleet::{Fleet, HostName, Moment, Place, Reach, Scheduler};
 use certdeck::practice::{ALL, Member, Practice};
-use certdeck::remote::{Sessions, Settings};
+use certdeck::remote::{Sessions, Settings, Variables};
 use certdeck::scan::{Progress, Scan};
 use certdeck::text::SafeText;
 use certdeck::wire::probe;
@@ -466,6 +466,7 @@ fn sessions(practice: &Practice) -> Arc<Sessions> {
         runtime_dir: practice.folder().join("run"),
         ssh_config: Some(practice.ssh_config().to_owned()),
         keep_warm: 0,
+        variables: Variables::default(),
     })
     .unwrap()
 }

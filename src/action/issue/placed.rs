@@ -28,11 +28,7 @@ pub(in crate::action) fn brought_plan(
     effect.push(if is_kept {
         "the private key here fits it and stays; none moves".to_owned()
     } else {
-        format!(
-            "its PRIVATE KEY is read on {} and goes through the memory of this program to {}: by \
-             SSH, on no disk here, in no log",
-            bring.host, target.host.name
-        )
+        card::moved_key(&bring.host, &target.host.name)
     });
     let version = Version::Brought { leaf: leaf.sha256.to_string(), is_kept };
     let from = from.renewal.as_ref().filter(|_| from.is_own());

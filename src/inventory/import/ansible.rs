@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Imported, ImportedHost, Kind, MAX_HOSTS, Names, ansible_ini};
-use crate::inventory::Become;
 use crate::inventory::grammar::{Grammar, HostText, LabelText, PathText, UserText};
+use crate::inventory::{Become, Connection};
 
 pub(super) const KIND: Kind = Kind {
     name: "ansible",
@@ -232,12 +232,15 @@ struct HostVars<'h> {
 
 impl HostVars<'_> {
     fn lower(&mut self, names: &mut Names) -> Option<ImportedHost> {
-        let connection = self.vars.get("ansible_connection").map_or("ssh", String::as_str);
-        if !["ssh", "smart", "paramiko", "paramiko_ssh"].contains(&connection) {
-            let text = format!("`{}` is reached by `{connection}`, not over SSH", self.name);
-            self.out.skip(self.line, &text);
-            return None;
-        }
+        let connection = match self.vars.get("ansible_connection").map_or("ssh", String::as_str) {
+            "ssh" | "smart" | "paramiko" | "paramiko_ssh" => Connection::Ssh,
+            "local" => Connection::Local,
+            other => {
+                let text = format!("`{}` is reached by `{other}`, not over SSH", self.name);
+                self.out.skip(self.line, &text);
+                return None;
+            }
+        };
         let name = names.near(self.name);
         if name != self.name {
             self.out.skip(self.line, &format!("`{}` is called `{name}` here", self.name));
@@ -252,13 +255,19 @@ impl HostVars<'_> {
         });
         let keys = ["ansible_ssh_private_key_file", "ansible_private_key_file"];
         let is_root = self.value(&["ansible_become"]).map(|(_, value)| is_true(&value));
+        let r#become = is_root.map(|it| if it { Become::Sudo } else { Become::None });
+        if connection == Connection::Local {
+            // What holds for all hosts of a group is said of this one as well, and means nothing.
+            return Some(ImportedHost { name, connection, r#become, ..ImportedHost::default() });
+        }
         Some(ImportedHost {
+            connection,
             address: address.filter(|it| *it != name),
             name,
             port,
             user: self.text::<UserText>(&["ansible_user", "ansible_ssh_user"]),
             identity_file: self.text::<PathText>(&keys),
-            r#become: is_root.map(|it| if it { Become::Sudo } else { Become::None }),
+            r#become,
             groups: Vec::new(),
         })
     }
@@ -337,7 +346,8 @@ web
 ansible_become = yes
 ansible_user = nobody
 [other]
-local ansible_connection=local
+local ansible_connection=local ansible_host=127.0.0.1
+box ansible_connection=docker
 tpl ansible_host="{{ x }}" ansible_port=0
 "bad name"
 "#;
@@ -360,6 +370,7 @@ tpl ansible_host="{{ x }}" ansible_port=0
                 "db-a",
                 "db-b",
                 "db-c",
+                "local",
                 "tpl",
                 "bad-name"
             ]
@@ -367,9 +378,12 @@ tpl ansible_host="{{ x }}" ansible_port=0
         let bastion = by_name(&imported, "bastion.example.net");
         assert_eq!((bastion.port, bastion.user.as_deref()), (Some(2222), Some("ops")));
         assert_eq!(bastion.groups, Vec::<String>::new());
+        let local = by_name(&imported, "local");
+        assert_eq!((local.connection, &local.address), (Connection::Local, &None));
         let web = by_name(&imported, "db-a");
         let expect = ImportedHost {
             name: "db-a".into(),
+            connection: Connection::Ssh,
             address: Some("10.0.0.7".into()),
             port: Some(22022),
             user: Some("deploy".into()),
@@ -382,10 +396,10 @@ tpl ansible_host="{{ x }}" ansible_port=0
         assert_eq!(
             notes,
             [
-                "line 17: `local` is reached by `local`, not over SSH",
-                "line 18: `ansible_host` of `tpl` is left out: templates are not evaluated",
-                "line 18: `ansible_port` of `tpl` is left out: a port is a number from 1 to 65535",
-                "line 19: `bad name` is called `bad-name` here",
+                "line 18: `box` is reached by `docker`, not over SSH",
+                "line 19: `ansible_host` of `tpl` is left out: templates are not evaluated",
+                "line 19: `ansible_port` of `tpl` is left out: a port is a number from 1 to 65535",
+                "line 20: `bad name` is called `bad-name` here",
             ]
         );
     }
@@ -420,6 +434,7 @@ all:
         assert_eq!((mail.user.as_deref(), mail.groups.len()), (Some("ops"), 0));
         let expect = ImportedHost {
             name: "web1.example.net".into(),
+            connection: Connection::Ssh,
             address: Some("192.0.2.1".into()),
             port: Some(2222),
             user: Some("deploy".into()),

@@ -12,8 +12,8 @@ mod write;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::Become;
 use super::grammar::{Grammar as _, HostText};
+use super::{Become, Connection};
 use crate::text::SafeText;
 
 pub use write::write;
@@ -47,6 +47,8 @@ pub struct Imported {
 pub struct ImportedHost {
     /// Its name.
     pub name: String,
+    /// How it is reached.
+    pub connection: Connection,
     /// What ssh is given, if not the name.
     pub address: Option<String>,
     /// The port.

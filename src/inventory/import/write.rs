@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Imported, ImportedHost};
+use crate::inventory::Connection;
 
 /// Writes what was imported as an inventory that [`read`](crate::inventory::read()) accepts.
 pub fn write(imported: &Imported) -> String {
@@ -19,10 +20,15 @@ pub fn write(imported: &Imported) -> String {
 }
 
 fn push_host(text: &mut String, host: &ImportedHost) {
-    let ImportedHost { name, address, port, user, identity_file, r#become, groups } = host;
+    let ImportedHost { name, connection, address, port, user, .. } = host;
+    let ImportedHost { identity_file, r#become, groups, .. } = host;
     let groups: Vec<_> = groups.iter().map(|it| quoted(it)).collect();
     let keys = [
         ("name", Some(quoted(name))),
+        (
+            "connection",
+            (*connection != Connection::default()).then(|| quoted(&connection.to_string())),
+        ),
         ("address", address.as_deref().map(quoted)),
         ("port", port.map(|it| it.to_string())),
         ("user", user.as_deref().map(quoted)),
@@ -68,7 +74,12 @@ mod tests {
             assert_eq!(inventory.hosts.len(), imported.hosts.len());
             for (read, imported) in inventory.hosts.iter().zip(&imported.hosts) {
                 assert_eq!(read.name.as_str(), imported.name);
-                assert_eq!(read.address, *imported.address.as_ref().unwrap_or(&imported.name));
+                assert_eq!(read.connection, imported.connection);
+                let usual = match read.connection {
+                    Connection::Local => "localhost",
+                    Connection::Ssh => &imported.name,
+                };
+                assert_eq!(read.address, imported.address.as_deref().unwrap_or(usual));
                 assert_eq!((read.port, &read.user), (imported.port, &imported.user));
                 assert_eq!(read.identity_file, imported.identity_file);
                 assert_eq!(read.groups, imported.groups);

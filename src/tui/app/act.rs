@@ -389,7 +389,7 @@ impl App {
             Command::CopyCommand => {
                 let told = told.ok_or("no host is selected")?;
                 let command = place.map_or_else(
-                    || Ok(commands::ssh(config, told)),
+                    || commands::login(config, told),
                     |it| commands::show(config, told, it),
                 );
                 Ok(("the command", command?))

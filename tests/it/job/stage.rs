@@ -16,7 +16,7 @@ use certdeck::clock::Clock;
 use certdeck::fleet::{Fleet, HostName};
 use certdeck::inventory;
 use certdeck::perform::{Ending, Progress, Report, Run, Tools};
-use certdeck::remote::{Sessions, Settings};
+use certdeck::remote::{Sessions, Settings, Variables};
 use certdeck::scan;
 use certdeck::store::Rollouts;
 use rcgen::{CertificateParams, KeyPair};
@@ -138,6 +138,7 @@ impl Desk {
             runtime_dir: lab.join("run"),
             ssh_config: Some(lab.join("ssh_config")),
             keep_warm: 8,
+            variables: Variables::default(),
         };
         let clock = Clock::default();
         fs::create_dir_all(state).unwrap();

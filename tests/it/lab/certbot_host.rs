@@ -61,13 +61,27 @@ impl CertbotHost {
 
     /// The host for an inventory, up to its source; more lines of that can follow.
     pub(crate) fn inventory(&self) -> String {
+        self.reached(&format!("address = '127.0.0.1'\nport = {}", self.sshd.port))
+    }
+
+    /// The same for a program that runs on the host itself, with its environment.
+    pub(crate) fn local_inventory(&self) -> String {
+        self.reached("connection = 'local'")
+    }
+
+    fn reached(&self, how: &str) -> String {
         let dir = self.dir.display();
         format!(
-            "[[host]]\nname = '{}'\naddress = '127.0.0.1'\nport = {}\n\
+            "[[host]]\nname = '{}'\n{how}\n\
              [[host.source]]\nkind = 'certbot'\nconfig-dir = '{dir}/le'\n\
              work-dir = '{dir}/work'\nlogs-dir = '{dir}/log'\n",
-            self.name, self.sshd.port
+            self.name
         )
+    }
+
+    /// What a login has in its environment.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 6] {
+        environment(&self.dir, &self.ca)
     }
 
     /// An endpoint of the host for an inventory, to be looked at on its loopback.

@@ -28,8 +28,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use certdeck::fleet::{HostName, Unreached};
-use certdeck::inventory::{Become, Host};
-use certdeck::remote::{Limits, Sessions, Settings};
+use certdeck::inventory::{Become, Connection, Host};
+use certdeck::remote::{Limits, Sessions, Settings, Variables};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -152,6 +152,7 @@ impl Lab {
             runtime_dir: self.path("run"),
             ssh_config: Some(self.path("ssh_config")),
             keep_warm: 4,
+            variables: Variables::default(),
         }
     }
 
@@ -222,6 +223,7 @@ pub(crate) fn host(name: &str, port: u16) -> Host {
     Host {
         roots: Arc::default(),
         name: HostName::new(name),
+        connection: Connection::Ssh,
         address: "127.0.0.1".to_owned(),
         port: Some(port),
         user: None,

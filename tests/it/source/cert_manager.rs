@@ -185,6 +185,40 @@ fn a_renewal_is_begun_in_the_cluster_and_proven_by_its_secret() {
 }
 
 #[test]
+fn this_machine_reads_and_renews_with_its_own_context() {
+    let Some(lab) = Lab::new() else { return };
+    let Some((cluster, _)) = cluster() else { return };
+    let next = Authority::new().issue(&["www.example.net"]);
+    cluster.held().certificates[0]["metadata"]["resourceVersion"] = "812".into();
+    cluster.held().issues = Some(Ok(secret("web", "www-tls", &next)));
+    cluster.kubeconfig(&lab.path("kubeconfig"));
+    std::fs::create_dir_all(lab.path("state-home")).unwrap();
+    let inventory = "[[host]]\nname = 'admin'\nconnection = 'local'\ndiscover = false\n\
+                     [[host.source]]\nkind = 'cert-manager'\n";
+    // As people have it: in the folder where they are, told by a variable, with a context.
+    let run = |words: &[&str]| {
+        let mut command = lab.certdeck(inventory);
+        command.env("KUBECONFIG", "kubeconfig").env("XDG_STATE_HOME", lab.path("state-home"));
+        command.env("CERTDECK_ROOT", lab.path("root"));
+        let output = command.current_dir(lab.path("")).args(words).output().unwrap();
+        let said =
+            String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+        (output.status.code().unwrap(), said)
+    };
+    let (_, said) = run(&["scan"]);
+    for part in ["web/www", "mail/young", "it is not ready: DoesNotExist"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    if !patches_a_status() {
+        return;
+    }
+    let (code, said) = run(&["run", "force-renew", "admin/web/www", "--yes", "web/www"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("a new certificate is in place"), "{said}");
+    assert_eq!(cluster.held().certificates[0]["status"]["revision"], 4);
+}
+
+#[test]
 fn an_issuer_that_fails_is_quoted() {
     let why = "The certificate request has failed to complete: acme: too many failed";
     let told = force(|it| it.issues = Some(Err(why.to_owned())));
