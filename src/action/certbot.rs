@@ -2,7 +2,7 @@
 //! those of certbot 2.1.0 where nothing else is said.
 
 use super::plan::Command;
-use super::{Refusal, Target, Why};
+use super::{Refusal, Target, Why, cluster};
 use crate::fleet::{Automation, Certificate, HookStage, Place};
 use crate::inventory::{Impact, Inventory, NamedHook};
 use crate::source::Client;
@@ -45,6 +45,9 @@ impl<'a> Certbot<'a> {
 
     fn find(target: &'a Target<'a>) -> Result<Self, Refusal> {
         let host = &target.host.name;
+        if let Some(place) = target.place.filter(|it| it.source == cluster::KIND) {
+            return Err(cluster::only_there(place));
+        }
         if let Some(place) = target.place.filter(|it| it.source != KIND) {
             let text = format!(
                 "{} was found by the source `{}`: no client renews it",

@@ -3,9 +3,11 @@
 //! condition `Issuing`, with the reason `ManuallyTriggered`.
 
 use super::card::{self, Lineage};
+use super::gate::Gate;
 use super::plan::{Command, Expect, Promise};
-use super::{Kind, Plan, Refusal, Target, Why};
-use crate::fleet::PlaceName;
+use super::{Chosen, Kind, Plan, Refusal, Target, Why};
+use crate::budget::renewal_of;
+use crate::fleet::{Failure, Moment, Place, PlaceName};
 use crate::source::Client;
 use crate::text::SafeText;
 
@@ -25,17 +27,63 @@ pub(super) fn lineage<'a>(target: &'a Target<'a>) -> Result<Lineage<'a>, Refusal
     })
 }
 
+/// Why anything but a renewal is none of our business.
+pub(super) fn only_there(place: &Place) -> Refusal {
+    let text = format!(
+        "{} is kept by its cluster: cert-manager renews it, from {}, and would undo what others do",
+        place.name,
+        issuer(place)
+    );
+    let hint =
+        "`renew` and `force-renew` tell it to; the rest is changed in the Certificate itself";
+    Refusal::new(Why::Pointless, text).hint(hint)
+}
+
+/// Refuses while cert-manager waits after a failure: who triggers it by hand passes that by, and
+/// each try in vain brings the limits of the CA nearer.
+pub(super) fn refuse_impatient(lineage: &Lineage<'_>) -> Result<(), Refusal> {
+    let Lineage { target, place, .. } = *lineage;
+    let Some((next, failure)) = waits(place, target.now) else { return Ok(()) };
+    let text = format!(
+        "cert-manager waits until {next} with {}, after what failed: {}",
+        place.name, failure.text
+    );
+    let hint = "mend the cause first; it tries again by itself then, and `force-renew` does so now";
+    Err(Refusal { until: Some(next), ..Refusal::new(Why::Pointless, text).hint(hint) })
+}
+
+/// Until when cert-manager waits after a failure, if that is still to come.
+fn waits(place: &Place, now: Moment) -> Option<(Moment, &Failure)> {
+    let next = place.renewal.as_ref()?.planned.filter(|it| *it > now)?;
+    Some((next, place.last_failure()?))
+}
+
+fn issuer(place: &Place) -> &str {
+    let issuer = place.renewal.as_ref().and_then(|it| it.account.as_ref());
+    issuer.map_or("its issuer", SafeText::as_str)
+}
+
 /// A plan that renews it: the same for what is due and by force.
-pub(super) fn renewal_plan(kind: &'static Kind, lineage: &Lineage<'_>) -> Result<Plan, Refusal> {
+pub(super) fn renewal_plan(
+    kind: &'static Kind,
+    lineage: &Lineage<'_>,
+    chosen: &Chosen,
+) -> Result<Plan, Refusal> {
     let Lineage { target, place, leaf } = *lineage;
     let (space, name) = checked_name(place.name.as_str())?;
     let (kubeconfig, context) = cluster(target, space)?;
-    let issuer = place.renewal.as_ref().and_then(|it| it.account.as_ref());
-    let issuer = issuer.map_or("its issuer", SafeText::as_str);
+    let issuer = issuer(place);
+    let wanted = renewal_of(place, target.now)
+        .ok_or_else(|| Refusal::new(Why::Unknown, "what its secret holds is not known"))?;
+    let gate = Gate::open(target, &wanted, chosen)?;
     let known = lineage.version().unwrap_or_default().to_string();
     let script = ["sh", "-c", SCRIPT, "renewal", space, name, &known, kubeconfig, context];
     let endpoints = card::endpoints(target, &leaf.names);
-    Ok(Plan {
+    let mut notes = lineage.notes();
+    notes.extend(waits(place, target.now).map(|(next, _)| {
+        format!("cert-manager would wait until {next}; this does not, and may fail for the same")
+    }));
+    Ok(gate.put(Plan {
         place: Some(PlaceName::new(place.name.as_str())),
         source: Some(KIND),
         effect: vec![
@@ -43,13 +91,12 @@ pub(super) fn renewal_plan(kind: &'static Kind, lineage: &Lineage<'_>) -> Result
             "its secret then holds the new certificate; who mounts it takes it up by himself"
                 .to_owned(),
         ],
-        cost: format!("an order at {issuer}, whose limits are not known here"),
         undo: format!(
             "it cannot be undone: the secret holds the new one alone; the old one stays valid until {}",
             leaf.not_after
         ),
         proof: card::proof("its secret holds another certificate", &endpoints),
-        notes: lineage.notes(),
+        notes,
         files: vec![format!("the status of Certificate {space}/{name}, in the cluster")],
         commands: vec![Command { argv: script.map(str::to_owned).into(), env: Vec::new() }],
         config_dir: Some(if kubeconfig.is_empty() { KIND } else { kubeconfig }.to_owned()),
@@ -58,7 +105,7 @@ pub(super) fn renewal_plan(kind: &'static Kind, lineage: &Lineage<'_>) -> Result
         promise: Promise::NewLeaf,
         endpoints,
         ..card::blank(kind, target, None)
-    })
+    }))
 }
 
 /// Why it is not tried dry.
@@ -115,9 +162,9 @@ const SCRIPT: &str = include_str!("cluster.sh");
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{Sample, certificate, sample, sighting};
+    use super::super::sample::{NOW, Sample, certificate, sample, sighting};
     use super::*;
-    use crate::fleet::{DAY, Place, Renewal, Seen, Version};
+    use crate::fleet::{DAY, HOUR, HostName, Renewal, Seen, Version};
     use std::sync::Arc;
 
     /// A host that reads a cluster with one Certificate.
@@ -144,10 +191,7 @@ mod tests {
         let argv = &plan.commands[0].argv;
         assert_eq!(argv[4..], ["web", "www", "3", "/etc/k.conf", "blue"], "{argv:?}");
         assert_eq!((&plan.expect, &plan.promise), (&Expect::Anything, &Promise::NewLeaf));
-        assert_eq!(
-            plan.cost,
-            "an order at ClusterIssuer letsencrypt, whose limits are not known here"
-        );
+        assert!(plan.cost.starts_with("1 of 5 for this exact set of names"), "{}", plan.cost);
         assert!(plan.undo.starts_with("it cannot be undone"), "{}", plan.undo);
         assert!(plan.proof.starts_with("its secret holds another"), "{}", plan.proof);
     }
@@ -158,6 +202,35 @@ mod tests {
         let refusal = it.plan("renew", "worker-01/web/www", &[]).unwrap_err();
         assert!(refusal.text.contains("is not due"), "{refusal:?}");
         it.plan("force-renew", "worker-01/web/www", &[]).unwrap();
+    }
+
+    #[test]
+    fn who_waits_after_a_failure_is_not_hurried() {
+        let mut it = cluster("web/www", 20 * DAY);
+        let mut host = it.fleet.host(&HostName::new("worker-01")).unwrap().clone();
+        let renewal = host.places[0].renewal.as_mut().unwrap();
+        renewal.planned = Some(NOW.plus(HOUR));
+        let text = SafeText::new("Failed: order is invalid (2 in a row)");
+        renewal.last_failure = Some(Failure { at: Some(NOW.plus(-HOUR)), text });
+        it.see("worker-01", Seen { places: host.places, ..Seen::default() });
+        let refusal = it.plan("renew", "worker-01/web/www", &[]).unwrap_err();
+        assert_eq!((refusal.why, refusal.until), (Why::Pointless, Some(NOW.plus(HOUR))));
+        assert!(refusal.text.ends_with("order is invalid (2 in a row)"), "{refusal:?}");
+        let plan = it.plan("force-renew", "worker-01/web/www", &[]).unwrap();
+        assert!(plan.notes.iter().any(|it| it.contains("this does not")), "{:?}", plan.notes);
+    }
+
+    #[test]
+    fn all_else_is_left_to_its_cluster() {
+        let it = cluster("web/www", 20 * DAY);
+        let mut told = 0;
+        for kind in crate::action::ALL {
+            let Err(refusal) = it.plan(kind.name, "worker-01/web/www", &[]) else { continue };
+            eprintln!("{}: {} / {:?}", kind.name, refusal.text, refusal.hint);
+            assert!(!refusal.text.contains("no client renews"), "{}: {refusal:?}", kind.name);
+            told += usize::from(refusal.text.contains("kept by its cluster: cert-manager"));
+        }
+        assert!(told > 2, "{told}");
     }
 
     #[test]

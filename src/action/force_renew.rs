@@ -24,7 +24,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         return Ok(plan);
     }
     if cluster::holds(target) {
-        return cluster::renewal_plan(&KIND, &cluster::lineage(target)?);
+        return cluster::renewal_plan(&KIND, &cluster::lineage(target)?, chosen);
     }
     let certbot = Certbot::of(target)?;
     let lineage = Lineage::of(target)?;

@@ -5,8 +5,8 @@ use super::certbot::{self, Certbot, checked_name, is_exact};
 use super::plan::{Bring, Command, Expect, Promise};
 use super::share::same_names;
 use super::{
-    Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, chain, hook, issue,
-    rollback, script, server, share,
+    Choice, Chosen, Kind, Offer, Plan, Refusal, Subject, Target, Tier, Why, chain, cluster, hook,
+    issue, rollback, script, server, share,
 };
 use crate::fleet::{Certificate, HookStage, Host, HostName, OWN, Place, PlaceName, Reach, human};
 use crate::inventory::Impact;
@@ -56,6 +56,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
             (of_certbot(target, &certbot, leaf, is_kept, &mut effect)?, Some(certbot))
         }
         "pem" => (of_files(place, leaf, is_kept, &stamp, &mut effect)?, None),
+        cluster::KIND => return Err(cluster::only_there(place)),
         other => {
             let text =
                 format!("{} is kept by {other}, whose own files would not know of it", place.name);

@@ -211,7 +211,8 @@ fn gap(host: &Host) -> Option<Gap> {
 /// What is not known of a place whose versions could not be read.
 fn unread(host: &Host, place: &Place) -> Option<Gap> {
     let is_unread = place.problems.iter().any(|it| it.kind == ProblemKind::Unreadable)
-        || (place.versions.iter().any(|it| it.certificate.is_none()) && place.source == "certbot");
+        || (place.versions.iter().any(|it| it.certificate.is_none())
+            && ["certbot", "cert-manager"].contains(&place.source));
     is_unread.then(|| {
         let why = format!("some versions of {} could not be read", place.name);
         Gap { host: host.name.clone(), why: SafeText::new(&why) }

@@ -1,12 +1,13 @@
 //! Whoever renews the certificate says itself that something is wrong with it.
 
-use super::{Finding, Kind, Subject};
+use super::{Finding, Kind, Subject, renewal_failed};
+use crate::explain;
 use crate::fleet::{Moment, ProblemKind, Severity, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     name: "not-ready",
     about: "cert-manager says that a Certificate is not ready, or does not get on with it",
-    advice: "Follow the chain of what cert-manager made for it: `kubectl describe certificate`, then its CertificateRequest, Order and Challenge; the lowest of them names the cause. Do not delete the secret: it holds what is served meanwhile. After a failure cert-manager waits for an hour, then for two, then for four.",
+    advice: "What cert-manager made for it is told from top to bottom, CertificateRequest, Order and Challenge; the lowest of them names the cause. Whoever may not list these looks with `kubectl describe`. Do not delete the secret: it holds what is served meanwhile. After a failure cert-manager waits for an hour, then for two, then for four.",
     is_about_reach: false,
     check,
 };
@@ -16,11 +17,17 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let told = || place.problems.iter().filter(|it| it.kind == ProblemKind::NotReady);
     let first = told().next()?;
     let found = Finding::new(subject, Verdict::Automation, Severity::Warning, &first.text);
-    let cause = match place.last_failure() {
-        Some(it) => format!("The last issuance failed: {}", it.text),
-        None => "The status of its Certificate in the cluster says so.".to_owned(),
+    let hangs = || place.problems.iter().filter(|it| it.kind == ProblemKind::StuckOn);
+    let lowest = hangs().last();
+    let cause = match (lowest, place.last_failure()) {
+        (Some(it), _) => match explain::certbot(it.text.as_str()) {
+            Some(known) => renewal_failed::plain(&known),
+            None => format!("It hangs on this: {}", it.text),
+        },
+        (None, Some(it)) => format!("The last issuance failed: {}", it.text),
+        (None, None) => "The status of its Certificate in the cluster says so.".to_owned(),
     };
-    Some(told().fold(found, |it, line| it.evidence(&line.text)).cause(cause))
+    Some(told().chain(hangs()).fold(found, |it, line| it.evidence(&line.text)).cause(cause))
 }
 
 #[cfg(test)]
@@ -35,6 +42,18 @@ mod tests {
         check([host("k8s", vec![it.clone()])], "");
         let text = SafeText::new("cert-manager says that it is not ready: DoesNotExist");
         it.problems.push(Problem { kind: ProblemKind::NotReady, text, path: None });
-        check([host("k8s", vec![it])], "not-ready warning automation k8s/web/www:");
+        check([host("k8s", vec![it.clone()])], "not-ready warning automation k8s/web/www:");
+        let mut because = |text: &str| {
+            let (kind, text) = (ProblemKind::StuckOn, SafeText::new(text));
+            it.problems.push(Problem { kind, text, path: None });
+            found([host("k8s", vec![it.clone()])]).remove(0).cause.to_string()
+        };
+        let said = because("Challenge for a.test, by dns-01 is pending: something new");
+        assert_eq!(
+            said,
+            "It hangs on this: Challenge for a.test, by dns-01 is pending: something new"
+        );
+        let said = because("Challenge for a.test is invalid: urn:ietf:params:acme:error:caa: x");
+        assert!(said.contains("CAA"), "{said}");
     }
 }

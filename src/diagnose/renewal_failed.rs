@@ -22,6 +22,10 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
             .cause("The client skips this certificate until the file is mended by hand.");
         return Some(finding);
     }
+    // A cluster tells of it together with what is in the way.
+    if place.problems.iter().any(|it| it.kind == ProblemKind::NotReady) {
+        return None;
+    }
     let failure = place.last_failure()?;
     let when = failure.at.map_or_else(|| "at an unknown time".to_owned(), |it| format!("at {it}"));
     let known = explain::certbot(failure.text.as_str());
@@ -45,7 +49,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
 }
 
 /// The cause and the next step, as sentences.
-fn plain(known: &explain::Explanation) -> String {
+pub(super) fn plain(known: &explain::Explanation) -> String {
     format!("{}. {}.", capitalized(known.cause.as_str()), capitalized(known.next.as_str()))
 }
 

@@ -1,7 +1,7 @@
 //! The causes that are known, as data: by what they are recognised and what is said of them.
 //!
-//! The words are those of certbot 2.1.0 to 5.1, of its plugins, and of Boulder and Pebble, the
-//! servers of Let's Encrypt. The order matters: the first rule that fits is the explanation, so
+//! The words are those of certbot 2.1.0 to 5.1, of its plugins, of cert-manager's challenges, and of
+//! Boulder and Pebble, the servers of Let's Encrypt. The order matters: the first rule that fits is the explanation, so
 //! that what wraps something else, and what is said more exactly, comes first.
 
 /// A cause.
@@ -71,6 +71,19 @@ pub(super) static CA: &[Rule] = &[
         ],
         cause: "a limit of the CA is used up",
         next: "order nothing before {retry}; the CA's own words, which the log has, name the limit",
+    },
+    // What cert-manager waits for before it lets the CA look.
+    Rule {
+        name: "self-check",
+        marks: &["perform self check", "challenge propagation: wrong status code"],
+        cause: "cert-manager does not get the test file of {domain} itself, and lets the CA look only then",
+        next: "see that the name leads to the cluster, and that it can be reached from inside (a load balancer that does not lead back, a redirect, a proxy are usual); it goes on by itself then",
+    },
+    Rule {
+        name: "propagation",
+        marks: &["dns record for … not yet propagated"],
+        cause: "the TXT record that proves {quoted} is not yet at all name servers that cert-manager asks",
+        next: "ask the zone's name servers for it; if it is there, cert-manager asks others (`--dns01-recursive-nameservers`), and if not, look at its solver's credentials; it goes on by itself then",
     },
     // What the CA saw when it verified a name.
     Rule {

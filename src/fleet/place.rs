@@ -381,6 +381,8 @@ pub enum ProblemKind {
     NotReady,
     /// Something other than a file: a pipe, a device, a folder.
     NotAFile,
+    /// What whoever renews it hangs on; of several, each is the cause of the one before.
+    StuckOn,
     /// A file or an answer over the size that is read.
     TooLarge,
     /// No permission.

@@ -338,6 +338,7 @@ impl<'a> WireProblem<'a> {
             ProblemKind::MixedVersions => "mixed-versions",
             ProblemKind::NotAFile => "not-a-file",
             ProblemKind::NotReady => "not-ready",
+            ProblemKind::StuckOn => "stuck-on",
             ProblemKind::TooLarge => "too-large",
             ProblemKind::Unreadable => "unreadable",
         };

@@ -325,6 +325,7 @@ enum WireProblemKind {
     Unreadable,
     // At the end, so that older snapshots can still be read.
     NotReady,
+    StuckOn,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -20,8 +20,10 @@ pub(crate) struct Cluster {
 pub(crate) struct Held {
     pub(crate) certificates: Vec<Value>,
     pub(crate) secrets: Vec<Value>,
-    /// Whoever asks may not see secrets.
-    pub(crate) is_closed: bool,
+    /// CertificateRequests, Orders and Challenges.
+    pub(crate) attempts: Vec<Value>,
+    /// What whoever asks may not see.
+    pub(crate) closed: Vec<&'static str>,
     /// What the controller makes of a Certificate that is to be issued, once somebody has seen
     /// that it is.
     pub(crate) issues: Option<Result<Value, String>>,
@@ -64,7 +66,7 @@ impl Held {
             json!({ "kind": kind, "apiVersion": version, "metadata": { "resourceVersion": "812" },
                 "items": items })
         };
-        let group = "cert-manager.io/v1";
+        let (group, acme) = ("cert-manager.io/v1", "acme.cert-manager.io/v1");
         let named = |name: &str, kind: &str| {
             json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind,
                 "verbs": ["get", "list", "patch"] })
@@ -75,10 +77,12 @@ impl Held {
         match path {
             "/api" => (200, json!({ "kind": "APIVersions", "versions": ["v1"] })),
             "/apis" => {
-                let version = json!({ "groupVersion": group, "version": "v1" });
-                let one = json!({ "name": "cert-manager.io", "versions": [version],
-                    "preferredVersion": version });
-                (200, json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [one] }))
+                let groups = [group, acme].map(|it| {
+                    let version = json!({ "groupVersion": it, "version": "v1" });
+                    json!({ "name": it.trim_end_matches("/v1"), "versions": [version],
+                        "preferredVersion": version })
+                });
+                (200, json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }))
             }
             "/api/v1" => {
                 let resources = [named("secrets", "Secret")];
@@ -88,23 +92,40 @@ impl Held {
                 )
             }
             "/apis/cert-manager.io/v1" => {
-                let resources = [named("certificates", "Certificate")];
+                let resources = [
+                    named("certificates", "Certificate"),
+                    named("certificaterequests", "CertificateRequest"),
+                ];
                 (
                     200,
                     json!({ "kind": "APIResourceList", "groupVersion": group, "resources": resources }),
                 )
             }
+            "/apis/acme.cert-manager.io/v1" => {
+                let resources = [named("orders", "Order"), named("challenges", "Challenge")];
+                (
+                    200,
+                    json!({ "kind": "APIResourceList", "groupVersion": acme, "resources": resources }),
+                )
+            }
             "/apis/cert-manager.io/v1/certificates" => {
                 (200, list("CertificateList", group, &self.certificates))
             }
-            _ if path.ends_with("/secrets") && self.is_closed => {
-                let said = "secrets is forbidden: User \"lab\" cannot list resource \"secrets\" in API \
-                            group \"\" at the cluster scope";
-                (
-                    403,
-                    json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure",
-                    "reason": "Forbidden", "message": said, "code": 403 }),
-                )
+            _ if self.closed.iter().any(|it| path.ends_with(&format!("/{it}"))) => {
+                let what = path.rsplit('/').next().unwrap();
+                let said = format!(
+                    "{what} is forbidden: User \"lab\" cannot list resource \"{what}\" at the cluster scope"
+                );
+                failure(403, "Forbidden", &said)
+            }
+            "/apis/cert-manager.io/v1/certificaterequests" => {
+                (200, list("CertificateRequestList", group, &self.of("CertificateRequest")))
+            }
+            "/apis/acme.cert-manager.io/v1/orders" => {
+                (200, list("OrderList", acme, &self.of("Order")))
+            }
+            "/apis/acme.cert-manager.io/v1/challenges" => {
+                (200, list("ChallengeList", acme, &self.of("Challenge")))
             }
             "/api/v1/secrets" => (200, list("SecretList", "v1", &self.secrets)),
             _ => match path.split('/').collect::<Vec<_>>()[..] {
@@ -122,6 +143,22 @@ impl Held {
                     name,
                     ref rest @ ..,
                 ] => self.one(asked, space, name, rest == ["status"]),
+                [
+                    "",
+                    "apis",
+                    "cert-manager.io",
+                    "v1",
+                    "namespaces",
+                    space,
+                    "certificaterequests",
+                ] => {
+                    let all = in_namespace(&self.of("CertificateRequest"), space);
+                    (200, list("CertificateRequestList", group, &all))
+                }
+                ["", "apis", "acme.cert-manager.io", "v1", "namespaces", space, kind] => {
+                    let kind = if kind == "orders" { "Order" } else { "Challenge" };
+                    (200, list("List", acme, &in_namespace(&self.of(kind), space)))
+                }
                 ["", "api", "v1", "namespaces", space, "secrets"] => {
                     (200, list("SecretList", "v1", &in_namespace(&self.secrets, space)))
                 }
@@ -132,6 +169,10 @@ impl Held {
                 ),
             },
         }
+    }
+
+    fn of(&self, kind: &str) -> Vec<Value> {
+        self.attempts.iter().filter(|it| it["kind"] == kind).cloned().collect()
     }
 
     /// One Certificate is read, or its status is patched.

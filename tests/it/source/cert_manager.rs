@@ -4,6 +4,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use certdeck::clock::Clock;
 use certdeck::fleet::{ProblemKind, Seen};
 use serde_json::{Value, json};
 
@@ -11,11 +12,13 @@ use super::tree::{Authority, Issued, Tree, place, shells, visit_below};
 use crate::lab::cluster::{Cluster, Held};
 use crate::lab::{Lab, are_here, scan_json};
 
-fn fixture() -> Vec<Value> {
-    let text = include_str!("../../fixtures/cert-manager/certificates-made.json");
+fn fixture(text: &str) -> Vec<Value> {
     let list: Value = serde_json::from_str(text).unwrap();
     list["items"].as_array().unwrap().clone()
 }
+
+const CERTIFICATES: &str = include_str!("../../fixtures/cert-manager/certificates-made.json");
+const ATTEMPTS: &str = include_str!("../../fixtures/cert-manager/attempts-made.json");
 
 fn secret(space: &str, name: &str, issued: &Issued) -> Value {
     let base64 = |it: &str| STANDARD.encode(it);
@@ -28,6 +31,23 @@ fn secret(space: &str, name: &str, issued: &Issued) -> Value {
     })
 }
 
+/// The request that brought a revision of a Certificate, a moment ago.
+fn request(space: &str, name: &str, revision: u32, issued: &Issued) -> Value {
+    let owner = json!({ "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "name": name,
+        "uid": "0d3e7a1c-90b1-4c61-9c3b-6f1d8a1b2c3d", "controller": true });
+    json!({
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "CertificateRequest",
+        "metadata": { "namespace": space, "name": format!("{name}-{revision}"),
+            "creationTimestamp": Clock::default().now().to_string(), "ownerReferences": [owner],
+            "annotations": { "cert-manager.io/certificate-revision": revision.to_string() } },
+        "status": {
+            "certificate": STANDARD.encode(issued.fullchain()),
+            "conditions": [{ "type": "Ready", "status": "True", "reason": "Issued" }],
+        },
+    })
+}
+
 /// A cluster with what is in the fixture, of which one has its secret.
 fn cluster() -> Option<(Cluster, Issued)> {
     if !are_here(&["kubectl"]) {
@@ -36,7 +56,10 @@ fn cluster() -> Option<(Cluster, Issued)> {
     let cluster = Cluster::start();
     let issued = Authority::new().issue(&["www.example.net"]);
     let secrets = vec![secret("web", "www-tls", &issued), json!({ "metadata": { "name": "x" } })];
-    cluster.held().certificates = fixture();
+    cluster.held().certificates = fixture(CERTIFICATES);
+    cluster.held().attempts = fixture(ATTEMPTS);
+    let young = Authority::new().issue(&["www.example.net"]);
+    cluster.held().attempts.push(request("web", "www", 2, &young));
     cluster.held().secrets = secrets;
     Some((cluster, issued))
 }
@@ -62,11 +85,12 @@ fn every_shell_asks_the_cluster_and_no_key_leaves_it() {
         assert!(disk.chain.leaf.covers("www.example.net") && disk.chain.rest.len() == 1);
         // The fixture tells of another end than what was issued here has.
         assert_eq!(kinds(&seen, "web/www"), [ProblemKind::NotReady]);
-        assert_eq!(
-            kinds(&seen, "web/shop"),
-            [ProblemKind::Missing, ProblemKind::NotReady],
-            "{shell:?}"
-        );
+        let shop = kinds(&seen, "web/shop");
+        assert_eq!(shop[..2], [ProblemKind::Missing, ProblemKind::NotReady], "{shell:?}");
+        // The revision before is known by its request, whose certificate is young.
+        let versions: Vec<_> = www.versions.iter().map(|it| it.number).collect();
+        assert_eq!(versions, [2, 3], "{shell:?}");
+        assert!(www.versions.iter().all(|it| it.certificate.is_some()), "{shell:?}");
     }
     let (answer, _) = super::tree::answer(&["sh"], &source, &super::tree::host());
     let answer = String::from_utf8_lossy(&answer);
@@ -74,12 +98,28 @@ fn every_shell_asks_the_cluster_and_no_key_leaves_it() {
     assert!(!answer.contains(&key) && !answer.contains("canary-token"), "{answer}");
 
     // Whoever may not see secrets still sees how certificates fare.
-    cluster.held().is_closed = true;
+    cluster.held().closed = vec!["secrets"];
     let seen = visit_below(&["sh"], &tree, &source);
     assert_eq!(kinds(&seen, "web/www"), [ProblemKind::Unreadable]);
     let text = place(&seen, "web/www").problems[0].text.as_str();
     assert!(text.contains("forbidden"), "{text}");
-    cluster.held().is_closed = false;
+    cluster.held().closed.clear();
+
+    // Why it is not ready is told by what was made for it, and by whom that may be seen.
+    let lowest = |seen: &Seen, name| place(seen, name).problems.last().unwrap().text.to_string();
+    cluster.held().closed = vec!["challenges"];
+    let seen = visit_below(&["sh"], &tree, &source);
+    let texts: Vec<_> =
+        place(&seen, "web/shop").problems.iter().map(|it| it.text.as_str()).collect();
+    assert!(texts.iter().any(|it| it.starts_with("Order shop-1-4021 is invalid")), "{texts:#?}");
+    assert!(texts.iter().any(|it| it.contains("challenges is forbidden")), "{texts:#?}");
+    cluster.held().closed.clear();
+    let seen = visit_below(&["sh"], &tree, &source);
+    let why = lowest(&seen, "web/shop");
+    assert!(why.starts_with("Challenge for shop.example.net, by http-01 is invalid"), "{why}");
+    let why = lowest(&seen, "mail/new");
+    assert!(why.contains("DNS record for \"mail.example.net\"^[[31m not yet propagated"), "{why}");
+    assert_eq!(seen.problems, []);
 
     // Some namespaces alone.
     let some = format!("{source}namespaces = ['mail', 'web']\ncontext = 'lab'\n");
@@ -232,4 +272,42 @@ fn an_issuer_that_fails_is_quoted() {
     assert_eq!((&ready["type"], &issuing["type"]), (&json!("Ready"), &json!("Issuing")));
     assert_eq!(issuing["observedGeneration"], 1, "{issuing:#}");
     assert!(issuing["lastTransitionTime"].as_str().unwrap().ends_with('Z'), "{issuing:#}");
+}
+
+#[test]
+fn a_cluster_of_thousands_is_read_in_part_and_that_is_said() {
+    let Some((cluster, issued)) = cluster() else { return };
+    let (tree, many) = (Tree::new(), 5000);
+    tree.write("config", "");
+    cluster.kubeconfig(&tree.path("config"));
+    let huge = format!("\u{1b}]0;x\u{7}{}", "no end of words ".repeat(2000));
+    let name = |it: u32| (format!("team-{}", it % 40), format!("n{it}"));
+    let certificate = |it| {
+        let (space, name) = name(it);
+        let mut made = fixture(CERTIFICATES)[1].clone();
+        made["metadata"] = json!({ "namespace": space, "name": name });
+        made["spec"]["secretName"] = name.into();
+        // A few say so much that the others would not be seen for it.
+        if it % 500 == 0 {
+            made["status"]["conditions"][1]["message"] = huge.as_str().into();
+        }
+        made
+    };
+    let certificates = (0..many).map(certificate).collect();
+    let secrets = (0..many).map(|it| secret(&name(it).0, &name(it).1, &issued)).collect();
+    let attempts = (0..many).map(|it| request(&name(it).0, &name(it).1, 1, &issued)).collect();
+    cluster.held().certificates = certificates;
+    cluster.held().secrets = secrets;
+    cluster.held().attempts = attempts;
+    let source = format!("kind = 'cert-manager'\nkubeconfig = '{}'\n", tree.text("config"));
+    let begin = std::time::Instant::now();
+    let seen = visit_below(&["sh"], &tree, &source);
+    eprintln!("{} of {many} in {:?}", seen.places.len(), begin.elapsed());
+    assert!(seen.places.len() > 500 && seen.places.len() <= 1000, "{}", seen.places.len());
+    assert_eq!(seen.problems.len(), 1, "{:?}", seen.problems);
+    assert_eq!(seen.problems[0].kind, ProblemKind::TooLarge);
+    for it in &seen.places {
+        assert!(it.problems.iter().all(|it| it.kind != ProblemKind::Missing), "{:?}", it.problems);
+        assert!(it.problems.iter().all(|it| it.text.as_str().len() < 1500), "{:?}", it.problems);
+    }
 }
