@@ -226,7 +226,6 @@ mod tests {
         let mut told = 0;
         for kind in crate::action::ALL {
             let Err(refusal) = it.plan(kind.name, "worker-01/web/www", &[]) else { continue };
-            eprintln!("{}: {} / {:?}", kind.name, refusal.text, refusal.hint);
             assert!(!refusal.text.contains("no client renews"), "{}: {refusal:?}", kind.name);
             told += usize::from(refusal.text.contains("kept by its cluster: cert-manager"));
         }

@@ -42,15 +42,16 @@ mark() {
 look || refuse "kubectl cannot read the Certificate: $now"
 [ "${revision:-0}" = "$known" ] || refuse "it is at revision ${revision:-0} by now, and not at $known: scan the host again"
 if [ "$issuing" = True ]; then say "it is being issued already: no second order is begun"
-elif command -v cmctl >/dev/null; then
-  said=$(with cmctl renew "$name" 2>&1) || { say "cmctl renew failed: $said"; exit 1; }
 else
-  kubectl patch --help 2>&1 | grep -q -e --subresource ||
+  if command -v cmctl >/dev/null; then
+    mark() { said=$(with cmctl renew "$name" 2>&1); }
+  elif ! kubectl patch --help 2>&1 | grep -q -e --subresource; then
     refuse "this kubectl cannot patch a status: it takes kubectl 1.24, or cmctl"
+  fi
   until mark; do
     i=$((i+1))
     look && [ "$issuing" = True ] && break
-    [ $i -lt 3 ] || { say "kubectl could not mark it for renewal: $said"; exit 1; }
+    [ $i -lt 3 ] || { say "it could not be marked for renewal: $said"; exit 1; }
   done
 fi
 say "marked for renewal; cert-manager is waited for"

@@ -18,7 +18,7 @@ fn check(subject: &Subject<'_>, _now: Moment) -> Option<Finding> {
     let first = told().next()?;
     let found = Finding::new(subject, Verdict::Automation, Severity::Warning, &first.text);
     let hangs = || place.problems.iter().filter(|it| it.kind == ProblemKind::StuckOn);
-    let lowest = hangs().last();
+    let lowest = hangs().next_back();
     let cause = match (lowest, place.last_failure()) {
         (Some(it), _) => match explain::certbot(it.text.as_str()) {
             Some(known) => renewal_failed::plain(&known),

@@ -1,4 +1,4 @@
-//! What cert-manager has made for a Certificate to get it issued: a CertificateRequest, an Order
+//! What cert-manager has made for a Certificate to get it issued: a `CertificateRequest`, an Order
 //! of its own, a Challenge for each name. The lowest of them knows what is in the way.
 //!
 //! The fields are those of `cert-manager.io/v1` and `acme.cert-manager.io/v1`.
@@ -68,7 +68,7 @@ impl Attempts {
     /// Reads what the template printed; `denied` is what kubectl said beside it.
     pub(super) fn read(bytes: &[u8], denied: String) -> Self {
         let (text, is_cut) = whole(bytes, ATTEMPT_BYTES);
-        let mut all = Self { is_cut, denied, ..Self::default() };
+        let mut all = Self { denied, is_cut, ..Self::default() };
         for line in text.lines() {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             if word == "object" {
@@ -181,9 +181,10 @@ impl Object {
     /// How it is, in its own words.
     fn told(&self) -> Problem {
         let Self { kind, name, state, because, .. } = self;
-        let about = match self.proves.is_empty() {
-            true => format!("{kind} {name}"),
-            false => format!("{kind} for {}, by {}", self.proves, self.by.to_ascii_lowercase()),
+        let about = if self.proves.is_empty() {
+            format!("{kind} {name}")
+        } else {
+            format!("{kind} for {}, by {}", self.proves, self.by.to_ascii_lowercase())
         };
         // Ready says how it is; that it was denied or is no good says why for good.
         let worst = ["Denied", "InvalidRequest"]

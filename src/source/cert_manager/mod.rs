@@ -95,9 +95,8 @@ impl Source for CertManager {
         script.push(&format!("t='{}'\nu='{}'", listing::CERTIFICATES, listing::SECRETS));
         // Where `date` cannot tell it, nothing is as young as that.
         script.push(&format!(
-            "d=$(date -u -d \"@$((${{T%% *}}-{}))\" +%Y-%m-%dT%H:%M:%SZ) || d=9\n\
-             v='{before}'\"$d\"'{after}'",
-            LATELY
+            "d=$(date -u -d \"@$((${{T%% *}}-{LATELY}))\" +%Y-%m-%dT%H:%M:%SZ) || d=9\n\
+             v='{before}'\"$d\"'{after}'"
         ));
         script.push(&format!(
             "i={} j={} l={}\nr={}",
@@ -241,7 +240,8 @@ impl Certificate {
     fn failure(&self, reasons: &[Problem]) -> Option<Failure> {
         let at = self.failed?;
         let issuing = self.condition("Issuing").filter(|it| it.is == "False");
-        let said = issuing.or(self.condition("Ready")).map(Condition::words).unwrap_or_default();
+        let said =
+            issuing.or_else(|| self.condition("Ready")).map(Condition::words).unwrap_or_default();
         let lowest = reasons.iter().rfind(|it| it.kind == ProblemKind::StuckOn);
         let lowest = lowest.map(|it| format!("; {}", it.text)).unwrap_or_default();
         let text = SafeText::new(&format!("{said}{lowest}{}", self.tries()));
@@ -466,7 +466,7 @@ mod tests {
     fn cert_manager_waits_longer_after_each_failure() {
         let next = |attempts, hours: i64| {
             let failed = Moment::parse(NOW);
-            let it = Certificate { failed, attempts, ..Certificate::default() };
+            let it = Certificate { attempts, failed, ..Certificate::default() };
             assert_eq!(it.next_try(), failed.map(|it| it.plus(hours * HOUR)), "{attempts:?}");
         };
         next(None, 1);
@@ -503,7 +503,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_is_said_and_nothing_is_called_missing() {
-        let many: String = (0..1500).map(|it| format!("certificate web n{it}\n")).collect();
+        let many = "certificate web n\n".repeat(1500);
         let (all, has_more) = listing::certificates(many.as_bytes());
         assert!(has_more && all.len() == 1000);
         let long = format!("web a QUJD\nweb b {}", "QUJD".repeat(listing::SECRET_BYTES));

@@ -20,7 +20,7 @@ pub(crate) struct Cluster {
 pub(crate) struct Held {
     pub(crate) certificates: Vec<Value>,
     pub(crate) secrets: Vec<Value>,
-    /// CertificateRequests, Orders and Challenges.
+    /// What was made for Certificates: `CertificateRequest`, `Order`, `Challenge`.
     pub(crate) attempts: Vec<Value>,
     /// What whoever asks may not see.
     pub(crate) closed: Vec<&'static str>,
@@ -66,48 +66,14 @@ impl Held {
             json!({ "kind": kind, "apiVersion": version, "metadata": { "resourceVersion": "812" },
                 "items": items })
         };
-        let (group, acme) = ("cert-manager.io/v1", "acme.cert-manager.io/v1");
-        let named = |name: &str, kind: &str| {
-            json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind,
-                "verbs": ["get", "list", "patch"] })
-        };
+        let (group, acme) = (GROUP, ACME);
         let in_namespace = |items: &[Value], space: &str| -> Vec<Value> {
             items.iter().filter(|it| it["metadata"]["namespace"] == space).cloned().collect()
         };
+        if let Some(told) = discovery(path) {
+            return (200, told);
+        }
         match path {
-            "/api" => (200, json!({ "kind": "APIVersions", "versions": ["v1"] })),
-            "/apis" => {
-                let groups = [group, acme].map(|it| {
-                    let version = json!({ "groupVersion": it, "version": "v1" });
-                    json!({ "name": it.trim_end_matches("/v1"), "versions": [version],
-                        "preferredVersion": version })
-                });
-                (200, json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }))
-            }
-            "/api/v1" => {
-                let resources = [named("secrets", "Secret")];
-                (
-                    200,
-                    json!({ "kind": "APIResourceList", "groupVersion": "v1", "resources": resources }),
-                )
-            }
-            "/apis/cert-manager.io/v1" => {
-                let resources = [
-                    named("certificates", "Certificate"),
-                    named("certificaterequests", "CertificateRequest"),
-                ];
-                (
-                    200,
-                    json!({ "kind": "APIResourceList", "groupVersion": group, "resources": resources }),
-                )
-            }
-            "/apis/acme.cert-manager.io/v1" => {
-                let resources = [named("orders", "Order"), named("challenges", "Challenge")];
-                (
-                    200,
-                    json!({ "kind": "APIResourceList", "groupVersion": acme, "resources": resources }),
-                )
-            }
             "/apis/cert-manager.io/v1/certificates" => {
                 (200, list("CertificateList", group, &self.certificates))
             }
@@ -240,6 +206,38 @@ impl Held {
         (200, it.clone())
     }
 }
+
+/// What kinds there are, as kubectl asks first.
+fn discovery(path: &str) -> Option<Value> {
+    let named = |name: &str, kind: &str| {
+        json!({ "name": name, "singularName": "", "namespaced": true, "kind": kind,
+            "verbs": ["get", "list", "patch"] })
+    };
+    let resources = |group: &str, all: &[Value]| json!({ "kind": "APIResourceList", "groupVersion": group, "resources": all });
+    Some(match path {
+        "/api" => json!({ "kind": "APIVersions", "versions": ["v1"] }),
+        "/apis" => {
+            let groups = [GROUP, ACME].map(|it| {
+                let version = json!({ "groupVersion": it, "version": "v1" });
+                json!({ "name": it.trim_end_matches("/v1"), "versions": [version],
+                    "preferredVersion": version })
+            });
+            json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
+        }
+        "/api/v1" => resources("v1", &[named("secrets", "Secret")]),
+        "/apis/cert-manager.io/v1" => {
+            let requests = named("certificaterequests", "CertificateRequest");
+            resources(GROUP, &[named("certificates", "Certificate"), requests])
+        }
+        "/apis/acme.cert-manager.io/v1" => {
+            resources(ACME, &[named("orders", "Order"), named("challenges", "Challenge")])
+        }
+        _ => return None,
+    })
+}
+
+const GROUP: &str = "cert-manager.io/v1";
+const ACME: &str = "acme.cert-manager.io/v1";
 
 fn failure(code: u16, reason: &str, message: &str) -> (u16, Value) {
     let it = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason,

@@ -258,6 +258,58 @@ fn this_machine_reads_and_renews_with_its_own_context() {
     assert_eq!(cluster.held().certificates[0]["status"]["revision"], 4);
 }
 
+/// By its own tool, of which only what it is told and what it then does is made here
+/// (`pkg/renew/renew.go` of cmctl 2).
+#[test]
+fn its_own_tool_marks_it_where_there_is_one() {
+    let Some(lab) = Lab::new() else { return };
+    let Some((cluster, _)) = cluster() else { return };
+    if !patches_a_status() {
+        return;
+    }
+    let next = Authority::new().issue(&["www.example.net"]);
+    cluster.held().certificates[0]["metadata"]["resourceVersion"] = "812".into();
+    cluster.held().issues = Some(Ok(secret("web", "www-tls", &next)));
+    let config = lab.path("kubeconfig");
+    cluster.kubeconfig(&config);
+    let bin = lab.path("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let told = lab.path("told");
+    let condition = r#"{"type":"Issuing","status":"True","reason":"ManuallyTriggered","message":"Certificate re-issuance manually triggered"}"#;
+    // The first time somebody else has been quicker.
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >>{0}\nif [ $(wc -l <{0}) -eq 1 ]; then\n\
+         echo 'failed to trigger issuance of Certificate web/www: the object has been modified' >&2\n\
+         exit 1\nfi\nkubectl --kubeconfig={1} -n web patch certificates.cert-manager.io www \
+         --subresource=status --type=json \
+         -p '[{{\"op\":\"add\",\"path\":\"/status/conditions/-\",\"value\":{condition}}}]' >&2 &&\n\
+         echo 'Manually triggered issuance of Certificate web/www'\n",
+        told.display(),
+        config.display()
+    );
+    std::fs::write(bin.join("cmctl"), script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(bin.join("cmctl"), mode).unwrap();
+    let inventory = format!(
+        "[[host]]\nname = 'admin'\nconnection = 'local'\ndiscover = false\n\
+         [[host.source]]\nkind = 'cert-manager'\nkubeconfig = '{}'\ncontext = 'lab'\n",
+        config.display()
+    );
+    let mut command = lab.certdeck(&inventory);
+    command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command.env("CERTDECK_ROOT", lab.path("root"));
+    command.args(["run", "force-renew", "admin/web/www", "--yes", "web/www"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("a new certificate is in place"), "{said}");
+    let line = format!(
+        "renew www --request-timeout=8s -n web --kubeconfig={} --context=lab\n",
+        config.display()
+    );
+    assert_eq!(std::fs::read_to_string(told).unwrap(), line.repeat(2));
+}
+
 #[test]
 fn an_issuer_that_fails_is_quoted() {
     let why = "The certificate request has failed to complete: acme: too many failed";
