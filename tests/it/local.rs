@@ -228,8 +228,10 @@ fn a_job_outlives_the_program_that_began_it() {
     });
     program.kill().unwrap();
     program.wait().unwrap();
-    let listed = certdeck(&lab, &web, &inventory, &["jobs", "list"]).output().unwrap();
-    check(&listed, 0, &["running"]);
+    wait_for("the job in the list", || {
+        let listed = certdeck(&lab, &web, &inventory, &["jobs", "list"]).output().unwrap();
+        String::from_utf8_lossy(&listed.stdout).contains("running")
+    });
     fs::write(&go_on, "").unwrap();
     wait_for("the certificate", || web.on_disk("a.test") != before);
     // A later start learns what became of it, before anything else; nothing is confirmed to it.
