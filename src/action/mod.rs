@@ -48,7 +48,7 @@ use crate::fleet::{HostName, Moment};
 pub use choice::{Choice, Chosen, Offer};
 pub use confirm::{Answer, Ask, Confirmed, NotConfirmed, Review};
 pub use cost::{Cost, of as cost};
-pub use issue::{Way, webroots_beside};
+pub use issue::{Way, issuer_named, meant_method, orderer, webroots_beside};
 pub use onward::delivery;
 pub use order::{Counted, KeyPlan, KeyType, Order, Proof, Prover, Webroot};
 pub use plan::{Bring, Command, Delivery, Expect, Plan, Promise};

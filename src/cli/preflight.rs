@@ -43,13 +43,18 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHOM")]
     by: Option<String>,
 
-    /// From whom: an `[[issuer]]` of the inventory; the CA of the lineage, or that of the host
+    /// From whom: an `[[issuer]]` of the inventory, or the URL of a directory that a client of the
+    /// host orders from; the CA of the lineage, or that of the host
     #[arg(long, value_name = "NAME")]
     issuer: Option<String>,
 
-    /// By what we would prove it: webroot or a `[[dns]]`, as `issue --authenticator` takes it
+    /// By what it would be proven, as `issue --authenticator` takes it
     #[arg(long, value_name = "METHOD")]
     authenticator: Option<String>,
+
+    /// The folder that is served at port 80, for webroot
+    #[arg(long, value_name = "FOLDER")]
+    webroot: Option<String>,
 
     /// Place nothing anywhere: what that would show is then unknown
     #[arg(long)]
@@ -154,7 +159,12 @@ async fn check(
 fn chosen(args: &Args) -> Chosen {
     let mut chosen = Chosen::default();
     chosen.set("names", args.names.join(","));
-    let more = [("by", &args.by), ("issuer", &args.issuer), ("authenticator", &args.authenticator)];
+    let more = [
+        ("by", &args.by),
+        ("issuer", &args.issuer),
+        ("authenticator", &args.authenticator),
+        ("webroot", &args.webroot),
+    ];
     for (name, value) in more {
         chosen.set(name, value.clone().unwrap_or_default());
     }

@@ -120,7 +120,8 @@ fn wanted(plan: &Plan, inventory: &Inventory) -> Wanted {
     Wanted { host: plan.host.clone(), lineage, chosen }
 }
 
-/// The `[[issuer]]` that a plan names: as an order of ours, or on the command line of a client.
+/// Whom a plan names to order from, as an order of ours, or on the command line of a client: the
+/// `[[issuer]]`, or the directory of a CA that is none.
 fn issuer<'a>(plan: &'a Plan, inventory: &'a Inventory) -> Option<&'a str> {
     if let Some(order) = &plan.order {
         return Some(&order.issuer);
@@ -130,8 +131,10 @@ fn issuer<'a>(plan: &'a Plan, inventory: &'a Inventory) -> Option<&'a str> {
         [option, url] if option == "--server" => Some(url),
         _ => None,
     })?;
-    let (issuer, _) = inventory.issuer_at(server).filter(|it| !it.1)?;
-    Some(&issuer.name)
+    match inventory.issuer_at(server) {
+        Some((issuer, false)) => Some(&issuer.name),
+        _ => Some(server),
+    }
 }
 
 /// The command that looks at the same.
@@ -194,7 +197,7 @@ const OF_ANY: &[&str] = &["clock"];
 /// Rules that tell of what an order by the host's client fails for.
 const OF_CLIENT: &[&str] = &["clock", "needs", "credential", "lock", "authenticator"];
 /// What `preflight` takes of what is chosen about an order.
-const CHOICES: [&str; 4] = ["authenticator", "by", "issuer", "names"];
+const CHOICES: [&str; 5] = ["authenticator", "by", "issuer", "names", "webroot"];
 /// So long what was looked at holds.
 const FRESH: i64 = HOUR;
 const EFFECTS: [&str; 2] = [
@@ -206,7 +209,7 @@ const NO_WAY: &str = "wait, and look again (n); whoever must order all the same:
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{answer, expired, run};
+    use super::super::sample::{answer, expired, run, tested};
     use super::*;
     use crate::preflight::{ALL, Kind, Outcome, Verdict};
 
@@ -240,6 +243,17 @@ mod tests {
         }
         let step = seen(&[("clock", Outcome::Warning)]);
         assert!(step.tells.contains(&SafeText::new("warning  clock: what was seen")), "{step:?}");
+    }
+
+    /// The test came from the twin, and what is ordered now does not.
+    #[test]
+    fn the_ca_that_is_asked_is_the_one_that_is_looked_at() {
+        let step = tested().next(&run(PAST)).unwrap();
+        let Does::Check(wanted) = &step.does else { panic!("{step:?}") };
+        let url = "https://acme-v02.api.letsencrypt.org/directory";
+        assert_eq!(wanted.chosen.get("issuer"), Some(url));
+        let command = format!("certdeck preflight web-01/shop --issuer {url}");
+        assert!(step.commands.iter().any(|it| it == &SafeText::new(&command)), "{step:?}");
     }
 
     #[test]

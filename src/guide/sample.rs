@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::{Answer, Became, Done, Given, Looked, Run, Scene, Step};
 use crate::action::Find;
 use crate::budget::History;
+use crate::budget::authority::LETS_ENCRYPT_STAGING;
 use crate::diagnose::sample::{host, leaf, live, nginx, place, probe, renewed, serve, signed};
-use crate::fleet::{Fleet, Host, HostName, Renewal};
+use crate::fleet::{Certificate, Fleet, Host, HostName, Renewal};
 use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
 
@@ -68,13 +69,25 @@ pub(super) fn unloaded() -> Sample {
 
 /// Both hosts serve what has expired, and nothing newer is anywhere.
 pub(super) fn expired() -> Sample {
+    served(leaf("old", NAMES, 90, -1), "https://ca.test/dir")
+}
+
+/// Both hosts serve a test certificate.
+pub(super) fn tested() -> Sample {
+    let mut test = leaf("test", NAMES, 90, 80);
+    test.issuer = SafeText::new("CN=(STAGING) Puzzling Parsnip E7");
+    served(test, LETS_ENCRYPT_STAGING.directory)
+}
+
+/// Both hosts serve that, which certbot has from there.
+fn served(leaf: Certificate, server: &str) -> Sample {
     let web = |name: &str| {
-        let old = signed(leaf("old", NAMES, 90, -1));
+        let old = signed(leaf.clone());
         let mut place = place("shop", old.clone());
         place.renewal = Some(Renewal {
             authenticator: Some(SafeText::new("webroot")),
             webroot: Some(SafeText::new("/srv/www")),
-            server: Some(SafeText::new("https://ca.test/dir")),
+            server: Some(SafeText::new(server)),
             is_enabled: true,
             is_unattended: true,
             ..Renewal::default()

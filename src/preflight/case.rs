@@ -114,6 +114,13 @@ pub struct Refusal {
     pub hint: SafeText,
 }
 
+impl From<action::Refusal> for Refusal {
+    fn from(refusal: action::Refusal) -> Self {
+        let hint = refusal.hint.as_deref().map(SafeText::new).unwrap_or_default();
+        Self { text: SafeText::new(&refusal.text), hint }
+    }
+}
+
 impl Proven {
     /// The challenge, as CAA records name it (RFC 8657, section 4).
     pub const fn method(&self) -> Option<&'static str> {
@@ -177,7 +184,7 @@ impl Case {
         };
         let client = Client::of(target, chosen)?;
         let target = &client.target(target);
-        let ca = Ca::of(target, chosen)?;
+        let ca = Ca::of(target, client, chosen)?;
         let port = ca.issuer.as_ref().map_or(80, |it| it.http_port);
         let proofs = names
             .iter()
@@ -249,17 +256,12 @@ impl Case {
 }
 
 impl Client {
-    /// Who was chosen, or whoever has the lineage.
+    /// Whoever would order it.
     fn of(target: &Target<'_>, chosen: &Chosen) -> Result<Self, Refusal> {
-        match (chosen.get("by"), target.place.map(|it| it.source)) {
-            (Some(OWN), _) | (None, Some(OWN | "pem") | None) => Ok(Self::Us),
-            (Some(CERTBOT), _) => Ok(Self::OnHost(CERTBOT)),
-            (Some(other), _) => Err(Refusal {
-                text: SafeText::new(&format!("nobody called `{other}` orders certificates")),
-                hint: SafeText::new("--by certbot or --by certdeck"),
-            }),
-            (None, Some(source)) => Ok(Self::OnHost(source)),
-        }
+        Ok(match action::orderer(target, chosen)? {
+            OWN => Self::Us,
+            source => Self::OnHost(source),
+        })
     }
 
     /// The target as whoever orders sees it: what the client of a host keeps says nothing of how
@@ -279,18 +281,25 @@ impl Client {
 }
 
 impl Ca {
-    fn of(target: &Target<'_>, chosen: &Chosen) -> Result<Self, Refusal> {
+    fn of(target: &Target<'_>, client: Client, chosen: &Chosen) -> Result<Self, Refusal> {
         let Some(wanted) = chosen.get("issuer") else { return Ok(Self::usual(target)) };
-        let issuers = &target.inventory.issuers;
-        let Some(issuer) = issuers.iter().find(|it| it.name == wanted) else {
-            let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
-            return Err(Refusal {
-                text: SafeText::new(&format!("the inventory has no issuer `{wanted}`")),
-                hint: SafeText::new(&format!("there are: {}", known.join(", "))),
-            });
-        };
+        // Clients of hosts order from CAs that nobody has told us of.
+        if client != Client::Us && wanted.starts_with("https://") {
+            return Ok(Self::at(target, wanted));
+        }
+        let issuer = action::issuer_named(&target.inventory.issuers, wanted)?;
         let directory = issuer.directory.clone();
         Ok(Self { directory, issuer: Some(issuer.clone()), is_staging: false })
+    }
+
+    /// The CA with that directory.
+    fn at(target: &Target<'_>, directory: &str) -> Self {
+        let (issuer, is_staging) = target.inventory.issuer_at(directory).unzip();
+        Self {
+            directory: directory.to_owned(),
+            issuer: issuer.cloned(),
+            is_staging: is_staging.unwrap_or_default(),
+        }
     }
 
     /// The CA of the next renewal, or that of the host.
@@ -299,12 +308,7 @@ impl Ca {
         let renewal = target.place.and_then(|it| it.renewal.as_ref());
         let server = renewal.and_then(|it| it.server.as_ref()).map(SafeText::as_str);
         if let Some(server) = server {
-            let (issuer, is_staging) = target.inventory.issuer_at(server).unzip();
-            return Self {
-                directory: server.to_owned(),
-                issuer: issuer.cloned(),
-                is_staging: is_staging.unwrap_or_default(),
-            };
+            return Self::at(target, server);
         }
         let wanted = target.told.issuer.as_ref();
         let named = issuers.iter().find(|it| Some(&it.name) == wanted);
@@ -342,12 +346,14 @@ fn proven(
             Err(refusal) => Proven::Nobody(SafeText::new(&refusal.text)),
         };
     }
-    let authenticator = renewal.and_then(|it| it.authenticator.as_ref());
-    match (authenticator.map_or("", SafeText::as_str), renewal) {
-        ("webroot", Some(renewal)) => {
-            let needed = renewal.needs.iter().filter(|it| it.kind == NeedKind::Webroot);
-            let all = renewal.webroot.iter().chain(needed.map(|it| &it.path));
-            let mut all: Vec<_> = all.map(ToString::to_string).collect();
+    let (method, folder) = action::meant_method(target, chosen);
+    match (method.unwrap_or_default(), renewal) {
+        ("webroot", _) => {
+            let chosen = chosen.get("webroot").is_some();
+            let needs = renewal.filter(|_| !chosen).into_iter().flat_map(|it| &it.needs);
+            let needed = needs.filter(|it| it.kind == NeedKind::Webroot);
+            let needed = needed.map(|it| it.path.to_string());
+            let mut all: Vec<_> = folder.map(str::to_owned).into_iter().chain(needed).collect();
             all.sort();
             all.dedup();
             if all.is_empty() {
@@ -390,5 +396,77 @@ fn addresses(host: &fleet::Host, inventory: &Inventory) -> (HostName, Vec<IpAddr
     (host.name.clone(), all)
 }
 
-/// The client that is asked to order by its name.
-const CERTBOT: &str = "certbot";
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Find;
+    use crate::budget::History;
+    use crate::fleet::Fleet;
+
+    const NOW: Moment = Moment::from_unix(1_795_403_564);
+
+    /// What would be ordered for a new lineage of web-01, or why nothing.
+    fn new_lineage(inventory: &str, chosen: &[(&'static str, &str)]) -> Result<Case, Refusal> {
+        let (inventory, complaints) = inventory::read(inventory);
+        assert!(complaints.is_empty(), "{complaints:?}");
+        let name = HostName::new("web-01");
+        let fleet = Fleet::new([fleet::Host::new(name.clone(), "web-01", &[])]);
+        let history = &History::default();
+        let find = Find { inventory: &inventory, fleet: &fleet, history, now: NOW };
+        let target = find.target(&name, Some("shop")).unwrap();
+        let mut all = Chosen::default();
+        all.set("names", "shop.example.net");
+        for (name, value) in chosen {
+            all.set(name, (*value).to_owned());
+        }
+        let case = Case::of(&target, fleet.shared(&name).unwrap(), &all);
+        if let Ok(case) = &case {
+            let orderer = action::orderer(&target, &all).unwrap();
+            let client = match case.client {
+                Client::OnHost(source) => source,
+                Client::Us => OWN,
+            };
+            assert_eq!(client, orderer, "issue would let another order");
+        }
+        case
+    }
+
+    const PLAIN: &str = "[[host]]\nname = 'web-01'\n[[host.source]]\nkind = 'certdeck'\n\
+                         [[issuer]]\nname = 'lab'\ndirectory = 'https://ca.test/dir'\n";
+    const CERTBOT: &str = "[[host]]\nname = 'web-01'\n[[host.source]]\nkind = 'certbot'\n";
+
+    #[test]
+    fn a_new_lineage_is_certbots_where_the_host_has_it() {
+        let case = new_lineage(PLAIN, &[]).unwrap();
+        assert_eq!(case.client, Client::Us);
+        let case = new_lineage(CERTBOT, &[]).unwrap();
+        assert_eq!(case.client, Client::OnHost("certbot"));
+        let why = SafeText::new("how control is proven is not known");
+        assert_eq!(case.proofs[0].by, Proven::Nobody(why));
+        let case = new_lineage(CERTBOT, &[("by", "certdeck")]).unwrap();
+        assert_eq!(case.client, Client::Us);
+        let refusal = new_lineage(CERTBOT, &[("by", "lego")]).unwrap_err();
+        assert_eq!(refusal.text, "nobody called `lego` orders certificates");
+    }
+
+    #[test]
+    fn what_is_chosen_for_a_client_of_the_host_counts() {
+        let case = new_lineage(CERTBOT, &[("webroot", "/srv/www")]).unwrap();
+        let spots = vec![Webroot { host: HostName::new("web-01"), folder: "/srv/www".into() }];
+        assert_eq!(case.proofs[0].by, Proven::Files { spots, unknown: vec![], port: 80 });
+        let case = new_lineage(CERTBOT, &[("authenticator", "standalone")]).unwrap();
+        assert_eq!(case.proofs[0].by, Proven::Listener(80));
+        let case = new_lineage(CERTBOT, &[("authenticator", "dns-rfc2136")]).unwrap();
+        assert_eq!(case.proofs[0].by, Proven::Plugin(SafeText::new("dns-rfc2136")));
+    }
+
+    #[test]
+    fn a_client_of_the_host_orders_from_cas_that_are_no_issuer() {
+        let url = "https://ca.example.org/directory";
+        let case = new_lineage(CERTBOT, &[("issuer", url)]).unwrap();
+        assert_eq!((case.ca.directory.as_str(), &case.ca.issuer), (url, &None));
+        let refusal = new_lineage(PLAIN, &[("issuer", url)]).unwrap_err();
+        assert!(refusal.text.as_str().contains("has no issuer"), "{}", refusal.text);
+        assert_eq!(refusal.hint, "there are: lab");
+    }
+}

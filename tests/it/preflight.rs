@@ -385,7 +385,8 @@ fn a_host_that_is_not_ready_is_told() {
 fn a_record_is_tried_where_it_proves_a_name() {
     let Some(mut world) = World::new() else { return };
     let of_new = |world: &World| {
-        let words = ["web-01/new", "--names", "*.a.test", "--format", "json"];
+        let by = ["--by", "certdeck", "--format", "json"];
+        let words = [&["web-01/new", "--names", "*.a.test"], &by[..]].concat();
         let output = world.command(&words).output().unwrap();
         let value: Value = serde_json::from_slice(&output.stdout).unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

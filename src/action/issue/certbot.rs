@@ -125,6 +125,20 @@ pub(in crate::action) struct Method {
     pub(in crate::action) notes: Vec<String>,
 }
 
+/// By which method a client of the host is to prove control, with the folder that goes with it:
+/// what is chosen, else that of the lineage.
+pub fn meant_method<'a>(
+    target: &Target<'a>,
+    chosen: &'a Chosen,
+) -> (Option<&'a str>, Option<&'a str>) {
+    let own = renewal(target).and_then(|it| it.authenticator.as_ref()).map(SafeText::as_str);
+    // Whoever names a folder means the method that needs one.
+    let meant = chosen.get("webroot").map(|_| WEBROOT);
+    let name = chosen.get("authenticator").or(meant).or(own);
+    let kept = renewal(target).and_then(|it| it.webroot.as_ref()).map(SafeText::as_str);
+    (name, chosen.get("webroot").or_else(|| kept.filter(|_| name == Some(WEBROOT))))
+}
+
 pub(in crate::action) fn method(
     target: &Target<'_>,
     chosen: &Chosen,
@@ -134,9 +148,9 @@ pub(in crate::action) fn method(
     let own =
         renewal(target).filter(|it| it.is_unattended).and_then(|it| it.authenticator.as_ref());
     let own = own.map(SafeText::as_str);
-    // Whoever names a folder means the method that needs one.
-    let meant = chosen.get("webroot").map(|_| "webroot");
-    let Some(name) = chosen.get("authenticator").or(meant).or(own) else {
+    let (name, folder) = meant_method(target, chosen);
+    let is_chosen = chosen.get("authenticator").is_some() || chosen.get("webroot").is_some();
+    let Some(name) = name.filter(|it| is_chosen || Some(*it) == own) else {
         return bad(
             "by which method?".to_owned(),
             "--webroot FOLDER, or --authenticator standalone or dns-PLUGIN",
@@ -146,7 +160,7 @@ pub(in crate::action) fn method(
         !it.is_empty()
             && it.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
     });
-    let is_known = is_dns || Some(name) == own || ["webroot", "standalone"].contains(&name);
+    let is_known = is_dns || Some(name) == own || [WEBROOT, "standalone"].contains(&name);
     if !is_known || !is_word(name) {
         let text = format!("there is no method `{}`", SafeText::new(name));
         return bad(text, "webroot, standalone or dns-PLUGIN");
@@ -158,14 +172,12 @@ pub(in crate::action) fn method(
     let mut argv = vec!["--authenticator".to_owned(), name.to_owned()];
     let mut title = name.to_owned();
     let mut notes = Vec::new();
-    let folder =
-        chosen.get("webroot").or_else(|| kept_webroot(target).filter(|_| name == "webroot"));
     match (name, folder) {
-        ("webroot", Some(folder)) => {
+        (WEBROOT, Some(folder)) => {
             argv.extend(["--webroot-path".to_owned(), checked_path(folder)?]);
             title = format!("webroot in {folder}");
         }
-        ("webroot", None) => {
+        (WEBROOT, None) => {
             return bad("webroot needs a folder".to_owned(), "--webroot /var/www/html");
         }
         (_, Some(_)) => return bad(format!("{name} uses no webroot"), "leave --webroot out"),
@@ -195,11 +207,6 @@ pub(in crate::action) fn method(
         ));
     }
     Ok(Method { title, argv, notes })
-}
-
-/// The folder that the lineage is renewed with.
-fn kept_webroot<'a>(target: &Target<'a>) -> Option<&'a str> {
-    renewal(target)?.webroot.as_ref().map(SafeText::as_str)
 }
 
 /// From whom it is ordered.
@@ -369,6 +376,8 @@ fn account(target: &Target<'_>, chosen: &Chosen, directory: &str) -> Option<Stri
     let is_told = has_account || chosen.get("email").is_some();
     (!is_told).then(|| "no account at that CA is seen on the host: if there is none, certbot refuses until --email is given".to_owned())
 }
+
+const WEBROOT: &str = "webroot";
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ use crate::inventory::Issuer;
 use crate::source::Client;
 use crate::text::SafeText;
 
+pub use certbot::meant_method;
 pub use way::{Way, webroots_beside};
 
 pub(super) use certbot::method;
@@ -102,20 +103,21 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     }
 }
 
-/// By whom it is ordered: whoever has the lineage goes on with it.
-fn orderer(target: &Target<'_>, chosen: &Chosen) -> Result<&'static str, Refusal> {
-    match chosen.get("by") {
-        Some(CERTBOT) => return Ok(CERTBOT),
-        Some(OWN) => return Ok(OWN),
-        Some(other) => {
+/// By whom it is ordered, as its source is named: by whoever is chosen; whoever has the lineage
+/// goes on with it; a new one is certbot's, if the host has it.
+///
+/// # Errors
+/// Where nobody of the chosen name orders certificates.
+pub fn orderer(target: &Target<'_>, chosen: &Chosen) -> Result<&'static str, Refusal> {
+    match (chosen.get("by"), target.place.map(|it| it.source)) {
+        (Some(CERTBOT), _) => return Ok(CERTBOT),
+        (Some(OWN), _) | (None, Some(OWN | "pem")) => return Ok(OWN),
+        (Some(other), _) => {
             let text = format!("nobody called `{}` orders certificates", SafeText::new(other));
             return Err(Refusal::new(Why::BadRequest, text).hint("--by certbot or --by certdeck"));
         }
-        None => {}
-    }
-    if let Some(place) = target.place {
-        let is_own = [OWN, "pem"].contains(&place.source);
-        return Ok(if is_own { OWN } else { CERTBOT });
+        (None, Some(source)) => return Ok(source),
+        (None, None) => {}
     }
     let automation = target.host.automation.iter().find(|it| it.source == CERTBOT);
     let is_gone = automation.is_some_and(|it| !it.is_installed);
@@ -136,7 +138,11 @@ fn wanted_names(old: Option<Lineage<'_>>, wanted: Option<&str>) -> Result<Vec<St
     names::read(&names.join(","))
 }
 
-fn issuer_named<'i>(issuers: &'i [Issuer], wanted: &str) -> Result<&'i Issuer, Refusal> {
+/// The `[[issuer]]` of that name.
+///
+/// # Errors
+/// Where there is none.
+pub fn issuer_named<'i>(issuers: &'i [Issuer], wanted: &str) -> Result<&'i Issuer, Refusal> {
     issuers.iter().find(|it| it.name == wanted).ok_or_else(|| {
         let text = format!("the inventory has no issuer `{}`", SafeText::new(wanted));
         let known: Vec<_> = issuers.iter().map(|it| it.name.as_str()).collect();
