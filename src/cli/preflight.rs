@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::plan::{FORMATS, recalled};
+use super::request::places_of;
 use super::session::{self, open_log, refused};
 use super::survey::{self, Signals, note};
 use super::{Context, Exit, Failure, open, print};
 use crate::action::Chosen;
-use crate::filter::Filter;
+use crate::filter::{self, Filter};
 use crate::fleet::{Fleet, Host, HostName, Place};
 use crate::inventory::Inventory;
 use crate::perform::preflight::{Preflight, Progress};
@@ -118,8 +119,7 @@ async fn check(
     for (word, text) in words.iter().zip(&args.targets) {
         let found = word.wanted(&fleet, context);
         if found.is_empty() {
-            return Err(Failure::say(Exit::BadRequest, format!("nothing matches `{text}`"))
-                .with_hint("`certdeck scan` lists hosts and lineages; a target is HOST/LINEAGE"));
+            return Err(survey::nothing(text, &tools.inventory));
         }
         wanted.extend(found.into_iter().filter(|it| !wanted.contains(it)).collect::<Vec<_>>());
     }
@@ -194,10 +194,8 @@ fn target(it: &Wanted) -> String {
 enum Word {
     /// A lineage by its host and name, which need not exist yet.
     Exact(HostName, String),
-    /// A lineage or a domain by its name, on whatever host.
-    Named(String),
-    /// Whatever a filter keeps.
-    Kept(Filter),
+    /// Whatever it names; else what it keeps as a filter.
+    Meant(String, Filter),
 }
 
 impl Word {
@@ -208,11 +206,8 @@ impl Word {
         {
             return Ok(Self::Exact(host.name.clone(), lineage.to_owned()));
         }
-        let is_name = |it: char| it.is_alphanumeric() || "*-._".contains(it);
-        if inventory.host(word).is_none() && word.chars().all(is_name) {
-            return Ok(Self::Named(word.to_owned()));
-        }
-        survey::filter(&[word.to_owned()], context).map(Self::Kept)
+        let filter = survey::filter(&[word.to_owned()], context)?;
+        Ok(Self::Meant(word.to_owned(), filter))
     }
 
     const fn is_exact(&self) -> bool {
@@ -221,40 +216,34 @@ impl Word {
 
     /// What it means in a fleet.
     fn wanted(&self, fleet: &Fleet, context: &Context) -> Vec<(HostName, Option<String>)> {
-        let named =
-            |(host, place): (&Host, &Place)| (host.name.clone(), Some(place.name.to_string()));
-        let of = |is_it: &dyn Fn(&Place) -> bool| -> Vec<_> {
-            let mut all: Vec<_> = fleet.places().filter(|it| is_it(it.1)).map(named).collect();
-            // The same name of two clients is one target.
-            all.dedup();
-            all
+        let (word, filter) = match self {
+            Self::Exact(host, lineage) => return vec![(host.clone(), Some(lineage.clone()))],
+            Self::Meant(word, filter) => (word, filter),
         };
-        match self {
-            Self::Exact(host, lineage) => vec![(host.clone(), Some(lineage.clone()))],
-            Self::Named(name) => {
-                let own = of(&|it| it.name.as_str() == name);
-                let covers = |it: &Place| {
-                    let leaf = it.leaf();
-                    leaf.is_some_and(|leaf| {
-                        leaf.names.iter().any(|it| it.as_str() == name) || leaf.covers(name)
-                    })
-                };
-                if !own.is_empty() {
-                    return own;
-                }
-                match (of(&covers), Filter::parse(name)) {
-                    (none, Ok(filter)) if none.is_empty() => kept(&filter, fleet, context),
-                    (found, _) => found,
-                }
-            }
-            Self::Kept(filter) => kept(filter, fleet, context),
+        let mut found = places_named(word, fleet);
+        if found.is_empty() {
+            let kept = places_of(filter, fleet, context.clock.now());
+            found = kept.into_iter().filter(|it| it.1.is_some()).collect();
         }
+        // The same name of two clients is one target.
+        found.dedup();
+        found
     }
 }
 
-fn kept(filter: &Filter, fleet: &Fleet, context: &Context) -> Vec<(HostName, Option<String>)> {
-    let names = super::request::places_of(filter, fleet, context.clock.now());
-    names.into_iter().filter(|it| it.1.is_some()).collect()
+/// The lineages that a word names. An order is for one lineage: those that are called so are meant
+/// before those that cover the name, and these before those that only should.
+fn places_named(word: &str, fleet: &Fleet) -> Vec<(HostName, Option<String>)> {
+    let found = filter::named(word, fleet).into_iter();
+    let found: Vec<_> = found.filter_map(|(host, place)| Some((host, place?))).collect();
+    let ranks: [fn(&Place, &str) -> bool; 3] = [
+        |place, word| place.name == word,
+        |place, word| place.leaf().is_some_and(|it| it.covers(word)),
+        |_, _| true,
+    ];
+    let first = ranks.into_iter().find(|is_it| found.iter().any(|it| is_it(it.1, word)));
+    let meant = found.iter().filter(|it| first.is_some_and(|is_it| is_it(it.1, word)));
+    meant.map(|(host, place)| (host.name.clone(), Some(place.name.to_string()))).collect()
 }
 
 /// What was told so far, and the line on a terminal that says how far it is.

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand};
 use super::{Context, Exit, Failure, survey};
 use crate::action::{self, Chosen, Find, Kind, Others, Plan, Refusal, Subject};
 use crate::diagnose;
-use crate::filter::{Candidate, Filter};
+use crate::filter::{Filter, Verdicts};
 use crate::fleet::{Fleet, HostName, Moment, Place, Reach};
 use crate::inventory::Inventory;
 
@@ -183,21 +183,10 @@ fn hosts_of(filter: &Filter, fleet: &Fleet, now: Moment) -> Vec<Name> {
 /// Every place that the filter keeps, and hosts that could not be read, of which nobody knows.
 pub(super) fn places_of(filter: &Filter, fleet: &Fleet, now: Moment) -> Vec<Name> {
     let diagnosis = diagnose::diagnose(fleet, now);
-    let mut verdicts = diagnosis.places.iter().copied();
-    let mut names = Vec::new();
-    for (host, verdict) in fleet.hosts().zip(diagnosis.hosts.iter().copied()) {
-        let keeps =
-            |place: Option<&Place>, verdict| filter.keeps(&Candidate { host, place, verdict, now });
-        for (place, verdict) in host.places.iter().zip(verdicts.by_ref()) {
-            if keeps(Some(place), verdict) {
-                names.push((host.name.clone(), Some(place.name.to_string())));
-            }
-        }
-        if host.places.is_empty() && host.reach != Reach::Up && keeps(None, verdict) {
-            names.push((host.name.clone(), None));
-        }
-    }
-    names
+    let verdicts = Verdicts { places: &diagnosis.places, hosts: &diagnosis.hosts };
+    let found = filter.kept(fleet, verdicts, now).into_iter();
+    let found = found.filter(|(host, place)| place.is_some() || host.reach != Reach::Up);
+    found.map(|(host, place)| (host.name.clone(), place.map(|it| it.name.to_string()))).collect()
 }
 
 /// The plan for each target, or why there is none.
@@ -241,7 +230,7 @@ impl Request {
     /// Plans the action at every target.
     pub(super) fn plan(&self, names: &[Name], find: Find<'_>) -> Result<Planned, Failure> {
         if let Some(word) = self.idle(find) {
-            return Err(nothing(word, find.inventory));
+            return Err(survey::nothing(word, find.inventory));
         }
         let mut planned = Planned { plans: Vec::new(), refused: Vec::new() };
         for (host, lineage) in names {
@@ -258,20 +247,10 @@ impl Request {
             }
         }
         if planned.plans.is_empty() && planned.refused.is_empty() {
-            return Err(nothing(&self.targets.join(" "), find.inventory));
+            return Err(survey::nothing(&self.targets.join(" "), find.inventory));
         }
         Ok(planned)
     }
-}
-
-fn nothing(word: &str, inventory: &Inventory) -> Failure {
-    let text = format!("nothing matches `{word}`");
-    let failure = Failure::say(Exit::BadRequest, text)
-        .with_hint("`certdeck scan` lists hosts and lineages; a target is HOST/LINEAGE");
-    if inventory.fleets.is_empty() {
-        return failure;
-    }
-    failure.with_hint("a host that only a [[fleet]] tells of needs a [[host]] to be acted on")
 }
 
 impl Planned {

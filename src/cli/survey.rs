@@ -34,6 +34,17 @@ pub(super) fn filter(words: &[String], context: &Context) -> Result<Filter, Fail
     })
 }
 
+/// Nothing that is known is meant by a word.
+pub(super) fn nothing(word: &str, inventory: &Inventory) -> Failure {
+    let text = format!("nothing matches `{}`", SafeText::new(word));
+    let failure = Failure::say(Exit::BadRequest, text)
+        .with_hint("`certdeck scan` lists hosts and lineages; a target is HOST/LINEAGE");
+    if inventory.fleets.is_empty() {
+        return failure;
+    }
+    failure.with_hint("a host that only a [[fleet]] tells of needs a [[host]] to be acted on")
+}
+
 /// What is known after a look.
 pub(super) struct Survey {
     /// What was told.

@@ -13,6 +13,7 @@
 //! compared without regard to the case of ASCII letters, and `*` stands for any text.
 
 mod field;
+mod meaning;
 mod parse;
 mod pattern;
 
@@ -23,6 +24,7 @@ use crate::fleet::{Host, Moment, Place, Verdict};
 use crate::spanned::Diagnostic;
 
 pub use field::{FIELDS, Field};
+pub use meaning::{Found, Verdicts, leaves, named};
 
 use field::Test;
 

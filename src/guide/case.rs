@@ -2,8 +2,8 @@
 
 use crate::action::Find;
 use crate::diagnose::{Diagnosis, Finding};
-use crate::filter::{Candidate, Filter};
-use crate::fleet::{Certificate, Host, HostName, Place, PlaceName, Verdict};
+use crate::filter::{self, Filter, Found, Verdicts};
+use crate::fleet::{Host, HostName, Place, PlaceName};
 
 /// The places that a run is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,12 +22,16 @@ pub struct Spot {
 }
 
 impl Case {
-    /// What a name stands for: `host/lineage` is that place; a domain name, every place that covers
-    /// or serves it; a lineage, that of every host; anything else is a filter.
+    /// What a name stands for: what it names, hosts that should serve it among that; anything else
+    /// is a filter.
     pub(super) fn of(about: &str, find: Find<'_>, diagnosis: &Diagnosis) -> Self {
-        let found = exact(about, find);
-        let found = if found.is_empty() { named(about, find) } else { found };
-        let found = if found.is_empty() { kept(about, find, diagnosis) } else { found };
+        let mut found = named(about, find);
+        if found.is_empty()
+            && let Ok(filter) = Filter::parse(about)
+        {
+            let verdicts = Verdicts { places: &diagnosis.places, hosts: &diagnosis.hosts };
+            found = spots(filter.kept(find.fleet, verdicts, find.now));
+        }
         Self { spots: found }
     }
 
@@ -61,69 +65,27 @@ impl Case {
     }
 }
 
-/// The place that is named by its host.
-fn exact(about: &str, find: Find<'_>) -> Vec<Spot> {
-    let named = about.split_once('/').and_then(|(host, place)| {
-        let host = find.fleet.host(&HostName::new(host))?;
-        let place = host.places.iter().find(|it| it.name == place)?;
-        Some(spot(host, Some(place)))
-    });
-    named.into_iter().collect()
-}
-
-/// Everything that bears the name, covers it or is asked for it; hosts that should serve it and
-/// have no such place.
+/// Everything that bears the name, and hosts that should serve it and have no such place.
 fn named(name: &str, find: Find<'_>) -> Vec<Spot> {
-    let mut spots = Vec::new();
+    let mut spots = spots(filter::named(name, find.fleet));
     for host in find.fleet.hosts() {
-        let before = spots.len();
-        spots
-            .extend(host.places.iter().filter(|it| bears(it, name)).map(|it| spot(host, Some(it))));
         let told = find.inventory.host(host.name.as_str());
         let is_told =
             told.is_some_and(|it| it.endpoints.iter().any(|it| it.name.eq_ignore_ascii_case(name)));
-        if is_told && spots.len() == before {
-            spots.push(spot(host, None));
+        if is_told && spots.iter().all(|it| it.host != host.name) {
+            spots.push(Spot { host: host.name.clone(), place: None });
         }
     }
+    spots.sort_by(|one, other| one.host.cmp(&other.host));
     spots
 }
 
-fn bears(place: &Place, name: &str) -> bool {
-    let is_asked = || place.probes.iter().any(|it| it.name.as_str().eq_ignore_ascii_case(name));
-    place.name == name || leaves(place).any(|it| it.covers(name)) || is_asked()
-}
-
-/// Every certificate of a place, layer by layer.
-pub(super) fn leaves(place: &Place) -> impl Iterator<Item = &Certificate> {
-    let layers = &place.layers;
-    let all = layers.wire.iter().chain(&layers.loaded).chain(&layers.disk).chain(&layers.issued);
-    all.map(|it| &*it.chain.leaf)
-}
-
-/// What a filter keeps.
-fn kept(text: &str, find: Find<'_>, diagnosis: &Diagnosis) -> Vec<Spot> {
-    let Ok(filter) = Filter::parse(text) else { return Vec::new() };
-    let mut verdicts = diagnosis.places.iter().copied();
-    let mut spots = Vec::new();
-    for (host, of_host) in find.fleet.hosts().zip(diagnosis.hosts.iter().copied()) {
-        let keeps = |place, verdict: Verdict| {
-            filter.keeps(&Candidate { host, place, verdict, now: find.now })
-        };
-        for (place, verdict) in host.places.iter().zip(verdicts.by_ref()) {
-            if keeps(Some(place), verdict) {
-                spots.push(spot(host, Some(place)));
-            }
-        }
-        if host.places.is_empty() && keeps(None, of_host) {
-            spots.push(spot(host, None));
-        }
-    }
-    spots
-}
-
-fn spot(host: &Host, place: Option<&Place>) -> Spot {
-    Spot { host: host.name.clone(), place: place.map(|it| it.name.clone()) }
+fn spots(found: Vec<Found<'_>>) -> Vec<Spot> {
+    let spot = |(host, place): Found<'_>| Spot {
+        host: host.name.clone(),
+        place: place.map(|it| it.name.clone()),
+    };
+    found.into_iter().map(spot).collect()
 }
 
 #[cfg(test)]
@@ -152,6 +114,8 @@ mod tests {
         check("web-02/shop", &["web-02/shop"]);
         check("shop", &["web-01/shop", "web-02/shop"]);
         check("host:web-01", &["web-01/shop"]);
+        check("web-01", &["web-01/shop"]);
+        check("web", &["web-01/shop", "web-02/shop"]);
         check("nobody.example.org", &[]);
         check("state:", &[]);
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::case::leaves;
 use super::tell::SHOWN;
 use super::{Kind, Scene, Step, is_fault};
 use crate::diagnose::{at, gather};
+use crate::filter::leaves;
 use crate::fleet::{Certificate, Fingerprint, Host, Place};
 use crate::text::SafeText;
 

@@ -69,18 +69,18 @@ pub(super) fn unloaded() -> Sample {
 
 /// Both hosts serve what has expired, and nothing newer is anywhere.
 pub(super) fn expired() -> Sample {
-    served(leaf("old", NAMES, 90, -1), "https://ca.test/dir")
+    served(&leaf("old", NAMES, 90, -1), "https://ca.test/dir")
 }
 
 /// Both hosts serve a test certificate.
 pub(super) fn tested() -> Sample {
     let mut test = leaf("test", NAMES, 90, 80);
     test.issuer = SafeText::new("CN=(STAGING) Puzzling Parsnip E7");
-    served(test, LETS_ENCRYPT_STAGING.directory)
+    served(&test, LETS_ENCRYPT_STAGING.directory)
 }
 
 /// Both hosts serve that, which certbot has from there.
-fn served(leaf: Certificate, server: &str) -> Sample {
+fn served(leaf: &Certificate, server: &str) -> Sample {
     let web = |name: &str| {
         let old = signed(leaf.clone());
         let mut place = place("shop", old.clone());

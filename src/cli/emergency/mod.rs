@@ -11,7 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::session::{self, open_log};
-use super::survey::Signals;
+use super::survey::{self, Signals};
 use super::{Context, Exit, Failure, Options, console, open, plan, runtime};
 #[cfg(feature = "practice")]
 use crate::drill::Drill;
@@ -183,13 +183,15 @@ fn not_taken(trouble: Trouble) -> Failure {
     session::not_taken(trouble, hint)
 }
 
-/// Nothing that is known bears the name.
-fn nothing(run: &Run, inventory: &Inventory) -> Failure {
-    let text = format!("nobody in the fleet knows of `{}`", SafeText::new(&run.about));
+/// Nothing that is known bears the name, and nothing is kept by it as a filter.
+fn nothing(run: &Run, inventory: &Inventory, context: &Context) -> Failure {
+    if let Err(complaint) = survey::filter(std::slice::from_ref(&run.about), context) {
+        return complaint;
+    }
     let hosts = inventory.hosts.len();
-    Failure::say(Exit::BadRequest, text)
-        .with_hint(format!("{hosts} hosts were asked: no certificate, no server and no [[host.endpoint]] has that name"))
-        .with_hint("a domain name, a lineage, HOST/LINEAGE or a filter is expected; `certdeck scan` lists what there is")
+    survey::nothing(&run.about, inventory).with_hint(format!(
+        "{hosts} hosts were asked: no certificate, no server and no [[host.endpoint]] has that name"
+    ))
 }
 
 /// Whether it is known what the run is about.

@@ -110,7 +110,7 @@ impl<'a> Guide<'a> {
             self.read_rest().await?;
         }
         if !is_known(&self.scene()) {
-            return Err(nothing(&self.run, &self.tools.inventory));
+            return Err(nothing(&self.run, &self.tools.inventory, self.context));
         }
         let is_new = held.is_none();
         let held = if let Some(held) = held {
