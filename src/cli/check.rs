@@ -239,21 +239,26 @@ impl Args {
         let rest = || open.iter().map(|it| it.verdict).filter(|it| *it < whole).max();
         let verdict =
             if is_of(known) && !is_of(&open) { rest().unwrap_or(Verdict::Ok) } else { whole };
-        let state = self.state(verdict, worst(&open));
-        let is_worse = self.state(whole, worst(&open).max(worst(known))) > state;
+        // What is wrong with its host is told where nothing is wrong with the place itself.
+        let told = match verdict {
+            Verdict::Ok => open.iter().map(|it| it.verdict).max().unwrap_or(verdict),
+            _ => verdict,
+        };
+        let state = self.state(verdict, told, worst(&open));
+        let is_worse = self.state(whole, whole, worst(&open).max(worst(known))) > state;
         let known = known.first().copied().filter(|_| is_worse);
-        Subject { host, place, verdict, state, open, known }
+        Subject { host, place, verdict: told, state, open, known }
     }
 
-    fn state(&self, verdict: Verdict, severity: Option<Severity>) -> State {
+    fn state(&self, verdict: Verdict, told: Verdict, severity: Option<Severity>) -> State {
         if !self.fail_on.is_empty() {
-            let is_one = self.fail_on.contains(&verdict);
+            let is_one = self.fail_on.contains(&told);
             return if is_one { State::Critical } else { State::Ok };
         }
-        if self.critical.contains(&verdict) {
+        if self.critical.contains(&told) {
             return State::Critical;
         }
-        if self.warning.contains(&verdict) {
+        if self.warning.contains(&told) {
             return State::Warning;
         }
         match (verdict, severity) {
@@ -418,5 +423,20 @@ mod tests {
         check(&[due(true)], &args, (Verdict::Ok, Fine, true));
         let args = Args { with_acknowledged: true, ..Args::default() };
         check(&[expired(true)], &args, (Verdict::Expired, State::Critical, false));
+    }
+
+    /// A certificate that is fine was counted as `ok` among what is wrong, and `--fail-on` let its
+    /// host pass.
+    #[test]
+    fn what_is_wrong_with_a_host_is_told_of_places_that_are_fine() {
+        let host = HostName::new("a");
+        let found = finding(Verdict::Unknown, Severity::Critical, false);
+        let subject = |args: &Args, open| args.subject(&host, None, Verdict::Ok, open, &[]);
+        let it = subject(&Args::default(), vec![&found]);
+        assert_eq!((it.verdict, it.state), (Verdict::Unknown, State::Critical));
+        assert_eq!(counted(&[it]), "1 unknown of ");
+        let args = Args { fail_on: vec![Verdict::Unknown], ..Args::default() };
+        assert_eq!(subject(&args, vec![&found]).state, State::Critical);
+        assert_eq!(subject(&args, Vec::new()).state, State::Ok);
     }
 }
