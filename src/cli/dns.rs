@@ -258,7 +258,7 @@ async fn orphans(
     }
     let in_use = in_use(context);
     let mut seen = BTreeSet::new();
-    let (mut found, mut troubles) = (Vec::new(), Vec::new());
+    let (mut found, mut troubles) = (Vec::new(), BTreeSet::new());
     for name in &wanted {
         let Some(told) = inventory.dns_of(name) else { continue };
         match left_at(told, name).await {
@@ -271,12 +271,13 @@ async fn orphans(
                     })
                     .map(|it| (name.trim_start_matches("*.").to_owned(), it)),
             ),
-            Err(error) => troubles.push(error),
+            // The same of many names is told once.
+            Err(error) => drop(troubles.insert((error.to_string(), error.hint()))),
         }
     }
-    for trouble in &troubles {
-        say(&trouble.to_string());
-        say(&format!("  {}", trouble.hint()));
+    for (trouble, hint) in &troubles {
+        say(trouble);
+        say(&format!("  {hint}"));
     }
     if format == "json" {
         let rows = found.iter().map(|(name, it)| {
@@ -285,7 +286,8 @@ async fn orphans(
         let rows: Vec<_> = rows.collect();
         print(|out| writeln!(out, "{:#}", json!({ "orphans": rows })))?;
     } else if found.is_empty() {
-        say("no challenge was left behind");
+        let more = if troubles.is_empty() { "" } else { " where it could be looked" };
+        say(&format!("no challenge was left behind{more}"));
     } else {
         print(|out| {
             found.iter().try_for_each(|(name, it)| {
