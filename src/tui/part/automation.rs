@@ -58,6 +58,10 @@ pub(super) fn tonight(subject: &Subject<'_>, place: &Place) -> (Weight, String) 
         Some(opens) => {
             (Weight::Fine, format!("yes, when it is due in {}; {fires}", human(opens.since(now))))
         }
+        // What failed as it is will fail again, unless somebody mends it.
+        None if place.last_failure().is_some() => {
+            (Weight::Due, format!("it will be tried, and the last try has failed; {fires}"))
+        }
         None => (Weight::Fine, format!("yes, it is due; {fires}")),
     }
 }
@@ -239,9 +243,12 @@ pub(super) fn of_host(subject: &Subject<'_>, host: &Host, page: &Page<'_>, sheet
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::diagnose::{Finding, diagnose};
-    use crate::fleet::{Fleet, HostName, OWN};
+    use crate::fleet::{Failure, Fleet, HostName, OWN};
+    use crate::text::SafeText;
     use crate::tui::sample::{self, NOW};
 
     /// What is said of a place of the sample, after something has changed at its host.
@@ -293,6 +300,16 @@ mod tests {
         );
         check(host, place, |it| it.reach = Reach::Never, "not known: the host was not read");
         check("edge-nyc-1", "pay.example.com", |_| {}, "no: it was issued by hand");
+        check("mail-hel-1", "smtp.example.com", |_| {}, "yes, it is due; certbot.timer fires in");
+        let fails = |it: &mut Host| {
+            let failure = Failure { at: None, text: SafeText::new("refused") };
+            for place in &mut it.places {
+                place.renewal.as_mut().unwrap().last_failure = Some(failure.clone());
+                let chain = Arc::make_mut(&mut place.layers.disk.as_mut().unwrap().chain);
+                Arc::make_mut(&mut chain.leaf).not_after = NOW;
+            }
+        };
+        check("mail-hel-1", "smtp.example.com", fails, "it will be tried, and the last try has");
         check("mon-hel-1", "/etc/grafana/tls/grafana.pem", |_| {}, "not known: no client");
     }
 

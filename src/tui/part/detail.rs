@@ -117,6 +117,8 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
     let sign = page.theme.glyphs().weight(weight);
     let head = format!("{sign} {verdict}  {} on {}", place.name, host.name);
     sheet.text(0, &head, page.theme.weight(weight).add_modifier(Modifier::BOLD));
+    // The cause is read before anything else, and before anything is done.
+    subject.findings.iter().for_each(|it| found(it, page, sheet));
     if place.nearest().is_some() {
         sheet.heading("Layers");
         layers::brief(place, now, page, sheet);
@@ -141,7 +143,12 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
     reading(host, now, page, sheet);
     sheet.heading("Renewal");
     automation::of_place(subject, place, page, sheet);
-    findings(subject, page, sheet);
+    if subject.findings.iter().any(|it| !it.evidence.is_empty()) {
+        sheet.heading("Evidence");
+    }
+    for it in subject.findings {
+        evidence(it.verdict.word(), it, page, sheet);
+    }
 }
 
 /// What the stores hold that it is delivered to.
@@ -207,18 +214,29 @@ pub(super) fn findings(subject: &Subject<'_>, page: &Page<'_>, sheet: &mut Sheet
     }
     sheet.heading("Findings");
     for it in subject.findings {
-        let style = page.theme.weight(it.verdict.weight());
-        sheet.styled_field(it.severity.word(), it.summary.as_str(), style);
-        sheet.field("", it.cause.as_str());
-        sheet.maybe("known", it.ack.as_ref().map(ToString::to_string));
-        for line in &it.evidence {
-            sheet.styled_field("", line.as_str(), page.theme.dim());
-        }
-        if !it.remedies.is_empty() {
-            let arrow = format!(" {} ", page.theme.glyphs().arrow);
-            let names: Vec<_> = it.remedies.iter().map(|it| it.action).collect();
-            sheet.field("would mend", &names.join(&arrow));
-        }
+        found(it, page, sheet);
+        evidence("", it, page, sheet);
+    }
+}
+
+/// What was found, why it is so, and what would mend it.
+fn found(it: &Finding, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    let style = page.theme.weight(it.verdict.weight());
+    sheet.styled_field(it.severity.word(), it.summary.as_str(), style);
+    sheet.field("", it.cause.as_str());
+    sheet.maybe("known", it.ack.as_ref().map(ToString::to_string));
+    if !it.remedies.is_empty() {
+        let arrow = format!(" {} ", page.theme.glyphs().arrow);
+        let names: Vec<_> = it.remedies.iter().map(|it| it.action).collect();
+        sheet.field("would mend", &names.join(&arrow));
+    }
+}
+
+/// By what that is known.
+fn evidence(label: &str, it: &Finding, page: &Page<'_>, sheet: &mut Sheet<'_>) {
+    for (number, line) in it.evidence.iter().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        sheet.styled_field(label, line.as_str(), page.theme.dim());
     }
 }
 
