@@ -121,7 +121,7 @@ impl Review {
             many(self.places, "certificate"),
             many(self.changes.changes.len(), "change"),
             many(self.findings.len(), "finding"),
-            many(self.endings.len(), "end"),
+            ends(self.endings.len()),
         ))
     }
 }
@@ -135,6 +135,11 @@ fn counted(verdicts: &[Verdict]) -> Vec<(Verdict, usize)> {
     let count = |it: &Verdict| verdicts.iter().filter(|other| *other == it).count();
     let all = Verdict::ALL.iter().rev().map(|it| (*it, count(it)));
     all.filter(|it| it.1 > 0).collect()
+}
+
+/// `1 thing ends`, `2 things end`.
+fn ends(count: usize) -> String {
+    format!("{} {}", many(count, "thing"), if count == 1 { "ends" } else { "end" })
 }
 
 /// `1 host`, `2 hosts`.

@@ -3,7 +3,7 @@
 use super::herd::peak;
 use super::{
     Busy, Change, Crowd, DAYS, EXACT_SET, Ending, EndingKind, Grade, LIFETIMES, Review, Slow,
-    Untold, many,
+    Untold, ends, many,
 };
 use crate::diagnose::{self, Finding, FindingId};
 use crate::fleet::{HostName, Moment, PlaceName, Weight, human};
@@ -35,6 +35,8 @@ pub struct Row {
     pub at: Vec<SafeText>,
     /// What is to be said.
     pub text: SafeText,
+    /// Why it is so, where there is room for it.
+    pub cause: Option<SafeText>,
     /// How it is drawn.
     pub weight: Weight,
     /// The finding, if it is one.
@@ -52,6 +54,7 @@ impl Row {
             what: SafeText::new(what),
             at: vec![SafeText::new(at)],
             text: SafeText::new(text),
+            cause: None,
             weight,
             finding: None,
             known: None,
@@ -70,9 +73,19 @@ impl Row {
 
     /// What is to be said, and what somebody knows about it.
     pub fn said(&self) -> String {
+        self.with_known(self.text.to_string())
+    }
+
+    /// The same with its cause.
+    pub fn told(&self) -> String {
+        let cause = self.cause.as_ref().map(|it| format!(". {it}"));
+        self.with_known(format!("{}{}", self.text, cause.unwrap_or_default()))
+    }
+
+    fn with_known(&self, text: String) -> String {
         match &self.known {
-            Some(known) => format!("{} [{known}]", self.text),
-            None => self.text.to_string(),
+            Some(known) => format!("{text} [{known}]"),
+            None => text,
         }
     }
 }
@@ -130,7 +143,8 @@ impl Review {
     }
 
     fn ends(&self) -> Section {
-        let about = format!("{} within {DAYS} days, or past", many(self.endings.len(), "end"));
+        let about =
+            format!("{} within {DAYS} days; what has ended stands first", ends(self.endings.len()));
         Section {
             key: "endings",
             title: "What ends within 100 days",
@@ -295,6 +309,7 @@ fn finding(it: &Finding) -> Row {
         finding: Some(it.id()),
         spot: Some((it.host.clone(), it.place.clone())),
         known: it.ack.as_ref().map(|it| SafeText::new(&it.to_string())),
+        cause: (!it.cause.as_str().is_empty()).then(|| it.cause.clone()),
         ..Row::new(it.verdict.word(), &at, it.summary.as_str(), it.verdict.weight())
     }
 }

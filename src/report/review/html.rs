@@ -60,10 +60,11 @@ fn write_section(section: &Section, out: &mut dyn Write) -> io::Result<()> {
         return writeln!(out, "</section>");
     }
     let has_dates = section.rows.iter().any(|it| it.when.is_some());
-    let when = if has_dates { "<th>When</th>" } else { "" };
+    let when = if has_dates { "<th class=\"when\">When</th>" } else { "" };
     writeln!(
         out,
-        "<table>\n<thead><tr>{when}<th>What</th><th>Where</th><th>Detail</th></tr></thead>\n<tbody>"
+        "<table>\n<thead><tr>{when}<th class=\"what\">What</th><th class=\"where\">Where</th>\
+         <th>Detail</th></tr></thead>\n<tbody>"
     )?;
     for row in &section.rows {
         write_row(row, has_dates, out)?;
@@ -85,6 +86,9 @@ fn write_row(row: &Row, has_dates: bool, out: &mut dyn Write) -> io::Result<()> 
         escaped(&row.places(PLACES)),
         escaped(row.text.as_str())
     )?;
+    if let Some(cause) = &row.cause {
+        write!(out, "<br>{}", escaped(cause.as_str()))?;
+    }
     if let Some(known) = &row.known {
         write!(out, "<br><span class=\"known\">{}</span>", escaped(known.as_str()))?;
     }
@@ -124,11 +128,12 @@ pub(super) fn escaped(text: &str) -> String {
 /// The places that are named in a row.
 const PLACES: usize = 6;
 
-const LEGEND: &str = "<figcaption><span class=\"key due\"></span> renewals due on a day \
-<span class=\"key spread\"></span> the same, spread over their windows \
-<span class=\"fine\">●</span> ends, and is renewed before \
-<span class=\"warn\">▲</span> ends, and nothing has renewed it yet \
-<span class=\"expired\">✖</span> has ended</figcaption>\n";
+const LEGEND: &str = "<figcaption>\
+<div><span class=\"key due\"></span> renewals due on a day</div> \
+<div><span class=\"key spread\"></span> the same, spread over their windows</div> \
+<div><span class=\"fine\">●</span> ends, and is renewed before</div> \
+<div><span class=\"warn\">▲</span> ends, and nothing has renewed it yet</div> \
+<div><span class=\"expired\">✖</span> has ended</div></figcaption>\n";
 
 /// The colours are those of the console, in light and dark; on paper they are the light ones.
 const STYLE: &str = "\
@@ -144,11 +149,14 @@ max-width:66rem;padding:0 1rem}
 h1{font-size:1.5rem;margin:0 0 .5rem}
 h2{font-size:1.1rem;margin:2rem 0 .3rem;border-bottom:1px solid var(--rule);padding-bottom:.2rem}
 p{margin:.3rem 0}
-table{border-collapse:collapse;width:100%;margin-top:.6rem}
+table{border-collapse:collapse;width:100%;margin-top:.6rem;table-layout:fixed}
+th.when{width:6.2em}
+th.what{width:8.6em}
+th.where{width:30%}
 th{text-align:left;color:var(--dim);font-weight:600}
 th,td{padding:.25rem .6rem .25rem 0;vertical-align:top;border-bottom:1px solid var(--rule);\
 overflow-wrap:anywhere}
-td.when,td.what{white-space:nowrap;overflow-wrap:normal}
+td.when{white-space:nowrap}
 i{font-style:normal}
 code{font-size:.8rem;color:var(--dim)}
 .known{color:var(--dim);font-style:italic}
@@ -172,8 +180,8 @@ figure{margin:.6rem 0}
 .timeline .fine{fill:var(--fine)}
 .timeline .warn{fill:var(--warn)}
 .timeline .expired{stroke:var(--expired);stroke-width:2.5;fill:none}
-.key{display:inline-block;width:1rem;height:.7rem;margin-left:.8rem}
-.key:first-child{margin-left:0}
+figcaption div{display:inline-block;margin-right:1rem}
+.key{display:inline-block;width:1rem;height:.7rem}
 .key.due{background:var(--bar)}
 .key.spread{border-top:2px solid var(--spread);height:.2rem}
 @media print{body{margin:0;max-width:none;font-size:10pt}*{print-color-adjust:exact;\

@@ -42,7 +42,7 @@ fn write_row(row: &Row, has_dates: bool, out: &mut dyn Write) -> io::Result<()> 
     if has_dates {
         write!(out, "| {} ", row.when.map(date).unwrap_or_default())?;
     }
-    let text = escaped(&row.said());
+    let text = escaped(&row.told());
     let places = escaped(&row.places(PLACES));
     match &row.finding {
         // As it is named on the command line.
