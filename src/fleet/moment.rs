@@ -83,7 +83,8 @@ pub fn human(seconds: i64) -> String {
     match size {
         0..60 => format!("{sign}{size}s"),
         60..3600 => format!("{sign}{}m", size / 60),
-        3600..172_800 if seconds >= 0 => format!("{}h", size / 3600),
+        // Less than a tenth of a day ago is not `-0.0d`.
+        3600..172_800 if seconds >= 0 || size < 8640 => format!("{sign}{}h", size / 3600),
         _ => {
             let tenths = size / 8640;
             if tenths >= 1000 {
@@ -150,6 +151,8 @@ mod tests {
             (39 * HOUR + 1800, "39h"),
             (6 * DAY + 8 * HOUR, "6.3d"),
             (-17_280, "-0.2d"),
+            (-7_200, "-2h"),
+            (-8_640, "-0.1d"),
             (-300, "-5m"),
             (398 * DAY, "398d"),
         ];
