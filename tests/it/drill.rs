@@ -218,7 +218,9 @@ fn a_drill_is_solved_with_plain_prompts_and_with_help_from_another_shell() {
     stdin.write_all(b"n\n").unwrap();
     wait("SOLVED: all is well again");
     stdin.write_all(b"quit\n").unwrap();
-    wait("not-reloaded: solved, 90 of 100 points");
+    // Its folder is gone afterwards: nobody goes on with it.
+    let told = wait("not-reloaded: solved, 90 of 100 points");
+    assert!(told.iter().any(|it| it == "The run ends with the drill."), "{told:?}");
     assert!(child.wait().unwrap().success());
 
     let table = home.certdeck(&["practice", "--results"]);

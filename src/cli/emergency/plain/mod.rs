@@ -376,6 +376,10 @@ impl<'a> Guide<'a> {
     /// Leaves the run open, and says how it is taken up again.
     fn leave(&mut self) -> Result<(), Failure> {
         self.record("left", &[])?;
+        if self.drill.is_some() {
+            say("\nThe run ends with the drill.\n");
+            return Ok(());
+        }
         let resume = self.run.resume();
         say(&format!("\nThe run stays open. Anybody on this machine goes on with:\n  {resume}\n"));
         Ok(())
