@@ -163,7 +163,7 @@ impl Remark {
             return None;
         }
         Some(under.arming.bar().map_or_else(
-            || "read-only: esc, then :arm 15m lets this console change things".to_owned(),
+            || "read-only: esc, then :arm 15m lets things be changed".to_owned(),
             |bar| format!("nothing can be changed: {bar}"),
         ))
     }

@@ -20,6 +20,8 @@ pub enum Strip<'a> {
     Calm(usize, Option<i64>),
     /// So many hosts of so many were not read yet, and of the others nothing is wrong.
     Unread(usize, usize),
+    /// Every host was read, and not enough was seen to tell how so many rows are.
+    Untold(usize),
     /// Something is wrong.
     Wrong(CauseView<'a>),
 }
@@ -62,7 +64,12 @@ pub fn strip(strip: &Strip<'_>, page: &Page<'_>) -> Vec<Line<'static>> {
             one(Verdict::Ok, &format!("nothing is wrong{due}{age}"))
         }
         Strip::Unread(left, all) => {
-            one(Verdict::Unknown, &format!("{left} of {all} hosts were not read yet"))
+            let were = if *left == 1 { "was" } else { "were" };
+            one(Verdict::Unknown, &format!("{left} of {all} hosts {were} not read yet"))
+        }
+        Strip::Untold(rows) => {
+            let rows = if *rows == 1 { "1 row is".to_owned() } else { format!("{rows} rows are") };
+            one(Verdict::Unknown, &format!("not enough was seen to tell how {rows}"))
         }
         Strip::Wrong(view) => {
             let mut lines = one(view.cause.verdict, &headline(view));
@@ -304,6 +311,9 @@ mod tests {
             " = ok  nothing is wrong; 3 due, as of 2h ago"
         );
         assert_eq!(said(Strip::Unread(3, 4)), " ? unknown  3 of 4 hosts were not read yet");
+        assert_eq!(said(Strip::Unread(1, 4)), " ? unknown  1 of 4 hosts was not read yet");
+        let untold = said(Strip::Untold(2));
+        assert_eq!(untold, " ? unknown  not enough was seen to tell how 2 rows are");
     }
 
     #[test]

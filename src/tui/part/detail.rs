@@ -6,7 +6,7 @@ use ratatui::style::Modifier;
 use ratatui::text::Line;
 
 pub use super::host::lines as host;
-pub use super::sheet::{draw, height, settled};
+pub use super::sheet::{draw, draw_cut, height, settled};
 
 use super::Page;
 use super::automation;

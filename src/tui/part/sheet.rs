@@ -141,6 +141,17 @@ pub fn draw(lines: &[Line<'_>], first: usize, page: &Page<'_>, area: Rect, buf: 
     }
 }
 
+/// Draws each line into one row, cut at its end: where there is little room, the beginning of all
+/// is worth more than all of the beginning.
+pub fn draw_cut(lines: &[Line<'_>], page: &Page<'_>, area: Rect, buf: &mut Buffer) {
+    for (y, line) in (0..area.height).zip(lines) {
+        let mut pen = Pen::new(buf, area, y, page);
+        for span in line {
+            pen.put(&span.content, page.theme.text().patch(line.style).patch(span.style));
+        }
+    }
+}
+
 /// Draws one line and tells how many it took.
 fn draw_line(line: &Line<'_>, y: u16, page: &Page<'_>, area: Rect, buf: &mut Buffer) -> u16 {
     let style = |span: &Span<'_>| page.theme.text().patch(line.style).patch(span.style);

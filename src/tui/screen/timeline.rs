@@ -45,7 +45,12 @@ impl Timeline {
     }
 
     fn areas(&self, desk: &Desk, area: Rect) -> Areas {
-        let strip = detail::height(&strip(desk), area.width).min(area.height / 3);
+        let (lines, most) = (strip(desk), area.height / 3);
+        let strip = match detail::height(&lines, area.width) {
+            height if height <= most => height,
+            // Then each has a row of its own.
+            _ => u16::try_from(lines.len()).unwrap_or(most).min(most),
+        };
         let [strip, below] =
             area.layout(&Layout::vertical([Constraint::Length(strip), Constraint::Fill(1)]));
         let (list, look) = split(below);
@@ -231,7 +236,12 @@ impl Screen for Timeline {
             cursor: self.cursor,
             now: desk.now,
         };
-        detail::draw(&strip(desk), 0, &page, above, buf);
+        let lines = strip(desk);
+        if detail::height(&lines, above.width) > above.height {
+            detail::draw_cut(&lines, &page, above, buf);
+        } else {
+            detail::draw(&lines, 0, &page, above, buf);
+        }
         timeline::draw(&view, &page, area, buf);
         if let Some(cursor) = self.cursor {
             timeline::draw_read_out(cursor, &desk.rows, desk.now, &page, read_out, buf);
@@ -317,9 +327,10 @@ fn calm(desk: &Desk) -> Strip<'static> {
     let unread = hosts.filter(|it| it.reach != Reach::Up).count();
     let of = |weight| desk.rows.count(weight);
     let oldest = desk.fleet.hosts().filter_map(|it| it.seen_at).min();
-    match unread + of(Weight::Unknown) {
-        0 => Strip::Calm(of(Weight::Due), cause::worth_telling(oldest, desk.now)),
-        _ => Strip::Unread(unread.max(1), all),
+    match (unread, of(Weight::Unknown)) {
+        (0, 0) => Strip::Calm(of(Weight::Due), cause::worth_telling(oldest, desk.now)),
+        (0, unknown) => Strip::Untold(unknown),
+        _ => Strip::Unread(unread, all),
     }
 }
 
