@@ -65,7 +65,10 @@ fn hides(kind: ProblemKind) -> bool {
 
 fn told(finding: Finding, problem: &Problem) -> Finding {
     match &problem.path {
-        Some(path) => finding.evidence(format!("{path}: {}", problem.text)),
-        None => finding.evidence(&problem.text),
+        // Most begin with the path that they are about.
+        Some(path) if !problem.text.as_str().starts_with(path.as_str()) => {
+            finding.evidence(format!("{path}: {}", problem.text))
+        }
+        _ => finding.evidence(&problem.text),
     }
 }
