@@ -37,6 +37,9 @@ pub(super) fn write(story: &Story<'_>, out: &mut dyn Write) -> io::Result<()> {
         let what = what.map(|it| it + ", ").unwrap_or_default();
         format!("{}: {what}{}", foreign(&it.deed()), members(it, &["what"]))
     })?;
+    list("Who came and went", story.sessions.iter(), "Nobody.", out, &|it| {
+        format!("session of {}, {}", foreign(&it.who), members(it, OF_SESSION_UNTOLD))
+    })?;
     open(story, out)?;
     integrity(story, out)?;
     for (title, what) in TO_WRITE {
@@ -75,16 +78,6 @@ fn head(story: &Story<'_>, out: &mut dyn Write) -> io::Result<()> {
     text.push_str(&row("Whom to ask", story.groups.iter().map(|it| foreign(&ask(it))).collect()));
     let length = human(to.since(from).max(0));
     let _ = writeln!(text, "- Took: {length}, {}", many(story.timeline.len(), "record"));
-    for it in &story.sessions {
-        let _ = writeln!(
-            text,
-            "- {}, record {}: session of {}, {}",
-            it.at,
-            it.seq,
-            foreign(&it.who),
-            members(it, OF_SESSION_UNTOLD)
-        );
-    }
     out.write_all(text.as_bytes())
 }
 
