@@ -35,8 +35,8 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     }
     if cluster::holds(target) {
         let lineage = cluster::lineage(target)?;
-        cluster::refuse_impatient(&lineage)?;
         refuse_early(&lineage)?;
+        cluster::refuse_impatient(&lineage)?;
         return cluster::renewal_plan(&KIND, &lineage, chosen);
     }
     let certbot = Certbot::of(target)?;

@@ -104,6 +104,19 @@ mod tests {
     }
 
     #[test]
+    fn this_machine_needs_no_way() {
+        let read = |key: &str| {
+            let text = format!("[[host]]\nname = 'a'\nbecome = 'sudo'\n{key}\n");
+            crate::inventory::read(&text).0.hosts.remove(0)
+        };
+        let (far, here) = (read("port = 22"), read("connection = 'local'"));
+        assert_eq!(scan(None, &far), "ssh -p 22 a 'exec sudo -n /bin/sh -s'");
+        assert_eq!(scan(None, &here), "sudo -n /bin/sh -s");
+        assert_eq!(login(None, &far), Ok("ssh -p 22 a".to_owned()));
+        assert!(login(None, &here).is_err());
+    }
+
+    #[test]
     fn what_a_shell_would_act_on_is_quoted() {
         check("web-1.example.net", "web-1.example.net");
         check("a b", "'a b'");

@@ -27,12 +27,12 @@ made {{printf "%q" .metadata.creationTimestamp}}
 {{end}}{{end}}{{with .spec}}{{if eq $kind "Challenge"}}{{with .dnsName}}proves {{printf "%q" .}}
 {{end}}{{with .type}}by {{printf "%q" .}}
 {{end}}{{end}}{{end}}{{with .status}}{{with .state}}state {{printf "%q" .}}
-{{end}}{{with .reason}}because {{printf "%.400q" .}}
+{{end}}{{with .reason}}because {{printf "%.1000q" .}}
 {{end}}{{if and $is_new (eq $kind "CertificateRequest")}}{{with .certificate}}certificate {{.}}
 {{end}}{{end}}{{range .conditions}}condition {{printf "%q" .type}}
 {{with .status}}is {{printf "%q" .}}
 {{end}}{{with .reason}}reason {{printf "%q" .}}
-{{end}}{{with .message}}message {{printf "%.400q" .}}
+{{end}}{{with .message}}message {{printf "%.1000q" .}}
 {{end}}{{end}}{{end}}{{end}}{{end}}"#;
 
 /// All that was made for the Certificates of a cluster.

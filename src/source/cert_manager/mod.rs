@@ -449,6 +449,25 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_the_ca_is_known_by_the_order() {
+        let text = "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: too many \
+                    certificates (5) already issued for this exact set of identifiers in the last \
+                    168h0m0s, retry after 2026-11-25 08:12:00 UTC: see https://x.example";
+        let listing = ATTEMPTS.replace(
+            "state \"invalid\"\nobject Order",
+            &format!("state \"errored\"\nbecause {text:?}\nobject Order"),
+        );
+        let start = listing.find("object Challenge").unwrap();
+        let attempts = Attempts::read(&listing.as_bytes()[..start], String::new());
+        let reasons = attempts.reasons("web", "shop");
+        let it = listing::certificates(LISTING.as_bytes()).0.remove(1);
+        let failure = it.failure(&reasons).unwrap();
+        let limited = crate::explain::limited(failure.text.as_str()).unwrap();
+        assert_eq!(limited.name, "limit-exact-set");
+        assert_eq!(limited.until, Moment::parse("2026-11-25T08:12:00Z"));
+    }
+
+    #[test]
     fn what_may_not_be_listed_is_said_where_it_is_missed() {
         let host = Host::new(HostName::new("k8s"), "k8s", &[]);
         let now = Moment::parse(NOW).unwrap();
