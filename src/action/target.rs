@@ -61,9 +61,15 @@ impl<'a> Find<'a> {
         })
     }
 
-    /// Why nothing can be done at a host: somebody else reads it, and no way to it is known here.
+    /// Why nothing can be done at a host: nobody knows it any more, or somebody else reads it, and
+    /// no way to it is known here.
     pub fn elsewhere(&self, host: &HostName) -> Option<Refusal> {
-        let by = &self.fleet.host(host)?.told.as_ref()?.by;
+        let Some(known) = self.fleet.host(host) else {
+            let text = format!("{host} is not in the inventory any more");
+            let hint = "give it back its [[host]], or go on without it";
+            return Some(Refusal::new(Why::BadRequest, text).hint(hint));
+        };
+        let by = &known.told.as_ref()?.by;
         let text = format!("{host} is read by {by}: no way to it is known here");
         let hint = "add it to the inventory as a [[host]], and it is read over SSH";
         Some(Refusal::new(Why::Unknown, text).hint(hint))

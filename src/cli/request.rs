@@ -234,8 +234,16 @@ impl Request {
         }
         let mut planned = Planned { plans: Vec::new(), refused: Vec::new() };
         for (host, lineage) in names {
-            let Some(target) = find.target(host, lineage.as_deref()) else { continue };
-            match self.kind.plan(&target, &self.chosen) {
+            let plan = match find.target(host, lineage.as_deref()) {
+                Some(target) => self.kind.plan(&target, &self.chosen),
+                // Filters keep hosts that somebody else reads, too.
+                None if find.fleet.host(host).is_some() => continue,
+                None => match find.elsewhere(host) {
+                    Some(refusal) => Err(refusal),
+                    None => continue,
+                },
+            };
+            match plan {
                 Ok(plan) => planned.plans.push(plan),
                 Err(refusal) => {
                     let target = match lineage {
@@ -320,6 +328,22 @@ mod tests {
             assert_eq!(error.to_string(), format!("nothing matches `{word}`"));
         }
         assert!(idle(&["hook", "web-01/x"]).is_none());
+    }
+
+    /// A roll-out is gone on with by names that were good when it was begun.
+    #[test]
+    fn a_host_that_is_gone_is_refused_and_not_passed_over() {
+        let (inventory, _) = crate::inventory::read("[[host]]\nname = \"web-01\"\n");
+        let fleet = inventory.fleet();
+        let now = Moment::parse("2026-11-23T02:14:07Z").unwrap();
+        let history = &crate::budget::History::default();
+        let find = Find { inventory: &inventory, fleet: &fleet, history, now };
+        let request = Request { targets: Vec::new(), ..read(&["renew", "web-01/x"]).unwrap() };
+        let gone = (HostName::new("web-02"), Some("x".to_owned()));
+        let planned = request.plan(&[gone], find).unwrap_or_else(|_| panic!("passed over"));
+        let [(target, refusal)] = &planned.refused[..] else { panic!("passed over") };
+        assert_eq!(target, "web-02/x");
+        assert_eq!(refusal.text, "web-02 is not in the inventory any more");
     }
 
     #[test]

@@ -25,11 +25,12 @@ pub(super) struct Resume {
     pub(super) id: Option<String>,
 
     /// With --resume: try what failed again, too
-    #[arg(long, requires = "resume")]
+    // Also told apart: clap asks for nothing that what is given rules out.
+    #[arg(long, requires = "resume", conflicts_with_all = ["failed_of", "unattended"])]
     pub(super) retry_failed: bool,
 
     /// With --resume: take the roll-out over from somebody who is still at it
-    #[arg(long, requires = "resume")]
+    #[arg(long, requires = "resume", conflicts_with_all = ["failed_of", "unattended"])]
     pub(super) take_over: bool,
 }
 

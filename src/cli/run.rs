@@ -454,3 +454,33 @@ fn length(text: &str) -> Result<Duration, String> {
         .map(Duration::from_secs)
         .ok_or_else(|| "expected a length of time up to a day, as in 1h".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Args as _;
+
+    use super::*;
+
+    /// What `clap` says of a line; nothing if it is taken.
+    fn refusal(line: &str) -> String {
+        let command = Args::augment_args(clap::Command::new("run"));
+        let words = ["run"].into_iter().chain(line.split_whitespace());
+        command.try_get_matches_from(words).err().map(|it| it.to_string()).unwrap_or_default()
+    }
+
+    /// What goes on with a roll-out is refused with what does not, and not passed over.
+    #[test]
+    fn options_of_a_resumed_roll_out_are_for_nothing_else() {
+        let op = "0193a1b2-0000-7000-8000-000000000001";
+        for option in ["--retry-failed", "--take-over"] {
+            assert_eq!(refusal(&format!("--resume 4f1c09 {option}")), "");
+            for other in [format!("--failed-of {op}"), "--unattended".to_owned(), String::new()] {
+                let refusal = refusal(&format!("{option} {other}"));
+                assert!(
+                    refusal.contains(option) || refusal.contains("--resume"),
+                    "{option} {other}"
+                );
+            }
+        }
+    }
+}

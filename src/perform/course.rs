@@ -91,6 +91,15 @@ impl Course {
         }
     }
 
+    /// Why nothing more may begin from here, also of a wave that is under way: somebody else goes
+    /// on with it.
+    pub(super) async fn over(&self) -> Option<SafeText> {
+        match self.go().await {
+            Go::Over(why) => Some(why),
+            Go::On | Go::Stop(_) | Go::Wait(_) => None,
+        }
+    }
+
     /// The intent of a plan is on record.
     pub(super) async fn began(&self, plan: &Plan, op: Uuid) {
         self.note(plan, Became::Running, Some(op)).await;

@@ -131,7 +131,16 @@ impl Crew {
             self.leave_out(task, &why).await;
             return Err(why);
         }
-        Ok(match self.prepare(plan).await {
+        let ready = self.prepare(plan).await;
+        // The look may have taken its time. What has not begun is theirs, and every word about it;
+        // what follows from something of ours is nobody else's.
+        if task.of.is_none()
+            && let Some(why) = self.course.over().await
+        {
+            self.say(Progress::NotBegun { at, why: why.clone() });
+            return Err(why);
+        }
+        Ok(match ready {
             Ok(ready) => self.carry_out(task, ready).await,
             Err((case, summary, why)) => {
                 let mut report = refused(&case, &summary, Some(why));

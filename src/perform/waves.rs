@@ -65,18 +65,21 @@ pub(super) async fn perform_all(
     }
     for (number, wave) in waves.iter().enumerate() {
         let wave_plans = wave.0.iter().filter_map(|at| Some((*at, plans.get(*at)?)));
-        if stopped.is_none() {
-            stopped = match crew.wait().await {
-                Go::On | Go::Wait(_) => None,
-                Go::Stop(why) => Some(why),
-                // What remains is theirs, and so is every word about it.
-                Go::Over(why) => {
-                    for at in waves.iter().skip(number).flat_map(|it| &it.0) {
-                        crew.say(Progress::NotBegun { at: *at, why: why.clone() });
-                    }
-                    return;
+        let go = match (&stopped, crew.course.over().await) {
+            (_, Some(why)) => Go::Over(why),
+            (None, None) => crew.wait().await,
+            (Some(_), None) => Go::On,
+        };
+        match go {
+            Go::On | Go::Wait(_) => {}
+            Go::Stop(why) => stopped = Some(why),
+            // What remains is theirs, and so is every word about it.
+            Go::Over(why) => {
+                for at in waves.iter().skip(number).flat_map(|it| &it.0) {
+                    crew.say(Progress::NotBegun { at: *at, why: why.clone() });
                 }
-            };
+                return;
+            }
         }
         if let Some(why) = &stopped {
             for (at, plan) in wave_plans {

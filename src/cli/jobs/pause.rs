@@ -43,6 +43,11 @@ pub(super) fn resume(id: &str, context: &Context) -> Result<Exit, Failure> {
 /// Lists a roll-out no more among those that are not finished.
 pub(super) fn close(id: &str, context: &Context) -> Result<Exit, Failure> {
     let (rollouts, kept) = find(id, context)?;
+    if let Some(ended) = kept.run.ended {
+        let tally = kept.run.tally();
+        print(|out| writeln!(out, "it is over since {ended}: {tally}"))?;
+        return Ok(Exit::Done);
+    }
     let now = context.clock.now();
     let who = context.session("jobs").who();
     let (_, held) = rollouts.take(kept.run.id, &who, now, false).map_err(not_taken)?;

@@ -2,6 +2,7 @@
 //! nothing is done twice, and nothing is lost. The CA and certbot's archives count.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -262,6 +263,11 @@ fn what_is_mended_by_hand_is_not_done_again_and_what_is_closed_is_not_listed() {
 
     it.certdeck(&format!("jobs close {id}")).check(0, &["closed: 1 done, 1 wait"]);
     assert!(it.open().is_empty());
+    // Once is enough: when it was closed stays.
+    let file = it.lab.path(&format!("state/rollouts/{id}.json"));
+    let before = fs::read_to_string(&file).unwrap();
+    it.certdeck(&format!("jobs close {id}")).check(0, &["it is over since", "1 done, 1 wait"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
     it.certdeck(&format!("run --resume {id} --yes 1")).check(2, &["was closed"]);
     assert_eq!(it.renewed(), [2, 0]);
 }
@@ -284,6 +290,48 @@ fn a_pause_lets_what_runs_end_and_begins_nothing_more() {
     assert_eq!(program.wait().unwrap().code(), Some(0), "{}", it.said());
     assert_eq!(it.renewed(), [1; 4]);
     it.certdeck(&format!("jobs pause {id}")).check(2, &["nobody is at it", "it is over: 4 done"]);
+    it.assert_proven();
+}
+
+/// The first looks at the hosts of a wave when somebody takes it over: it begins nothing there.
+#[test]
+fn who_is_taken_over_within_a_wave_begins_nothing_more() {
+    let Some(it) = Crowd::new(3) else { return };
+    let gate = Gate::new(&it.hosts[0]);
+    let mut first = it.child(&it.whole());
+    gate.wait();
+    let id = id(&it.only()).to_owned();
+    // From here on, looks at the others wait.
+    let [seen, open] = ["seen", "open"].map(|name| it.lab.path(name));
+    for host in &it.hosts[1..] {
+        let date = host.path("bin/date");
+        let script = format!(
+            "#!/bin/sh\necho >> '{}'; while [ ! -e '{}' ]; do sleep 0.05; done\n\
+             exec /bin/date \"$@\"\n",
+            seen.display(),
+            open.display()
+        );
+        fs::write(&date, script).unwrap();
+        fs::set_permissions(&date, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    gate.open();
+    let looks = || fs::read_to_string(&seen).map_or(0, |it| it.lines().count());
+    wait_for("the looks of the wave", || looks() >= 2);
+    let resume = format!("run --resume {id} --take-over --yes 2");
+    let mut second = it.lab.certdeck(&it.inventory());
+    let second = second.args(resume.split_whitespace()).stdin(Stdio::null());
+    let second = second.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for("the looks of somebody else", || looks() >= 4);
+    fs::write(&open, "").unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(1), "{}", it.said());
+    assert!(it.said().contains("has taken it over"), "{}", it.said());
+    assert!(!it.said().contains("web-1/a.test: begun"), "{}", it.said());
+    Told::new(second.wait_with_output().unwrap()).check(0, &["3 done\n"]);
+    assert_eq!(it.renewed(), [1; 3]);
+    // Every intent but the canary's is of whoever has taken it over.
+    let log = records(&it.lab);
+    let intents: Vec<_> = log.iter().filter(|it| it.kind() == "intent").collect();
+    assert_eq!(intents.len(), 3, "{intents:#?}");
     it.assert_proven();
 }
 
