@@ -158,3 +158,77 @@ fn held(found: Found) -> Held {
 
 /// A store has better things to do.
 const AT_ONCE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rcgen::{CertificateParams, KeyPair};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::fleet::{Chain, Host, Renewal, Roots, Sighting};
+
+    const NOW: Moment = Moment::from_unix(1_795_403_564);
+
+    /// A host with a lineage, a file that is a copy of it, and one that is not.
+    fn fleet() -> Fleet {
+        let chain = |name: &str| {
+            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let leaf = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+            Arc::new(Chain::read(&[leaf.der().clone()], &Roots::public()).unwrap())
+        };
+        let place = |source, name: &str, chain: &Arc<Chain>| {
+            let mut place = Place::new(source, PlaceName::new(name));
+            let location = SafeText::new("/x.pem");
+            place.layers.disk = Some(Sighting { chain: Arc::clone(chain), location, at: NOW });
+            place
+        };
+        let (own, other) = (chain("a.test"), chain("b.test"));
+        let lineage =
+            Place { renewal: Some(Renewal::default()), ..place("certbot", "a.test", &own) };
+        let mut host = Host::new(HostName::new("a"), "a", &[]);
+        host.reach = Reach::Up;
+        host.places =
+            vec![lineage, place("pem", "/tls/copy.pem", &own), place("pem", "/tls/b.pem", &other)];
+        let mut fleet = Fleet::new([host.clone()]);
+        fleet.recall(host);
+        fleet
+    }
+
+    /// Of a store that is silent nothing is known when the time is up, and others count.
+    #[tokio::test]
+    async fn a_silent_store_keeps_nobody_waiting() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = listener.local_addr().unwrap();
+        let store = |name: &str, port: u16, secret: &str| {
+            format!(
+                "[[secret-store]]\nname = '{name}'\nkind = 'vault-kv2'\n\
+                 url = 'http://127.0.0.1:{port}'\n{secret}\n"
+            )
+        };
+        let text = [
+            "[defaults]\ndeliver = ['none', 'silent']\n[[host]]\nname = 'a'\n".to_owned(),
+            store("silent", silent.port(), "secret-command = 'echo t'"),
+            store("none", 1, "secret-env = 'CERTDECK_NOBODY_SETS_THIS'"),
+        ];
+        let (inventory, complaints) = inventory::read(&text.concat());
+        assert_eq!(complaints, []);
+        let begin = Instant::now();
+        let patience = Duration::from_millis(300);
+        let seen = survey(&inventory, &fleet(), Clock::fixed(NOW), patience).await;
+        assert!(begin.elapsed() < patience * 10, "{:?}", begin.elapsed());
+        let told: Vec<_> = seen
+            .places
+            .iter()
+            .map(|(_, name, stored)| {
+                let known = stored.iter().filter(|it| it.held.is_some()).count();
+                (name.as_str(), stored.len(), known)
+            })
+            .collect();
+        assert_eq!(told, [("a.test", 2, 0), ("/tls/b.pem", 2, 0)]);
+        let [none, silent] = seen.silent.as_slice() else { panic!("{:?}", seen.silent) };
+        assert!(none.as_str().starts_with("what none holds is not known"), "{none}");
+        assert!(silent.as_str().ends_with("it has not answered in time"), "{silent}");
+    }
+}
