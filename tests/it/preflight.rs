@@ -355,6 +355,33 @@ fn a_ca_that_is_away_or_busy_is_told() {
     world.check(&[]).is("ca", "failed", "asks to be left alone until");
 }
 
+/// Hosts and CAs that several certificates share.
+#[test]
+fn what_is_shared_is_looked_at_once() {
+    let Some(world) = World::new() else { return };
+    let looks = world.lab.path("looks");
+    let count = format!("#!/bin/sh\necho \"$*\" >> '{}'\nexec /bin/date \"$@\"\n", looks.display());
+    world.program("date", &count);
+    let looked = |targets: &[&str]| {
+        fs::write(&looks, "").unwrap();
+        let before = world.web.ca.directories();
+        let rest = ["--names", "www.a.test", "--by", "certdeck", "--format", "json"];
+        let output = world.command(&[targets, &rest[..]].concat()).output().unwrap();
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value["targets"].as_array().unwrap().len(), targets.len(), "{value}");
+        // Every script asks for the time at its beginning.
+        let scripts = fs::read_to_string(&looks).unwrap().matches("%z").count();
+        (scripts, world.web.ca.directories() - before)
+    };
+    // The first look at a host that nobody has looked at is one more.
+    looked(&["web-01/one"]);
+    let (one, of_one) = looked(&["web-01/one"]);
+    let (three, of_three) = looked(&["web-01/one", "web-01/two", "web-01/three"]);
+    let checks = one - 1;
+    assert_eq!(three, 3 * checks + 1, "{one} scripts for one, {three} for three");
+    assert_eq!((of_one, of_three), (1, 1));
+}
+
 #[test]
 fn a_host_that_is_not_ready_is_told() {
     let Some(world) = World::new() else { return };

@@ -1,5 +1,6 @@
 //! The CA, as it is now.
 
+use super::Shared;
 use crate::acme::{Error, account, health};
 use crate::fleet::is_example;
 use crate::inventory::Issuer;
@@ -7,8 +8,8 @@ use crate::perform::Tools;
 use crate::preflight::{Authority, Case, Client, Found};
 use crate::text::SafeText;
 
-pub(super) async fn look(case: &Case, tools: &Tools) -> Found<Authority> {
-    let ca = &case.ca;
+pub(super) async fn look(case: &Case, shared: &Shared) -> Found<Authority> {
+    let (ca, tools) = (&case.ca, &shared.tools);
     if is_example(&ca.directory) {
         let host = SafeText::new(ca.host());
         let text = format!("{host}: the name is kept for examples (RFC 2606), so nobody is asked");
@@ -16,7 +17,9 @@ pub(super) async fn look(case: &Case, tools: &Tools) -> Found<Authority> {
     }
     let office = &tools.office;
     let issuer = ca.issuer.clone().unwrap_or_else(|| unnamed(case, tools));
-    let health = health::look(office, &issuer, ca.is_staging).await;
+    // What is trusted is told by the issuer.
+    let key = (issuer.name.clone(), ca.directory.clone());
+    let health = shared.healths.see(key, health::look(office, &issuer, ca.is_staging)).await;
     let mut authority = Authority {
         took: u64::try_from(health.took.as_millis()).unwrap_or(u64::MAX),
         offset: health.offset,

@@ -8,6 +8,7 @@
 mod authority;
 mod host;
 mod names;
+mod once;
 mod record;
 mod trial;
 mod web;
@@ -18,11 +19,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use once::Once;
+
 use super::{Past, Tools};
+use crate::acme::health::Health;
 use crate::acme::ledger::Ledger;
 use crate::action::Find;
 use crate::budget::{Event, History};
-use crate::fleet::{Fleet, Reach, Visit};
+use crate::fleet::{Fleet, HostName, Reach, Visit};
 use crate::preflight::{self, Case, Evidence, Kind, Part, Refusal, Verdict, Wanted};
 use crate::scan;
 use crate::text::SafeText;
@@ -92,6 +96,8 @@ impl Preflight {
             stopped,
             turns: Semaphore::new(AT_ONCE),
             noted: OnceLock::new(),
+            visits: Once::default(),
+            healths: Once::default(),
         });
         for (at, it) in wanted.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
@@ -124,6 +130,10 @@ struct Shared {
     turns: Semaphore,
     /// What this machine has noted of CAs.
     noted: OnceLock<Vec<Event>>,
+    /// The hosts that were looked at.
+    visits: Once<HostName, ()>,
+    /// The CAs that were asked how they are, by issuer and directory.
+    healths: Once<(String, String), Health>,
 }
 
 /// What this machine has noted of what happened at CAs. Without it, a little is known less.
@@ -179,14 +189,14 @@ impl Shared {
         };
         let told = inventory.host(wanted.host.as_str()).ok_or_else(unknown)?;
         let known = self.fleet().shared(&wanted.host).ok_or_else(unknown)?;
-        let visit = scan::visit(sessions, told, known, *clock).await;
-        self.say(Progress::Visited(visit.clone()));
-        // A copy: hosts are shared, and the other certificates are not to wait for what follows.
-        let fleet = {
-            let mut fleet = self.fleet();
-            fleet.apply(visit);
-            fleet.clone()
+        let visit = async {
+            let visit = scan::visit(sessions, told, known, *clock).await;
+            self.say(Progress::Visited(visit.clone()));
+            self.fleet().apply(visit);
         };
+        Box::pin(self.visits.see(wanted.host.clone(), visit)).await;
+        // A copy: hosts are shared, and the other certificates are not to wait for what follows.
+        let fleet = self.fleet().clone();
         let now = clock.now();
         let noted = self.noted.get_or_init(|| noted(&self.tools)).clone();
         let history = &History::new(&fleet, &inventory.order_limits(), noted, now);
@@ -234,7 +244,7 @@ impl Desk<'_> {
             self.pin(Part::Zones, |it| it.zones = Ok(zones));
         };
         let authority = async {
-            let authority = authority::look(case, tools).await;
+            let authority = authority::look(case, self.shared).await;
             self.pin(Part::Authority, |it| it.authority = authority);
         };
         let host = async {

@@ -156,6 +156,11 @@ impl Ca {
         lines.filter_map(|it| it.rsplit(' ').next()).map(str::to_owned).collect()
     }
 
+    /// How often its directory was asked for.
+    pub(crate) fn directories(&self) -> usize {
+        fs::read_to_string(self.dir.join("pebble.log")).unwrap().matches("GET /dir ").count()
+    }
+
     /// Tells its name server something, as JSON: `add-http01`, `set-txt`, …
     pub(crate) fn tell(&self, what: &str, body: &serde_json::Value) {
         let mut curl = Command::new("curl");
