@@ -288,6 +288,7 @@ pub(super) fn serving(kind: &'static str, path: &str, name: &str, port: u16) -> 
         sites: vec![Site {
             names: vec![SafeText::new(name)],
             listens: vec![listen],
+            proxied: Vec::new(),
             loads: vec![load],
         }],
         read_by: None,

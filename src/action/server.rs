@@ -397,7 +397,7 @@ pub(super) fn endpoints(
     let is_name = |it: &str| leaf.is_none_or(|leaf| leaf.covers(it)) && !it.contains('*');
     let mut all: Vec<Endpoint> = Vec::new();
     for (site, _) in servings.iter().flat_map(|it| &it.sites) {
-        for listen in &site.listens {
+        for listen in site.doors() {
             let told = target.told.endpoints.iter().filter(|it| it.port == listen.port);
             let is_of_site = |it: &&Endpoint| {
                 site.names.is_empty()

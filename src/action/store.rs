@@ -268,7 +268,7 @@ fn shown(servings: &[Serving<'_>], names: &[String]) -> Vec<(String, String)> {
                 (true, 1) => of_names,
                 _ => site.names.iter().map(SafeText::as_str).find(is_ours),
             };
-            let listen = site.listens.iter().min().filter(|_| site.loads.len() == 1)?;
+            let listen = site.doors().min().filter(|_| site.loads.len() == 1)?;
             let address = match listen.address {
                 IpAddr::V4(it) if it.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
                 IpAddr::V6(it) if it.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -137,6 +137,7 @@ pub(crate) fn nginx(host: &mut Host, names: &[&str], path: &str, chain: &Chain) 
     let site = Site {
         names: names.iter().map(|it| SafeText::new(it)).collect(),
         listens: vec![Listen { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 443 }],
+        proxied: Vec::new(),
         loads: vec![Load {
             certificate: SafeText::new(path),
             key: None,

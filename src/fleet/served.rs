@@ -178,7 +178,12 @@ mod tests {
             pid: None,
             unit: None,
             read_by: None,
-            sites: vec![Site { names, listens: vec![listen], loads: vec![load] }],
+            sites: vec![Site {
+                names,
+                listens: vec![listen],
+                proxied: Vec::new(),
+                loads: vec![load],
+            }],
             problems: Vec::new(),
         }
     }

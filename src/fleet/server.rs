@@ -37,8 +37,17 @@ pub struct Site {
     pub names: Vec<SafeText>,
     /// Where it listens with TLS.
     pub listens: Vec<Listen>,
+    /// Which of these want the PROXY protocol first: only a load balancer can ask there.
+    pub proxied: Vec<Listen>,
     /// The certificates that it loads: several for keys of several kinds.
     pub loads: Vec<Load>,
+}
+
+impl Site {
+    /// Where anybody can ask it.
+    pub fn doors(&self) -> impl Iterator<Item = Listen> {
+        self.listens.iter().filter(|it| !self.proxied.contains(it)).copied()
+    }
 }
 
 /// A file that a server loads.

@@ -180,7 +180,7 @@ fn beside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
 
 const MAGIC: &[u8] = b"certdeck";
 /// Raised with every change of [`wire`].
-const VERSION: u16 = 9;
+const VERSION: u16 = 10;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 /// Twenty times what a thousand hosts with ten certificates each need.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -379,6 +379,7 @@ mod tests {
             sites: vec![Site {
                 names: vec![text("example.net")],
                 listens: vec![Listen { address: [0, 0, 0, 0].into(), port: 443 }],
+                proxied: Vec::new(),
                 loads: vec![Load {
                     certificate: text("/a.pem"),
                     key: Some(text("/a.key")),

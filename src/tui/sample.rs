@@ -405,6 +405,7 @@ fn server(places: &[Place], listen: Listen) -> Option<Server> {
         Some(Site {
             names: disk.chain.leaf.names.clone(),
             listens: vec![listen],
+            proxied: Vec::new(),
             loads: vec![Load {
                 certificate: disk.location.clone(),
                 key: it.key.as_ref().map(|it| it.path.clone()),

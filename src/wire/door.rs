@@ -153,7 +153,7 @@ pub(super) fn found(told: &[Ask], seen: &Seen) -> Vec<Ask> {
             is_told: false,
             has_both: site.loads.len() > 1,
         };
-        let doors = site.listens.iter().map(|it| reached(*it));
+        let doors = site.doors().map(reached);
         doors.filter_map(move |at| name.clone().map(|it| ask(it, at)))
     });
     asks.filter(|it| known.insert((it.name.clone(), it.at))).take(MOST_FOUND).collect()
@@ -266,6 +266,7 @@ mod tests {
         let site = |names: &[&str], listens: &[&str]| Site {
             names: names.iter().map(|it| SafeText::new(it)).collect(),
             listens: listens.iter().map(|it| listen(it)).collect(),
+            proxied: Vec::new(),
             loads: vec![Load {
                 certificate: SafeText::new("/a"),
                 key: None,

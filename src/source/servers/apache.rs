@@ -246,7 +246,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             left.retain(|it| !listens.contains(it));
             if host.is_on.or(self.main.is_on) == Some(true) {
                 let loads = host.loads().or_else(|| self.main.loads()).unwrap_or_default();
-                sites.push(Site { names: host.names.clone(), listens, loads });
+                sites.push(Site { names: host.names.clone(), listens, proxied: Vec::new(), loads });
             }
         }
         if self.main.is_on == Some(true)
@@ -254,7 +254,12 @@ impl<'r, 'a> Reader<'r, 'a> {
             && let Some(loads) = self.main.loads()
         {
             let listens = left.into_iter().collect();
-            sites.push(Site { names: self.main.names.clone(), listens, loads });
+            sites.push(Site {
+                names: self.main.names.clone(),
+                listens,
+                proxied: Vec::new(),
+                loads,
+            });
         }
         sites
     }

@@ -107,6 +107,13 @@ struct Stored {
     load: Load,
 }
 
+/// The addresses of a `bind` line, and those of them that want the PROXY protocol first.
+#[derive(Clone)]
+struct Bind {
+    listens: Vec<Listen>,
+    proxied: Vec<Listen>,
+}
+
 impl Reader<'_, '_> {
     fn line(&mut self, is_first: bool, at: &At, words: &[String]) {
         let Some((first, args)) = words.split_first() else { return };
@@ -152,15 +159,17 @@ impl Reader<'_, '_> {
             return;
         }
         let listens: Vec<_> = addresses.split(',').flat_map(listens).take(MAX_LISTENS).collect();
+        let is_proxied = params.iter().any(|it| it == "accept-proxy");
+        let bind = Bind { proxied: if is_proxied { listens.clone() } else { Vec::new() }, listens };
         for pair in params.windows(2) {
             let [option, path] = pair else { continue };
             match option.as_str() {
                 "crt" | "default-crt" => {
                     for loads in self.certificates(at, path) {
-                        self.site(&listens, Vec::new(), loads);
+                        self.site(&bind, Vec::new(), loads);
                     }
                 }
-                "crt-list" => self.list(&listens, &from(&self.bases.file, path)),
+                "crt-list" => self.list(&bind, &from(&self.bases.file, path)),
                 _ => {}
             }
         }
@@ -196,7 +205,7 @@ impl Reader<'_, '_> {
     }
 
     /// A list of certificates: `PATH [OPTIONS] NAME…` on each line.
-    fn list(&mut self, listens: &[Listen], path: &str) {
+    fn list(&mut self, bind: &Bind, path: &str) {
         if !is_file(path) {
             return;
         }
@@ -214,23 +223,28 @@ impl Reader<'_, '_> {
             }
             let first = first.split('[').next().unwrap_or_default();
             for loads in self.certificates(&at, first) {
-                self.site(listens, names.clone(), loads);
+                self.site(bind, names.clone(), loads);
             }
         }
     }
 
     /// Adds a site; the same on another address is the same site.
-    fn site(&mut self, listens: &[Listen], names: Vec<SafeText>, loads: Vec<Load>) {
+    fn site(&mut self, bind: &Bind, names: Vec<SafeText>, loads: Vec<Load>) {
         let is_same = |it: &&mut Site| {
             let files =
                 |all: &[Load]| all.iter().map(|it| it.certificate.clone()).collect::<Vec<_>>();
             it.names == names && files(&it.loads) == files(&loads)
         };
         if let Some(site) = self.sites.iter_mut().rev().take(MAX_ENTRIES).find(is_same) {
-            let new: Vec<_> = listens.iter().filter(|it| !site.listens.contains(it)).collect();
-            site.listens.extend(new);
+            for (all, new) in
+                [(&mut site.listens, &bind.listens), (&mut site.proxied, &bind.proxied)]
+            {
+                let new: Vec<_> = new.iter().filter(|it| !all.contains(it)).collect();
+                all.extend(new);
+            }
         } else if self.sites.len() < MAX_ENTRIES {
-            self.sites.push(Site { names, listens: listens.to_vec(), loads });
+            let Bind { listens, proxied } = bind.clone();
+            self.sites.push(Site { names, listens, proxied, loads });
         }
     }
 }
@@ -380,6 +394,12 @@ mod tests {
     fn the_file_of_the_package_serves_nothing() {
         let text = include_str!("../../../tests/fixtures/servers/haproxy-2.6.12-debian12.cfg");
         assert_eq!(sites(text), [""; 0]);
+    }
+
+    #[test]
+    fn who_wants_the_proxy_protocol_is_not_asked_alone() {
+        let text = "frontend x\n bind :1 ssl crt /a accept-proxy\n bind :2 ssl crt /a";
+        assert_eq!(sample::doors(&PROGRAM, text), [2]);
     }
 
     #[test]

@@ -253,15 +253,14 @@ fn served(module: Module, block: &[Directive], base: &str) -> Vec<Site> {
     let is_on = |server: &[Directive], name: &str| {
         [server, block].iter().find_map(|it| last(it, name)).is_some_and(|it| it == "on")
     };
-    // Where one server of an address listens with `ssl`, all do: it is a property of the socket.
-    let mut encrypted = BTreeSet::new();
-    for listen in servers.iter().flat_map(|it| named(it, "listen")) {
-        if listen.args.iter().any(|it| it == "ssl") {
-            encrypted.extend(addresses(listen));
-        }
-    }
+    // Where one server of an address listens like that, all do: it is a property of the socket.
+    let all_with = |word: &str| -> BTreeSet<Listen> {
+        let listens = servers.iter().flat_map(|it| named(it, "listen"));
+        listens.filter(|it| it.args.iter().any(|it| it == word)).filter_map(addresses).collect()
+    };
+    let (encrypted, proxied) = (all_with("ssl"), all_with("proxy_protocol"));
     let mut sites = Vec::new();
-    for server in servers {
+    for server in &servers {
         let is_ssl = is_on(server, "ssl");
         let listens: BTreeSet<_> = named(server, "listen")
             // QUIC has no TCP.
@@ -283,8 +282,9 @@ fn served(module: Module, block: &[Directive], base: &str) -> Vec<Site> {
             Module::Mail => Vec::new(),
             Module::Http | Module::Stream => names(server),
         };
-        let listens = listens.into_iter().collect();
-        sites.push(Site { names, listens, loads: loads(server, block, base) });
+        let proxied = listens.intersection(&proxied).copied().collect();
+        let (listens, loads) = (listens.into_iter().collect(), loads(server, block, base));
+        sites.push(Site { names, listens, proxied, loads });
     }
     sites
 }
@@ -382,6 +382,13 @@ mod tests {
     #[track_caller]
     fn check(server: &str, expect: &str) {
         assert_eq!(sites(&format!("http {{ server {{ {server} }} }}")).join("; "), expect);
+    }
+
+    #[test]
+    fn who_wants_the_proxy_protocol_is_not_asked_alone() {
+        let text = "http { server { listen 1 ssl proxy_protocol; listen 2 ssl; server_name a; } \
+                    server { listen 1 ssl; server_name b; } }";
+        assert_eq!(sample::doors(&PROGRAM, text), [2]);
     }
 
     #[test]

@@ -15,6 +15,23 @@ pub(super) fn read(
     args: &[&str],
     texts: &[(&str, &str)],
 ) -> (Vec<String>, Vec<Problem>) {
+    let (sites, problems) = sites(program, base, args, texts);
+    (sites.iter().map(line).collect(), problems)
+}
+
+/// The ports at which anybody can ask the sites of one file.
+pub(super) fn doors(program: &Program, text: &str) -> Vec<u16> {
+    let (sites, problems) = sites(program, "/etc/x", &[], &[("/etc/x/x.conf", text)]);
+    assert!(problems.is_empty(), "{problems:?}");
+    sites.iter().flat_map(Site::doors).map(|it| it.port).collect()
+}
+
+fn sites(
+    program: &Program,
+    base: &str,
+    args: &[&str],
+    texts: &[(&str, &str)],
+) -> (Vec<Site>, Vec<Problem>) {
     let mut frames = Vec::new();
     for (path, text) in texts {
         frames.push(Frame { word: b"file", key: path.as_bytes(), body: text.as_bytes() });
@@ -27,7 +44,7 @@ pub(super) fn read(
     let told = Told { roots: vec![root], args, ..Told::default() };
     let mut files = Files::new(&found, &globs);
     let sites = (program.read)(&mut files, &told);
-    (sites.iter().map(line).collect(), files.problems)
+    (sites, files.problems)
 }
 
 fn line(site: &Site) -> String {

@@ -59,6 +59,7 @@ impl WireServer {
 struct WireSite {
     names: Vec<Text>,
     listens: Vec<WireListen>,
+    proxied: Vec<WireListen>,
     loads: Vec<WireLoad>,
 }
 
@@ -67,6 +68,7 @@ impl WireSite {
         Self {
             names: it.names.iter().map(text).collect(),
             listens: it.listens.iter().map(WireListen::of).collect(),
+            proxied: it.proxied.iter().map(WireListen::of).collect(),
             loads: it.loads.iter().map(WireLoad::of).collect(),
         }
     }
@@ -75,6 +77,7 @@ impl WireSite {
         Site {
             names: self.names.into_iter().map(|it| it.0).collect(),
             listens: self.listens.into_iter().map(WireListen::listen).collect(),
+            proxied: self.proxied.into_iter().map(WireListen::listen).collect(),
             loads: self.loads.into_iter().map(WireLoad::load).collect(),
         }
     }
