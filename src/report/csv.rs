@@ -121,14 +121,19 @@ fn owned(text: &str) -> Cow<'static, str> {
     Cow::Owned(guarded(text).into_owned())
 }
 
-/// Text that no spreadsheet calculates (OWASP, "CSV Injection").
+/// Text that no spreadsheet calculates (OWASP, "CSV Injection"): some pass over blanks before a
+/// formula, and some take the wide forms of its signs for the signs themselves.
 pub(super) fn guarded(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    let begin = text.trim_start();
+    if begin.len() < text.len() || begin.starts_with(SIGNS) {
         Cow::Owned(format!("'{text}"))
     } else {
         Cow::Borrowed(text)
     }
 }
+
+/// What a formula begins with.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +154,9 @@ mod tests {
 
     #[test]
     fn formulas_are_quoted() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+        for text in
+            ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "＠SUM(A1)"]
+        {
             assert_eq!(guarded(text), format!("'{text}"));
         }
         assert_eq!(guarded("edge-1"), "edge-1");
