@@ -125,7 +125,7 @@ impl Overlay for Palette {
 
     fn draw(&self, desk: &Desk, under: &Under<'_>, area: Rect, buf: &mut Buffer) {
         let theme = &desk.theme;
-        let room = sheet::lay("Commands", (90, 24), theme, area, buf);
+        let room = sheet::lay("Commands", (96, 24), theme, area, buf);
         let mut typed = self.field.line(None, theme);
         typed.spans.insert(0, Span::styled(": ", theme.key()));
         sheet::put(0, &typed, room, buf);
