@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use certdeck::budget::authority::LETS_ENCRYPT;
+use certdeck::budget::{Account, Bucket, Ca, Event, History, NameSet, What};
 use certdeck::clock::Clock;
 use certdeck::diagnose::diagnose;
 use certdeck::export::Listener;
@@ -70,13 +72,27 @@ fn fleet() -> Fleet {
     fleet
 }
 
+/// What a CA still allows after a week in which every eighth certificate was renewed: thousands of
+/// limits of which something is used.
+fn budget(fleet: &Fleet) -> Vec<Bucket> {
+    let ca = Ca::of_directory(LETS_ENCRYPT.directory);
+    let account = Account::Client(SafeText::new("f00dfeedf00d"));
+    let event = |(at, (_, place)): (i64, (&Host, &Place))| {
+        let names = NameSet::new(place.leaf().unwrap().names.iter().map(SafeText::as_str));
+        let at = NOW.plus(-at * 480);
+        Event::noted(at, ca.clone(), What::Issued(None), names, account.clone())
+    };
+    let events = (0..).zip(fleet.places().step_by(8)).map(event).collect();
+    History::new(&Fleet::default(), &[], events, NOW).buckets(NOW)
+}
+
 fn metrics(criterion: &mut Criterion) {
     let fleet = fleet();
     let diagnosis = diagnose(&fleet, NOW);
     let filter = Filter::default();
     let page = Page::default();
     let report = Report { fleet: &fleet, diagnosis: &diagnosis, now: NOW, filter: &filter, page };
-    let beside = Beside::default();
+    let beside = Beside { buckets: budget(&fleet), ..Beside::default() };
     let made = Arc::new(Exposition::of(&Scanned::new(&report, &beside)));
     let size = made.bytes(NOW).len();
 
