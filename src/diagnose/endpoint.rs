@@ -1,8 +1,10 @@
 //! Something bad is served that no source tells of.
 
-use super::sight::{is_placeholder, told_probe};
+use super::sight::{is_of_lineage, is_placeholder, told_probe};
 use super::{Finding, Kind, Subject};
-use crate::fleet::{Certificate, ChainFault, Host, Moment, Place, Probe, Severity, Verdict, human};
+use crate::fleet::{
+    Certificate, ChainFault, Host, Moment, Place, Probe, Severity, Vantage, Verdict, human,
+};
 
 pub(super) const KIND: Kind = Kind {
     name: "endpoint",
@@ -55,8 +57,9 @@ pub(super) fn orphans(host: &Host) -> impl Iterator<Item = &Probe> {
     let is_strange = |place: &Place, it: &Probe| {
         let covers = |leaf: &Certificate| leaf.covers(it.name.as_str());
         let disk = place.layers.disk.as_ref();
-        it.served.as_ref().is_ok_and(|it| covers(&it.leaf))
-            && disk.is_some_and(|it| !covers(&it.chain.leaf))
+        let is_others = it.served.as_ref().is_ok_and(|it| covers(&it.leaf))
+            && disk.is_some_and(|it| !covers(&it.chain.leaf));
+        is_others || is_unrelated(host, place, it)
     };
     let has = move |it: &&Probe| {
         host.places.iter().any(|place| {
@@ -64,6 +67,17 @@ pub(super) fn orphans(host: &Host) -> impl Iterator<Item = &Probe> {
         })
     };
     host.probes.iter().filter(move |it| !has(it))
+}
+
+/// Whether a process of the host of which no configuration is known serves a placeholder that
+/// never was the place's, where the inventory asks for a name that the place covers.
+fn is_unrelated(host: &Host, place: &Place, probe: &Probe) -> bool {
+    let mut sites = host.servers.iter().flat_map(|it| &it.sites).flat_map(|it| &it.listens);
+    let is_foreign = |it: &Certificate| is_placeholder(it) && !is_of_lineage(place, it);
+    probe.is_told
+        && probe.vantage == Vantage::Loopback
+        && sites.all(|it| Some(it.port) != probe.port())
+        && probe.served.as_ref().is_ok_and(|it| is_foreign(&it.leaf))
 }
 
 /// Whether another host of the inventory that is the same machine covers what is served.
@@ -148,6 +162,23 @@ mod tests {
         host.probes.clear();
         serve(&mut host, intranet(-1));
         check([host], "endpoint critical expired web-01:");
+    }
+
+    /// A mail server that still has the placeholder of its package, beside a lineage for its name.
+    #[test]
+    fn a_placeholder_of_a_process_that_nobody_knows_is_found() {
+        let names = &["www.example.net"];
+        let mut placeholder = leaf("snakeoil", &["vm"], 3650, 3600);
+        placeholder.issuer = placeholder.subject.clone();
+        let shown = || probe(names[0], "127.0.0.1:993", signed(placeholder.clone()));
+        let with = |shown: Probe| {
+            let chain = signed(leaf("www", names, 90, 80));
+            let mut host = host("web-01", vec![place("www", chain)]);
+            serve(&mut host, shown);
+            host
+        };
+        check([with(shown())], "endpoint critical name web-01:");
+        check([with(Probe { is_told: false, ..shown() })], "");
     }
 
     #[test]
