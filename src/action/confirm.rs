@@ -227,8 +227,8 @@ fn stale(plan: &Plan, fleet: &Fleet) -> Option<String> {
             changed("the version is not in the archive any more")
         }
         Promise::TimerArmed => {
-            let mut triggers = host.automation.iter().flat_map(|it| &it.schedule.triggers);
-            match triggers.find(|it| it.is_armed) {
+            let mut triggers = host.automation.iter().flat_map(|it| it.schedule.starting_all());
+            match triggers.next() {
                 Some(it) => changed(&format!("{} is armed by now", it.name)),
                 None => None,
             }

@@ -32,7 +32,8 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
     let unknown =
         || Refusal::new(Why::Unknown, format!("how certbot is started on {host} is not known"));
     let schedule = &certbot.automation.ok_or_else(unknown)?.schedule;
-    if let Some(armed) = schedule.triggers.iter().find(|it| it.is_armed) {
+    // What renews one lineage leaves the others to this timer.
+    if let Some(armed) = schedule.starting_all().next() {
         let text = format!("{} starts certbot on {host} already", armed.name);
         return Err(Refusal::new(Why::Pointless, text));
     }
@@ -51,6 +52,7 @@ fn plan(target: &Target<'_>, chosen: &Chosen) -> Result<Plan, Refusal> {
         }
     }
     let mut timers: Vec<_> = schedule.triggers.iter().filter(|it| is_timer(it)).collect();
+    timers.retain(|it| it.only.is_empty());
     // A timer that only waits to be enabled is better than one that somebody masked.
     timers.sort_by_key(|it| it.state == "masked");
     match (timers.first(), chosen.get("write-unit")) {
@@ -219,6 +221,7 @@ mod tests {
 
     use super::super::sample::{Sample, sample};
     use super::*;
+    use crate::fleet::Scope;
     use crate::text::SafeText;
 
     fn with(scheduler: Scheduler, timers: &[(&str, &str)]) -> Sample {
@@ -259,6 +262,32 @@ mod tests {
             runs(&masked),
             ["systemctl unmask certbot.timer", "systemctl enable --now certbot.timer"]
         );
+    }
+
+    #[test]
+    fn what_renews_one_lineage_stands_in_the_way_of_no_timer() {
+        let of_one = |name, state: &str| {
+            sample().automated(|it| {
+                it.schedule.triggers = vec![
+                    Trigger {
+                        name: SafeText::new(name),
+                        is_armed: true,
+                        only: vec![Scope::Lineage(SafeText::new("a.test"))],
+                        ..Trigger::default()
+                    },
+                    Trigger {
+                        name: SafeText::new("certbot.timer"),
+                        is_armed: state == "armed",
+                        state: SafeText::new(state),
+                        ..Trigger::default()
+                    },
+                ];
+            })
+        };
+        let off = of_one("nightly.timer", "inactive, disabled");
+        assert_eq!(runs(&off), ["systemctl enable --now certbot.timer"]);
+        let refusal = of_one("nightly.timer", "armed").plan("enable-timer", "web-01", &[]);
+        assert!(refusal.unwrap_err().text.starts_with("certbot.timer starts certbot"));
     }
 
     #[test]

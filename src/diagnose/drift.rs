@@ -117,7 +117,7 @@ pub(super) fn from_sibling(subject: &Subject<'_>, now: Moment) -> Option<Remedy>
 /// Whether a client here renews it on its own account.
 fn renews_by_itself(subject: &Subject<'_>, place: &Place) -> bool {
     let automation = subject.host.automation.iter().find(|it| it.source == place.source);
-    let is_started = automation.is_some_and(|it| it.schedule.triggers.iter().any(|it| it.is_armed));
+    let is_started = automation.is_some_and(|it| it.schedule.starting(place).next().is_some());
     is_started && place.renewal.as_ref().is_some_and(|it| it.is_enabled && it.is_unattended)
 }
 

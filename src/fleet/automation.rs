@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Moment;
+use super::{Moment, Place};
 use crate::text::SafeText;
 
 /// How one client on one host renews.
@@ -52,6 +52,18 @@ pub struct Schedule {
     pub triggers: Vec<Trigger>,
 }
 
+impl Schedule {
+    /// What will fire and renew the place.
+    pub fn starting<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a Trigger> {
+        self.triggers.iter().filter(|it| it.is_armed && it.renews(place))
+    }
+
+    /// What will fire and renew all that is there, as far as can be told.
+    pub fn starting_all(&self) -> impl Iterator<Item = &Trigger> {
+        self.triggers.iter().filter(|it| it.is_armed && it.only.is_empty())
+    }
+}
+
 /// What runs timed work on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheduler {
@@ -87,6 +99,36 @@ pub struct Trigger {
     /// By how many seconds a run may be put off at random by timer, command and client together, so
     /// that a fleet does not come to its CA at once; `None` if that is not known.
     pub jitter: Option<i64>,
+    /// What its command names, if it renews nothing else; empty if that is not so, or not known.
+    pub only: Vec<Scope>,
+}
+
+impl Trigger {
+    /// Whether it renews the place when it fires, as far as can be told.
+    pub fn renews(&self, place: &Place) -> bool {
+        let names = || place.leaf().into_iter().flat_map(|it| &it.names);
+        let is_of_it = |it: &Scope| match it {
+            Scope::Lineage(it) => *it == place.name,
+            Scope::Name(it) => *it == place.name || names().any(|name| name == it),
+        };
+        self.only.is_empty() || self.only.iter().any(is_of_it)
+    }
+}
+
+/// What a command line names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// A lineage, as the client calls it.
+    Lineage(SafeText),
+    /// A name in certificates.
+    Name(SafeText),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Lineage(it) | Self::Name(it)) = self;
+        f.pad(it.as_str())
+    }
 }
 
 /// A hook script for all certificates.

@@ -26,7 +26,9 @@ use std::sync::Arc;
 use crate::text::SafeText;
 
 pub use ability::{Ability, Release};
-pub use automation::{Automation, Hook, HookStage, Lock, Schedule, Scheduler, Trigger, Unproven};
+pub use automation::{
+    Automation, Hook, HookStage, Lock, Schedule, Scheduler, Scope, Trigger, Unproven,
+};
 pub use certificate::{Certificate, Fingerprint, KeyKind, Unparsable, pem};
 pub use chain::{Chain, ChainFault, Trust};
 pub use expiry::{Expiry, ExpiryKind};

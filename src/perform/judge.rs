@@ -348,7 +348,7 @@ fn doubt(evidence: &Evidence<'_>, place: Option<&Place>) -> Option<Doubt> {
 fn doubt_of_host(evidence: &Evidence<'_>) -> Option<Doubt> {
     let Evidence { case, host, .. } = evidence;
     match &case.promise {
-        Promise::TimerArmed if !timers(case, host).any(|it| it.is_armed) => {
+        Promise::TimerArmed if timers(case, host).next().is_none() => {
             return doubt_that(
                 "not-armed",
                 "the commands ended well, and no timer is armed",
@@ -428,7 +428,7 @@ fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
             format!("the chosen certificate is in place until {}{shown}", leaf.not_after)
         }
         (Promise::TimerArmed, _) => {
-            let armed = timers(case, host).find(|it| it.is_armed);
+            let armed = timers(case, host).next();
             let next = armed.and_then(|it| it.next).map(|it| format!(", next at {it}"));
             let name = armed.map(|it| it.name.clone()).unwrap_or_default();
             format!("{name} is armed{}", next.unwrap_or_default())
@@ -451,10 +451,11 @@ fn success(evidence: &Evidence<'_>, place: Option<&Place>) -> String {
     }
 }
 
+/// What will fire and renew all that the client keeps.
 fn timers<'a>(case: &'a Case, host: &'a fleet::Host) -> impl Iterator<Item = &'a fleet::Trigger> {
     let is_source =
         |it: &&fleet::Automation| case.source.as_deref().is_none_or(|kind| kind == it.source);
-    host.automation.iter().filter(is_source).flat_map(|it| &it.schedule.triggers)
+    host.automation.iter().filter(is_source).flat_map(|it| it.schedule.starting_all())
 }
 
 /// What is on disk now, in words.

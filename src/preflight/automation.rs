@@ -29,7 +29,11 @@ fn judge(case: &Case, evidence: &Evidence) -> Verdict {
         )
         .fix("install it, or order by certdeck itself: --by certdeck of `issue`");
     }
-    let armed = it.schedule.triggers.iter().find(|it| it.is_armed);
+    // What is not there yet is renewed by what renews everything.
+    let armed = match &case.place {
+        Some(place) => it.schedule.starting(place).next(),
+        None => it.schedule.starting_all().next(),
+    };
     match (armed, it.schedule.scheduler) {
         (Some(trigger), _) => {
             let next = trigger.next.map(|it| format!(", next {it}")).unwrap_or_default();

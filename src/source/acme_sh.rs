@@ -56,6 +56,7 @@ const WATCH: Watch = Watch {
     ],
     sleep: 0,
     no_sleep: "",
+    only: |_| Vec::new(),
 };
 
 impl AcmeSh {

@@ -49,6 +49,7 @@ const WATCH: Watch = Watch {
     units: &["dehydrated.timer", "dehydrated.service"],
     sleep: 0,
     no_sleep: "",
+    only: |_| Vec::new(),
 };
 
 impl Source for Dehydrated {

@@ -43,6 +43,7 @@ const WATCH: Watch = Watch {
     units: &["lego.timer", "lego.service", "lego-renew.timer", "lego-renew.service"],
     sleep: 8 * 60,
     no_sleep: "--no-random-sleep",
+    only: |_| Vec::new(),
 };
 
 impl Source for Lego {

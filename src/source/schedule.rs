@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::script::number;
 use super::{Script, Section, quote};
-use crate::fleet::{self, Moment, Schedule, Scheduler, Trigger};
+use crate::fleet::{self, Moment, Schedule, Scheduler, Scope, Trigger};
 use crate::text::SafeText;
 
 /// How to tell that something starts a client.
@@ -18,6 +18,8 @@ pub(super) struct Watch {
     pub(super) sleep: i64,
     /// The option that keeps it from that.
     pub(super) no_sleep: &'static str,
+    /// What a command renews, if no more than it names; empty if that cannot be told.
+    pub(super) only: fn(&str) -> Vec<Scope>,
 }
 
 /// What was found out.
@@ -130,7 +132,7 @@ impl Watch {
         let text = String::from_utf8_lossy(text);
         let units: BTreeMap<_, _> = text
             .split("\n\n")
-            .map(|it| it.lines().filter_map(|line| line.split_once('=')).collect::<Unit<'_>>())
+            .map(Unit::read)
             .filter_map(|it| Some(((*it.get("Id")?).to_owned(), it)))
             .collect();
         let timers =
@@ -184,6 +186,7 @@ impl Watch {
                 .or_else(|| calendar(value("TimersMonotonic")))
                 .map(|it| SafeText::capped(it, MAX_CALENDAR)),
             jitter: delay.map(|it| it + waits(&command) + self.waits(&command)),
+            only: (self.only)(&command),
         };
         Some((trigger, command))
     }
@@ -210,7 +213,12 @@ impl Watch {
             }
             let is_script = is_script(path);
             let name = if is_script { path.to_owned() } else { format!("{path}:{number}") };
-            if found.iter().all(|(it, _)| it.name != *name) {
+            let only = (self.only)(command);
+            if let Some((it, _)) = found.iter_mut().find(|(it, _)| it.name == *name) {
+                // A script with one line that is not understood may renew anything.
+                let is_told = !it.only.is_empty() && !only.is_empty();
+                it.only = if is_told { [&*it.only, &only].concat() } else { Vec::new() };
+            } else {
                 let state = host.state(path, command);
                 let trigger = Trigger {
                     name: SafeText::new(&name),
@@ -219,6 +227,7 @@ impl Watch {
                     calendar: cron_calendar(path, command)
                         .map(|it| SafeText::capped(&it, MAX_CALENDAR)),
                     jitter: Some(waits(command) + self.waits(command)),
+                    only,
                     ..Trigger::default()
                 };
                 found.push((trigger, command.to_owned()));
@@ -228,7 +237,24 @@ impl Watch {
     }
 }
 
-type Unit<'a> = BTreeMap<&'a str, &'a str>;
+/// A unit as systemd shows it.
+struct Unit<'a> {
+    values: BTreeMap<&'a str, &'a str>,
+    /// Each line that starts something: there may be several.
+    starts: Vec<&'a str>,
+}
+
+impl<'a> Unit<'a> {
+    fn read(block: &'a str) -> Self {
+        let lines = || block.lines().filter_map(|it| it.split_once('='));
+        let starts = lines().filter(|it| it.0 == "ExecStart").map(|it| it.1).collect();
+        Self { values: lines().collect(), starts }
+    }
+
+    fn get(&self, key: &str) -> Option<&&'a str> {
+        self.values.get(key)
+    }
+}
 
 /// The last run of a service.
 #[derive(Debug, Default)]
@@ -260,11 +286,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The words of `{ path=/usr/bin/certbot ; argv[]=/usr/bin/certbot -q renew ; ignore_errors=no ; … }`.
+/// The words of `{ path=/usr/bin/certbot ; argv[]=/usr/bin/certbot -q renew ; ignore_errors=no ; … }`,
+/// of several one after the other.
 fn exec_start(service: &Unit<'_>) -> String {
-    let told = service.get("ExecStart").and_then(|it| it.split_once("argv[]="));
-    let words = told.map(|(_, rest)| rest.split(" ; ").next().unwrap_or(rest));
-    words.unwrap_or_default().to_owned()
+    let words = service.starts.iter().filter_map(|it| {
+        let told = it.split_once("argv[]=")?.1;
+        Some(told.split(" ; ignore_errors=").next().unwrap_or(told))
+    });
+    words.collect::<Vec<_>>().join(" ; ")
 }
 
 /// The expression in `{ OnCalendar=*-*-* 00,12:00:00 ; next_elapse=… }`.
@@ -380,6 +409,10 @@ mod tests {
         ],
         sleep: 480,
         no_sleep: "--no-sleep",
+        only: |command| {
+            let named = command.split_once("--only ").map(|it| SafeText::new(it.1));
+            named.map(Scope::Lineage).into_iter().collect()
+        },
     };
 
     fn timers(text: &[u8]) -> Vec<Trigger> {
@@ -452,6 +485,25 @@ mod tests {
         assert_eq!(command, "/usr/bin/certbot -q renew");
         let other = text.replace("Unit=certbot.service", "Unit=apt.service");
         assert!(WATCH.timers(other.as_bytes(), WATCH.units).is_empty());
+    }
+
+    #[test]
+    fn every_command_of_a_unit_and_every_line_of_a_script_counts() {
+        let only = |it: &Trigger| it.only.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let line = "ExecStart={ path=/usr/bin/certbot ; argv[]=/usr/bin/certbot -q renew";
+        let text = String::from_utf8_lossy(UNITS);
+        assert!(text.contains(line), "{text}");
+        let one = text.replace("certbot -q renew", "certbot --only a");
+        assert_eq!(only(&timers(one.as_bytes())[0]), ["a"]);
+        let first =
+            one.replace("ExecStart=", "ExecStart={ argv[]=true ; ignore_errors=no }\nExecStart=");
+        let found = WATCH.timers(first.as_bytes(), WATCH.units);
+        assert_eq!(found[0].1, "true ; /usr/bin/certbot --only a");
+        let script = |text: &'static [u8]| only(&schedule(true, "running", text).triggers[0]);
+        let two = b"/etc/cron.daily/on:2:certbot --only a\n/etc/cron.daily/on:3:certbot --only b\n";
+        assert_eq!(script(two), ["a", "b"]);
+        let mixed = b"/etc/cron.daily/on:2:certbot --only a\n/etc/cron.daily/on:3:certbot renew\n";
+        assert!(script(mixed).is_empty());
     }
 
     #[test]

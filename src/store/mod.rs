@@ -180,7 +180,7 @@ fn beside(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
 
 const MAGIC: &[u8] = b"certdeck";
 /// Raised with every change of [`wire`].
-const VERSION: u16 = 10;
+const VERSION: u16 = 11;
 const HEADER: usize = MAGIC.len() + 2 + 32;
 /// Twenty times what a thousand hosts with ten certificates each need.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -195,8 +195,8 @@ mod tests {
         Automation, Certificate, Chain, ChainFault, ConfHook, FailedHook, Failure, Hook, HookStage,
         Host, HostName, KeyKind, KeySight, Listen, Load, Loaded, Lock, Need, NeedKind, NeedState,
         NotServed, Outcome, Place, Probe, Problem, ProblemKind, Reach, Renewal, Schedule,
-        Scheduler, Seen, Server, Sighting, Site, Trigger, Trust, Unreached, Unserved, Vantage,
-        Version, Visit, Why,
+        Scheduler, Scope, Seen, Server, Sighting, Site, Trigger, Trust, Unreached, Unserved,
+        Vantage, Version, Visit, Why,
     };
     use crate::source;
     use crate::text::SafeText;
@@ -352,6 +352,7 @@ mod tests {
                     exit: Some(1),
                     calendar: Some(text("*-*-* 00,12:00:00")),
                     jitter: None,
+                    only: vec![Scope::Lineage(text("www")), Scope::Name(text("a.test"))],
                 }],
             },
             hooks: vec![Hook {

@@ -365,6 +365,7 @@ fn visit(host: &str, places: Vec<Place>, ago: i64) -> Visit {
         exit: Some(0),
         calendar: Some(safe("*-*-* 00,12:00:00")),
         jitter: Some(12 * HOUR),
+        only: Vec::new(),
     };
     let hook = Hook {
         stage: HookStage::Deploy,

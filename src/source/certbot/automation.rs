@@ -3,6 +3,7 @@
 use super::KIND;
 use super::lineage::Lineages;
 use super::log::Log;
+use super::scope;
 use crate::fleet::{Automation, Hook, HookStage, Lock, Place, ProblemKind};
 use crate::source::Section;
 use crate::source::schedule::{Started, Watch};
@@ -50,6 +51,7 @@ pub(super) const WATCH: Watch = Watch {
     ],
     sleep: 8 * 60,
     no_sleep: "--no-random-sleep-on-renew",
+    only: scope::read,
 };
 
 /// The program that a command line starts, if it lies where no shell looks by itself, as in a virtual

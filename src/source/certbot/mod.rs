@@ -5,6 +5,7 @@ mod automation;
 mod conf;
 mod lineage;
 mod log;
+mod scope;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Text, kind, moment, safe, text, text_if, unix};
 use crate::fleet::{
-    Automation, Hook, HookStage, Lock, Moment, Schedule, Scheduler, Trigger, Unproven,
+    Automation, Hook, HookStage, Lock, Moment, Schedule, Scheduler, Scope, Trigger, Unproven,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,6 +67,7 @@ struct WireTrigger {
     exit: Option<i32>,
     calendar: Option<Text>,
     jitter: Option<i64>,
+    only: Vec<WireScope>,
 }
 
 impl WireTrigger {
@@ -81,6 +82,7 @@ impl WireTrigger {
             exit: it.exit,
             calendar: text_if(it.calendar.as_ref()),
             jitter: it.jitter,
+            only: it.only.iter().map(WireScope::of).collect(),
         }
     }
 
@@ -95,6 +97,29 @@ impl WireTrigger {
             exit: self.exit,
             calendar: safe(self.calendar),
             jitter: self.jitter,
+            only: self.only.into_iter().map(WireScope::scope).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum WireScope {
+    Lineage(Text),
+    Name(Text),
+}
+
+impl WireScope {
+    fn of(it: &Scope) -> Self {
+        match it {
+            Scope::Lineage(it) => Self::Lineage(text(it)),
+            Scope::Name(it) => Self::Name(text(it)),
+        }
+    }
+
+    fn scope(self) -> Scope {
+        match self {
+            Self::Lineage(it) => Scope::Lineage(it.0),
+            Self::Name(it) => Scope::Name(it.0),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn tonight(subject: &Subject<'_>, place: &Place) -> (Weight, String) 
         return from_here(subject, place);
     }
     let client = host.automation.iter().find(|it| it.source == place.source);
-    let armed = client.and_then(|it| it.schedule.triggers.iter().find(|it| it.is_armed));
+    let armed = client.and_then(|it| it.schedule.starting(place).next());
     let lacks = |it: &Need| !matches!(it.state, NeedState::There | NeedState::Unseen);
     let is_certain = !renewal.is_enabled
         || !renewal.is_unattended
@@ -197,6 +197,8 @@ fn trigger(it: &Trigger, now: Moment, page: &Page<'_>, sheet: &mut Sheet<'_>) {
     let when_it = it.calendar.as_ref().map(|it| format!(", {it}")).unwrap_or_default();
     let weight = if it.is_armed { Weight::Fine } else { Weight::Due };
     marked(sheet, page, "Started by", weight, &format!("{} {}{when_it}", it.name, it.state));
+    let only: Vec<_> = it.only.iter().map(ToString::to_string).collect();
+    sheet.maybe("Renews only", Some(only.join(", ")).filter(|it| !it.is_empty()));
     let jitter = it.jitter.map(|it| match it {
         0 => ", without delay".to_owned(),
         _ => format!(", put off by up to {}", human(it)),

@@ -121,6 +121,24 @@ fn a_script_that_cron_starts_is_looked_into() {
     assert_eq!(triggers, [expect]);
 }
 
+#[test]
+fn a_line_for_one_lineage_starts_no_other() {
+    let tree = Tree::new();
+    for name in ["a.test", "b.test"] {
+        tree.lineage(name, &Authority::new().issue(&[name]));
+    }
+    let starts = |line: &str| {
+        tree.write("root/etc/cron.d/le", line);
+        let seen = look(&tree, &tree.certbot());
+        let schedule = &seen.automation[0].schedule;
+        let place = |name| place(&seen, name);
+        ["a.test", "b.test"].map(|it| schedule.triggers[0].renews(place(it)))
+    };
+    assert_eq!(starts("7 3 * * * root certbot -q renew\n"), [true, true]);
+    assert_eq!(starts("7 3 * * * root certbot -q renew --cert-name a.test\n"), [true, false]);
+    assert_eq!(starts("7 3 * * * root certbot certonly -n --nginx -d b.test\n"), [false, true]);
+}
+
 /// A program that lies where no shell looks, as in a virtual environment.
 #[test]
 fn what_starts_a_program_tells_where_it_lies() {
