@@ -170,7 +170,10 @@ pub(super) fn add_lagging(choice: &mut Choice, hosts: &[HostName], find: Find<'_
                 continue;
             }
             let disk = place.layers.disk.as_ref();
-            let lags = |it: &&Stored| disk.is_some_and(|disk| it.holds(&disk.chain) == Some(false));
+            let lags = |it: &&Stored| {
+                let lags = disk.and_then(|disk| it.lags(&host.name, &place.name, &disk.chain));
+                lags == Some(true)
+            };
             let lagging: Vec<_> = place.stored.iter().filter(lags).collect();
             for it in lagging {
                 let Some(target) = find.target(&host.name, name) else { continue };

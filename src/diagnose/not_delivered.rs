@@ -20,7 +20,8 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
     if leaf.not_after <= now || leaf.is_of_staging() || disk.chain.fault.is_some() {
         return None;
     }
-    let lags = |it: &Stored| it.holds(&disk.chain) == Some(false);
+    let host = &subject.host.name;
+    let lags = |it: &Stored| it.lags(host, &place.name, &disk.chain) == Some(true);
     let lagging: Vec<_> = place.stored.iter().filter(|it| lags(it)).collect();
     let names: Vec<_> = lagging.iter().map(|it| it.store.as_str()).collect();
     let first = *lagging.first()?;
@@ -46,12 +47,15 @@ fn check(subject: &Subject<'_>, now: Moment) -> Option<Finding> {
 
 /// What a store holds, and where.
 fn told(it: &Stored) -> String {
-    let Held { chain, version, until } = it.held.clone().unwrap_or_default();
+    let Held { chain, version, until, host, .. } = it.held.clone().unwrap_or_default();
+    let whose = host.map(|it| format!(", of {it}")).unwrap_or_default();
     let version = version.map(|it| format!(", version {it}")).unwrap_or_default();
     let what = match (chain.first(), until) {
         (None, _) => "no certificate of ours".to_owned(),
-        (Some(leaf), Some(until)) => format!("sha256 {}…, valid until {until}", leaf.short()),
-        (Some(leaf), None) => format!("sha256 {}…", leaf.short()),
+        (Some(leaf), Some(until)) => {
+            format!("sha256 {}…{whose}, valid until {until}", leaf.short())
+        }
+        (Some(leaf), None) => format!("sha256 {}…{whose}", leaf.short()),
     };
     format!("{}, {}{version}: {what} (asked at {})", it.store, it.path, it.at)
 }
@@ -69,7 +73,14 @@ mod tests {
     /// A version of a store that holds it.
     fn held(chain: &Chain, until: Moment) -> Held {
         let version = Some(SafeText::new("3"));
-        Held { chain: chain.fingerprints(), version, until: Some(until) }
+        Held {
+            chain: chain.fingerprints(),
+            version,
+            until: Some(until),
+            host: Some(SafeText::new("web-01")),
+            lineage: Some(SafeText::new("www")),
+            names: vec![SafeText::new("www.example.net")],
+        }
     }
 
     /// A host with a new certificate, and what stores hold of it; `None` is not known.
@@ -105,6 +116,41 @@ mod tests {
         check([stored(&[Some(held(&bare, ends))])], lags);
         // Whoever reads it gets what has expired.
         check([stored(&[Some(held(&old, NOW.plus(-DAY)))])], &lags.replace("warning", "critical"));
+    }
+
+    /// Hosts that share a path, each with a certificate of its own, must not deliver for ever.
+    #[test]
+    fn what_another_host_has_brought_is_as_good_if_it_ends_no_sooner() {
+        let lags = "not-delivered warning drift web-01/www: deliver web-01/www --to vault-main";
+        let of = |host: &str, lineage: &str, names: &[&str], left: i64| Held {
+            host: Some(SafeText::new(host)),
+            lineage: Some(SafeText::new(lineage)),
+            names: names.iter().map(|it| SafeText::new(it)).collect(),
+            ..held(&chain("other", left), NOW.plus(left * DAY))
+        };
+        let name = "www.example.net";
+        for (what, expected) in [
+            (of("web-02", "www", &[name], 90), ""),
+            (of("web-02", "www", &[name], 89), ""),
+            (of("web-02", "www", &["example.net", "WWW.example.net"], 90), ""),
+            (of("web-02", "www", &[name], 88), lags),
+            (of("web-02", "www", &["example.net"], 90), lags),
+            (of("web-02", "www", &[], 90), lags),
+            (of("web-02", "other", &[name], 90), lags),
+            (of("web-01", "www", &[name], 90), lags),
+            (Held { until: None, ..of("web-02", "www", &[name], 90) }, lags),
+            (Held { host: None, ..of("web-02", "www", &[name], 90) }, lags),
+        ] {
+            check([stored(&[Some(what)])], expected);
+        }
+        // Another chain behind the same leaf is not the same, whoever has brought it.
+        let mut bare = chain("new", 89);
+        bare.rest.clear();
+        let host = Some(SafeText::new("web-02"));
+        check([stored(&[Some(Held { host, ..held(&bare, NOW.plus(89 * DAY)) })])], lags);
+        let found = found([stored(&[Some(of("web-02", "www", &[name], 88))])]);
+        let told = found[0].evidence[1].as_str();
+        assert!(told.contains("…, of web-02, valid until"), "{told}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{Ending, Report, Tools, conclude};
 use crate::action::Delivery;
 use crate::audit::Permit;
 use crate::audit::read::Record;
-use crate::fleet::{Fingerprint, Place};
+use crate::fleet::{Fingerprint, Held, Place};
 use crate::job::Secret;
 use crate::secret_store::{Fault, Found, Parcel, Store};
 use crate::text::SafeText;
@@ -37,6 +37,9 @@ pub(super) async fn deliver(
         Err(fault) => return not_delivered(case, &fault),
     };
     let (version, Delivery { store: name, path }) = (&delivered.version, delivery);
+    if let Some(held) = &delivered.instead {
+        return instead(case, held, &format!("version {version} of {path} in {name}"));
+    }
     let summary = if delivered.is_new {
         format!("version {version} of {path} in {name} holds the certificate, read back")
     } else {
@@ -55,6 +58,21 @@ pub(super) async fn deliver(
     let state: Vec<_> = state.iter().map(String::as_str).collect();
     let report = conclude::report(case, Ending::Ok, &summary, &state, None);
     Report { after: Some(leaf.sha256), ..report }
+}
+
+/// What stays where another host has delivered a certificate that serves as well.
+fn instead(case: &Case, held: &Held, version: &str) -> Report {
+    let host = held.host.clone().unwrap_or_default();
+    let summary =
+        format!("{version} holds that of {host}, which ends no sooner; nothing was written");
+    let until = held.until.map(|it| format!("that one is valid until {it}, for all of the names"));
+    let state = [
+        until.unwrap_or_default(),
+        "to have this one there, take that version away in the store first".to_owned(),
+    ];
+    let state: Vec<_> = state.iter().map(String::as_str).collect();
+    let report = conclude::report(case, Ending::Ok, &summary, &state, None);
+    Report { after: held.chain.first().copied(), ..report }
 }
 
 /// Looks into the store for what a run that was cut off may have brought there. Whatever cannot be

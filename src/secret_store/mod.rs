@@ -3,7 +3,7 @@
 //!
 //! A store is written in steps that can be repeated: what is newest there is read first; only if
 //! it is another certificate, a new version is written, and only if nobody has written one in
-//! between; then it is read back. Former versions stay. A private key that is in what was read or
+//! between; then it is read back. Where hosts share a path, the certificate that ends last stays. Former versions stay. A private key that is in what was read or
 //! written is in no message, and its memory is wiped.
 
 mod aws;
@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 
 use crate::audit::{self, Permit};
 use crate::clock::Clock;
-use crate::fleet::Fingerprint;
+use crate::fleet::{Fingerprint, Held};
 use crate::inventory::{self, StoreKind};
 use crate::secret::Secret;
 use crate::text::SafeText;
@@ -56,6 +56,8 @@ pub struct Delivered {
     pub former: Option<SafeText>,
     /// Whether its private key is there, too.
     pub has_key: bool,
+    /// What another host has brought there, if that stays because it ends no sooner.
+    pub instead: Option<Held>,
 }
 
 /// Whoever knows how a kind of store is asked.
@@ -132,6 +134,10 @@ impl Store {
             if parcel.is(kept) {
                 return Ok(delivered(false, &found, kept, None));
             }
+            if parcel.is_needless(kept) {
+                let instead = Some(kept.held(None));
+                return Ok(Delivered { instead, ..delivered(false, &found, kept, None) });
+            }
         }
         let written = self.kind.write(path, parcel, &found, permit).await;
         let written = written.map_err(|it| it.of(&self.whose));
@@ -174,6 +180,7 @@ fn delivered(is_new: bool, found: &Found, kept: &Kept, former: Option<String>) -
         version: SafeText::capped(version, MAX_VERSION),
         former: former.filter(|it| !it.is_empty()).map(|it| SafeText::capped(&it, MAX_VERSION)),
         has_key: kept.has_key,
+        instead: None,
     }
 }
 

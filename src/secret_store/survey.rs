@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Fault, Found, Store};
 use crate::clock::Clock;
-use crate::fleet::{self, Fleet, Held, HostName, Moment, Place, PlaceName, Reach, Stored};
+use crate::fleet::{self, Fleet, Held, HostName, Place, PlaceName, Reach, Stored};
 use crate::inventory::{self, Inventory};
 use crate::text::SafeText;
 
@@ -148,12 +148,8 @@ async fn look(store: &Store, number: usize, path: &str) -> (usize, Result<Found,
 }
 
 fn held(found: Found) -> Held {
-    let kept = found.kept.unwrap_or_default();
-    Held {
-        chain: kept.chain,
-        version: found.version.filter(|it| !it.is_empty()).map(|it| SafeText::capped(&it, 64)),
-        until: kept.not_after.and_then(|it| Moment::parse(it.as_str())),
-    }
+    let version = found.version.filter(|it| !it.is_empty());
+    found.kept.unwrap_or_default().held(version.map(|it| SafeText::capped(&it, 64)))
 }
 
 /// A store has better things to do.
@@ -167,7 +163,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::fleet::{Chain, Host, Renewal, Roots, Sighting};
+    use crate::fleet::{Chain, Host, Moment, Renewal, Roots, Sighting};
 
     const NOW: Moment = Moment::from_unix(1_795_403_564);
 

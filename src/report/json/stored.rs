@@ -15,6 +15,8 @@ pub(super) struct WireStored<'a> {
     holds: Option<bool>,
     sha256: Option<String>,
     version: Option<&'a str>,
+    /// The host that it came from.
+    host: Option<&'a str>,
     asked_at: Stamp,
 }
 
@@ -37,6 +39,7 @@ impl<'a> WireStored<'a> {
             holds,
             sha256: held.and_then(|it| it.chain.first()).map(ToString::to_string),
             version: held.and_then(|it| it.version.as_ref()).map(AsRef::as_ref),
+            host: held.and_then(|it| it.host.as_ref()).map(AsRef::as_ref),
             asked_at: Stamp(it.at),
         }
     }

@@ -139,7 +139,7 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
     sheet.maybe("File", layers.disk.as_ref().or(layers.issued.as_ref()).map(|it| &it.location));
     sheet.maybe("Key file", place.key.as_ref().map(|it| &it.path));
     sheet.maybe("Key", place.key_matches().map(matching));
-    stores(place, now, sheet);
+    stores(host, place, now, sheet);
     reading(host, now, page, sheet);
     sheet.heading("Renewal");
     automation::of_place(subject, place, page, sheet);
@@ -152,13 +152,16 @@ fn overview(subject: &Subject<'_>, place: &Place, page: &Page<'_>, sheet: &mut S
 }
 
 /// What the stores hold that it is delivered to.
-fn stores(place: &Place, now: Moment, sheet: &mut Sheet<'_>) {
+fn stores(host: &Host, place: &Place, now: Moment, sheet: &mut Sheet<'_>) {
     for it in &place.stored {
         let disk = place.layers.disk.as_ref();
-        let what = match disk.and_then(|disk| it.holds(&disk.chain)) {
-            Some(true) => "holds what is on the disk",
-            Some(false) => "does not hold what is on the disk",
-            None => "not known what it holds",
+        let holds = disk.and_then(|disk| it.holds(&disk.chain));
+        let lags = disk.and_then(|disk| it.lags(&host.name, &place.name, &disk.chain));
+        let what = match (holds, lags) {
+            (Some(true), _) => "holds what is on the disk",
+            (Some(false), Some(false)) => "holds that of another host, which ends no sooner",
+            (Some(false), _) => "does not hold what is on the disk",
+            (None, _) => "not known what it holds",
         };
         let asked = when(it.at, now);
         sheet.field("Store", &format!("{}, {}: {what}; asked {asked}", it.store, it.path));

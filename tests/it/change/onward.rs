@@ -183,6 +183,50 @@ fn a_store_that_lags_is_found() {
     assert_eq!(settled.0["ending"], "failed", "{settled:?}");
 }
 
+/// Hosts may share a path of a store, each with a certificate of its own: the one that ends last
+/// stays, and nobody delivers for ever.
+#[test]
+fn what_another_host_has_delivered_stays_if_it_ends_no_sooner() {
+    let Some((mut it, vault)) = delivering() else { return };
+    it.groups = it.groups.replace("kind =", "path = 'tls/{name}'\nkind =");
+    let path = "tls/a.test";
+    let deliver = |it: &World| it.certdeck(&[&DELIVER[..], &["a.test"]].concat());
+    deliver(&it).check(0, &["version 1 of tls/a.test"]);
+    let ours = vault.newest(path);
+    renew(&it);
+    let theirs = |names: &str, until: &str| {
+        let mut it = ours.clone();
+        it["host"] = json!("web-02");
+        it["names"] = json!(names);
+        it["not_after"] = json!(until);
+        vault.state().held.get_mut(path).unwrap().push(Some(it));
+    };
+    let found = |it: &World| {
+        let told = it.certdeck(&["scan", "--format", "json"]);
+        let scan: Value = serde_json::from_str(&told.stdout).expect(&told.stderr);
+        let all = scan["findings"].as_array().unwrap();
+        let of = &scan["hosts"][0]["places"][0]["stores"][0]["host"];
+        (all.iter().filter(|it| it["rule"] == "not-delivered").count(), of.clone())
+    };
+    theirs("a.test", "2099-01-01T00:00:00Z");
+    assert_eq!(found(&it), (0, json!("web-02")));
+    deliver(&it).check(0, &["holds that of web-02, which ends no sooner; nothing was written"]);
+    it.certdeck(&["run", "renew", "due", "--unattended"]).check(0, &["nothing is to be renewed"]);
+    // A renewal is followed by no delivery that would only be in its way.
+    force_renew(&it, &[]).check(0, &["nothing was written"]);
+    assert_eq!(vault.versions(path), 2);
+
+    theirs("b.test", "2099-01-01T00:00:00Z");
+    assert_eq!(found(&it).0, 1);
+    deliver(&it).check(1, &["holds the certificate of web-02, for other names"]);
+    assert_eq!(vault.versions(path), 3);
+
+    theirs("a.test", "2026-01-01T00:00:00Z");
+    assert_eq!(found(&it).0, 1);
+    deliver(&it).check(0, &["version 5 of tls/a.test"]);
+    assert_eq!(vault.newest(path)["sha256"], it.web.on_disk("a.test"));
+}
+
 /// Where the host names several stores, each gets it, whatever becomes of the others.
 #[test]
 fn every_store_of_a_host_is_delivered_to() {
