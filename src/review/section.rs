@@ -104,6 +104,15 @@ impl Review {
         sections
     }
 
+    /// The same for a page, where hosts of which the same is to be said share a row.
+    pub fn pages(&self) -> Vec<Section> {
+        let mut sections = self.sections();
+        for section in sections.iter_mut().filter(|it| it.key == LIFETIMES_KEY) {
+            section.rows = self.gathered();
+        }
+        sections
+    }
+
     fn changed(&self) -> Section {
         let changes = &self.changes;
         let unread = match changes.unread.len() {
@@ -262,15 +271,29 @@ impl Review {
             })
             .collect();
         let about = format!("Schedules that do not fit. {}", told.join("; "));
-        let mut rows: Vec<_> = self.slow.iter().map(slow).collect();
+        let mut rows: Vec<_> = self.slow.iter().map(|it| slow(it, &[])).collect();
         rows.extend(self.untold.iter().map(untold));
         Section {
-            key: "lifetimes",
+            key: LIFETIMES_KEY,
             title: "When lifetimes get shorter",
             about: SafeText::new(&about),
             rows,
             nothing: "Every schedule that is known fits all of them.",
         }
+    }
+
+    /// The rows of the lifetimes, one for all hosts whose clients say the same.
+    fn gathered(&self) -> Vec<Row> {
+        let key = |it: &Slow| (it.lifetime.name, it.client, it.grade, it.why.clone());
+        let of_untold = |it: &Untold| (it.client, it.why.clone());
+        let mut rows: Vec<_> =
+            together(&self.slow, key).iter().map(|(first, rest)| slow(first, rest)).collect();
+        rows.extend(together(&self.untold, of_untold).iter().map(|(first, rest)| {
+            let mut row = untold(first);
+            row.at.extend(rest.iter().flat_map(|it| untold(it).at));
+            row
+        }));
+        rows
     }
 }
 
@@ -337,14 +360,17 @@ fn ending(it: &Ending, now: Moment) -> Row {
     }
 }
 
-fn slow(it: &Slow) -> Row {
-    let text = format!("{}: {}; {}", it.lifetime.name, it.why, many(it.places, "certificate"));
+/// A host, with others of which the same is to be said.
+fn slow(it: &Slow, others: &[&Slow]) -> Row {
+    let places = it.places + others.iter().map(|it| it.places).sum::<usize>();
+    let text = format!("{}: {}; {}", it.lifetime.name, it.why, many(places, "certificate"));
     let weight = match it.grade {
         Grade::Tight => Weight::Due,
         Grade::TooOften | Grade::TooLate => Weight::Wrong,
     };
-    let at = format!("{} ({})", it.host, it.client);
-    let row = Row::new(it.grade.word(), &at, &text, weight);
+    let at = |it: &Slow| SafeText::new(&format!("{} ({})", it.host, it.client));
+    let mut row = Row::new(it.grade.word(), at(it).as_str(), &text, weight);
+    row.at.extend(others.iter().map(|it| at(it)));
     Row { when: Moment::parse(it.lifetime.from), spot: Some((it.host.clone(), None)), ..row }
 }
 
@@ -353,6 +379,21 @@ fn untold(it: &Untold) -> Row {
     let row = Row::new("unknown", &at, it.why.as_str(), Weight::Unknown);
     Row { spot: Some((it.host.clone(), None)), ..row }
 }
+
+/// What has the same key stands together, where the first of it stood.
+fn together<T, K: PartialEq>(all: &[T], key: impl Fn(&T) -> K) -> Vec<(&T, Vec<&T>)> {
+    let mut found: Vec<(&T, Vec<&T>)> = Vec::new();
+    for it in all {
+        match found.iter_mut().find(|(first, _)| key(first) == key(it)) {
+            Some((_, rest)) => rest.push(it),
+            None => found.push((it, Vec::new())),
+        }
+    }
+    found
+}
+
+/// The section in which many hosts say the same.
+const LIFETIMES_KEY: &str = "lifetimes";
 
 /// With a capital letter at its beginning.
 fn capital(text: &str) -> String {
@@ -365,3 +406,50 @@ fn capital(text: &str) -> String {
 
 /// The hosts that are named in a sentence.
 const NAMED: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{NOW, fleet, host, leaf, place};
+    use super::*;
+    use crate::diagnose::diagnose;
+    use crate::review::{Asked, Since};
+
+    /// Many hosts with one timer filled page after page with one sentence.
+    #[test]
+    fn on_a_page_hosts_of_which_the_same_is_said_share_a_row() {
+        let weekly = |name: &str, places: usize| {
+            let tags = ["a", "b"].into_iter().take(places);
+            let places = tags.map(|it| place(it, leaf(it, &["www.example.net"], 90, 80)));
+            let mut it = host(name, places.collect());
+            it.automation[0].version = Some(SafeText::new("5.6.0"));
+            it.automation[0].schedule.triggers[0].calendar = Some(SafeText::new("0 3 * * 1"));
+            it
+        };
+        let mut other = weekly("web-04", 1);
+        other.automation[0].schedule.triggers[0].calendar = Some(SafeText::new("0 3 1 * *"));
+        let mut unknown = ["web-05", "web-06"].map(|it| weekly(it, 1));
+        for it in &mut unknown {
+            it.automation[0].schedule.triggers.clear();
+        }
+        let [fifth, sixth] = unknown;
+        let all = [weekly("web-01", 1), weekly("web-02", 2), weekly("web-03", 1), other, fifth];
+        let fleet = fleet(all.into_iter().chain([sixth]));
+        let (diagnosis, dry_runs) = (diagnose(&fleet, NOW), std::collections::HashMap::new());
+        let review = Review::of(&Asked {
+            fleet: &fleet,
+            diagnosis: &diagnosis,
+            issuers: &[],
+            since: Since::Beginning,
+            dry_runs: &dry_runs,
+            now: NOW,
+        });
+        let told = |sections: Vec<Section>| {
+            let rows = sections.into_iter().find(|it| it.key == LIFETIMES_KEY).unwrap().rows;
+            let told = |it: &Row| format!("{} | {} | {}", it.what, it.places(2), it.text);
+            rows.iter().map(told).collect::<Vec<_>>()
+        };
+        insta::assert_snapshot!(told(review.pages()).join("\n"));
+        // Where a row is chosen, each host keeps its own.
+        assert_eq!(told(review.sections()).len(), 18);
+    }
+}

@@ -32,7 +32,7 @@ fn write(review: &Review, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "<li class=\"{class}\"><b>{count}</b> <i>{sign}</i> {verdict}</li>")?;
     }
     write!(out, "</ul>\n<figure>\n{}{LEGEND}</figure>\n", timeline::svg(review))?;
-    for section in review.sections() {
+    for section in review.pages() {
         write_section(&section, out)?;
     }
     let scanned = review.scanned_at.map(|it| format!("; the last host was read {it}"));

@@ -15,7 +15,7 @@ fn write(review: &Review, out: &mut dyn Write) -> io::Result<()> {
     if !verdicts.is_empty() {
         writeln!(out, "Verdicts: {}\n", verdicts.join(", "))?;
     }
-    for section in review.sections() {
+    for section in review.pages() {
         write_section(&section, out)?;
     }
     Ok(())
