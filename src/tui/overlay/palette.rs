@@ -151,8 +151,9 @@ impl Overlay for Palette {
                 Span::styled(mark, theme.key()),
                 sheet::column(&entry.name, 20, style),
                 sheet::column(&keys, 14, theme.key()),
-                Span::styled(about, style),
             ]);
+            let left = usize::from(room.width).saturating_sub(line.width());
+            line.push_span(sheet::cut(&about, left, style, theme));
             if is_selected {
                 line = line.style(theme.selected().add_modifier(Modifier::BOLD));
             }
@@ -237,10 +238,36 @@ fn all() -> Vec<Entry> {
     all.push(arm_entry(arm::USUAL));
     all.push(entry("disarm".to_owned(), "read-only again, at once", Do::Disarm));
     all.push(entry("quit".to_owned(), "leave from here", Do::Leave));
+    // Where nothing is typed, what does something stands first: nobody looks for the arrows here.
+    all.sort_by_key(|it| matches!(it.does, Do::Command(it) if MOTIONS.contains(&it)));
     #[cfg(debug_assertions)]
     all.push(entry("panic".to_owned(), "fall over", Do::Panic));
     all
 }
+
+/// What moves to another row, or to the next tab or part of a window.
+const MOTIONS: [Command; 20] = [
+    Command::Down,
+    Command::Up,
+    Command::Top,
+    Command::Bottom,
+    Command::HalfDown,
+    Command::HalfUp,
+    Command::PageDown,
+    Command::PageUp,
+    Command::Open,
+    Command::NextPane,
+    Command::PreviousPane,
+    Command::PanLeft,
+    Command::PanRight,
+    Command::PanFarLeft,
+    Command::PanFarRight,
+    Command::PointLeft,
+    Command::PointRight,
+    Command::NextTab,
+    Command::PreviousTab,
+    Command::LastScreen,
+];
 
 fn entry(name: String, about: &str, does: Do) -> Entry {
     Entry { name, about: about.to_owned(), does }

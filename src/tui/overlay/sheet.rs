@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
+use crate::tui::part;
 use crate::tui::theme::Theme;
 
 /// Lays a sheet of at most that size in the middle of the area, and returns the room on it. Rules
@@ -51,6 +52,13 @@ pub(super) fn put(row: u16, line: &Line<'_>, area: Rect, buf: &mut Buffer) {
 /// A word in a column of that width.
 pub(super) fn column(text: &str, width: usize, style: Style) -> Span<'static> {
     Span::styled(format!("{text:<width$.width$} "), style)
+}
+
+/// A text in so many cells; that some of it was cut off is seen.
+pub(super) fn cut(text: &str, width: usize, style: Style, theme: &Theme) -> Span<'static> {
+    let (kept, is_cut) = part::cut(text, u16::try_from(width).unwrap_or(u16::MAX));
+    let sign = if is_cut { theme.glyphs().cut } else { "" };
+    Span::styled(format!("{kept}{sign}"), style)
 }
 
 /// The first of `count` lines to show, so that `selected` is among the `page` that fit.

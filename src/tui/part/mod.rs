@@ -25,4 +25,4 @@ pub(in crate::tui) mod sheet;
 pub mod timeline;
 pub mod window;
 
-pub use pen::{MINIMUM, Page, too_small};
+pub use pen::{MINIMUM, Page, cut, too_small};

@@ -134,7 +134,7 @@ pub(super) fn right(
 
 /// The beginning of a text that fits into so many cells, and whether something was cut off; then
 /// one cell is left for the sign that says so.
-pub(super) fn cut(text: &str, room: u16) -> (&str, bool) {
+pub fn cut(text: &str, room: u16) -> (&str, bool) {
     let room = usize::from(room);
     if text.len() <= room || text.width() <= room {
         return (text, false);

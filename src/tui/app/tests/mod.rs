@@ -358,6 +358,28 @@ fn the_palette_finds_commands_and_choices() {
     assert_effects(&drive(&mut app, "<esc>:quit<enter>"), "[Leave]");
 }
 
+/// Whoever opens it to see what there is was shown the arrow keys, and texts that end in the middle
+/// of a word.
+#[test]
+fn the_palette_begins_with_what_does_something() {
+    let mut app = app();
+    drive(&mut app, ":");
+    let shown = screen(&app, 80, 24);
+    let names: Vec<_> = shown
+        .lines()
+        .filter_map(|it| it.trim_start_matches(['▌', '>', ' ']).split(' ').next())
+        .collect();
+    assert!(names.contains(&"timeline") && names.contains(&"rescan"), "{shown}");
+    assert!(!names.contains(&"down") && !names.contains(&"page-up"), "{shown}");
+    drive(&mut app, "down");
+    let shown = screen(&app, 80, 24);
+    assert!(shown.contains("one row down"), "{shown}");
+    drive(&mut app, "<esc>:incident");
+    let shown = screen(&app, 60, 14);
+    let line = shown.lines().find(|it| it.contains("hand-over of")).expect(&shown);
+    assert!(line.trim_end().ends_with('~'), "{shown}");
+}
+
 #[test]
 fn ctrl_c_leaves_only_when_pressed_twice_at_once() {
     let mut app = app();
