@@ -3,8 +3,9 @@
 //!
 //! A store is written in steps that can be repeated: what is newest there is read first; only if
 //! it is another certificate, a new version is written, and only if nobody has written one in
-//! between; then it is read back. Where hosts share a path, the certificate that ends last stays. Former versions stay. A private key that is in what was read or
-//! written is in no message, and its memory is wiped.
+//! between; then it is read back. Former versions stay. Where hosts share a path, the certificate
+//! that ends last is the newest. A private key that is in what was read or written is in no
+//! message, and its memory is wiped.
 
 mod aws;
 mod fault;

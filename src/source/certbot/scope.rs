@@ -20,7 +20,7 @@ fn run<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Vec<Scope>> {
     let mut verb = None;
     let (mut lineage, mut names) = (None, Vec::new());
     let mut is_over = false;
-    while let Some(word) = words.next().filter(|_| !is_over) {
+    while !is_over && let Some(word) = words.next() {
         if matches!(word, "&&" | "||" | "|" | ";" | "&") {
             break;
         }
@@ -83,6 +83,7 @@ mod tests {
         check("certbot renew --cert-name 'a.test'; systemctl reload nginx", &["=a.test"]);
         let two = "certbot renew --cert-name a && certbot renew --cert-name b";
         check(two, &["=a", "=b"]);
+        check(&two.replace(" &&", ";"), &["=a", "=b"]);
         check(
             "/bin/sh -c certbot renew --cert-name a ; certbot renew --cert-name b",
             &["=a", "=b"],
@@ -97,6 +98,7 @@ mod tests {
         check("certbot -q renew", &[]);
         check("certbot -q renew; certbot renew --cert-name a", &[]);
         check("certbot renew --cert-name a && certbot renew", &[]);
+        check("certbot renew --cert-name a; certbot renew", &[]);
         check("for it in a b; do certbot renew --cert-name $it; done", &[]);
         check("certbot renew --cert-name \"$(hostname -f)\"", &[]);
         check("certbot renew --cert-name", &[]);
